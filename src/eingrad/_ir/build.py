@@ -1,0 +1,571 @@
+"""Builders: the only way to make a node. They check, fold, canonicalise and intern.
+
+In: operands and subscripts, in any order and with any integers as indices.
+Out: the canonical node: zero and one folded, views and scalings absorbed, structural tensors
+eliminated or standing alone, operands sorted by digest, indices numbered by first use.
+Guaranteed: the value is that of the contraction as given; no recursion on the depth of the graph.
+
+An `Einsum` that comes out is one of four kinds:
+
+*product*    two or more operands, none structural; every output index is carried by one
+*reduction*  one operand: summed, or its diagonal taken
+*view*       one operand: permuted, scaled, broadcast; or one take, split or merge of it
+*placement*  at most one core, with structural tensors that stand: zero but where they are one
+
+>>> x = new_input("x", (3,))
+>>> contract((delta(3), x), ((0, 1), (1,)), (0,)) is x
+True
+"""
+
+import functools
+import itertools
+import math
+import operator
+from collections.abc import Hashable, Mapping, Sequence
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from eingrad._ir.nodes import (
+    Add,
+    Apply,
+    Coefficient,
+    Constant,
+    Einsum,
+    Input,
+    Merge,
+    Node,
+    Opaque,
+    Operation,
+    Selection,
+    Table,
+    intern_node,
+)
+from eingrad._ir.structure import Factor, Makers, Network, canonical_table, eliminate
+from eingrad._subscripts import Shape, Subscripts, parse, renumber
+
+STRUCTURAL = (Selection, Merge)
+_LARGEST_EXACT = 2**53
+_FLOAT64 = np.dtype(np.float64)
+_BOOL = np.dtype(bool)
+_serials = itertools.count()
+
+
+# Leaves ------------------------------------------------------------------------------------------
+
+
+def new_input(
+    name: str,
+    shape: Shape,
+    dtype: Any = _FLOAT64,
+    key: tuple[Hashable, ...] = (),
+    opaque: Opaque | None = None,
+) -> Input:
+    """Make an input that equals no other."""
+    serial = next(_serials)
+    dtype = np.dtype(dtype)
+    key = key or ("variable", name)
+    content = repr((key, shape, dtype.str)).encode()
+    return intern_node(Input, (serial,), tuple(shape), dtype, content, serial, name, key, opaque)
+
+
+def constant(value: ArrayLike) -> Constant:
+    """Make a constant from a copy of an array."""
+    array = np.array(value, order="C")
+    array.flags.writeable = False
+    content = array.tobytes()
+    key = (array.dtype.str, array.shape, content)
+    shape_and_dtype = repr(key[:2]).encode()
+    return intern_node(Constant, key, array.shape, array.dtype, shape_and_dtype + content, array)
+
+
+def selection(table: Table, n: int) -> Selection:
+    """Make ``S[i, j] = (j == table[i])``, of shape ``(len(table), n)``."""
+    table = canonical_table(table)
+    shape = (len(table), n)
+    content = repr((table, n)).encode()
+    return intern_node(Selection, (table, n), shape, _BOOL, content, table)
+
+
+def delta(n: int) -> Selection:
+    """Make the Kronecker delta of order two."""
+    return selection(range(n), n)
+
+
+def merge(sizes: Shape) -> Merge:
+    """Make ``M[m, i, j, ...]``: m is the row-major position of ``(i, j, ...)``."""
+    return intern_node(Merge, sizes, (math.prod(sizes), *sizes), _BOOL, repr(sizes).encode())
+
+
+def fill(coefficient: Coefficient, shape: Shape, dtype: Any) -> Einsum:
+    """Make a tensor of equal entries: an einsum without operands."""
+    out = tuple(range(len(shape)))
+    return _einsum((), (), out, dict(zip(out, shape, strict=True)), coefficient, np.dtype(dtype))
+
+
+def zeros(shape: Shape, dtype: Any) -> Einsum:
+    """Make the zero tensor."""
+    return fill(0, shape, dtype)
+
+
+# Predicates --------------------------------------------------------------------------------------
+
+
+def is_zero(node: Node) -> bool:
+    """Whether a node is known to be zero without computing."""
+    return isinstance(node, Einsum) and node.coefficient == 0
+
+
+def is_fill(node: Node) -> bool:
+    """Whether all entries are one known number."""
+    return isinstance(node, Einsum) and not node.operands
+
+
+def is_structured(node: Node) -> bool:
+    """Whether a node is a placement, split, merge or take: an einsum with a structural operand."""
+    return isinstance(node, Einsum) and any(isinstance(n, STRUCTURAL) for n in node.operands)
+
+
+def carries_delta(node: Node) -> bool:
+    """Whether structural tensors tie output axes: most entries are then known to be zero."""
+    if not isinstance(node, Einsum):
+        return False
+    out = set(node.out)
+    for operand, term in zip(node.operands, node.terms, strict=True):
+        if isinstance(operand, Selection) and term[1] in out:
+            return True
+        if isinstance(operand, Merge) and term[0] in out and not out.isdisjoint(term[1:]):
+            return True
+    return False
+
+
+def is_product(node: Node) -> bool:
+    """Whether a node is a plain product or reduction: no structure, no broadcast."""
+    return (
+        isinstance(node, Einsum)
+        and bool(node.operands)
+        and not node.sizes
+        and not is_structured(node)
+    )
+
+
+def sums(node: Einsum) -> bool:
+    """Whether an index is summed; one of size one is only dropped."""
+    return any(
+        index not in node.out and size != 1
+        for operand, term in zip(node.operands, node.terms, strict=True)
+        for index, size in zip(term, operand.shape, strict=True)
+    )
+
+
+def _is_transparent(node: Node) -> bool:
+    """Whether a contraction that uses this node should see through it: it computes nothing."""
+    if not isinstance(node, Einsum):
+        return False
+    cores = sum(not isinstance(operand, STRUCTURAL) for operand in node.operands)
+    return cores == 0 or (cores == 1 and (len(node.operands) > 1 or not sums(node)))
+
+
+# Coefficients ------------------------------------------------------------------------------------
+
+
+def canonical_coefficient(value: Coefficient) -> Coefficient:
+    """Write equal coefficients alike: exact rationals where they are, else floats."""
+    if isinstance(value, complex):
+        if value.imag != 0 or math.isnan(value.imag):
+            return complex(value)
+        value = value.real
+    if isinstance(value, float):
+        exact = value.is_integer() and abs(value) < _LARGEST_EXACT
+        return int(value) if exact else float(value)
+    fraction = Fraction(value)
+    if max(abs(fraction.numerator), fraction.denominator) >= _LARGEST_EXACT:
+        return float(fraction)
+    return int(fraction) if fraction.denominator == 1 else fraction
+
+
+# Contractions ------------------------------------------------------------------------------------
+
+
+def contract(
+    operands: Sequence[Node],
+    terms: Sequence[Sequence[int]],
+    out: Sequence[int],
+    sizes: Mapping[int, int] | None = None,
+    coefficient: Coefficient = 1,
+    dtype: Any = None,
+) -> Node:
+    """Build ``result[out] = coefficient * sum prod operand[n][terms[n]]`` in canonical form.
+
+    Parameters
+    ----------
+    operands : nodes of one dtype; structural ones have none of their own
+    terms : indices of each operand
+    out : indices of the result, each once
+    sizes : size of output indices that no operand carries
+    coefficient : a number
+    dtype : needed only where no operand gives it
+    """
+    out = tuple(out)
+    if dtype is None:
+        dtype = next(n.dtype for n in operands if not isinstance(n, STRUCTURAL))
+    network, coefficient = _open(operands, terms, out, dict(sizes or {}), coefficient, dtype)
+    shape = tuple(network.sizes[index] for index in out)
+    if coefficient == 0 or 0 in shape:
+        return zeros(shape, dtype)
+    if network.structure:
+        eliminate(network)
+    carried = {index for f in (*network.cores, *network.structure) for index in f.term}
+    if any(network.sizes[index] == 0 for index in network.summed):
+        return zeros(shape, dtype)
+    for index in sorted(network.summed - carried):
+        coefficient = canonical_coefficient(coefficient * network.sizes[index])
+    return _close(network, coefficient, dtype)
+
+
+def _open(
+    operands: Sequence[Node],
+    terms: Sequence[Sequence[int]],
+    out: Subscripts,
+    sizes: dict[int, int],
+    coefficient: Coefficient,
+    dtype: Any,
+) -> tuple[Network, Coefficient]:
+    """Splice transparent operands in: their structure, scaling, permutation and broadcast."""
+    coefficient = canonical_coefficient(coefficient)
+    for node, term in zip(operands, terms, strict=True):
+        sizes.update(zip(term, node.shape, strict=True))
+    network = Network([], [], out, sizes, set(), _makers(dtype))
+    summed = {index for term in terms for index in term}.difference(out)
+    pending = [Factor(n, tuple(t)) for n, t in zip(operands, terms, strict=True)][::-1]
+    while pending:
+        factor = pending.pop()
+        node = factor.node
+        if isinstance(node, STRUCTURAL):
+            network.structure.append(factor)
+        elif not _is_transparent(node):
+            network.cores.append(factor)
+        else:
+            assert isinstance(node, Einsum)
+            coefficient = canonical_coefficient(coefficient * node.coefficient)
+            to_outer = dict(zip(node.out, factor.term, strict=True))
+            for inner, term in zip(node.operands, node.terms, strict=True):
+                for index, size in zip(term, inner.shape, strict=True):
+                    if index not in to_outer:
+                        to_outer[index] = network.fresh(size)
+                        summed.add(to_outer[index])
+                pending.append(Factor(inner, tuple(to_outer[index] for index in term)))
+    network.summed = summed
+    return network, coefficient
+
+
+def _close(network: Network, coefficient: Coefficient, dtype: Any) -> Node:
+    """Build the nodes of a network whose structure stands: product first, then placement."""
+    out, cores, placed = network.out, network.cores, network.structure
+    carried = {index for f in cores for index in f.term}
+    if not placed and carried.issuperset(out):
+        return _product(cores, out, coefficient, network.sizes, dtype)
+    if not cores:
+        nodes = tuple(f.node for f in placed)
+        return _einsum(nodes, [f.term for f in placed], out, network.sizes, coefficient, dtype)
+    wanted = dict.fromkeys((*out, *(index for f in placed for index in f.term)))
+    term = cores[0].term
+    if len(cores) == 1 and len(set(term)) == len(term) and all(i in wanted for i in term):
+        core, core_out = cores[0].node, term
+    else:
+        core_out = tuple(index for index in wanted if index in carried)
+        core = _product(cores, core_out, 1, network.sizes, dtype)
+    factors = [Factor(core, core_out), *placed]
+    terms = [f.term for f in factors]
+    nodes = tuple(f.node for f in factors)
+    return _einsum(nodes, terms, out, network.sizes, coefficient, dtype)
+
+
+def _product(
+    cores: Sequence[Factor],
+    out: Subscripts,
+    coefficient: Coefficient,
+    sizes: Mapping[int, int],
+    dtype: Any,
+) -> Node:
+    if len(cores) == 1 and coefficient == 1 and cores[0].term == out:
+        return cores[0].node
+    nodes = tuple(f.node for f in cores)
+    return _einsum(nodes, [f.term for f in cores], out, sizes, coefficient, dtype)
+
+
+def _einsum(
+    operands: Sequence[Node],
+    terms: Sequence[Subscripts],
+    out: Subscripts,
+    sizes: Mapping[int, int],
+    coefficient: Coefficient,
+    dtype: Any,
+) -> Einsum:
+    """Intern an einsum: operands in canonical order, indices numbered by first use."""
+    order = _canonical_order(operands, terms, out)
+    operands = tuple(operands[n] for n in order)
+    new_terms, new_out = renumber([terms[n] for n in order], out)
+    carried = {index for term in new_terms for index in term}
+    output_only = tuple(
+        (new, sizes[old]) for new, old in zip(new_out, out, strict=True) if new not in carried
+    )
+    shape = tuple(sizes[index] for index in out)
+    coefficient = canonical_coefficient(coefficient)
+    spec = (new_terms, new_out, output_only, repr(coefficient), dtype.str)
+    key = (tuple(n.uid for n in operands), spec)
+    content = b"".join(n.digest for n in operands) + repr((spec, shape)).encode()
+    return intern_node(
+        Einsum, key, shape, dtype, content, operands, new_terms, new_out, output_only, coefficient
+    )
+
+
+def _canonical_order(
+    operands: Sequence[Node], terms: Sequence[Subscripts], out: Subscripts
+) -> list[int]:
+    """Order operands by digest; equal operands by how they are wired, refined until it decides."""
+    if len(operands) == 1:
+        return [0]
+    colours: list[Hashable] = [(isinstance(n, STRUCTURAL), n.digest) for n in operands]
+    order = sorted(range(len(operands)), key=colours.__getitem__)  # type: ignore[arg-type]
+    if len(set(colours)) == len(colours):
+        return order
+    ranks = _ranks(colours)
+    while True:
+        ranks = _refine(ranks, terms, out)
+        tied = [r for r in ranks if ranks.count(r) > 1]
+        if not tied:
+            break
+        first = ranks.index(min(tied))  # automorphic or nearly so: pick one, refine again
+        ranks = [2 * r - (n == first) for n, r in enumerate(ranks)]
+    return sorted(range(len(operands)), key=ranks.__getitem__)
+
+
+def _ranks(colours: Sequence[Any]) -> list[int]:
+    places = {colour: n for n, colour in enumerate(sorted(set(colours)))}
+    return [places[colour] for colour in colours]
+
+
+def _refine(ranks: list[int], terms: Sequence[Subscripts], out: Subscripts) -> list[int]:
+    """Colour operands by the colours of those they share indices with (Weisfeiler-Lehman)."""
+    while True:
+        seen: dict[int, list[tuple[int, int]]] = {}
+        for rank, term in zip(ranks, terms, strict=True):
+            for axis, index in enumerate(term):
+                seen.setdefault(index, []).append((rank, axis))
+        place = {index: n for n, index in enumerate(out)}
+        colours = {i: (place.get(i, -1), tuple(sorted(seen[i]))) for i in seen}
+        finer = _ranks(
+            [(r, tuple(colours[i] for i in t)) for r, t in zip(ranks, terms, strict=True)]
+        )
+        if max(finer) == max(_ranks(ranks)):
+            return finer
+        ranks = finer
+
+
+def with_coefficient(node: Einsum, coefficient: Coefficient) -> Node:
+    """Replace the coefficient of an einsum."""
+    sizes = dict(node.sizes)
+    for operand, term in zip(node.operands, node.terms, strict=True):
+        sizes.update(zip(term, operand.shape, strict=True))
+    if (
+        coefficient == 1
+        and len(node.operands) == 1
+        and node.terms[0] == node.out
+        and not isinstance(node.operands[0], STRUCTURAL)
+    ):
+        return node.operands[0]
+    return _einsum(node.operands, node.terms, node.out, sizes, coefficient, node.dtype)
+
+
+def scale(node: Node, coefficient: Coefficient) -> Node:
+    """Multiply by a number."""
+    out = tuple(range(node.ndim))
+    return contract((node,), (out,), out, coefficient=coefficient)
+
+
+def transpose(node: Node, axes: Sequence[int]) -> Node:
+    """Permute axes as ``np.transpose`` does."""
+    return contract((node,), (tuple(range(node.ndim)),), tuple(axes))
+
+
+def broadcast(node: Node, shape: Shape) -> Node:
+    """Repeat along new leading axes and along axes of size one, as NumPy does."""
+    if node.shape == shape:
+        return node
+    lead = len(shape) - node.ndim
+    out = tuple(range(len(shape)))
+    kept = [a for a in range(node.ndim) if node.shape[a] == shape[lead + a]]
+    term = [lead + a if a in kept else len(shape) + a for a in range(node.ndim)]
+    sizes = dict(zip(out, shape, strict=True))
+    return contract((node,), (term,), out, {k: sizes[k] for k in out if k not in term})
+
+
+def einsum(subscripts: str, *operands: Node, coefficient: Coefficient = 1) -> Node:
+    """Build a contraction from letters: for rules and tests, which are written by hand."""
+    terms, out = parse(subscripts, [n.shape for n in operands])
+    return contract(operands, terms, out, coefficient=coefficient)
+
+
+# Structure on one operand ------------------------------------------------------------------------
+
+
+def take(node: Node, axis: int, picks: Selection) -> Node:
+    """Replace an axis by the selected positions of it: ``node[..., table, ...]``."""
+    term = tuple(range(node.ndim))
+    row = node.ndim
+    out = (*term[:axis], row, *term[axis + 1 :])
+    return contract((node, picks), (term, (row, axis)), out)
+
+
+def reshape(node: Node, shape: Shape) -> Node:
+    """Reshape in row-major order, by merging and splitting the fewest axes.
+
+    ``(6, 4) -> (2, 12)`` splits 6 into 2 x 3 and merges 3 x 4; where the two shapes have no common
+    refinement, ``(6, 4) -> (8, 3)``, a group of axes passes through one flat index. Axes of size
+    one take no part: an old one is summed, a new one is an output index that nothing carries.
+    """
+    if node.shape == shape:
+        return node
+    if 0 in shape:
+        return zeros(shape, node.dtype)
+    old = {axis: axis for axis in range(node.ndim)}  # axis -> index
+    new = {axis: node.ndim + axis for axis in range(len(shape))}
+    fresh = itertools.count(node.ndim + len(shape))
+    operands: list[Node] = []
+    terms: list[tuple[int, ...]] = []
+    for olds, news in _reshape_groups(node.shape, shape):
+        left, right = [node.shape[a] for a in olds], [shape[b] for b in news]
+        parts = _common_refinement(left, right)
+        indices = [next(fresh) for _ in parts or "flat"]
+        for axes, sizes, index_of in ((olds, left, old), (news, right, new)):
+            if not parts and len(axes) > 1:
+                operands.append(merge(tuple(sizes)))
+                terms.append((indices[0], *(index_of[axis] for axis in axes)))
+                continue
+            for axis, group in zip(axes, _split_parts(parts or [sizes[0]], sizes), strict=True):
+                if len(group) == 1:
+                    index_of[axis] = indices[group[0]]
+                else:
+                    operands.append(merge(tuple(parts[g] for g in group)))
+                    terms.append((index_of[axis], *(indices[g] for g in group)))
+    out = [new[axis] for axis in range(len(shape))]
+    term = [old[axis] for axis in range(node.ndim)]
+    return contract((node, *operands), (term, *terms), out, dict(zip(out, shape, strict=True)))
+
+
+def _reshape_groups(old: Shape, new: Shape) -> list[tuple[list[int], list[int]]]:
+    """Pair runs of old axes with runs of new axes of equal size, shortest first, ones left out."""
+    olds = [axis for axis, size in enumerate(old) if size != 1]
+    news = [axis for axis, size in enumerate(new) if size != 1]
+    groups = []
+    while olds:
+        left, right = [olds.pop(0)], [news.pop(0)]
+        while (a := math.prod(old[x] for x in left)) != (b := math.prod(new[x] for x in right)):
+            (left if a < b else right).append((olds if a < b else news).pop(0))
+        groups.append((left, right))
+    return groups
+
+
+def _common_refinement(old: Sequence[int], new: Sequence[int]) -> list[int]:
+    """Sizes that both shapes are made of, row-major; empty where there are none."""
+    cuts = {1}
+    for sizes in (old, new):
+        cuts.update(itertools.accumulate(reversed(sizes), operator.mul))
+    ordered = sorted(cuts)
+    if any(b % a for a, b in itertools.pairwise(ordered)):
+        return []
+    return [b // a for a, b in itertools.pairwise(ordered)][::-1]
+
+
+def _split_parts(parts: Sequence[int], sizes: Sequence[int]) -> list[list[int]]:
+    """Which parts make up each size."""
+    groups, n = [], 0
+    for size in sizes:
+        group: list[int] = []
+        while math.prod(parts[g] for g in group) != size:
+            group.append(n)
+            n += 1
+        groups.append(group)
+    return groups
+
+
+def _take_axis(node: Node, axis: int, picks: Selection) -> Node:
+    """Intern a take as it stands: elimination asks for it, so there is nothing to eliminate."""
+    term = tuple(range(node.ndim))
+    row = node.ndim
+    out = (*term[:axis], row, *term[axis + 1 :])
+    sizes = dict(enumerate((*node.shape, picks.shape[0])))
+    return _einsum((node, picks), (term, (row, axis)), out, sizes, 1, node.dtype)
+
+
+def _split_axis(node: Node, axis: int, parts: Merge) -> Node:
+    term = tuple(range(node.ndim))
+    new = tuple(range(node.ndim, node.ndim + parts.ndim - 1))
+    out = (*term[:axis], *new, *term[axis + 1 :])
+    sizes = dict(enumerate((*node.shape, *parts.shape[1:])))
+    return _einsum((node, parts), (term, (axis, *new)), out, sizes, 1, node.dtype)
+
+
+def _merge_axes(node: Node, axes: tuple[int, ...], parts: Merge) -> Node:
+    term = tuple(range(node.ndim))
+    flat = node.ndim
+    out = tuple(flat if i == axes[0] else i for i in term if i not in axes[1:])
+    sizes = dict(enumerate((*node.shape, parts.shape[0])))
+    return _einsum((node, parts), (term, (flat, *axes)), out, sizes, 1, node.dtype)
+
+
+@functools.cache
+def _makers(dtype: np.dtype[Any]) -> Makers:
+    """Hand elimination the builders it needs, for operands of one dtype."""
+    return Makers(
+        selection=selection,
+        take=_take_axis,
+        split_axis=_split_axis,
+        merge_axes=_merge_axes,
+        constant=lambda values: constant(values.astype(dtype)),
+    )
+
+
+# Sums and applications ---------------------------------------------------------------------------
+
+
+def add(terms: Sequence[Node], coefficients: Sequence[Coefficient] | None = None) -> Node:
+    """Build a linear combination: equal terms add their coefficients, zeros go."""
+    first = terms[0]
+    total: dict[Node, Coefficient] = {}
+    for term, coefficient in zip(terms, coefficients or [1] * len(terms), strict=True):
+        if isinstance(term, Einsum) and term.coefficient != 1:
+            coefficient = canonical_coefficient(coefficient * term.coefficient)
+            term = with_coefficient(term, 1) if coefficient != 0 else term
+        total[term] = canonical_coefficient(total.get(term, 0) + coefficient)
+    kept = sorted(((n, c) for n, c in total.items() if c != 0), key=lambda nc: nc[0].digest)
+    if not kept:
+        return zeros(first.shape, first.dtype)
+    if len(kept) == 1:
+        return scale(*kept[0])
+    nodes, numbers = zip(*kept, strict=True)
+    key = (tuple(n.uid for n in nodes), repr(numbers))
+    content = b"".join(n.digest for n in nodes) + repr(numbers).encode()
+    return intern_node(Add, key, first.shape, first.dtype, content, nodes, numbers)
+
+
+def apply_node(
+    primitive: Operation,
+    operands: Sequence[Node],
+    attributes: Mapping[str, Hashable],
+    result: int,
+    shape: Shape,
+    dtype: Any,
+) -> Node:
+    """Intern an application; `_primitives.apply` knows shapes and dtypes and calls this."""
+    attrs = tuple(sorted(attributes.items()))
+    dtype = np.dtype(dtype)
+    spec = (primitive.name, repr(attrs), result, dtype.str)
+    key = (*spec, tuple(n.uid for n in operands))
+    content = repr(spec).encode() + b"".join(n.digest for n in operands)
+    return intern_node(
+        Apply, key, shape, dtype, content, primitive, tuple(operands), attrs, result
+    )

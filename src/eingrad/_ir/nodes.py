@@ -1,0 +1,193 @@
+"""The closed set of nodes: immutable, interned, compared by identity.
+
+In: fields that a builder has already made canonical.
+Out: the one node that has these fields.
+Guaranteed: equal nodes are one object, so ``==`` is ``is`` and common subexpressions need no pass.
+
+``Input``, ``Constant``   values from outside
+``Selection``, ``Merge``  structural zero-one tensors; the Kronecker delta is the plain selection
+``Einsum``                products, sums, transposes, traces, broadcasts, placements
+``Add``                   linear combinations
+``Apply``                 everything else: one row of the primitives' table
+
+A node is identified by integers (`uid` of its operands), never by nested tuples, and ordered by
+its structural `digest`, never by creation, so that text and plans do not depend on history.
+"""
+
+import itertools
+import threading
+import weakref
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+from fractions import Fraction
+from hashlib import blake2b
+from typing import Any, Protocol, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from eingrad._subscripts import Shape, Subscripts
+
+Coefficient = int | Fraction | float | complex
+
+
+class Operation(Protocol):
+    """What a node needs to know of a row of the primitives' table."""
+
+    @property
+    def name(self) -> str:
+        """Name of the row, unique in the table."""
+
+
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
+class Node:
+    """A tensor: its shape and dtype are known, its values are not."""
+
+    uid: int
+    digest: bytes
+    shape: Shape
+    dtype: np.dtype[Any]
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes."""
+        return len(self.shape)
+
+    @property
+    def size(self) -> int:
+        """Number of elements, a Python integer."""
+        size = 1
+        for n in self.shape:
+            size *= n
+        return size
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Input(Node):
+    """A value that is given later. Its identity is the serial, its name only a label.
+
+    ``key`` says what the input is for the digest: ``("argument", 0)``, ``("variable", "X")``.
+    An opaque function ``F(X)`` is an input that depends on others: `derivatives` gives, for each
+    input it depends on, the input that stands for its derivative tensor.
+    """
+
+    serial: int
+    name: str
+    key: tuple[Hashable, ...]
+    opaque: "Opaque | None" = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Opaque:
+    """An unknown function: what it depends on, and how its derivative tensors are made."""
+
+    arguments: tuple[Node, ...]
+    derivative: Callable[[int], Node]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Constant(Node):
+    """An array whose values are part of the expression; a private, read-only copy."""
+
+    value: NDArray[Any]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Selection(Node):
+    """``S[i, j] = 1`` iff ``j == table[i]``; the Kronecker delta when table is ``range(n)``.
+
+    A table entry of -1 selects nothing: that row is zero.
+    """
+
+    table: "Table"
+
+    @property
+    def is_delta(self) -> bool:
+        """Whether this is the identity, the Kronecker delta."""
+        return self.shape[0] == self.shape[1] and self.table == range(self.shape[0])
+
+
+Table = range | tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Merge(Node):
+    """``M[m, i, j, ...] = 1`` iff ``m`` is the row-major position of ``(i, j, ...)``.
+
+    Contracted over ``i, j, ...`` it merges axes; contracted over ``m`` it splits one: reshape.
+    """
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Einsum(Node):
+    """``result[out] = coefficient * sum over all other indices of prod operand[n][terms[n]]``.
+
+    Indices are integers local to this node. ``out`` may hold an index that no operand carries:
+    the result is constant along it, and `sizes` gives its size. An index may repeat in a term.
+    """
+
+    operands: tuple[Node, ...]
+    terms: tuple[Subscripts, ...]
+    out: Subscripts
+    sizes: tuple[tuple[int, int], ...]
+    coefficient: Coefficient
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Add(Node):
+    """``sum over n of coefficients[n] * terms[n]``; all terms have the shape of the result."""
+
+    terms: tuple[Node, ...]
+    coefficients: tuple[Coefficient, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Apply(Node):
+    """Result number `result` of a row of the primitives' table.
+
+    Results of one call (sign and logdet, say) are siblings that share operands and attributes.
+    """
+
+    primitive: Operation
+    operands: tuple[Node, ...]
+    attributes: tuple[tuple[str, Hashable], ...]
+    result: int
+
+
+N = TypeVar("N", bound=Node)
+
+_lock = threading.RLock()
+_uids = itertools.count()
+_table: weakref.WeakValueDictionary[tuple[Hashable, ...], Node] = weakref.WeakValueDictionary()
+
+
+def intern_node(
+    cls: type[N], key: tuple[Hashable, ...], shape: Shape, dtype: Any, content: bytes, *fields: Any
+) -> N:
+    """Return the node of this class and key, making it if it does not live yet.
+
+    ``key`` identifies it within the process; ``content``, hashed, orders it across processes.
+    """
+    full_key = (cls, *key)
+    with _lock:
+        node = _table.get(full_key)
+        if node is None:
+            digest = blake2b(cls.__name__.encode() + content, digest_size=16).digest()
+            node = cls(next(_uids), digest, shape, dtype, *fields)
+            _table[full_key] = node
+    return node  # type: ignore[return-value]
+
+
+def number_of_live_nodes() -> int:
+    """How many nodes are alive: what a leak would show in."""
+    return len(_table)
+
+
+def children(node: Node) -> tuple[Node, ...]:
+    """Return the nodes a node is computed from."""
+    match node:
+        case Einsum(operands=operands) | Apply(operands=operands):
+            return operands
+        case Add(terms=terms):
+            return terms
+    return ()

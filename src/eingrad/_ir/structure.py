@@ -1,0 +1,334 @@
+"""Structural tensors inside a contraction: eliminate what can be, leave the rest standing alone.
+
+In: a `Network`: core operands, structural zero-one tensors (selections, deltas, merges), an output.
+Out: the same network in which every structural tensor *stands*: no core operand uses the index it
+determines, so the value is a core, placed into a larger zero tensor or reshaped.
+Guaranteed: same value and output order; every rewrite removes a structural tensor or a use of the
+index that it determines, so it ends.
+
+``sum_j delta[i,j] A[j,k]  ->  A[i,k]``                     rename
+``sum_j S[i,j] A[j,k]      ->  A[table[i],k]``              take: slice, gather, flip
+``sum_j S[i,j] T[j,k]      ->  (T after S)[i,k]``           compose
+``sum_m M[m,i,j] M[m,k,l]  ->  delta[i,k] delta[j,l]``      split after merge
+``delta[i,k] A[k]          ->  delta[i,k] A[i]``            i, k both in the output: it stands alone
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from eingrad._ir.nodes import Merge, Node, Selection, Table
+
+Rewrite = Callable[["Network"], bool]
+
+
+@dataclass(slots=True)
+class Factor:
+    """One operand of a network and its indices."""
+
+    node: Node
+    term: tuple[int, ...]
+
+
+@dataclass(slots=True)
+class Network:
+    """A contraction being rewritten. `summed` holds the summed indices that still count."""
+
+    cores: list[Factor]
+    structure: list[Factor]
+    out: tuple[int, ...]
+    sizes: dict[int, int]
+    summed: set[int]
+    make: "Makers"
+
+    def fresh(self, size: int) -> int:
+        """Make a new index."""
+        index = 1 + max(self.sizes, default=-1)
+        self.sizes[index] = size
+        return index
+
+    def rename(self, old: int, new: int) -> None:
+        """Replace an index in every operand."""
+        for factor in (*self.cores, *self.structure):
+            if old in factor.term:
+                factor.term = tuple(new if i == old else i for i in factor.term)
+
+    def users(self, index: int, besides: Factor) -> list[Factor]:
+        """Operands other than one that carry an index."""
+        return [f for f in (*self.cores, *self.structure) if f is not besides and index in f.term]
+
+    def drop(self, factor: Factor, *indices: int) -> None:
+        """Remove a structural operand, and indices that it determined."""
+        self.structure = [f for f in self.structure if f is not factor]
+        self.summed.difference_update(indices)
+
+
+@dataclass(frozen=True, slots=True)
+class Makers:
+    """The builders that rewriting needs; `build` gives them, so that imports go one way."""
+
+    selection: Callable[[Table, int], Selection]
+    split_axis: Callable[[Node, int, Merge], Node]
+    merge_axes: Callable[[Node, tuple[int, ...], Merge], Node]
+    take: Callable[[Node, int, Selection], Node]
+    constant: Callable[["np.typing.NDArray[np.bool_]"], Node]
+
+
+def eliminate(network: Network) -> None:
+    """Rewrite until every structural operand stands; changes the network in place."""
+    rewrites: tuple[Rewrite, ...] = (
+        _rename_a_delta,
+        _gather_on_one_index,
+        _mask_the_diagonal_of_a_selection,
+        _free_the_column_of_a_selection,
+        _unify_merges,
+        _free_the_position_of_a_merge,
+    )
+    while any(rewrite(network) for rewrite in rewrites):
+        pass
+
+
+def _is_delta(factor: Factor) -> bool:
+    return isinstance(factor.node, Selection) and factor.node.is_delta
+
+
+def _rename_a_delta(network: Network) -> bool:
+    """``sum_j delta[i,j] A[j] -> A[i]``; a repeated delta and ``delta[i,i]`` are one."""
+    for factor in network.structure:
+        if not _is_delta(factor):
+            continue
+        keep, gone = factor.term
+        if keep == gone or any(
+            _is_delta(f) and f is not factor and set(f.term) == {keep, gone}
+            for f in network.structure
+        ):
+            network.drop(factor)
+            return True
+        if gone in network.out:
+            keep, gone = gone, keep
+        if gone not in network.out:
+            network.drop(factor, gone)
+            network.rename(gone, keep)
+            return True
+    return False
+
+
+def _gather_on_one_index(network: Network) -> bool:
+    """``delta[i,k] A[k] -> delta[i,k] A[i]`` where i is the first of the two in the output."""
+    for factor in network.structure:
+        if not _is_delta(factor):
+            continue
+        first, second = sorted(factor.term, key=network.out.index)
+        others = network.users(second, factor)
+        if others or factor.term != (first, second):
+            network.rename(second, first)
+            factor.term = (first, second)
+            return True
+    return False
+
+
+def _mask_the_diagonal_of_a_selection(network: Network) -> bool:
+    """``S[i,i] -> mask[i]``: one where the table holds its own position."""
+    for factor in network.structure:
+        selection, (row, column) = factor.node, factor.term[:2]
+        if isinstance(selection, Selection) and row == column:
+            network.drop(factor)
+            mask = np.array([i == j for i, j in enumerate(selection.table)], bool)
+            network.cores.append(Factor(network.make.constant(mask), (row,)))
+            return True
+    return False
+
+
+def _free_the_column_of_a_selection(network: Network) -> bool:
+    """``S[r,c] A[c] -> S[r,c] A[table[r]]``: whatever else uses c uses r; a summed c goes."""
+    for factor in network.structure:
+        selection = factor.node
+        if not isinstance(selection, Selection) or selection.is_delta:
+            continue
+        row, column = factor.term
+        others = network.users(column, factor)
+        if not others and column in network.out:
+            continue
+        for other in others:
+            _express_in_row(network, selection, row, column, other)
+        if column not in network.out:
+            network.drop(factor, column)
+            if not others and -1 in selection.table:
+                mask = np.array([j >= 0 for j in selection.table], bool)
+                network.cores.append(Factor(network.make.constant(mask), (row,)))
+        return True
+    return False
+
+
+def _express_in_row(
+    network: Network, selection: Selection, row: int, column: int, user: Factor
+) -> None:
+    """Rewrite one user of the column c of ``S[r,c]`` so that it uses the row r."""
+    make = network.make
+    match user.node:
+        case Selection() as other if user in network.structure:
+            first, second = user.term
+            if first == column:
+                table = compose(selection.table, other.table)
+                user.node, user.term = make.selection(table, other.shape[1]), (row, second)
+            else:
+                table = match_rows(selection.table, other.table)
+                if table is None:
+                    _make_dense(network, user)
+                    _take_axes(network, selection, row, column, user)
+                else:
+                    user.node, user.term = make.selection(table, other.shape[0]), (row, first)
+        case Merge() as merge if user in network.structure:
+            if column in user.term[1:]:
+                _make_dense(network, user)
+                _take_axes(network, selection, row, column, user)
+                return
+            network.drop(user)
+            sizes = merge.shape[1:]
+            for axis, index in enumerate(user.term[1:]):
+                table = unravel(selection.table, sizes, axis)
+                network.structure.append(Factor(make.selection(table, sizes[axis]), (row, index)))
+        case _:
+            _take_axes(network, selection, row, column, user)
+
+
+def _take_axes(
+    network: Network, selection: Selection, row: int, column: int, user: Factor
+) -> None:
+    for axis, index in enumerate(user.term):
+        if index == column:
+            user.node = network.make.take(user.node, axis, selection)
+    user.term = tuple(row if i == column else i for i in user.term)
+
+
+def _make_dense(network: Network, factor: Factor) -> None:
+    """Give up on structure: a core operand with the same values."""
+    network.structure = [f for f in network.structure if f is not factor]
+    network.cores.append(factor)
+    factor.node = network.make.constant(dense(factor.node))
+
+
+def _unify_merges(network: Network) -> bool:
+    """``M[m,i,j] M[m,k,l] -> M[m,i,j] delta[i,k] delta[j,l]``, and the same from the other side."""
+    merges = [f for f in network.structure if isinstance(f.node, Merge)]
+    for n, factor in enumerate(merges):
+        for other in merges[:n]:
+            if factor.node is not other.node:
+                continue
+            if factor.term[0] == other.term[0]:
+                pairs = zip(other.term[1:], factor.term[1:], strict=True)
+            elif factor.term[1:] == other.term[1:]:
+                pairs = zip(other.term[:1], factor.term[:1], strict=True)
+            else:
+                continue
+            network.drop(factor)
+            for pair in pairs:
+                size = network.sizes[pair[0]]
+                delta = network.make.selection(range(size), size)
+                network.structure.append(Factor(delta, pair))
+            return True
+    return False
+
+
+def _free_the_position_of_a_merge(network: Network) -> bool:
+    """Split whatever else uses m of ``M[m,i,j]``, or merge the one operand that uses i and j."""
+    for factor in network.structure:
+        if isinstance(factor.node, Merge) and _free_one_merge(network, factor, factor.node):
+            return True
+    return False
+
+
+def _free_one_merge(network: Network, factor: Factor, merge: Merge) -> bool:
+    position, parts = factor.term[0], factor.term[1:]
+    if len(set(parts)) < len(parts):
+        if len(set(parts)) == 1:  # M[m,i,i]: the positions of a diagonal
+            size = merge.shape[1]
+            step = sum(size**k for k in range(len(parts)))
+            table = range(0, step * size, step)
+            factor.node = network.make.selection(table, merge.shape[0])
+            factor.term = (parts[0], position)
+        else:
+            _make_dense(network, factor)
+        return True
+    uses = [network.users(index, factor) for index in parts]
+    kept = any(index in network.out for index in parts)
+    if not kept and not any(uses):  # sum_ij M[m,i,j] = 1
+        network.drop(factor, *parts)
+        return True
+    single = {id(user): user for users in uses for user in users}
+    if not kept and len(single) == 1 and all(uses):
+        (user,) = single.values()
+        if user in network.cores and all(user.term.count(index) == 1 for index in parts):
+            axes = tuple(user.term.index(index) for index in parts)
+            user.node = network.make.merge_axes(user.node, axes, merge)
+            user.term = tuple(
+                position if i == parts[0] else i for i in user.term if i not in parts[1:]
+            )
+            network.drop(factor, *parts)
+            return True
+    for user in network.users(position, factor):
+        if user in network.cores:
+            axis = user.term.index(position)
+            user.node = network.make.split_axis(user.node, axis, merge)
+            user.term = (*user.term[:axis], *parts, *user.term[axis + 1 :])
+            return True
+    if position not in network.out and not network.users(position, factor):
+        network.drop(factor, position)
+        return True
+    return False
+
+
+# Tables ------------------------------------------------------------------------------------------
+
+
+def canonical_table(table: Table) -> Table:
+    """Use a range where the table is one, so that equal selections are equal nodes."""
+    if isinstance(table, range):
+        return range(len(table)) if table == range(len(table)) else table
+    if len(table) == 1 and table[0] >= 0:
+        return range(table[0], table[0] + 1)
+    if len(table) > 1 and table[0] >= 0:
+        step = table[1] - table[0]
+        if step and table[-1] >= 0 and all(b - a == step for a, b in zip(table, table[1:])):  # noqa: B905 - pairs
+            return range(table[0], table[0] + step * len(table), step)
+    return table
+
+
+def compose(first: Table, second: Table) -> Table:
+    """Table of ``sum_j S1[i,j] S2[j,k]``: ``second[first[i]]``."""
+    return tuple(second[j] if j >= 0 else -1 for j in first)
+
+
+def match_rows(first: Table, second: Table) -> Table | None:
+    """Table of ``sum_j S1[i,j] S2[k,j]``: the row k of S2 that selects what row i of S1 does.
+
+    None where S2 selects something twice: then a row would select two.
+    """
+    position: dict[int, int] = {}
+    for k, j in enumerate(second):
+        if j >= 0 and position.setdefault(j, k) != k:
+            return None
+    return tuple(position.get(j, -1) if j >= 0 else -1 for j in first)
+
+
+def unravel(table: Table, sizes: Iterable[int], axis: int) -> Table:
+    """Table of one axis of the split position: where ``table[i]`` lies along that axis."""
+    sizes = tuple(sizes)
+    stride = 1
+    for size in sizes[axis + 1 :]:
+        stride *= size
+    return tuple(j // stride % sizes[axis] if j >= 0 else -1 for j in table)
+
+
+def dense(node: Node) -> "np.typing.NDArray[np.bool_]":
+    """Values of a structural tensor."""
+    values = np.zeros(node.shape, bool)
+    if isinstance(node, Selection):
+        for i, j in enumerate(node.table):
+            if j >= 0:
+                values[i, j] = True
+    else:
+        position = np.arange(node.shape[0])
+        values[(position, *np.unravel_index(position, node.shape[1:]))] = True
+    return values

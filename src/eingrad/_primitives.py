@@ -1,0 +1,360 @@
+"""THE table: one row per operation, read by tracer, differentiator, emitter, tests and docs.
+
+In: operands as nodes. Out: for each operand, the local Jacobian as an expression.
+Guaranteed: a rule uses builders only; nothing here computes with arrays at import.
+
+With ``y = f(x)``, leading *batch* axes are shared by operands and result; a rule gives
+``dy/dx`` with the batch axes first, then the core axes of ``y``, then the core axes of ``x``. An
+elementwise row has no core axes, so its rule is simply ``dy/dx`` in the shape of ``x``, and no
+delta ever appears.
+
+>>> from eingrad import _ir
+>>> x = _ir.new_input("x", (3,))
+>>> y = apply("sin", x)
+>>> jacobian(y, 0) is apply("cos", x)
+True
+"""
+
+import math
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from eingrad import _ir
+from eingrad._ir import Apply, Coefficient, Node
+from eingrad._subscripts import Shape
+
+Rule = Callable[..., Node]
+Array = NDArray[Any]
+Sample = Callable[[np.random.Generator], tuple[Array, ...]]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Primitive:
+    """One operation: how NumPy computes it, where to test it, how it differentiates."""
+
+    name: str
+    numpy: Callable[..., Any]
+    sample: Sample
+    rules: tuple[Rule | None, ...] | Callable[[int], Rule] = ()
+    core: tuple[int, ...] | None = ()  # core axes of the result, of each operand; None: all axes
+    source: str = ""  # how it is written; operands {0}, {1}; attributes by name
+    shapes: Callable[..., tuple[Shape, ...]] | None = None
+    dtype: Any = None  # of the result; None: that of the last operand
+    results: int = 1
+    real: bool = False  # defined for real numbers only, or not holomorphic
+    singular: bool = False  # the derivative can be infinite or nan at a finite point
+    attributes: dict[str, Hashable] = field(default_factory=dict)  # of the sample
+
+    def evaluate(self, *arrays: Array, **attributes: Any) -> Any:
+        """Compute with NumPy: for the reference evaluator in the tests."""
+        return self.numpy(*arrays, **attributes)
+
+    def text(self, operands: tuple[str, ...], attributes: dict[str, str]) -> str:
+        """Write the call."""
+        return self.source.format(*operands, **attributes, all=", ".join(operands))
+
+
+# Small algebra, so that a rule reads like its formula ---------------------------------------------
+
+
+def apply(name: str, *operands: Node, result: int = 0, **attributes: Hashable) -> Node:
+    """Apply a row of the table; operands of an elementwise row have one shape."""
+    row = BY_NAME[name]
+    shapes = row.shapes(*(n.shape for n in operands), **attributes) if row.shapes else None
+    shape = shapes[result] if shapes else operands[0].shape
+    dtype = attributes.get("dtype", row.dtype) or operands[-1].dtype
+    if 0 in shape:
+        return _ir.zeros(shape, dtype)
+    return _ir.apply_node(row, operands, attributes, result, shape, dtype)
+
+
+def times(*factors: Node | Coefficient) -> Node:
+    """Multiply elementwise."""
+    coefficient: Coefficient = 1
+    nodes = []
+    for factor in factors:
+        if isinstance(factor, Node):
+            nodes.append(factor)
+        else:
+            coefficient = coefficient * factor
+    out = tuple(range(nodes[0].ndim))
+    return _ir.contract(nodes, [out] * len(nodes), out, coefficient=coefficient)
+
+
+def plus(*terms: Node | Coefficient) -> Node:
+    """Add elementwise; a number is added to every entry."""
+    like = next(t for t in terms if isinstance(t, Node))
+    return _ir.add(
+        [t if isinstance(t, Node) else _ir.fill(t, like.shape, like.dtype) for t in terms]
+    )
+
+
+def reciprocal(x: Node) -> Node:
+    """``1 / x``."""
+    return apply("reciprocal", x)
+
+
+def power(x: Node, exponent: Coefficient) -> Node:
+    """``x ** exponent`` for a number, by the cheapest row."""
+    exponent = _ir.canonical_coefficient(exponent)
+    if exponent == 0:
+        return _ir.fill(1, x.shape, x.dtype)
+    if exponent == 1:
+        return x
+    if exponent == 2:  # noqa: PLR2004 - a square
+        return times(x, x)
+    if exponent == -1:
+        return reciprocal(x)
+    if exponent == Fraction(1, 2):
+        return apply("sqrt", x)
+    return apply("power", x, exponent=exponent)
+
+
+def cast(node: Node, dtype: Any) -> Node:
+    """Convert to another dtype; structure stays outside, so that deltas stay deltas."""
+    dtype = np.dtype(dtype)
+    if node.dtype == dtype:
+        return node
+    if _ir.is_fill(node) or _ir.is_structured(node):
+        assert isinstance(node, _ir.Einsum)
+        operands = [
+            n if isinstance(n, _ir.STRUCTURAL) else cast(n, dtype) for n in node.operands
+        ]
+        sizes = dict(node.sizes)
+        return _ir.contract(operands, node.terms, node.out, sizes, node.coefficient, dtype)
+    if isinstance(node, _ir.Add) and any(_ir.carries_delta(term) for term in node.terms):
+        return _ir.add([cast(term, dtype) for term in node.terms], node.coefficients)
+    return apply("cast", node, dtype=dtype.str)
+
+
+def _tie(name: str) -> tuple[Rule, Rule]:
+    """Derivatives of maximum and minimum: a tie is split in half."""
+
+    def rule(wins: Callable[[Node, Node], tuple[Node, Node]]) -> Rule:
+        def half_at_a_tie(a: Node, b: Node, y: Node) -> Node:
+            left, right = wins(a, b)
+            won = cast(apply(name, left, right), y.dtype)
+            return plus(won, times(Fraction(1, 2), cast(apply("equal", a, b), y.dtype)))
+
+        return half_at_a_tie
+
+    return rule(lambda a, b: (a, b)), rule(lambda a, b: (b, a))
+
+
+# Rules that are more than a line -----------------------------------------------------------------
+
+
+def _inverse_rule(x: Node, y: Node) -> Node:
+    """``dY[i,j]/dX[k,l] = -Y[i,k] Y[l,j]``; MML (5.102)."""
+    return _ir.einsum("...ik,...lj->...ijkl", y, y, coefficient=-1)
+
+
+def _det_rule(x: Node, y: Node) -> Node:
+    """``d det(X)/dX[k,l] = det(X) X^-1[l,k]``; MML (5.101)."""
+    return _ir.einsum("...,...lk->...kl", y, apply("inverse", x))
+
+
+def _logdet_rule(x: Node, y: Node) -> Node:
+    """``d log|det X|/dX[k,l] = X^-1[l,k]``; the sign is constant where it is defined."""
+    assert isinstance(y, Apply)
+    if y.result == 0:
+        return _ir.zeros(x.shape, x.dtype)
+    return _ir.einsum("...lk->...kl", apply("inverse", x))
+
+
+def _solve_matrix_rule(a: Node, b: Node, y: Node) -> Node:
+    """``dY[i,j]/dA[k,l] = -A^-1[i,k] Y[l,j]`` for ``A Y = B``."""
+    return _ir.einsum("...ik,...lj->...ijkl", apply("inverse", a), y, coefficient=-1)
+
+
+def _solve_right_rule(a: Node, b: Node, y: Node) -> Node:
+    """``dY[i,j]/dB[k,l] = A^-1[i,k] delta[j,l]``."""
+    return _ir.einsum("...ik,jl->...ijkl", apply("inverse", a), _ir.delta(b.shape[-1]))
+
+
+def _concatenate_rule(k: int) -> Rule:
+    """``dy[.., i, ..]/dx[.., j, ..] = 1`` where i is the offset of x plus j."""
+
+    def rule(*operands_and_result: Node, axis: int) -> Node:
+        *operands, y = operands_and_result
+        x = operands[k]
+        offset = sum(n.shape[axis] for n in operands[:k])
+        where = _ir.selection(range(offset, offset + x.shape[axis]), y.shape[axis])
+        structure = [_ir.delta(n) for n in y.shape]
+        structure[axis] = where
+        y_axes = tuple(range(y.ndim))
+        x_axes = tuple(range(y.ndim, 2 * y.ndim))
+        terms = list(zip(y_axes, x_axes, strict=True))
+        terms[axis] = (x_axes[axis], y_axes[axis])
+        return _ir.contract(structure, terms, (*y_axes, *x_axes), dtype=y.dtype)
+
+    return rule
+
+
+def _concatenate_shape(*shapes: Shape, axis: int) -> tuple[Shape]:
+    first = shapes[0]
+    return ((*first[:axis], sum(shape[axis] for shape in shapes), *first[axis + 1 :]),)
+
+
+# Where a row is tested ---------------------------------------------------------------------------
+
+
+def _reals(rng: np.random.Generator) -> tuple[Array, ...]:
+    return (rng.normal(size=(2, 3)),)
+
+
+def _positive(rng: np.random.Generator) -> tuple[Array, ...]:
+    return (rng.uniform(0.5, 2.0, size=(2, 3)),)
+
+
+def _below_one(rng: np.random.Generator) -> tuple[Array, ...]:
+    return (rng.uniform(-0.8, 0.8, size=(2, 3)),)
+
+
+def _above_one(rng: np.random.Generator) -> tuple[Array, ...]:
+    return (rng.uniform(1.2, 3.0, size=(2, 3)),)
+
+
+def _two_reals(rng: np.random.Generator) -> tuple[Array, ...]:
+    return _reals(rng) + _reals(rng)
+
+
+def _two_positive(rng: np.random.Generator) -> tuple[Array, ...]:
+    return _positive(rng) + _positive(rng)
+
+
+def _two_flags(rng: np.random.Generator) -> tuple[Array, ...]:
+    return tuple(rng.normal(size=(2, 2, 3)) > 0)
+
+
+def _flag_and_two_reals(rng: np.random.Generator) -> tuple[Array, ...]:
+    return (rng.normal(size=(2, 3)) > 0, *_two_reals(rng))
+
+
+def _invertible(rng: np.random.Generator) -> tuple[Array, ...]:
+    return (rng.normal(size=(2, 3, 3)) + 3 * np.eye(3),)
+
+
+def _system(rng: np.random.Generator) -> tuple[Array, ...]:
+    return (*_invertible(rng), rng.normal(size=(2, 3, 2)))
+
+
+# The table ---------------------------------------------------------------------------------------
+
+
+def _unary(
+    name: str, sample: Sample, rule: Rule | None, numpy: str = "", **more: Any
+) -> Primitive:
+    numpy = numpy or name
+    rules = (rule,) if rule else ()
+    return Primitive(name, getattr(np, numpy), sample, rules, source=f"np.{numpy}({{0}})", **more)
+
+
+def _binary(name: str, sample: Sample, *rules: Rule, source: str = "", **more: Any) -> Primitive:
+    source = source or f"np.{name}({{0}}, {{1}})"
+    return Primitive(name, getattr(np, name), sample, rules, source=source, **more)
+
+
+def _test(name: str, symbol: str) -> Primitive:
+    return _binary(name, _two_reals, source=f"{{0}} {symbol} {{1}}", dtype=np.dtype(bool))
+
+
+_LOG2, _LOG10 = math.log(2), math.log(10)
+
+PRIMITIVES = (
+    #      name           test points   derivative(x, y) or derivative(a, b, y) for each operand
+    _unary("exp",         _reals,       lambda x, y: y),
+    _unary("expm1",       _reals,       lambda x, y: plus(y, 1)),
+    _unary("exp2",        _reals,       lambda x, y: times(_LOG2, y)),
+    _unary("log",         _positive,    lambda x, y: reciprocal(x), singular=True),
+    _unary("log2",        _positive,    lambda x, y: times(1 / _LOG2, reciprocal(x)), singular=True),
+    _unary("log10",       _positive,    lambda x, y: times(1 / _LOG10, reciprocal(x)), singular=True),
+    _unary("log1p",       _positive,    lambda x, y: reciprocal(plus(1, x)), singular=True),
+    _unary("sqrt",        _positive,    lambda x, y: times(Fraction(1, 2), reciprocal(y)), singular=True),
+    _unary("cbrt",        _positive,    lambda x, y: times(Fraction(1, 3), power(y, -2)), singular=True, real=True),
+    _unary("reciprocal",  _positive,    lambda x, y: times(-1, y, y), singular=True),
+    _unary("sin",         _reals,       lambda x, y: apply("cos", x)),
+    _unary("cos",         _reals,       lambda x, y: times(-1, apply("sin", x))),
+    _unary("tan",         _below_one,   lambda x, y: plus(1, times(y, y)), singular=True),
+    _unary("arcsin",      _below_one,   lambda x, y: power(plus(1, times(-1, x, x)), Fraction(-1, 2)), singular=True),
+    _unary("arccos",      _below_one,   lambda x, y: times(-1, power(plus(1, times(-1, x, x)), Fraction(-1, 2))), singular=True),
+    _unary("arctan",      _reals,       lambda x, y: reciprocal(plus(1, times(x, x)))),
+    _unary("sinh",        _reals,       lambda x, y: apply("cosh", x)),
+    _unary("cosh",        _reals,       lambda x, y: apply("sinh", x)),
+    _unary("tanh",        _reals,       lambda x, y: plus(1, times(-1, y, y))),
+    _unary("arcsinh",     _reals,       lambda x, y: power(plus(1, times(x, x)), Fraction(-1, 2))),
+    _unary("arccosh",     _above_one,   lambda x, y: power(plus(-1, times(x, x)), Fraction(-1, 2)), singular=True),
+    _unary("arctanh",     _below_one,   lambda x, y: reciprocal(plus(1, times(-1, x, x))), singular=True),
+    _unary("absolute",    _reals,       lambda x, y: apply("sign", x), real=True),
+    _unary("sign",        _reals,       None, real=True),
+    _binary("divide",     _two_positive,
+            lambda a, b, y: reciprocal(b),
+            lambda a, b, y: times(-1, y, reciprocal(b)), source="{0} / {1}", singular=True),
+    _binary("arctan2",    _two_positive,
+            lambda a, b, y: times(b, reciprocal(plus(times(a, a), times(b, b)))),
+            lambda a, b, y: times(-1, a, reciprocal(plus(times(a, a), times(b, b)))), real=True, singular=True),
+    _binary("hypot",      _two_positive,
+            lambda a, b, y: times(a, reciprocal(y)),
+            lambda a, b, y: times(b, reciprocal(y)), real=True, singular=True),
+    _binary("logaddexp",  _two_reals,
+            lambda a, b, y: apply("exp", plus(a, times(-1, y))),
+            lambda a, b, y: apply("exp", plus(b, times(-1, y))), real=True),
+    _binary("maximum",    _two_reals,   *_tie("greater"), real=True),
+    _binary("minimum",    _two_reals,   *_tie("less"), real=True),
+    Primitive("power",    np.power,     _positive,
+              (lambda x, y, exponent: times(exponent, power(x, exponent - 1)),),
+              source="{0} ** {exponent}", singular=True, attributes={"exponent": Fraction(5, 2)}),
+    Primitive("pow",      np.power,     _two_positive,
+              (lambda x, p, y: times(p, apply("pow", x, plus(p, -1))),
+               lambda x, p, y: times(apply("log", x), y)), source="{0} ** {1}", singular=True),
+    Primitive("where",    np.where,     _flag_and_two_reals, source="np.where({0}, {1}, {2})"),
+    Primitive("cast",     lambda x, dtype: np.asarray(x).astype(dtype), _reals, attributes={"dtype": "<f8"},
+              source="np.asarray({0}, {dtype})"),
+    _test("greater", ">"), _test("greater_equal", ">="), _test("less", "<"), _test("less_equal", "<="),
+    _test("equal", "=="), _test("not_equal", "!="),
+    _binary("logical_and", _two_flags, dtype=np.dtype(bool)),
+    _binary("logical_or",  _two_flags, dtype=np.dtype(bool)),
+    _unary("logical_not",  lambda rng: _two_flags(rng)[:1], None, dtype=np.dtype(bool)),
+    _unary("isfinite", _reals, None, dtype=np.dtype(bool)),
+    _unary("isnan", _reals, None, dtype=np.dtype(bool)),
+    Primitive("inverse",  np.linalg.inv,     _invertible, (_inverse_rule,), core=(2, 2),
+              source="np.linalg.inv({0})", singular=True),
+    Primitive("det",      np.linalg.det,     _invertible, (_det_rule,), core=(0, 2),
+              source="np.linalg.det({0})", shapes=lambda a: (a[:-2],), singular=True),
+    Primitive("slogdet",  np.linalg.slogdet, _invertible, (_logdet_rule,), core=(0, 2), results=2,
+              source="np.linalg.slogdet({0})", shapes=lambda a: (a[:-2], a[:-2]), real=True, singular=True),
+    Primitive("solve",    np.linalg.solve,   _system, (_solve_matrix_rule, _solve_right_rule), core=(2, 2, 2),
+              source="np.linalg.solve({0}, {1})", shapes=lambda a, b: (b,), singular=True),
+    Primitive("concatenate", lambda *arrays, axis: np.concatenate(arrays, axis), _two_reals, _concatenate_rule,
+              core=None, source="np.concatenate(({all},), {axis})", shapes=_concatenate_shape,
+              attributes={"axis": 1}),
+)  # fmt: skip
+
+BY_NAME = {row.name: row for row in PRIMITIVES}
+
+
+def row_of(node: Apply) -> Primitive:
+    """Return the row a node applies."""
+    return BY_NAME[node.primitive.name]
+
+
+def jacobian(node: Node, k: int) -> Node | None:
+    """Local Jacobian of a node in its operand number k; None where it is zero everywhere."""
+    assert isinstance(node, Apply)
+    row = row_of(node)
+    rules = row.rules
+    rule = rules(k) if callable(rules) else rules[k] if k < len(rules) else None
+    return rule(*node.operands, node, **dict(node.attributes)) if rule else None
+
+
+def core_ndims(node: Apply, k: int) -> tuple[int, int]:
+    """Number of core axes of the result and of operand k."""
+    row = row_of(node)
+    if row.core is None:
+        return node.ndim, node.operands[k].ndim
+    return (row.core[0], row.core[k + 1]) if row.core else (0, 0)

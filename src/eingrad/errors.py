@@ -1,0 +1,81 @@
+"""Exception classes: every one names its cause, a call that raises it, and the remedy.
+
+A message has three parts: what is wrong, with its values; where, in the user's own words; what to
+do. Each class also inherits the builtin that fits, so ``except ValueError`` keeps working.
+"""
+
+__all__ = [
+    "BranchError",
+    "CheckError",
+    "DTypeError",
+    "EingradError",
+    "InPlaceError",
+    "ShapeError",
+    "SubscriptsError",
+    "TraceError",
+    "TracerLeakError",
+    "UnsupportedFunctionError",
+]
+
+
+class EingradError(Exception):
+    """Base of all errors that eingrad raises on purpose."""
+
+
+class ShapeError(EingradError, ValueError):
+    """Shapes or sizes disagree.
+
+    Raised by ``np.einsum("ij,jk->ik", X, Y)`` when the two sizes of ``j`` differ, or by a plan that
+    is called with another shape than it was made for. Make the axes equal.
+    """
+
+
+class DTypeError(EingradError, TypeError):
+    """A dtype that has no derivative here.
+
+    Raised for object, string, datetime and structured arrays, ``np.matrix`` and masked arrays.
+    Convert to a plain float or complex array first.
+    """
+
+
+class SubscriptsError(EingradError, ValueError):
+    """Subscripts that are not a valid einsum.
+
+    Raised by ``np.einsum("i->ij", x)`` on a traced ``x``. Write subscripts that NumPy accepts.
+    """
+
+
+class TraceError(EingradError, TypeError):
+    """Something about a traced value that cannot be recorded; its subclasses say what."""
+
+
+class BranchError(TraceError):
+    """The truth of a traced value was asked for: ``if x > 0``, ``max(x, y)``, ``x in list``.
+
+    A traced value has no numbers yet. Use ``np.where``, ``np.maximum`` or ``np.minimum``.
+    """
+
+
+class InPlaceError(TraceError):
+    """A traced value was written in place: ``x[0] = 1``, ``x += y``, ``np.add(x, y, out=x)``.
+
+    Write the functional form: ``x = x + y``, ``np.stack``, ``np.concatenate``, ``np.where``.
+    """
+
+
+class TracerLeakError(TraceError):
+    """A traced value was converted to numbers: ``float(x)``, ``np.asarray(x)``, ``math.sin(x)``.
+
+    Keep to NumPy functions of the traced value itself; build arrays with ``np.stack``.
+    """
+
+
+class UnsupportedFunctionError(TraceError, NotImplementedError):
+    """A NumPy function, method or keyword that has no derivative here.
+
+    The message names it. Nothing untraced ever passes as a constant.
+    """
+
+
+class CheckError(EingradError, ArithmeticError):
+    """A numerical check of a derivative or an identity failed; the message holds the numbers."""
