@@ -306,7 +306,7 @@ PRIMITIVES = (
             lambda a, b, y: apply("exp", plus(b, times(-1, y))), real=True),
     _binary("maximum",    _two_reals,   *_tie("greater"), real=True),
     _binary("minimum",    _two_reals,   *_tie("less"), real=True),
-    Primitive("power",    np.power,     _positive,
+    Primitive("power",    lambda x, exponent: np.power(x, complex(exponent) if isinstance(exponent, complex) else float(exponent)), _positive,
               (lambda x, y, exponent: times(exponent, power(x, exponent - 1)),),
               source="{0} ** {exponent}", singular=True, attributes={"exponent": Fraction(5, 2)}),
     Primitive("pow",      np.power,     _two_positive,
