@@ -47,6 +47,7 @@ from eingrad._ir.nodes import (
     children,
     number_of_live_nodes,
 )
+from eingrad._ir.structure import dense
 from eingrad._ir.verify import verify
 from eingrad._ir.walk import (
     inputs,
@@ -80,6 +81,7 @@ __all__ = [
     "constant",
     "contract",
     "delta",
+    "dense",
     "einsum",
     "fill",
     "inputs",

@@ -1,0 +1,479 @@
+"""Lower an expression to a `Program`: every pairwise step to the best kernel.
+
+In: roots whose products are pairwise. Out: statements.
+Guaranteed: a summed step is a matrix product on reshaped views, an unsummed one a broadcasting
+multiply; a placement writes zeros once and then each core onto its view; nothing is an einsum loop.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from eingrad import _ir
+from eingrad._cost import call_flops, contraction_flops
+from eingrad._ir import Add, Apply, Coefficient, Constant, Einsum, Input, Merge, Node, Selection
+from eingrad._plan.program import VIEWS, InputSpec, Program, Statement
+from eingrad._subscripts import Shape, Subscripts
+
+
+def lower(
+    roots: Sequence[Node],
+    arguments: Sequence[tuple[Input, InputSpec]],
+    candidates: tuple[tuple[str, int], ...] = (),
+) -> Program:
+    """Lower roots to statements over these inputs."""
+    lowering = _Lowering([spec for _, spec in arguments])
+    lowering.number = {node: n for n, (node, _) in enumerate(arguments)}
+    for node in _ir.topological(roots):
+        lowering.add_node(node)
+    outputs = lowering.finish([lowering.number[root] for root in roots])
+    inputs = tuple(spec for _, spec in arguments)
+    program = Program(inputs, tuple(lowering.statements), outputs, candidates)
+    return _without_unused(program)
+
+
+def _without_unused(program: Program) -> Program:
+    """Drop statements that no output needs: cores that were fused into a placement, say."""
+    needed = set(program.outputs)
+    kept = []
+    for statement in reversed(program.statements):
+        if needed.intersection(statement.targets):
+            needed.update(statement.operands)
+            kept.append(statement)
+    return _renumbered(program, kept[::-1])
+
+
+def _renumbered(program: Program, statements: Sequence[Statement]) -> Program:
+    """Number values in the order they are made."""
+    number = {n: n for n in range(len(program.inputs))}
+    renamed = []
+    for s in statements:
+        operands = tuple(number[n] for n in s.operands)
+        for target in s.targets:
+            number[target] = len(number)
+        renamed.append(
+            Statement(
+                tuple(number[n] for n in s.targets), s.kernel, operands, s.shape, s.dtype, s.flops,
+                s.terms, s.out, s.details, s.workspace_bytes,
+            )  # fmt: skip
+        )
+    outputs = tuple(number[n] for n in program.outputs)
+    return Program(program.inputs, tuple(renamed), outputs, program.candidates)
+
+
+class _Lowering:
+    """Statements so far; `number` maps a node to its value."""
+
+    def __init__(self, inputs: Sequence[InputSpec]) -> None:
+        self.statements: list[Statement] = []
+        self.shapes: list[Shape] = [spec.shape for spec in inputs]
+        self.dtypes: list[np.dtype[Any]] = [spec.dtype for spec in inputs]
+        self.number: dict[Node, int] = {}
+        self.scaled: dict[tuple[int, str], int] = {}
+        self.inputs = len(inputs)
+
+    def emit(
+        self,
+        kernel: str,
+        operands: Sequence[int],
+        shape: Shape,
+        dtype: np.dtype[Any],
+        *,
+        results: int = 1,
+        **fields: Any,
+    ) -> int:
+        """Append a statement; return the number of its first result."""
+        first = len(self.shapes)
+        targets = tuple(range(first, first + results))
+        self.shapes += [shape] * results
+        self.dtypes += [dtype] * results
+        self.statements.append(
+            Statement(targets, kernel, tuple(operands), shape, dtype, **fields)
+        )
+        return first
+
+    def add_node(self, node: Node) -> None:
+        """Lower one node whose operands are lowered."""
+        if node in self.number or isinstance(node, _ir.STRUCTURAL):
+            return
+        match node:
+            case Constant(value=value):
+                made = self.emit("constant", (), node.shape, node.dtype, details={"value": value})
+            case Einsum():
+                made = self.einsum(node)
+            case Add():
+                made = self.sum_of_terms(node)
+            case Apply():
+                made = self.call(node)
+            case _:
+                raise AssertionError(f"an input that is not an argument: {node}")
+        self.number[node] = made
+
+    def finish(self, outputs: Sequence[int]) -> tuple[int, ...]:
+        """Copy an output whose memory is an input's or another output's."""
+        base = {n: n for n in range(self.inputs)}
+        constants = set()
+        for s in self.statements:
+            for target in s.targets:
+                base[target] = base[s.operands[0]] if s.kernel in VIEWS else target
+            if s.kernel == "constant":
+                constants.update(s.targets)
+        taken = {*range(self.inputs), *constants}
+        final = []
+        for n in outputs:
+            if base[n] in taken:
+                n = self.emit("copy", (n,), self.shapes[n], self.dtypes[n])
+                base[n] = n
+            taken.add(base[n])
+            final.append(n)
+        return tuple(final)
+
+    # Calls and sums ------------------------------------------------------------------------------
+
+    def call(self, node: Apply) -> int:
+        """Call a row of the table, once for all its results."""
+        results = getattr(node.primitive, "results", 1)
+        if results > 1:
+            for other, number in self.number.items():
+                if (
+                    isinstance(other, Apply)
+                    and other.primitive is node.primitive
+                    and other.operands == node.operands
+                    and other.attributes == node.attributes
+                ):
+                    return number - other.result + node.result
+        operands = [self.number[n] for n in node.operands]
+        flops = call_flops(node.primitive.name, [n.shape for n in node.operands], node.shape)
+        details = {"name": node.primitive.name, "attributes": node.attributes}
+        first = self.emit(
+            "call", operands, node.shape, node.dtype, results=results, flops=flops, details=details
+        )
+        return first + node.result
+
+    def sum_of_terms(self, node: Add) -> int:
+        """Add plain terms, then place the structured ones onto the sum."""
+        pairs = list(zip(node.terms, node.coefficients, strict=True))
+        placed = [(n, c) for n, c in pairs if _ir.carries_delta(n)]
+        plain = [(n, c) for n, c in pairs if not _ir.carries_delta(n)]
+        plain.sort(key=lambda pair: isinstance(pair[1], (int, float)) and pair[1] < 0)
+        base = None
+        if plain:
+            operands, signs = [], []
+            for n, c in plain:
+                if abs(c) == 1 and not isinstance(c, complex):
+                    operands.append(self.number[n])
+                    signs.append(1 if c == 1 else -1)
+                else:
+                    operands.append(self.scale(self.number[n], c))
+                    signs.append(1)
+            flops = (len(plain) - 1) * node.size + (node.size if signs[0] < 0 else 0)
+            if len(plain) == 1 and signs == [1]:
+                base = operands[0]
+            else:
+                base = self.emit(
+                    "add", operands, node.shape, node.dtype, flops=flops,
+                    details={"signs": tuple(signs)},
+                )  # fmt: skip
+        if not placed:
+            assert base is not None
+            return base
+        return self.place(node, placed, base)
+
+    def scale(self, value: int, coefficient: Coefficient) -> int:
+        """Multiply by a number, once per value and number."""
+        if coefficient == 1:
+            return value
+        key = (value, repr(coefficient))
+        if key not in self.scaled:
+            shape, dtype = self.shapes[value], self.dtypes[value]
+            self.scaled[key] = self.emit(
+                "scale", (value,), shape, dtype, flops=math.prod(shape),
+                details={"coefficient": coefficient},
+            )  # fmt: skip
+        return self.scaled[key]
+
+    # Einsums -------------------------------------------------------------------------------------
+
+    def einsum(self, node: Einsum) -> int:
+        """Lower one of the kinds of einsum."""
+        if not node.operands:
+            details = {"coefficient": node.coefficient}
+            return self.emit("fill", (), node.shape, node.dtype, details=details)
+        if _ir.carries_delta(node):
+            return self.place(node, [(node, 1)], None)
+        if _ir.is_structured(node):
+            return self.restructure(node)
+        if len(node.operands) == 1:
+            return self.unary(node)
+        return self.pair(node)
+
+    def unary(self, node: Einsum) -> int:
+        """Diagonal, sum, permutation, broadcast, scale."""
+        value, term = self.number[node.operands[0]], node.terms[0]
+        value, term = self.reduce(value, term, set(node.out))
+        sizes = dict(node.sizes)
+        if math.prod(self.shapes[value]) < node.size:
+            value = self.scale(value, node.coefficient)
+            return self.view(value, term, node.out, sizes)
+        return self.scale(self.view(value, term, node.out, sizes), node.coefficient)
+
+    def reduce(self, value: int, term: Subscripts, wanted: set[int]) -> tuple[int, Subscripts]:
+        """Take the diagonal of repeated indices, then sum those that are not wanted."""
+        distinct = tuple(dict.fromkeys(term))
+        value = self.view(value, term, distinct, {})
+        axes = tuple(a for a, index in enumerate(distinct) if index not in wanted)
+        if not axes:
+            return value, distinct
+        out = tuple(i for i in distinct if i in wanted)
+        shape = self.shapes[value]
+        kept = tuple(n for a, n in enumerate(shape) if a not in axes)
+        if all(shape[a] == 1 for a in axes):
+            return self.reshape(value, kept), out
+        flops = contraction_flops(dict(zip(distinct, shape, strict=True)), summed=True)
+        value = self.emit(
+            "sum", (value,), kept, self.dtypes[value], flops=flops, terms=(distinct,), out=out,
+            details={"axes": axes},
+        )  # fmt: skip
+        return value, out
+
+    def view(
+        self, value: int, term: Subscripts, out: Subscripts, sizes: Mapping[int, int]
+    ) -> int:
+        """Permute, take diagonals, repeat along new axes: no copy."""
+        if term == out:
+            return value
+        known = dict(zip(term, self.shapes[value], strict=True)) | dict(sizes)
+        shape = tuple(known[index] for index in out)
+        return self.emit(
+            "view", (value,), shape, self.dtypes[value], terms=(term,), out=out,
+        )  # fmt: skip
+
+    def reshape(self, value: int, shape: Shape) -> int:
+        """Reshape; counts as a copy where memory may have to move."""
+        if shape == self.shapes[value]:
+            return value
+        return self.emit("reshape", (value,), shape, self.dtypes[value])
+
+    def pair(self, node: Einsum) -> int:
+        """Contract two operands."""
+        wanted = set(node.out)
+        left, right = (self.number[n] for n in node.operands)
+        a, b = node.terms
+        left, a = self.reduce(left, a, wanted | set(b))
+        right, b = self.reduce(right, b, wanted | set(a))
+        smallest = min((left, right), key=lambda v: math.prod(self.shapes[v]))
+        last: Coefficient = node.coefficient
+        if last != 1 and math.prod(self.shapes[smallest]) < node.size:
+            scaled = self.scale(smallest, last)
+            left, right, last = (scaled, right, 1) if smallest == left else (left, scaled, 1)
+        sizes = dict(zip(a, self.shapes[left], strict=True))
+        sizes.update(zip(b, self.shapes[right], strict=True))
+        summed = [i for i in a if i in b and i not in wanted]
+        kernel = self.matmul if summed else self.multiply
+        value, term = kernel(left, right, a, b, node.out, sizes)
+        return self.scale(self.view(value, term, node.out, {}), last)
+
+    def multiply(
+        self, left: int, right: int, a: Subscripts, b: Subscripts, out: Subscripts,
+        sizes: Mapping[int, int],
+    ) -> tuple[int, Subscripts]:  # fmt: skip
+        """Multiply with broadcasting, straight into the order of the output."""
+        shape = tuple(sizes[i] for i in out)
+        value = self.emit(
+            "multiply", (left, right), shape, self.dtypes[left], terms=(a, b), out=out,
+            flops=contraction_flops(sizes, summed=False),
+        )  # fmt: skip
+        return value, out
+
+    def matmul(
+        self, left: int, right: int, a: Subscripts, b: Subscripts, out: Subscripts,
+        sizes: Mapping[int, int],
+    ) -> tuple[int, Subscripts]:  # fmt: skip
+        """Multiply matrices: batch, kept and summed indices each in one axis."""
+        batch = tuple(i for i in out if i in a and i in b)
+        con = tuple(i for i in a if i in b and i not in batch)
+        kept_a = tuple(i for i in out if i in a and i not in batch)
+        kept_b = tuple(i for i in out if i in b and i not in batch)
+        if kept_a and kept_b and out.index(kept_a[0]) > out.index(kept_b[0]):
+            left, right, a, b, kept_a, kept_b = right, left, b, a, kept_b, kept_a
+        natural = (*batch, *kept_a, *kept_b)
+        shape = tuple(sizes[i] for i in natural)
+        sides = []
+        workspace = 0
+        for value, term, order, groups in (
+            (left, a, (*batch, *kept_a, *con), (kept_a, con)),
+            (right, b, (*batch, *con, *kept_b), (con, kept_b)),
+        ):
+            flat = tuple(math.prod(sizes[i] for i in g) for g in groups if g)
+            flat = (*(sizes[i] for i in batch), *flat)
+            permutation = tuple(term.index(i) for i in order)
+            merges = any(len(g) > 1 for g in groups)
+            if merges and permutation != tuple(range(len(term))):
+                workspace += math.prod(flat) * self.dtypes[value].itemsize
+            sides.append((permutation, flat if merges else None, groups))
+        details = {
+            "left": sides[0][:2],
+            "right": sides[1][:2],
+            "vectors": (not kept_a, not kept_b),
+            "batch": len(batch),
+            "reshape": len(kept_a) > 1 or len(kept_b) > 1,
+        }
+        value = self.emit(
+            "matmul", (left, right), shape, self.dtypes[left], terms=(a, b), out=natural,
+            flops=contraction_flops(sizes, summed=True), details=details,
+            workspace_bytes=workspace,
+        )  # fmt: skip
+        return value, natural
+
+    # Structure -----------------------------------------------------------------------------------
+
+    def restructure(self, node: Einsum) -> int:
+        """Take, split or merge; several at once, or a broadcast too, are a placement."""
+        cores = [n for n in node.operands if not isinstance(n, _ir.STRUCTURAL)]
+        if len(node.operands) == 2 and len(cores) == 1 and not node.sizes:  # noqa: PLR2004
+            core, structural = node.operands
+            term, links = node.terms
+            value = self.number[core]
+            if isinstance(structural, Selection):
+                row, column = links
+                out = tuple(row if i == column else i for i in term)
+                picked = self.take(value, term.index(column), structural)
+                return self.scale(self.view(picked, out, node.out, {}), node.coefficient)
+            position, parts = links[0], links[1:]
+            if position in term:
+                order = term
+                out = tuple(j for i in term for j in (parts if i == position else (i,)))
+            else:
+                rest = tuple(i for i in term if i not in parts or i == parts[0])
+                order = tuple(j for i in rest for j in (parts if i == parts[0] else (i,)))
+                out = tuple(position if i == parts[0] else i for i in rest)
+            value = self.view(value, term, order, {})
+            sizes = dict(zip(term, core.shape, strict=True))
+            sizes.update(zip(links, structural.shape, strict=True))
+            value = self.reshape(value, tuple(sizes[i] for i in out))
+            return self.scale(self.view(value, out, node.out, {}), node.coefficient)
+        return self.place(node, [(node, 1)], None)
+
+    def take(self, value: int, axis: int, picks: Selection) -> int:
+        """Slice where the table is a range, else gather; a row that selects nothing is zero."""
+        shape = self.shapes[value]
+        new = (*shape[:axis], picks.shape[0], *shape[axis + 1 :])
+        kernel = "slice" if isinstance(picks.table, range) else "take"
+        details = {"axis": axis, "table": picks.table}
+        return self.emit(kernel, (value,), new, self.dtypes[value], details=details)
+
+    def place(
+        self, node: Node, terms: Sequence[tuple[Node, Coefficient]], base: int | None
+    ) -> int:
+        """Write cores onto views of one buffer: zeros, or a sum of plain terms."""
+        operands = [] if base is None else [base]
+        pieces = []
+        flops = 0
+        for piece, factor in terms:
+            assert isinstance(piece, Einsum)
+            coefficient = _ir.canonical_coefficient(piece.coefficient * factor)
+            cores = [
+                (n, t)
+                for n, t in zip(piece.operands, piece.terms, strict=True)
+                if not isinstance(n, _ir.STRUCTURAL)
+            ]
+            structure = [
+                (n, t)
+                for n, t in zip(piece.operands, piece.terms, strict=True)
+                if isinstance(n, _ir.STRUCTURAL)
+            ]
+            steps = _placement(piece.out, structure)
+            term: Subscripts = ()
+            if cores:
+                ((core, term),) = cores
+                operands.append(self.scale(self.number[core], coefficient))
+                coefficient = 1
+            if steps is None:
+                dense = self.dense(piece, term, operands.pop() if cores else None, coefficient)
+                operands.append(dense)
+                pieces.append(((), piece.out, piece.out, True, 1))
+                flops += piece.size
+                continue
+            view_term, actions = steps
+            pieces.append((actions, view_term, term, bool(cores), coefficient))
+            flops += math.prod(
+                {i: s for n, t in (*cores, *structure) for i, s in zip(t, n.shape, strict=True)
+                 if i in view_term}.values()
+            )  # fmt: skip
+        details = {"pieces": tuple(pieces), "base": base is not None}
+        return self.emit("place", operands, node.shape, node.dtype, flops=flops, details=details)
+
+    def dense(
+        self, piece: Einsum, term: Subscripts, core: int | None, coefficient: Coefficient
+    ) -> int:
+        """Multiply structural tensors out: the last resort, for ties that no view expresses."""
+        values = [] if core is None else [(core, term)]
+        for n, t in zip(piece.operands, piece.terms, strict=True):
+            if isinstance(n, _ir.STRUCTURAL):
+                details = {"value": _ir.dense(n).astype(piece.dtype)}
+                values.append((self.emit("constant", (), n.shape, piece.dtype, details=details), t))
+        for index, size in piece.sizes:
+            details = {"coefficient": 1}
+            values.append((self.emit("fill", (), (size,), piece.dtype, details=details), (index,)))
+        operands, terms = zip(*values, strict=True)
+        sizes = {i: s for v, t in values for i, s in zip(t, self.shapes[v], strict=True)}
+        summed = len(sizes) > piece.ndim
+        made = self.emit(
+            "einsum", operands, piece.shape, piece.dtype, terms=tuple(terms), out=piece.out,
+            flops=contraction_flops(sizes, summed=summed),
+        )  # fmt: skip
+        return self.scale(made, coefficient)
+
+
+def _placement(
+    out: Subscripts, structure: Sequence[tuple[Node, Subscripts]]
+) -> tuple[Subscripts, tuple[tuple[Any, ...], ...]] | None:
+    """How to look at a buffer with indices `out` so that the core lies on it: label and actions.
+
+    Every structural tensor says that one axis is determined by others: look at the axis split
+    (merge), sliced or indexed (selection), or as a diagonal (delta: the same index twice).
+    """
+    labels = list(out)
+    actions: list[tuple[Any, ...]] = []
+    pending = list(structure)
+    while pending:
+        for pair in pending:
+            node, term = pair
+            if isinstance(node, Merge) and term[0] in labels:
+                axis = labels.index(term[0])
+                labels[axis : axis + 1] = term[1:]
+                actions.append(("split", axis, node.shape[1:]))
+            elif isinstance(node, Selection) and term[1] in labels:
+                axis = labels.index(term[1])
+                labels[axis] = term[0]
+                if not node.is_delta:
+                    actions.append(("pick", axis, node.table))
+            elif isinstance(node, Merge) and (axis := _run(labels, term[1:])) is not None:
+                labels[axis : axis + len(term) - 1] = [term[0]]
+                actions.append(("merge", axis, len(term) - 1))
+            else:
+                continue
+            pending.remove(pair)
+            break
+        else:
+            return None
+    indexed = [a for a in actions if a[0] == "pick"]
+    if len(indexed) < len(actions) and actions[-len(indexed) :] != indexed:
+        return None if any(a[0] != "pick" for a in actions[_first_pick(actions) :]) else (
+            tuple(labels), tuple(actions)
+        )  # fmt: skip
+    return tuple(labels), tuple(actions)
+
+
+def _first_pick(actions: Sequence[tuple[Any, ...]]) -> int:
+    return next((n for n, a in enumerate(actions) if a[0] == "pick"), len(actions))
+
+
+def _run(labels: Sequence[int], parts: Sequence[int]) -> int | None:
+    """Where the parts stand side by side among the labels."""
+    for axis in range(len(labels) - len(parts) + 1):
+        if list(labels[axis : axis + len(parts)]) == list(parts):
+            return axis
+    return None

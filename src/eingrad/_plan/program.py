@@ -1,0 +1,145 @@
+"""`Program`: what is computed, as data. Cost, printing and emission read the same statements.
+
+A program is a tuple of frozen statements. Values are numbered: the inputs first, then one number
+per result of a statement.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from eingrad import _subscripts
+from eingrad._subscripts import Shape, Subscripts
+
+VIEWS = frozenset({"view", "slice"})  # kernels that allocate nothing
+
+
+@dataclass(frozen=True, slots=True)
+class InputSpec:
+    """What an input must be: its name in messages, its variable in the source, shape and dtype."""
+
+    name: str
+    variable: str
+    shape: Shape
+    dtype: np.dtype[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One step: ``values[targets] = kernel(values[operands])``.
+
+    `terms` and `out` are the subscripts of a contraction; `details` is what the kernel needs
+    besides, by name. `shape` and `dtype` are those of the (first) result.
+    """
+
+    targets: tuple[int, ...]
+    kernel: str
+    operands: tuple[int, ...]
+    shape: Shape
+    dtype: np.dtype[Any]
+    flops: int = 0
+    terms: tuple[Subscripts, ...] = ()
+    out: Subscripts = ()
+    details: Mapping[str, Any] = field(default_factory=dict)
+    workspace_bytes: int = 0
+
+    @property
+    def bytes(self) -> int:
+        """Memory of the results."""
+        if self.kernel in VIEWS:
+            return 0
+        return len(self.targets) * math.prod(self.shape) * self.dtype.itemsize
+
+    @property
+    def subscripts(self) -> str:
+        """Subscripts as text, where the step has any."""
+        return _subscripts.text(self.terms, self.out) if self.terms else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """Inputs, statements, and the numbers of the values that are the result."""
+
+    inputs: tuple[InputSpec, ...]
+    statements: tuple[Statement, ...]
+    outputs: tuple[int, ...]
+    candidates: tuple[tuple[str, int], ...] = ()  # what was compared, and its flops
+
+    @property
+    def flops(self) -> int:
+        """Flops of all statements: contractions, additions, elementwise."""
+        return sum(s.flops for s in self.statements)
+
+    @property
+    def written_bytes(self) -> int:
+        """Memory written by all statements."""
+        return sum(s.bytes for s in self.statements)
+
+    @property
+    def peak_bytes(self) -> int:
+        """Most memory live at once, results included, inputs not."""
+        live = {n: 0 for n in range(len(self.inputs))}
+        size: dict[int, int] = {}
+        peak = now = 0
+        for statement, dead in zip(self.statements, self.dead_after(), strict=True):
+            each = statement.bytes // max(1, len(statement.targets))
+            for target in statement.targets:
+                size[target] = each
+                live[target] = each
+                now += each
+            peak = max(peak, now + statement.workspace_bytes)
+            now -= sum(size.get(n, 0) for n in dead)
+        return peak
+
+    def bases(self) -> dict[int, int]:
+        """For each value, the value whose memory it is."""
+        base = {n: n for n in range(len(self.inputs))}
+        for statement in self.statements:
+            for target in statement.targets:
+                base[target] = base[statement.operands[0]] if statement.kernel in VIEWS else target
+        return base
+
+    def dead_after(self) -> list[tuple[int, ...]]:
+        """For each statement, the values that nothing uses after it: they can be deleted.
+
+        A view keeps the memory it looks at alive, so a value dies with its last view.
+        """
+        base = self.bases()
+        last: dict[int, int] = {}
+        for n, statement in enumerate(self.statements):
+            for value in (*statement.operands, *statement.targets):
+                last[value] = n
+                last[base[value]] = n
+        kept = {*self.outputs, *(base[n] for n in self.outputs), *range(len(self.inputs))}
+        dead: list[list[int]] = [[] for _ in self.statements]
+        for value, n in sorted(last.items()):
+            if value not in kept:
+                dead[n].append(value)
+        return [tuple(values) for values in dead]
+
+    def table(self) -> str:
+        """Print the steps: subscripts, sizes, flops, bytes."""
+        rows = [("step", "kernel", "subscripts", "shape", "flops", "bytes")]
+        for s in self.statements:
+            if s.kernel in VIEWS:
+                continue
+            label = s.details.get("name", s.kernel)
+            targets = ", ".join(f"t{t - len(self.inputs)}" for t in s.targets)
+            shape = "x".join(map(str, s.shape)) or "scalar"
+            rows.append((targets, label, s.subscripts, shape, f"{s.flops:,}", f"{s.bytes:,}"))
+        widths = [max(len(row[k]) for row in rows) for k in range(6)]
+        lines = [
+            "  ".join(
+                cell.rjust(w) if k >= 4 else cell.ljust(w)  # noqa: PLR2004 - numbers to the right
+                for k, (cell, w) in enumerate(zip(row, widths, strict=True))
+            ).rstrip()
+            for row in rows
+        ]
+        lines.insert(1, "-" * len(lines[0]))
+        inputs = ", ".join(f"{i.name} {i.shape} {i.dtype}" for i in self.inputs) or "none"
+        total = f"flops {self.flops:,}; peak {self.peak_bytes:,} bytes"
+        chosen = "".join(f"; {name}: {flops:,} flops" for name, flops in self.candidates)
+        return "\n".join([f"inputs: {inputs}", *lines, total + chosen])
