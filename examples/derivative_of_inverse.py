@@ -39,12 +39,12 @@ def main() -> int:
     print(plan.source)
 
     print(f"condition number of X: {np.linalg.cond(X):.1f}\n")
-    print(f"{'':15}{'shape':15}largest error")
+    print(f"{'':17}{'shape':15}largest error")
     correct = True
-    for name, (actual, expected) in results.items():
+    for name, (actual, expected) in checks.items():
         error = np.max(np.abs(actual - expected))
         correct &= bool(actual.shape == expected.shape and error <= TOLERANCE)  # nan is an error
-        print(f"{name:15}{actual.shape!s:15}{error:.1e}")
+        print(f"{name:17}{actual.shape!s:15}{error:.1e}")
     return 0 if correct else 1
 
 

@@ -382,6 +382,8 @@ def with_coefficient(node: Einsum, coefficient: Coefficient) -> Node:
 
 def scale(node: Node, coefficient: Coefficient) -> Node:
     """Multiply by a number."""
+    if isinstance(node, Einsum) and not is_zero(node) and coefficient != 0:
+        return with_coefficient(node, canonical_coefficient(coefficient * node.coefficient))
     out = tuple(range(node.ndim))
     return contract((node,), (out,), out, coefficient=coefficient)
 

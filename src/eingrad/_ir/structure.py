@@ -256,6 +256,16 @@ def _free_one_merge(network: Network, factor: Factor, merge: Merge) -> bool:
     if not kept and not any(uses):  # sum_ij M[m,i,j] = 1
         network.drop(factor, *parts)
         return True
+    unused = [i for i, users in zip(parts, uses, strict=True) if not users and i not in network.out]
+    if unused:  # sum_i M[m,i,j] selects the j of m
+        network.drop(factor, *unused)
+        for axis, index in enumerate(parts):
+            if index not in unused:
+                size = merge.shape[axis + 1]
+                table = unravel(range(merge.shape[0]), merge.shape[1:], axis)
+                picks = network.make.selection(table, size)
+                network.structure.append(Factor(picks, (position, index)))
+        return True
     single = {id(user): user for users in uses for user in users}
     if not kept and len(single) == 1 and all(uses):
         (user,) = single.values()

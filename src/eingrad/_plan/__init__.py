@@ -1,0 +1,21 @@
+"""Planning: from expressions to programs. The only room that imports opt_einsum.
+
+`path` orders the operands of a product, `lower` turns pairwise steps into statements, `program` is
+the result, as data.
+"""
+
+from eingrad._plan.lower import lower
+from eingrad._plan.path import find_path, greedy_path, pairwise
+from eingrad._plan.program import VIEWS, InputSpec, Piece, Program, Statement
+
+__all__ = [
+    "VIEWS",
+    "InputSpec",
+    "Piece",
+    "Program",
+    "Statement",
+    "find_path",
+    "greedy_path",
+    "lower",
+    "pairwise",
+]

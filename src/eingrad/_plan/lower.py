@@ -13,8 +13,8 @@ import numpy as np
 
 from eingrad import _ir
 from eingrad._cost import call_flops, contraction_flops
-from eingrad._ir import Add, Apply, Coefficient, Constant, Einsum, Input, Merge, Node, Selection
-from eingrad._plan.program import VIEWS, InputSpec, Program, Statement
+from eingrad._ir import Add, Apply, Coefficient, Constant, Einsum, Input, Node, Selection
+from eingrad._plan.program import VIEWS, InputSpec, Piece, Program, Statement
 from eingrad._subscripts import Shape, Subscripts
 
 
@@ -393,14 +393,14 @@ class _Lowering:
             if steps is None:
                 dense = self.dense(piece, term, operands.pop() if cores else None, coefficient)
                 operands.append(dense)
-                pieces.append(((), piece.out, piece.out, True, 1))
+                pieces.append(Piece((), piece.out, piece.out, 1))
                 flops += piece.size
                 continue
-            view_term, actions = steps
-            pieces.append((actions, view_term, term, bool(cores), coefficient))
+            labels, actions = steps
+            pieces.append(Piece(actions, labels, term if cores else None, coefficient))
             flops += math.prod(
                 {i: s for n, t in (*cores, *structure) for i, s in zip(t, n.shape, strict=True)
-                 if i in view_term}.values()
+                 if i in labels}.values()
             )  # fmt: skip
         details = {"pieces": tuple(pieces), "base": base is not None}
         return self.emit("place", operands, node.shape, node.dtype, flops=flops, details=details)
@@ -430,50 +430,50 @@ class _Lowering:
 def _placement(
     out: Subscripts, structure: Sequence[tuple[Node, Subscripts]]
 ) -> tuple[Subscripts, tuple[tuple[Any, ...], ...]] | None:
-    """How to look at a buffer with indices `out` so that the core lies on it: label and actions.
+    """How to look at a buffer with indices `out` so that the core lies on it: labels and actions.
 
-    Every structural tensor says that one axis is determined by others: look at the axis split
-    (merge), sliced or indexed (selection), or as a diagonal (delta: the same index twice).
+    Every structural tensor says that one axis is determined by others: look at the axis split or
+    merged (merge), sliced or indexed (selection), or as a diagonal (delta: the same label twice).
+    None where no such look exists: merging axes that are sliced already, say.
     """
     labels = list(out)
     actions: list[tuple[Any, ...]] = []
     pending = list(structure)
     while pending:
-        for pair in pending:
-            node, term = pair
-            if isinstance(node, Merge) and term[0] in labels:
-                axis = labels.index(term[0])
-                labels[axis : axis + 1] = term[1:]
-                actions.append(("split", axis, node.shape[1:]))
-            elif isinstance(node, Selection) and term[1] in labels:
-                axis = labels.index(term[1])
-                labels[axis] = term[0]
-                if not node.is_delta:
-                    actions.append(("pick", axis, node.table))
-            elif isinstance(node, Merge) and (axis := _run(labels, term[1:])) is not None:
-                labels[axis : axis + len(term) - 1] = [term[0]]
-                actions.append(("merge", axis, len(term) - 1))
-            else:
-                continue
-            pending.remove(pair)
-            break
-        else:
+        steps = [(pair, _look(*pair, labels)) for pair in pending]
+        ready = [(pair, step) for pair, step in steps if step is not None]
+        if not ready:
             return None
-    indexed = [a for a in actions if a[0] == "pick"]
-    if len(indexed) < len(actions) and actions[-len(indexed) :] != indexed:
-        return None if any(a[0] != "pick" for a in actions[_first_pick(actions) :]) else (
-            tuple(labels), tuple(actions)
-        )  # fmt: skip
+        pair, (axis, width, new, action) = min(ready, key=lambda entry: _ORDER[entry[1][3][0]])
+        if any(_ORDER[action[0]] < _ORDER[earlier[0]] for earlier in actions):
+            return None
+        labels[axis : axis + width] = new
+        if action[0] != "rename":
+            actions.append(action)
+        pending.remove(pair)
     return tuple(labels), tuple(actions)
 
 
-def _first_pick(actions: Sequence[tuple[Any, ...]]) -> int:
-    return next((n for n, a in enumerate(actions) if a[0] == "pick"), len(actions))
+_ORDER = {"rename": 0, "merge": 0, "split": 0, "slice": 1, "pick": 2}
 
 
-def _run(labels: Sequence[int], parts: Sequence[int]) -> int | None:
-    """Where the parts stand side by side among the labels."""
+def _look(
+    node: Node, term: Subscripts, labels: Sequence[int]
+) -> tuple[int, int, Subscripts, tuple[Any, ...]] | None:
+    """Axis and number of the labels to replace, the new labels, and the action on the buffer."""
+    if isinstance(node, Selection):
+        if term[1] not in labels:
+            return None
+        axis = labels.index(term[1])
+        if node.is_delta:
+            return axis, 1, term[:1], ("rename",)
+        kind = "slice" if isinstance(node.table, range) else "pick"
+        return axis, 1, term[:1], (kind, axis, node.table)
+    if term[0] in labels:
+        axis = labels.index(term[0])
+        return axis, 1, term[1:], ("split", axis, node.shape[1:])
+    parts = list(term[1:])
     for axis in range(len(labels) - len(parts) + 1):
-        if list(labels[axis : axis + len(parts)]) == list(parts):
-            return axis
+        if list(labels[axis : axis + len(parts)]) == parts:
+            return axis, len(parts), term[:1], ("merge", axis, len(parts))
     return None

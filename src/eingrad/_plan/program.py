@@ -28,6 +28,21 @@ class InputSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class Piece:
+    """One core placed onto a buffer.
+
+    `actions` look at the buffer (split, merge, slice, pick an axis) until its axes carry `labels`,
+    a label that stands twice being a diagonal; the core has the indices `term`, None for no core:
+    then the number `coefficient` itself is written.
+    """
+
+    actions: tuple[tuple[Any, ...], ...]
+    labels: Subscripts
+    term: Subscripts | None
+    coefficient: Any
+
+
+@dataclass(frozen=True, slots=True)
 class Statement:
     """One step: ``values[targets] = kernel(values[operands])``.
 

@@ -1,0 +1,322 @@
+"""Emit a `Program` as straight-line NumPy source that runs without eingrad.
+
+In: a program. Out: the text of a module with one function.
+Guaranteed: deterministic; only names of our own (`t0`, `t1`, checked input names) become
+identifiers; the user's other words stay out of the text.
+"""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from eingrad import _subscripts
+from eingrad._plan import Piece, Program, Statement
+from eingrad._primitives import BY_NAME
+from eingrad._subscripts import Subscripts
+
+Lines = list[str]
+
+
+def emit(program: Program, name: str = "derivative") -> str:
+    """Write the module: imports, constants, one function."""
+    names = [spec.variable for spec in program.inputs]
+    constants: Lines = []
+    body: Lines = []
+    for statement, dead in zip(program.statements, program.dead_after(), strict=True):
+        names += [f"t{n - len(program.inputs)}" for n in statement.targets]
+        if statement.kernel == "constant":
+            literal = _array(statement.details["value"])
+            constants.append(f"{names[statement.targets[0]]} = {literal}")
+            continue
+        body += KERNELS[statement.kernel](statement, names)
+        temporary = [names[n] for n in dead if n >= len(program.inputs)]
+        made = {f"t{i}" for i in range(len(names))} - {c.split(" ")[0] for c in constants}
+        temporary = [n for n in temporary if n in made]
+        if temporary:
+            body.append(f"del {', '.join(temporary)}")
+    results = ", ".join(names[n] for n in program.outputs)
+    arguments = ", ".join(names[: len(program.inputs)])
+    lines = ["import numpy as np", ""]
+    if constants:
+        lines += [*constants, ""]
+    lines += ["", f"def {name}({arguments}):"]
+    for spec in program.inputs:
+        lines.append(f"    # {spec.variable}: shape {spec.shape}, {spec.dtype}")
+    lines += [f"    {line}" for line in body]
+    lines.append(f"    return {results}")
+    return "\n".join(lines) + "\n"
+
+
+# Literals ----------------------------------------------------------------------------------------
+
+
+def number(value: Any) -> str:
+    """Write a number so that reading it gives the same bits."""
+    if isinstance(value, Fraction):
+        return f"({value.numerator} / {value.denominator})"
+    if isinstance(value, complex):
+        return f"complex({number(value.real)}, {number(value.imag)})"
+    if isinstance(value, float) and not math.isfinite(value):
+        return f'float("{value}")'
+    text = repr(value)
+    return f"({text})" if text.startswith("-") else text
+
+
+def _array(values: "np.typing.NDArray[Any]") -> str:
+    def nested(item: Any) -> str:
+        if isinstance(item, list):
+            return "[" + ", ".join(map(nested, item)) + "]"
+        return number(item)
+
+    return f"np.array({nested(values.tolist())}, dtype={values.dtype.str!r}).reshape({values.shape})"
+
+
+def _tuple(items: Sequence[int]) -> str:
+    return "(" + ", ".join(map(str, items)) + ("," if len(items) == 1 else "") + ")"
+
+
+# Kernels: one row per kernel of a statement ------------------------------------------------------
+
+
+def _assign(statement: Statement, names: Sequence[str], expression: str) -> Lines:
+    line = f"{names[statement.targets[0]]} = {expression}"
+    if not statement.terms or statement.kernel == "view":
+        return [line]
+    return [f"{line}  # {statement.subscripts} {statement.shape}, {statement.flops:,} flops"]
+
+
+def _view(statement: Statement, names: Sequence[str]) -> Lines:
+    (term,), out = statement.terms, statement.out
+    x = names[statement.operands[0]]
+    if len(set(term)) < len(term):
+        letters, _ = _subscripts.renumber([term], out)
+        text = _subscripts.text(*_subscripts.renumber([term], out))
+        assert _subscripts.fits_einsum(letters)
+        return _assign(statement, names, f'np.einsum("{text}", {x})')
+    kept = [i for i in out if i in term]
+    x = _permuted(x, [term.index(i) for i in kept])
+    if len(kept) < len(out):
+        x = f"np.broadcast_to({_expanded(x, kept, out)}, {statement.shape})"
+    return _assign(statement, names, x)
+
+
+def _permuted(x: str, axes: Sequence[int]) -> str:
+    if list(axes) == list(range(len(axes))):
+        return x
+    if list(axes) == list(range(len(axes)))[::-1]:
+        return f"{x}.T"
+    return f"{x}.transpose({', '.join(map(str, axes))})"
+
+
+def _expanded(x: str, term: Sequence[int], out: Sequence[int]) -> str:
+    """Insert axes of size one so that a term, in the order of out, broadcasts against it."""
+    index = [":" if i in term else "None" for i in out]
+    while index and index[0] == "None":
+        index.pop(0)  # leading axes broadcast by themselves
+    return x if "None" not in index else f"{x}[{', '.join(index)}]"
+
+
+def _sum(statement: Statement, names: Sequence[str]) -> Lines:
+    axes = statement.details["axes"]
+    x = names[statement.operands[0]]
+    axis = "" if not statement.shape else str(axes[0]) if len(axes) == 1 else _tuple(axes)
+    return _assign(statement, names, f"{x}.sum({axis})")
+
+
+def _scale(statement: Statement, names: Sequence[str]) -> Lines:
+    x, c = names[statement.operands[0]], statement.details["coefficient"]
+    if c == -1:
+        return _assign(statement, names, f"-{x}")
+    if isinstance(c, Fraction) and abs(c.numerator) == 1:
+        return _assign(statement, names, f"{x} / {number(c.denominator * c.numerator)}")
+    return _assign(statement, names, f"{number(c)} * {x}")
+
+
+def _multiply(statement: Statement, names: Sequence[str]) -> Lines:
+    factors = []
+    for n, term in zip(statement.operands, statement.terms, strict=True):
+        order = [i for i in statement.out if i in term]
+        x = _permuted(names[n], [term.index(i) for i in order])
+        factors.append(_expanded(x, order, statement.out))
+    return _assign(statement, names, " * ".join(factors))
+
+
+def _matmul(statement: Statement, names: Sequence[str]) -> Lines:
+    details = statement.details
+    sides = []
+    for n, (axes, flat) in zip(statement.operands, (details["left"], details["right"]), strict=True):
+        x = _permuted(names[n], axes)
+        sides.append(x if flat is None else f"{x}.reshape({_tuple(flat)})")
+    left, right = sides
+    index = ""
+    if details["batch"]:
+        no_left, no_right = details["vectors"]
+        left += "[..., None, :]" if no_left else ""
+        right += "[..., None]" if no_right else ""
+        index = {(True, True): "[..., 0, 0]", (True, False): "[..., 0, :]",
+                 (False, True): "[..., 0]"}.get((no_left, no_right), "")  # fmt: skip
+    product = f"{left} @ {right}"
+    if index or details["reshape"]:
+        product = f"({product}){index}"
+    if details["reshape"]:
+        product += f".reshape({_tuple(statement.shape)})"
+    return _assign(statement, names, product)
+
+
+def _add(statement: Statement, names: Sequence[str]) -> Lines:
+    target = names[statement.targets[0]]
+    first, *rest = zip(statement.details["signs"], statement.operands, strict=True)
+    text = ("-" if first[0] < 0 else "") + names[first[1]]
+    lines = []
+    for k, (sign, n) in enumerate(rest):
+        symbol = "-" if sign < 0 else "+"
+        lines.append(
+            f"{target} = {text} {symbol} {names[n]}" if k == 0 else f"{target} {symbol}= {names[n]}"
+        )
+    return lines or [f"{target} = {text}"]
+
+
+def _call(statement: Statement, names: Sequence[str]) -> Lines:
+    row = BY_NAME[statement.details["name"]]
+    attributes = {
+        key: number(value) if not isinstance(value, str) else repr(value)
+        for key, value in statement.details["attributes"]
+    }
+    text = row.text(tuple(names[n] for n in statement.operands), attributes)
+    return [f"{', '.join(names[n] for n in statement.targets)} = {text}"]
+
+
+def _fill(statement: Statement, names: Sequence[str]) -> Lines:
+    c, dtype = statement.details["coefficient"], repr(statement.dtype.str)
+    if c == 0:
+        return _assign(statement, names, f"np.zeros({statement.shape}, {dtype})")
+    return _assign(statement, names, f"np.full({statement.shape}, {number(c)}, {dtype})")
+
+
+def _slice_text(axis: int, table: range) -> str:
+    stop: int | str = table.stop if table.stop >= 0 else ""
+    step = "" if table.step == 1 else f":{table.step}"
+    return f"[{':, ' * axis}{table.start}:{stop}{step}]"
+
+
+def _slice(statement: Statement, names: Sequence[str]) -> Lines:
+    x = names[statement.operands[0]]
+    text = _slice_text(statement.details["axis"], statement.details["table"])
+    return _assign(statement, names, x + text)
+
+
+def _take(statement: Statement, names: Sequence[str]) -> Lines:
+    axis, table = statement.details["axis"], statement.details["table"]
+    x = names[statement.operands[0]]
+    text = f"{x}.take({[max(j, 0) for j in table]}, {axis})"
+    if -1 in table:
+        shape = [-1 if a == axis else 1 for a in range(len(statement.shape))]
+        valid = f"np.array({[j >= 0 for j in table]}).reshape({_tuple(shape)})"
+        text = f"np.where({valid}, {text}, 0)"
+    return _assign(statement, names, text)
+
+
+def _reshape(statement: Statement, names: Sequence[str]) -> Lines:
+    return _assign(statement, names, f"{names[statement.operands[0]]}.reshape({statement.shape})")
+
+
+def _copy(statement: Statement, names: Sequence[str]) -> Lines:
+    return _assign(statement, names, f"np.array({names[statement.operands[0]]})")
+
+
+def _einsum(statement: Statement, names: Sequence[str]) -> Lines:
+    terms, out = _subscripts.renumber(statement.terms, statement.out)
+    operands = ", ".join(names[n] for n in statement.operands)
+    text = f'np.einsum("{_subscripts.text(terms, out)}", {operands}, optimize=True)'
+    return _assign(statement, names, text)
+
+
+# Placements --------------------------------------------------------------------------------------
+
+
+def _place(statement: Statement, names: Sequence[str]) -> Lines:
+    target = names[statement.targets[0]]
+    operands = [names[n] for n in statement.operands]
+    if statement.details["base"]:
+        lines = [f'{target} = np.array({operands.pop(0)}, order="C")']
+    else:
+        lines = [f"{target} = np.zeros({statement.shape}, {statement.dtype.str!r})"]
+    for k, piece in enumerate(statement.details["pieces"]):
+        core = operands.pop(0) if piece.term is not None else number(piece.coefficient)
+        first = k == 0 and not statement.details["base"]
+        lines.append(_place_piece(target, statement.shape, piece, core, first=first))
+    return lines
+
+
+def _place_piece(
+    buffer: str, shape: Sequence[int], piece: Piece, core: str, *, first: bool
+) -> str:
+    """Write one core onto the look at the buffer that its structure asks for."""
+    sizes = list(shape)
+    picks: dict[int, tuple[int, ...]] = {}
+    look = buffer
+    for kind, axis, what in piece.actions:
+        if kind == "pick":
+            picks[axis] = what
+            sizes[axis] = len(what)
+        elif kind == "slice":
+            look += _slice_text(axis, what)
+            sizes[axis] = len(what)
+        else:
+            width, new = (1, what) if kind == "split" else (what, None)
+            sizes[axis : axis + width] = new or [math.prod(sizes[axis : axis + width])]
+            look += f".reshape({_tuple(sizes)})"
+    unique = tuple(dict.fromkeys(piece.labels))
+    if piece.term is not None:
+        order = [i for i in unique if i in piece.term]
+        core = _expanded(_permuted(core, [piece.term.index(i) for i in order]), order, unique)
+    if picks:
+        return _scatter(look, piece.labels, unique, sizes, picks, core)
+    if len(unique) < len(piece.labels):
+        terms, out = _subscripts.renumber([piece.labels], unique)
+        look = f'np.einsum("{_subscripts.text(terms, out)}", {look})'
+    return f"{look}[...] {'=' if first else '+='} {core}"
+
+
+def _scatter(
+    look: str,
+    labels: Subscripts,
+    unique: Subscripts,
+    sizes: Sequence[int],
+    picks: Mapping[int, tuple[int, ...]],
+    core: str,
+) -> str:
+    """Add a core at positions that a table gives; a position may be given twice."""
+    index = []
+    for axis, label in enumerate(labels):
+        trailing = ", None" * (len(unique) - 1 - unique.index(label))
+        if axis in picks:
+            positions = f"np.array({[max(j, 0) for j in picks[axis]]})"
+            if -1 in picks[axis]:
+                valid = f"np.array({[j >= 0 for j in picks[axis]]})[:{trailing}]"
+                core = f"np.where({valid}, {core}, 0)"
+        else:
+            positions = f"np.arange({sizes[axis]})"
+        index.append(positions + (f"[:{trailing}]" if trailing else ""))
+    return f"np.add.at({look}, ({', '.join(index)},), {core})"
+
+
+KERNELS: Mapping[str, Callable[[Statement, Sequence[str]], Lines]] = {
+    "view": _view,
+    "sum": _sum,
+    "scale": _scale,
+    "multiply": _multiply,
+    "matmul": _matmul,
+    "add": _add,
+    "call": _call,
+    "fill": _fill,
+    "slice": _slice,
+    "take": _take,
+    "reshape": _reshape,
+    "copy": _copy,
+    "einsum": _einsum,
+    "place": _place,
+}
