@@ -384,10 +384,10 @@ class _Lowering:
                 for n, t in zip(piece.operands, piece.terms, strict=True)
                 if isinstance(n, _ir.STRUCTURAL)
             ]
-            steps = _placement(piece.out, structure)
-            term: Subscripts = ()
+            term: Subscripts = cores[0][1] if cores else ()
+            steps = _placement(piece.out, structure, term)
             if cores:
-                ((core, term),) = cores
+                core = cores[0][0]
                 operands.append(self.scale(self.number[core], coefficient))
                 coefficient = 1
             if steps is None:
@@ -428,7 +428,7 @@ class _Lowering:
 
 
 def _placement(
-    out: Subscripts, structure: Sequence[tuple[Node, Subscripts]]
+    out: Subscripts, structure: Sequence[tuple[Node, Subscripts]], core: Subscripts
 ) -> tuple[Subscripts, tuple[tuple[Any, ...], ...]] | None:
     """How to look at a buffer with indices `out` so that the core lies on it: labels and actions.
 
@@ -440,7 +440,10 @@ def _placement(
     actions: list[tuple[Any, ...]] = []
     pending = list(structure)
     while pending:
-        steps = [(pair, _look(*pair, labels)) for pair in pending]
+        steps = []
+        for pair in pending:
+            others = {i for other in pending if other is not pair for i in other[1]}
+            steps.append((pair, _look(*pair, labels, others.union(core))))
         ready = [(pair, step) for pair, step in steps if step is not None]
         if not ready:
             return None
@@ -458,11 +461,14 @@ _ORDER = {"rename": 0, "merge": 0, "split": 0, "slice": 1, "pick": 2}
 
 
 def _look(
-    node: Node, term: Subscripts, labels: Sequence[int]
+    node: Node, term: Subscripts, labels: Sequence[int], used: set[int]
 ) -> tuple[int, int, Subscripts, tuple[Any, ...]] | None:
     """Axis and number of the labels to replace, the new labels, and the action on the buffer."""
+    determined = term[1] if isinstance(node, Selection) else term[0]
+    if determined in used or labels.count(determined) > 1:
+        return None  # something else still hangs on this index
     if isinstance(node, Selection):
-        if term[1] not in labels:
+        if determined not in labels:
             return None
         axis = labels.index(term[1])
         if node.is_delta:
@@ -473,6 +479,8 @@ def _look(
         axis = labels.index(term[0])
         return axis, 1, term[1:], ("split", axis, node.shape[1:])
     parts = list(term[1:])
+    if used.intersection(parts) or any(labels.count(i) > 1 for i in parts):
+        return None  # merging would forget what else these indices tie
     for axis in range(len(labels) - len(parts) + 1):
         if list(labels[axis : axis + len(parts)]) == parts:
             return axis, len(parts), term[:1], ("merge", axis, len(parts))

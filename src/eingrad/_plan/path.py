@@ -99,13 +99,22 @@ def pairwise(roots: Sequence[Node]) -> list[Node]:
     """Rewrite every product of three or more operands as a tree of pairwise ones, planned.
 
     Equal pairwise steps are equal nodes, so intermediates are shared across the whole program.
+    Building a step may move structure of an operand outward and leave a new product below it, so
+    this repeats until none is left; every round makes products smaller.
     """
-    return _ir.rewrite(roots, _pair_up)
+    while any(_is_long(node) for node in _ir.topological(roots)):
+        roots = _ir.rewrite(roots, _pair_up)
+    return list(roots)
+
+
+def _is_long(node: Node) -> bool:
+    return isinstance(node, Einsum) and _ir.is_product(node) and len(node.operands) > 2  # noqa: PLR2004
 
 
 def _pair_up(node: Node) -> Node:
-    if not isinstance(node, Einsum) or not _ir.is_product(node) or len(node.operands) < 3:  # noqa: PLR2004
+    if not _is_long(node):
         return node
+    assert isinstance(node, Einsum)
     live = list(zip(node.operands, node.terms, strict=True))
     sizes = {i: s for n, t in live for i, s in zip(t, n.shape, strict=True)}
     for step in find_path(node.terms, node.out, sizes):
