@@ -1,0 +1,516 @@
+"""The public verbs. They check arguments, trace, and hand on; no algorithm lives here.
+
+In: the user's function and arrays. Out: arrays, plans, expressions.
+Guaranteed: `D(x)` traces at every call, so it is the derivative of what the function is now; equal
+graphs find their plan in a bounded cache.
+"""
+
+import builtins
+import inspect
+import keyword
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from eingrad import _ir, _numpy_functions
+from eingrad._derive import compile_program, derivatives
+from eingrad._ir import Input, Node
+from eingrad._plan import InputSpec
+from eingrad._run import Kernel, Plan
+from eingrad._tracer import Array, Expression, Trace, check_array, node_of, trace_of, tracing
+from eingrad._tree import LEAF, Tree, flatten
+from eingrad.errors import DTypeError, ShapeError
+
+assert _numpy_functions  # imported for what it registers
+
+_STATIC = (bool, int, str, bytes, type(None))
+
+
+# The cache ---------------------------------------------------------------------------------------
+
+
+class _Cache:
+    """Kernels by what they compute, the least recently used dropped."""
+
+    def __init__(self, maxsize: int) -> None:
+        self.maxsize = maxsize
+        self._kernels: OrderedDict[Any, Kernel] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, key: Any, make: Callable[[], Kernel]) -> Kernel:
+        """Find or make; a kernel is inserted only when it is complete."""
+        with self._lock:
+            kernel = self._kernels.get(key)
+            if kernel is not None:
+                self._kernels.move_to_end(key)
+                return kernel
+        kernel = make()
+        with self._lock:
+            self._kernels[key] = kernel
+            while len(self._kernels) > self.maxsize:
+                self._kernels.popitem(last=False)
+        return kernel
+
+    def clear(self) -> None:
+        """Drop everything."""
+        with self._lock:
+            self._kernels.clear()
+
+
+_cache = _Cache(maxsize=512)
+
+
+# One call, traced --------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class _Traced:
+    """One call of the user's function on expressions."""
+
+    outputs: list[Node]
+    out_tree: Tree
+    variables: list[Node]
+    argument_tree: Tree
+    inputs: list[Input]  # arguments, then captured arrays
+    values: list[Any]  # the arrays for them
+    replaced: dict[Node, Node]  # for a call inside a trace: what the inputs stand for
+    outer: Trace | None
+
+
+def _leaf_input(value: Any, name: str, key: tuple[Any, ...], *, wanted: bool) -> Input | None:
+    """Make the input for one leaf of the arguments; None for a static one."""
+    if isinstance(value, Expression):
+        return _ir.new_input(name, value.shape, value.dtype, key) if wanted else None
+    if isinstance(value, (float, complex)) and not isinstance(value, np.generic):
+        return _ir.new_input(name, (), np.result_type(type(value)), key)
+    if isinstance(value, _STATIC) and not (wanted and type(value) is int):
+        if wanted:
+            raise DTypeError(
+                f"argument {name!r} is {value!r}; a derivative needs an array or a float there"
+            )
+        return None
+    if type(value) is int:
+        return _ir.new_input(name, (), np.float64, key)
+    if not isinstance(value, (np.ndarray, np.generic)):
+        if wanted:
+            raise DTypeError(
+                f"argument {name!r} is of type {type(value).__name__}; "
+                "a derivative needs an array or a float there"
+            )
+        return None
+    check_array(value, f"argument {name!r}")
+    if isinstance(value, np.ndarray) and type(value) is not np.ndarray:
+        raise DTypeError(
+            f"argument {name!r} is a {type(value).__name__}, a subclass of ndarray whose meaning "
+            "would be lost; convert it with np.asarray"
+        )
+    dtype = value.dtype.newbyteorder("=")
+    if dtype.kind == "f" and dtype.itemsize > 8 or dtype.kind == "c" and dtype.itemsize > 16:  # noqa: PLR2004
+        raise DTypeError(f"argument {name!r} has dtype {dtype}; convert it to float64")
+    if wanted and dtype.kind not in "fc":
+        dtype = np.dtype(np.float64)
+    return _ir.new_input(name, value.shape, dtype, key)
+
+
+def _names(f: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[str]:
+    """Name every leaf of the arguments by its parameter."""
+    try:
+        parameters = [*inspect.signature(f).parameters.values()]
+    except (TypeError, ValueError):
+        parameters = []
+    names = []
+    for n, value in enumerate(args):
+        known = n < len(parameters) and parameters[n].kind in (
+            inspect.Parameter.POSITIONAL_ONLY,
+            inspect.Parameter.POSITIONAL_OR_KEYWORD,
+        )
+        name = parameters[n].name if known else f"x{n}"
+        count = len(flatten(value)[0])
+        names += [name] if count == 1 else [f"{name}_{k}" for k in range(count)]
+    for name, value in kwargs.items():
+        count = len(flatten(value)[0])
+        names += [name] if count == 1 else [f"{name}_{k}" for k in range(count)]
+    return names
+
+
+def _trace(
+    f: Callable[..., Any], argnums: int | tuple[int, ...], args: tuple[Any, ...],
+    kwargs: dict[str, Any], *, symbolic: bool = False,
+) -> _Traced:  # fmt: skip
+    """Call the function on expressions."""
+    numbers = _argument_numbers(argnums, len(args))
+    trees = [flatten(value) for value in (*args, *kwargs.values())]
+    leaves = [leaf for below, _ in trees for leaf in below]
+    wanted = [
+        n in numbers for n, (below, _) in enumerate(trees) for _ in below
+    ]
+    outer = trace_of(leaves)
+    nested = any(isinstance(leaf, Expression) for leaf in leaves)
+    names = _names(f, args, kwargs)
+    depth = 0
+    above = outer
+    while above is not None:
+        above, depth = above.outer, depth + 1
+    inputs, values, variables, replaced = [], [], [], {}
+    with tracing(outer) as trace:
+        passed = []
+        for n, (leaf, name, want) in enumerate(zip(leaves, names, wanted, strict=True)):
+            made = None
+            if want or not nested:
+                made = _leaf_input(leaf, name, ("argument", depth, n), wanted=want)
+            if made is None:
+                passed.append(leaf)
+                continue
+            weak = isinstance(leaf, (int, float, complex)) and not isinstance(leaf, np.generic)
+            weak = weak or (isinstance(leaf, Expression) and leaf._weak)  # noqa: SLF001
+            passed.append(Expression(made, trace, weak=weak))
+            inputs.append(made)
+            values.append(leaf)
+            if nested:
+                replaced[made] = node_of(leaf, outer)
+            if want:
+                variables.append(made)
+        rest = iter(passed)
+        built = [tree.build(rest) for _, tree in trees]
+        result = f(*built[: len(args)], **dict(zip(kwargs, built[len(args) :], strict=True)))
+        result_leaves, out_tree = flatten(result)
+        outputs = [_output_node(leaf, trace, f) for leaf in result_leaves]
+        captured = [] if outer else [*trace.captured.values()]
+    if nested or symbolic:
+        replaced.update({node: _ir.constant(array) for node, array in captured})
+        if not nested:
+            replaced.update({})
+    else:
+        inputs += [node for node, _ in captured]
+        values += [array for _, array in captured]
+    argument_trees = [trees[n][1] for n in numbers]
+    argument_tree = (
+        argument_trees[0] if isinstance(argnums, int) else Tree(tuple, (), tuple(argument_trees))
+    )
+    return _Traced(outputs, out_tree, variables, argument_tree, inputs, values, replaced, outer)
+
+
+def _output_node(leaf: Any, trace: Trace, f: Callable[..., Any]) -> Node:
+    name = getattr(f, "__name__", "the function")
+    if leaf is None or isinstance(leaf, str):
+        raise DTypeError(f"{name} returned {leaf!r}; it must return arrays or numbers")
+    node = node_of(leaf, trace, f"the result of {name}")
+    if node.dtype.kind not in "fc":
+        if isinstance(leaf, Expression):
+            raise DTypeError(
+                f"{name} returned {node.dtype} values, which have no derivative; "
+                "return floats (np.where turns a condition into numbers)"
+            )
+        return _ir.constant(np.asarray(leaf, np.float64))
+    return node
+
+
+def _argument_numbers(argnums: int | tuple[int, ...], count: int) -> list[int]:
+    numbers = [argnums] if isinstance(argnums, int) else [*argnums]
+    for n in numbers:
+        if not -count <= n < count:
+            raise ShapeError(
+                f"argnums {argnums} names argument {n}, but the call has {count} positional "
+                "arguments; argnums counts positional arguments from 0"
+            )
+    return [n % count for n in numbers]
+
+
+def _specs(inputs: Sequence[Input]) -> list[InputSpec]:
+    """Give every input a variable of the emitted source: its own name where that is harmless."""
+    taken = {"np"}
+    specs = []
+    for n, node in enumerate(inputs):
+        name = node.name
+        plain = name.isidentifier() and name.isascii() and not keyword.iskeyword(name)
+        temporary = name[:1] == "t" and name[1:].isdigit()
+        if not plain or temporary or name in taken or hasattr(builtins, name) or name[:2] == "__":
+            name = f"a{n}"
+            while name in taken:
+                name += "_"
+        taken.add(name)
+        specs.append(InputSpec(node.name, name, node.shape, node.dtype))
+    return specs
+
+
+# The callables -----------------------------------------------------------------------------------
+
+
+class Derivative:
+    """A function's derivative: called like the function, returns full tensors.
+
+    ``D(x)`` traces the function at every call. ``D.plan(x)`` compiles once, for hot loops.
+    """
+
+    def __init__(
+        self,
+        f: Callable[..., Any],
+        orders: tuple[int, ...],
+        argnums: int | tuple[int, ...],
+        *,
+        scalar: bool = False,
+    ) -> None:
+        if not callable(f):
+            raise TypeError(f"{f!r} is not a function; pass the function itself, not its value")
+        self._f, self._orders, self._argnums, self._scalar = f, orders, argnums, scalar
+        self.__wrapped__ = f
+        self.__name__ = getattr(f, "__name__", "f")
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Compute the derivative at these arguments."""
+        traced = self._trace(args, kwargs)
+        if traced.replaced:
+            roots, _ = derivatives(traced.outputs, traced.variables, self._orders)
+            placed = _ir.substitute(roots, traced.replaced)
+            return self._build(traced, [Expression(node, traced.outer) for node in placed])
+        kernel = self._kernel(traced)
+        arrays = [
+            np.asarray(v, node.dtype) if np.ndim(v) else np.asarray(v, node.dtype)[()]
+            for v, node in zip(traced.values, traced.inputs, strict=True)
+        ]
+        return self._build(traced, kernel.run(arrays))
+
+    def plan(self, *args: Any, **kwargs: Any) -> Plan:
+        """Compile for arguments like these; captured arrays are copied into the plan.
+
+        Returns
+        -------
+        Plan
+            Called like the function; checks shapes and dtypes, does not trace.
+        """
+        traced = self._trace(args, kwargs)
+        if traced.replaced:
+            raise DTypeError("a plan needs arrays; it was asked for with traced values")
+        count = sum(node.key[0] == "argument" for node in traced.inputs)
+        chosen = {node.key[2] for node in traced.inputs[:count]}
+        leaves, tree = flatten((args, kwargs))
+
+        def bind(new_args: tuple[Any, ...], new_kwargs: dict[str, Any]) -> list[Any]:
+            new, new_tree = flatten((new_args, new_kwargs))
+            if new_tree != tree:
+                raise ShapeError(
+                    "the plan was made for arguments nested in another way; call it as it was made"
+                )
+            for n, (old, value) in enumerate(zip(leaves, new, strict=True)):
+                if n not in chosen and old is not value and old != value:
+                    raise ShapeError(
+                        f"argument number {n} is {value!r} but the plan was made for {old!r}; "
+                        "make a new plan"
+                    )
+            return [value for n, value in enumerate(new) if n in chosen]
+
+        captured = traced.values[count:]
+        return Plan(self._kernel(traced), bind, lambda out: self._build(traced, out), captured)
+
+    def expression(self, *args: Any, **kwargs: Any) -> Any:
+        """Return the symbolic derivative for arguments like these, in place of its value."""
+        traced = _trace(self._f, self._argnums, args, kwargs, symbolic=True)
+        self._check_scalar(traced)
+        roots, _ = derivatives(traced.outputs, traced.variables, self._orders)
+        placed = _ir.substitute(roots, traced.replaced)
+        return self._build(traced, [Expression(node) for node in placed])
+
+    def _trace(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> _Traced:
+        traced = _trace(self._f, self._argnums, args, kwargs)
+        self._check_scalar(traced)
+        return traced
+
+    def _check_scalar(self, traced: _Traced) -> None:
+        if self._scalar and (traced.out_tree != LEAF or traced.outputs[0].shape != ()):
+            shapes = [node.shape for node in traced.outputs]
+            shown = shapes[0] if traced.out_tree == LEAF else shapes
+            raise ShapeError(
+                f"the gradient needs a scalar function, but {self.__name__} returned shape {shown};"
+                " use eingrad.jacobian, or sum the result"
+            )
+
+    def _kernel(self, traced: _Traced) -> Kernel:
+        variables = tuple(node.digest for node in traced.variables)
+        inputs = tuple((node.digest, node.name) for node in traced.inputs)
+        key = (self._orders, tuple(node.digest for node in traced.outputs), variables, inputs)
+
+        def make() -> Kernel:
+            roots, candidates = derivatives(traced.outputs, traced.variables, self._orders)
+            specs = _specs(traced.inputs)
+            return Kernel(compile_program(roots, traced.inputs, specs, candidates))
+
+        return _cache.get(key, make)
+
+    def _build(self, traced: _Traced, results: Sequence[Any]) -> Any:
+        """Nest the results: outputs outermost, then the arguments, once per order."""
+        parts = []
+        rest = list(results)
+        for order in self._orders:
+            tree = traced.out_tree
+            for _ in range(order):
+                tree = tree.nest(traced.argument_tree)
+            parts.append(tree.build(rest[: tree.size]))
+            rest = rest[tree.size :]
+        return parts[0] if len(parts) == 1 else tuple(parts)
+
+    def __repr__(self) -> str:
+        return f"<derivative of {self.__name__}, order {self._orders[-1]}, argnums {self._argnums}>"
+
+
+def derivative(
+    f: Callable[..., Any], order: int = 1, argnums: int | tuple[int, ...] = 0
+) -> Derivative:
+    """Differentiate a NumPy function ``order`` times, as full tensors.
+
+    Parameters
+    ----------
+    f : callable
+        Of arrays and numbers, or nested tuples, lists and dicts of them. Floats and arrays are
+        inputs; int, bool, str and None are static.
+    order : int, at least 0
+        0 is the function itself.
+    argnums : int or tuple of int
+        Positional arguments to differentiate in; a tuple gives a tuple per order, as in JAX.
+
+    Returns
+    -------
+    Derivative
+        Called like ``f``. The result has the axes of ``f``'s result first, then the axes of the
+        argument, once per order: shape ``out + order * in``.
+
+    Raises
+    ------
+    ValueError
+        If the order is negative.
+
+    Notes
+    -----
+    No mode is chosen by the user: forward and reverse are contraction orders of one network, and
+    the cheaper plan is taken.
+
+    References
+    ----------
+    Deisenroth, Faisal, Ong, *Mathematics for Machine Learning* (2020), section 5.4.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> derivative(lambda x: x**3, order=2)(2.0)
+    array(12.)
+    """
+    if isinstance(order, bool) or not isinstance(order, int) or order < 0:
+        raise ValueError(f"order must be an integer of at least 0, not {order!r}")
+    return Derivative(f, (order,), argnums)
+
+
+def jacobian(f: Callable[..., Any], argnums: int | tuple[int, ...] = 0) -> Derivative:
+    """Differentiate once: shape ``out + in``.
+
+    Parameters
+    ----------
+    f : callable
+        See `derivative`.
+    argnums : int or tuple of int
+        See `derivative`.
+
+    Returns
+    -------
+    Derivative
+        Called like ``f``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> jacobian(np.square)(np.array([1.0, 2.0]))
+    array([[2., 0.],
+           [0., 4.]])
+    """
+    return derivative(f, 1, argnums)
+
+
+def grad(f: Callable[..., Any], argnums: int | tuple[int, ...] = 0) -> Derivative:
+    """Differentiate a scalar function once: the shape of the argument.
+
+    Parameters
+    ----------
+    f : callable
+        Returns one number; see `derivative`.
+    argnums : int or tuple of int
+        See `derivative`.
+
+    Returns
+    -------
+    Derivative
+        Called like ``f``; raises `ShapeError` if the result of ``f`` has axes.
+
+    References
+    ----------
+    MML (5.107) is the example.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> B = np.array([[1.0, 3.0], [0.0, 1.0]])
+    >>> grad(lambda x: x @ B @ x)(np.array([1.0, 2.0]))
+    array([8., 7.])
+    """
+    return Derivative(f, (1,), argnums, scalar=True)
+
+
+def hessian(f: Callable[..., Any], argnums: int | tuple[int, ...] = 0) -> Derivative:
+    """Differentiate twice: shape ``out + in + in``.
+
+    Parameters
+    ----------
+    f : callable
+        See `derivative`.
+    argnums : int or tuple of int
+        See `derivative`.
+
+    Returns
+    -------
+    Derivative
+        Called like ``f``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> hessian(lambda x: (x**3).sum())(np.array([1.0, 2.0]))
+    array([[ 6.,  0.],
+           [ 0., 12.]])
+    """
+    return derivative(f, 2, argnums)
+
+
+def value_and_grad(f: Callable[..., Any], argnums: int | tuple[int, ...] = 0) -> Derivative:
+    """Compute a scalar function and its gradient from one plan, intermediates shared.
+
+    Parameters
+    ----------
+    f : callable
+        Returns one number; see `derivative`.
+    argnums : int or tuple of int
+        See `derivative`.
+
+    Returns
+    -------
+    Derivative
+        Called like ``f``; returns the pair ``(value, gradient)``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> value_and_grad(lambda x: x @ x)(np.array([3.0, 4.0]))
+    (array(25.), array([6., 8.]))
+    """
+    return Derivative(f, (0, 1), argnums, scalar=True)
+
+
+def cache_clear() -> None:
+    """Forget every compiled plan that `Derivative` calls keep; plans that you hold stay."""
+    _cache.clear()
+
+
+__all__ = [
+    "Array", "Derivative", "Expression", "Plan", "cache_clear", "derivative", "grad", "hessian",
+    "jacobian", "value_and_grad",
+]  # fmt: skip

@@ -1,0 +1,91 @@
+"""Build derivatives of any order: candidates, each normalised and planned, the cheapest kept.
+
+In: output nodes, the variables, the orders wanted. Out: one node per output and choice of
+variables, and the program that computes them all.
+Guaranteed: the user chooses no mode; the flops of what was not taken are kept for `print(plan)`.
+"""
+
+import itertools
+from collections.abc import Sequence
+
+from eingrad import _ir
+from eingrad._cost import weighted
+from eingrad._diff import forward, reverse
+from eingrad._ir import Input, Node
+from eingrad._plan import InputSpec, Program, lower, pairwise
+from eingrad._simplify import regroup, simplify
+
+_COMPARED = 400  # nodes; above that one candidate is built, chosen by shape
+
+Candidates = tuple[tuple[str, int], ...]
+
+
+def derivatives(
+    outputs: Sequence[Node], variables: Sequence[Node], orders: Sequence[int]
+) -> tuple[list[Node], Candidates]:
+    """Differentiate each output ``order`` times, for each order and each choice of variables.
+
+    Within an order, the outputs are outermost, then the variable of each differentiation.
+    """
+    level = pairwise(regroup(outputs))  # associate the user's chains; never expand his sums
+    roots: list[Node] = []
+    candidates: Candidates = ()
+    for order in range(max(orders) + 1):
+        if order:
+            steps = [_jacobians(node, variables) for node in level]
+            level = list(itertools.chain.from_iterable(nodes for nodes, _ in steps))
+            candidates = _total([c for _, c in steps])
+        if order in orders:
+            roots += level
+    return roots, candidates
+
+
+def _total(candidates: Sequence[Candidates]) -> Candidates:
+    """Add up the candidates of several outputs, where each was compared."""
+    if not candidates or not all(candidates):
+        return ()
+    names = [name for name, _ in candidates[0]]
+    return tuple((name, sum(dict(c)[name] for c in candidates)) for name in names)
+
+
+def _jacobians(y: Node, variables: Sequence[Node]) -> tuple[list[Node], Candidates]:
+    """Differentiate in every variable, in the cheaper direction."""
+    columns = sum(x.size for x in variables)
+    if len(_ir.topological([y])) > _COMPARED:
+        nodes = (
+            reverse(y, variables) if y.size <= columns else [forward(y, x) for x in variables]
+        )
+        return nodes, ()
+    options = {
+        "reverse": reverse(y, variables),
+        "forward": [forward(y, x) for x in variables],
+    }
+    costs = {name: _planned(nodes) for name, nodes in options.items()}
+    best = min(costs, key=lambda name: costs[name][0])
+    return options[best], tuple((name, flops) for name, (_, flops) in costs.items())
+
+
+def _planned(roots: Sequence[Node]) -> tuple[int, int]:
+    """Planned cost of a candidate, and its flops."""
+    program = compile_program(roots, _ir.inputs(roots))
+    return weighted(program.flops, program.written_bytes // 8), program.flops
+
+
+def compile_program(
+    roots: Sequence[Node],
+    inputs: Sequence[Input],
+    specs: Sequence[InputSpec] | None = None,
+    candidates: Candidates = (),
+) -> Program:
+    """Normalise, plan and lower; the raw form is kept where the normal form would cost more."""
+    specs = specs or [InputSpec(n.name, n.name, n.shape, n.dtype) for n in inputs]
+    arguments = list(zip(inputs, specs, strict=True))
+    normal = lower(pairwise(simplify(roots)), arguments, candidates)
+    if len(normal.statements) > _COMPARED:
+        return normal
+    raw = lower(pairwise(roots), arguments, candidates)
+    return normal if _cost(normal) <= _cost(raw) else raw
+
+
+def _cost(program: Program) -> int:
+    return weighted(program.flops, program.written_bytes // 8)

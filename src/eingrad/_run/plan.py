@@ -1,0 +1,127 @@
+"""`Plan`: a compiled program that is called with arrays."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from eingrad._emit import emit
+from eingrad._plan import InputSpec, Program
+from eingrad._run.dense import load
+from eingrad.errors import DTypeError, ShapeError
+
+Array = NDArray[Any]
+
+
+class Kernel:
+    """A program, its source text, and the function that the text defines.
+
+    Holds no mutable state, so threads may share it. Pickles as the program, and emits again.
+    """
+
+    __slots__ = ("function", "program", "source")
+
+    def __init__(self, program: Program) -> None:
+        self.program = program
+        self.source = emit(program)
+        self.function = load(self.source)
+
+    def __reduce__(self) -> tuple[type["Kernel"], tuple[Program]]:
+        return Kernel, (self.program,)
+
+    def run(self, arrays: Sequence[Array]) -> list[Array]:
+        """Compute all outputs; inputs are not written, outputs share no memory with them."""
+        result = self.function(*arrays)
+        outputs = result if len(self.program.outputs) > 1 else (result,)
+        return [np.asarray(value) for value in outputs]
+
+
+class Plan:
+    """A derivative compiled for arguments of given shapes and dtypes: for hot loops.
+
+    Called like the function it came from, without tracing it again; arrays that the function
+    captured were copied when the plan was made. `print(plan)` is the table of its steps.
+
+    Attributes
+    ----------
+    source : str
+        Straight-line NumPy that computes it without eingrad.
+    flops : int
+        Flops of all statements, additions and elementwise work included.
+    peak_bytes : int
+        Most memory live at once, in bytes: results and intermediates, not inputs.
+    inputs : tuple of str
+        Names of the inputs of `source`, in order.
+    reads : tuple of str
+        Names of the inputs that the value depends on.
+    """
+
+    def __init__(
+        self,
+        kernel: Kernel,
+        bind: Callable[[tuple[Any, ...], dict[str, Any]], list[Any]],
+        build: Callable[[list[Array]], Any],
+        captured: Sequence[Array],
+    ) -> None:
+        self._kernel = kernel
+        self._bind = bind
+        self._build = build
+        self._captured = tuple(np.array(array) for array in captured)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Compute for arguments of the shapes and dtypes that the plan was made for."""
+        values = self._bind(args, kwargs)
+        specs = self._kernel.program.inputs
+        arrays = [check(v, s) for v, s in zip(values, specs, strict=False)]
+        return self._build(self._kernel.run([*arrays, *self._captured]))
+
+    @property
+    def source(self) -> str:
+        return self._kernel.source
+
+    @property
+    def program(self) -> Program:
+        """The statements, as data."""
+        return self._kernel.program
+
+    @property
+    def flops(self) -> int:
+        return self.program.flops
+
+    @property
+    def peak_bytes(self) -> int:
+        return self.program.peak_bytes
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        return tuple(spec.name for spec in self.program.inputs)
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        used = {n for s in self.program.statements for n in s.operands}
+        used.update(self.program.outputs)
+        return tuple(spec.name for n, spec in enumerate(self.program.inputs) if n in used)
+
+    def __repr__(self) -> str:
+        return self.program.table()
+
+
+def check(value: Any, spec: InputSpec) -> Any:
+    """Convert a value to what an input must be, or say what differs."""
+    if spec.shape == () and isinstance(value, (float, complex)):
+        return value
+    array = np.asarray(value)
+    if array.shape != spec.shape:
+        raise ShapeError(
+            f"argument {spec.name!r} has shape {array.shape} but the plan was made for "
+            f"{spec.shape}; make a plan for the new shape"
+        )
+    if array.dtype == spec.dtype:
+        return array
+    if not np.can_cast(array.dtype, spec.dtype, "safe"):
+        raise DTypeError(
+            f"argument {spec.name!r} has dtype {array.dtype} but the plan was made for "
+            f"{spec.dtype}; make a plan for the new dtype, or convert"
+        )
+    return array.astype(spec.dtype)
