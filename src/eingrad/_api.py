@@ -145,9 +145,7 @@ def _trace(
     numbers = _argument_numbers(argnums, len(args))
     trees = [flatten(value) for value in (*args, *kwargs.values())]
     leaves = [leaf for below, _ in trees for leaf in below]
-    wanted = [
-        n in numbers for n, (below, _) in enumerate(trees) for _ in below
-    ]
+    wanted = [n in numbers for n, (below, _) in enumerate(trees) for _ in below]
     outer = trace_of(leaves)
     nested = any(isinstance(leaf, Expression) for leaf in leaves)
     names = _names(f, args, kwargs)
@@ -182,8 +180,6 @@ def _trace(
         captured = [] if outer else [*trace.captured.values()]
     if nested or symbolic:
         replaced.update({node: _ir.constant(array) for node, array in captured})
-        if not nested:
-            replaced.update({})
     else:
         inputs += [node for node, _ in captured]
         values += [array for _, array in captured]

@@ -52,9 +52,7 @@ def _jacobians(y: Node, variables: Sequence[Node]) -> tuple[list[Node], Candidat
     """Differentiate in every variable, in the cheaper direction."""
     columns = sum(x.size for x in variables)
     if len(_ir.topological([y])) > _COMPARED:
-        nodes = (
-            reverse(y, variables) if y.size <= columns else [forward(y, x) for x in variables]
-        )
+        nodes = reverse(y, variables) if y.size <= columns else [forward(y, x) for x in variables]
         return nodes, ()
     options = {
         "reverse": reverse(y, variables),

@@ -98,9 +98,7 @@ def _dependents(y: Node, x: Node, constants: Iterable[Node] = ()) -> dict[Node, 
     stop = set(constants)
     order: dict[Node, None] = {}
     for node in _ir.topological([y]):
-        if node is x or (
-            node not in stop and any(child in order for child in _ir.children(node))
-        ):
+        if node is x or (node not in stop and any(child in order for child in _ir.children(node))):
             order[node] = None
     return order
 
@@ -112,11 +110,7 @@ def _local_jacobians(node: Node, active: dict[Node, None]) -> list[Jacobian]:
     """Jacobians of a node in the active nodes that it is computed from."""
     match node:
         case Einsum():
-            return [
-                (n, Hole(node, k), 0)
-                for k, n in enumerate(node.operands)
-                if n in active
-            ]
+            return [(n, Hole(node, k), 0) for k, n in enumerate(node.operands) if n in active]
         case Add(terms=terms, coefficients=coefficients):
             return [
                 (n, _ir.fill(c, node.shape, node.dtype), node.ndim)
@@ -156,9 +150,7 @@ def _push(node: Node, below: Node, local: Node | Hole, batch: int, tangent: Node
         )
     local = cast(local, node.dtype)
     tangent = cast(tangent, node.dtype)
-    shared, result, operand, new = _ranges(
-        batch, node.ndim - batch, below.ndim - batch, extra
-    )
+    shared, result, operand, new = _ranges(batch, node.ndim - batch, below.ndim - batch, extra)
     out = (*shared, *result, *new)
     term = (*shared, *result, *operand)
     return _linear((local,), (term,), tangent, (*shared, *operand, *new), out)
@@ -183,13 +175,9 @@ def _pull(
             axes.append(index)
         sizes = dict(zip(axes, below.shape, strict=True))
         out = (*y_axes, *axes)
-        return _linear(
-            rest, terms, bar, (*y_axes, *einsum.out), out, sizes, einsum.coefficient
-        )
+        return _linear(rest, terms, bar, (*y_axes, *einsum.out), out, sizes, einsum.coefficient)
     local = cast(local, y.dtype)
-    shared, result, operand, y_axes = _ranges(
-        batch, node.ndim - batch, below.ndim - batch, y.ndim
-    )
+    shared, result, operand, y_axes = _ranges(batch, node.ndim - batch, below.ndim - batch, y.ndim)
     term = (*shared, *result, *operand)
     return _linear(
         (local,), (term,), bar, (*y_axes, *shared, *result), (*y_axes, *shared, *operand)
@@ -228,9 +216,7 @@ def _select_jacobians(node: Apply, active: dict[Node, None]) -> list[Jacobian]:
         for leaf in leaves:
             others = [n for n in leaves if n is not leaf]
             total = forward(branch, leaf, constants=others)
-            pieces = [
-                (_select(condition, piece, pair[0] is one), c) for piece, c in _pieces(total)
-            ]
+            pieces = [(_select(condition, piece, pair[0] is one), c) for piece, c in _pieces(total)]
             shape = node.shape + leaf.shape
             jacobians.append((leaf, _collect(pieces, shape, node.dtype), 0))
     return jacobians
@@ -274,12 +260,12 @@ def _select(condition: Node, piece: Node, when: bool) -> Node:
 def _select_core(condition: Node, piece: Einsum, when: bool) -> Node:
     sizes = dict(zip(piece.out, piece.shape, strict=True))
     structure = [
-        (n, t) for n, t in zip(piece.operands, piece.terms, strict=True) if isinstance(n, STRUCTURAL)
+        (n, t)
+        for n, t in zip(piece.operands, piece.terms, strict=True)
+        if isinstance(n, STRUCTURAL)
     ]
     cores = [p for p in zip(piece.operands, piece.terms, strict=True) if p not in structure]
-    term = tuple(
-        dict.fromkeys((*piece.out[: condition.ndim], *(i for _, t in cores for i in t)))
-    )
+    term = tuple(dict.fromkeys((*piece.out[: condition.ndim], *(i for _, t in cores for i in t))))
     for n, t in cores:
         sizes.update(zip(t, n.shape, strict=True))
     core = _ir.contract(

@@ -19,22 +19,27 @@ from eingrad._subscripts import Subscripts
 
 Lines = list[str]
 
+MODULE_LEVEL = frozenset({"constant", "number"})  # kernels that are no step of the function
+
 
 def emit(program: Program, name: str = "derivative") -> str:
     """Write the module: imports, constants, one function."""
     names = [spec.variable for spec in program.inputs]
     constants: Lines = []
     body: Lines = []
+    lasting = set(range(len(names)))  # values that are no local variable of the function
     for statement, dead in zip(program.statements, program.dead_after(), strict=True):
         names += [f"t{n - len(program.inputs)}" for n in statement.targets]
-        if statement.kernel == "constant":
-            literal = _array(statement.details["value"])
-            constants.append(f"{names[statement.targets[0]]} = {literal}")
+        if statement.kernel in MODULE_LEVEL:
+            (target,) = statement.targets
+            lasting.add(target)
+            if statement.kernel == "number":
+                names[target] = number(statement.details["coefficient"])
+            else:
+                constants.append(f"{names[target]} = {_array(statement.details['value'])}")
             continue
         body += KERNELS[statement.kernel](statement, names)
-        temporary = [names[n] for n in dead if n >= len(program.inputs)]
-        made = {f"t{i}" for i in range(len(names))} - {c.split(" ")[0] for c in constants}
-        temporary = [n for n in temporary if n in made]
+        temporary = [names[n] for n in dead if n not in lasting]
         if temporary:
             body.append(f"del {', '.join(temporary)}")
     results = ", ".join(names[n] for n in program.outputs)
@@ -71,7 +76,9 @@ def _array(values: "np.typing.NDArray[Any]") -> str:
             return "[" + ", ".join(map(nested, item)) + "]"
         return number(item)
 
-    return f"np.array({nested(values.tolist())}, dtype={values.dtype.str!r}).reshape({values.shape})"
+    return (
+        f"np.array({nested(values.tolist())}, dtype={values.dtype.str!r}).reshape({values.shape})"
+    )
 
 
 def _tuple(items: Sequence[int]) -> str:
@@ -147,7 +154,9 @@ def _multiply(statement: Statement, names: Sequence[str]) -> Lines:
 def _matmul(statement: Statement, names: Sequence[str]) -> Lines:
     details = statement.details
     sides = []
-    for n, (axes, flat) in zip(statement.operands, (details["left"], details["right"]), strict=True):
+    for n, (axes, flat) in zip(
+        statement.operands, (details["left"], details["right"]), strict=True
+    ):
         x = _permuted(names[n], axes)
         sides.append(x if flat is None else f"{x}.reshape({_tuple(flat)})")
     left, right = sides
@@ -251,9 +260,7 @@ def _place(statement: Statement, names: Sequence[str]) -> Lines:
     return lines
 
 
-def _place_piece(
-    buffer: str, shape: Sequence[int], piece: Piece, core: str, *, first: bool
-) -> str:
+def _place_piece(buffer: str, shape: Sequence[int], piece: Piece, core: str, *, first: bool) -> str:
     """Write one core onto the look at the buffer that its structure asks for."""
     sizes = list(shape)
     picks: dict[int, tuple[int, ...]] = {}

@@ -257,7 +257,11 @@ def _matmul(a: Any, b: Any) -> Expression:
                        (right, (k, j) if right.ndim > 1 else (k,))):  # fmt: skip
         lead = node.ndim - len(core)
         terms.append((*range(batch - lead, batch), *core))
-    out = (*range(max(batch, 0)), *((i,) if left.ndim > 1 else ()), *((j,) if right.ndim > 1 else ()))
+    out = (
+        *range(max(batch, 0)),
+        *((i,) if left.ndim > 1 else ()),
+        *((j,) if right.ndim > 1 else ()),
+    )
     if left.shape[-1] != right.shape[-2 if right.ndim > 1 else 0]:
         raise ShapeError(
             f"matmul of shapes {left.shape} and {right.shape} at {user_line()}: the last axis of "
@@ -429,9 +433,13 @@ def _expand_dims(x: Any, axis: Axis) -> Expression:
 @implements(np.squeeze)
 def _squeeze(x: Any, axis: Axis = None) -> Expression:
     shape = np.shape(x)
-    axes = _axes(axis, len(shape)) if axis is not None else [a for a, n in enumerate(shape) if n == 1]
+    axes = (
+        _axes(axis, len(shape)) if axis is not None else [a for a, n in enumerate(shape) if n == 1]
+    )
     if any(shape[a] != 1 for a in axes):
-        raise ShapeError(f"squeeze of axis {axis} of shape {shape}, at {user_line()}: size is not 1")
+        raise ShapeError(
+            f"squeeze of axis {axis} of shape {shape}, at {user_line()}: size is not 1"
+        )
     return _reshape(x, [n for a, n in enumerate(shape) if a not in axes])
 
 
@@ -642,4 +650,3 @@ METHODS.update(
     reshape=_as_method(_reshape, splat=True), transpose=_as_method(_transpose, splat=True),
     ravel=_ravel, flatten=_ravel, squeeze=_squeeze, astype=_astype, copy=_copy,
 )  # fmt: skip
-

@@ -122,9 +122,7 @@ def cast(node: Node, dtype: Any) -> Node:
         return node
     if _ir.is_fill(node) or _ir.is_structured(node):
         assert isinstance(node, _ir.Einsum)
-        operands = [
-            n if isinstance(n, _ir.STRUCTURAL) else cast(n, dtype) for n in node.operands
-        ]
+        operands = [n if isinstance(n, _ir.STRUCTURAL) else cast(n, dtype) for n in node.operands]
         sizes = dict(node.sizes)
         return _ir.contract(operands, node.terms, node.out, sizes, node.coefficient, dtype)
     if isinstance(node, _ir.Add) and any(_ir.carries_delta(term) for term in node.terms):
@@ -247,9 +245,7 @@ def _system(rng: np.random.Generator) -> tuple[Array, ...]:
 # The table ---------------------------------------------------------------------------------------
 
 
-def _unary(
-    name: str, sample: Sample, rule: Rule | None, numpy: str = "", **more: Any
-) -> Primitive:
+def _unary(name: str, sample: Sample, rule: Rule | None, numpy: str = "", **more: Any) -> Primitive:
     numpy = numpy or name
     rules = (rule,) if rule else ()
     return Primitive(name, getattr(np, numpy), sample, rules, source=f"np.{numpy}({{0}})", **more)

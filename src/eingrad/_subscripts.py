@@ -59,7 +59,9 @@ def renumber(
     return new_terms, tuple(numbers.setdefault(index, len(numbers)) for index in out)
 
 
-def index_sizes(terms: Sequence[Sequence[Hashable]], shapes: Sequence[Shape]) -> dict[Hashable, int]:
+def index_sizes(
+    terms: Sequence[Sequence[Hashable]], shapes: Sequence[Shape]
+) -> dict[Hashable, int]:
     """Size of every index; the terms may hold the user's letters or our integers."""
     first_seen: dict[Hashable, tuple[int, int]] = {}  # index -> (size, operand)
     for n, (term, shape) in enumerate(zip(terms, shapes, strict=True)):

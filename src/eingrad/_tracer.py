@@ -244,7 +244,9 @@ class Expression:
             )
         for keyword, value in kwargs.items():
             if keyword == "out" and value is not None:
-                raise InPlaceError(f"{name}(out=...) writes in place at {user_line()}; use its result")
+                raise InPlaceError(
+                    f"{name}(out=...) writes in place at {user_line()}; use its result"
+                )
         try:
             return handler(*args, **kwargs)
         except TypeError as error:

@@ -568,6 +568,4 @@ def apply_node(
     spec = (primitive.name, repr(attrs), result, dtype.str)
     key = (*spec, tuple(n.uid for n in operands))
     content = repr(spec).encode() + b"".join(n.digest for n in operands)
-    return intern_node(
-        Apply, key, shape, dtype, content, primitive, tuple(operands), attrs, result
-    )
+    return intern_node(Apply, key, shape, dtype, content, primitive, tuple(operands), attrs, result)

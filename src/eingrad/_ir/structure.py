@@ -193,9 +193,7 @@ def _express_in_row(
             _take_axes(network, selection, row, column, user)
 
 
-def _take_axes(
-    network: Network, selection: Selection, row: int, column: int, user: Factor
-) -> None:
+def _take_axes(network: Network, selection: Selection, row: int, column: int, user: Factor) -> None:
     for axis, index in enumerate(user.term):
         if index == column:
             user.node = network.make.take(user.node, axis, selection)

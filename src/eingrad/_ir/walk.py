@@ -53,9 +53,7 @@ def with_children(node: Node, new: Sequence[Node]) -> Node:
             return add(new, node.coefficients)
         case Apply():
             attributes = dict(node.attributes)
-            return apply_node(
-                node.primitive, new, attributes, node.result, node.shape, node.dtype
-            )
+            return apply_node(node.primitive, new, attributes, node.result, node.shape, node.dtype)
     return node
 
 

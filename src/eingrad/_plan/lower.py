@@ -55,8 +55,16 @@ def _renumbered(program: Program, statements: Sequence[Statement]) -> Program:
             number[target] = len(number)
         renamed.append(
             Statement(
-                tuple(number[n] for n in s.targets), s.kernel, operands, s.shape, s.dtype, s.flops,
-                s.terms, s.out, s.details, s.workspace_bytes,
+                tuple(number[n] for n in s.targets),
+                s.kernel,
+                operands,
+                s.shape,
+                s.dtype,
+                s.flops,
+                s.terms,
+                s.out,
+                s.details,
+                s.workspace_bytes,
             )  # fmt: skip
         )
     outputs = tuple(number[n] for n in program.outputs)
@@ -89,9 +97,7 @@ class _Lowering:
         targets = tuple(range(first, first + results))
         self.shapes += [shape] * results
         self.dtypes += [dtype] * results
-        self.statements.append(
-            Statement(targets, kernel, tuple(operands), shape, dtype, **fields)
-        )
+        self.statements.append(Statement(targets, kernel, tuple(operands), shape, dtype, **fields))
         return first
 
     def add_node(self, node: Node) -> None:
@@ -144,7 +150,7 @@ class _Lowering:
                     and other.attributes == node.attributes
                 ):
                     return number - other.result + node.result
-        operands = [self.number[n] for n in node.operands]
+        operands = self.with_numbers(node)
         flops = call_flops(node.primitive.name, [n.shape for n in node.operands], node.shape)
         details = {"name": node.primitive.name, "attributes": node.attributes}
         first = self.emit(
@@ -152,17 +158,36 @@ class _Lowering:
         )
         return first + node.result
 
+    def with_numbers(self, node: Add | Apply) -> list[int]:
+        """Write a tensor of equal entries as one number, where another operand gives the shape."""
+        below = _ir.children(node)
+        shaped = any(not _ir.is_fill(n) and n.dtype == below[-1].dtype for n in below)
+        return [
+            self.literal(n.coefficient, n.dtype)
+            if shaped and isinstance(n, Einsum) and _ir.is_fill(n)
+            else self.number[n]
+            for n in below
+        ]
+
+    def literal(self, coefficient: Coefficient, dtype: np.dtype[Any]) -> int:
+        """Write a number into the text."""
+        return self.emit("number", (), (), dtype, details={"coefficient": coefficient})
+
     def sum_of_terms(self, node: Add) -> int:
         """Add plain terms, then place the structured ones onto the sum."""
         pairs = list(zip(node.terms, node.coefficients, strict=True))
         placed = [(n, c) for n, c in pairs if _ir.carries_delta(n)]
         plain = [(n, c) for n, c in pairs if not _ir.carries_delta(n)]
-        plain.sort(key=lambda pair: isinstance(pair[1], (int, float)) and pair[1] < 0)
+        plain.sort(key=lambda pair: (_ir.is_fill(pair[0]), pair[1] == -1))
         base = None
         if plain:
             operands, signs = [], []
+            shaped = any(not _ir.is_fill(n) for n, _ in plain)
             for n, c in plain:
-                if abs(c) == 1 and not isinstance(c, complex):
+                if shaped and _ir.is_fill(n):
+                    operands.append(self.literal(c, n.dtype))
+                    signs.append(1)
+                elif abs(c) == 1 and not isinstance(c, complex):
                     operands.append(self.number[n])
                     signs.append(1 if c == 1 else -1)
                 else:
@@ -238,9 +263,7 @@ class _Lowering:
         )  # fmt: skip
         return value, out
 
-    def view(
-        self, value: int, term: Subscripts, out: Subscripts, sizes: Mapping[int, int]
-    ) -> int:
+    def view(self, value: int, term: Subscripts, out: Subscripts, sizes: Mapping[int, int]) -> int:
         """Permute, take diagonals, repeat along new axes: no copy."""
         if term == out:
             return value
@@ -364,9 +387,7 @@ class _Lowering:
         details = {"axis": axis, "table": picks.table}
         return self.emit(kernel, (value,), new, self.dtypes[value], details=details)
 
-    def place(
-        self, node: Node, terms: Sequence[tuple[Node, Coefficient]], base: int | None
-    ) -> int:
+    def place(self, node: Node, terms: Sequence[tuple[Node, Coefficient]], base: int | None) -> int:
         """Write cores onto views of one buffer: zeros, or a sum of plain terms."""
         operands = [] if base is None else [base]
         pieces = []

@@ -48,9 +48,7 @@ def _search(
     return tuple(tuple(pair) for pair in path)
 
 
-def greedy_path(
-    terms: Sequence[Subscripts], out: Subscripts, sizes: Mapping[int, int]
-) -> Path:
+def greedy_path(terms: Sequence[Subscripts], out: Subscripts, sizes: Mapping[int, int]) -> Path:
     """Contract the cheapest connected pair until one operand is left: for many operands."""
     live = [frozenset(term) for term in terms]
     uses: dict[int, int] = {}

@@ -14,7 +14,7 @@ import numpy as np
 from eingrad import _subscripts
 from eingrad._subscripts import Shape, Subscripts
 
-VIEWS = frozenset({"view", "slice"})  # kernels that allocate nothing
+VIEWS = frozenset({"view", "slice"})  # kernels whose result looks at an operand's memory
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ class Statement:
     @property
     def bytes(self) -> int:
         """Memory of the results."""
-        if self.kernel in VIEWS:
+        if self.kernel in VIEWS or self.kernel == "number":
             return 0
         return len(self.targets) * math.prod(self.shape) * self.dtype.itemsize
 
@@ -139,7 +139,7 @@ class Program:
         """Print the steps: subscripts, sizes, flops, bytes."""
         rows = [("step", "kernel", "subscripts", "shape", "flops", "bytes")]
         for s in self.statements:
-            if s.kernel in VIEWS:
+            if s.kernel in VIEWS or s.kernel == "number":
                 continue
             label = s.details.get("name", s.kernel)
             targets = ", ".join(f"t{t - len(self.inputs)}" for t in s.targets)
