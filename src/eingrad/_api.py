@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from eingrad import _ir, _numpy_functions
+from eingrad import _ir, _numpy_functions  # noqa: F401 - imported for what it registers
 from eingrad._derive import compile_program, derivatives
 from eingrad._ir import Input, Node
 from eingrad._plan import InputSpec
@@ -24,8 +24,6 @@ from eingrad._run import Kernel, Plan
 from eingrad._tracer import Array, Expression, Trace, check_array, node_of, trace_of, tracing
 from eingrad._tree import LEAF, Tree, flatten
 from eingrad.errors import DTypeError, ShapeError
-
-assert _numpy_functions  # imported for what it registers
 
 _STATIC = (bool, int, str, bytes, type(None))
 
@@ -109,7 +107,7 @@ def _leaf_input(value: Any, name: str, key: tuple[Any, ...], *, wanted: bool) ->
             "would be lost; convert it with np.asarray"
         )
     dtype = value.dtype.newbyteorder("=")
-    if dtype.kind == "f" and dtype.itemsize > 8 or dtype.kind == "c" and dtype.itemsize > 16:  # noqa: PLR2004
+    if (dtype.kind == "f" and dtype.itemsize > 8) or (dtype.kind == "c" and dtype.itemsize > 16):  # noqa: PLR2004
         raise DTypeError(f"argument {name!r} has dtype {dtype}; convert it to float64")
     if wanted and dtype.kind not in "fc":
         dtype = np.dtype(np.float64)
@@ -153,7 +151,10 @@ def _trace(
     above = outer
     while above is not None:
         above, depth = above.outer, depth + 1
-    inputs, values, variables, replaced = [], [], [], {}
+    inputs: list[Input] = []
+    values: list[Any] = []
+    variables: list[Node] = []
+    replaced: dict[Node, Node] = {}
     with tracing(outer) as trace:
         passed = []
         for n, (leaf, name, want) in enumerate(zip(leaves, names, wanted, strict=True)):
@@ -164,7 +165,7 @@ def _trace(
                 passed.append(leaf)
                 continue
             weak = isinstance(leaf, (int, float, complex)) and not isinstance(leaf, np.generic)
-            weak = weak or (isinstance(leaf, Expression) and leaf._weak)  # noqa: SLF001
+            weak = weak or (isinstance(leaf, Expression) and leaf._weak)
             passed.append(Expression(made, trace, weak=weak))
             inputs.append(made)
             values.append(leaf)
@@ -393,7 +394,7 @@ def derivative(
     >>> derivative(lambda x: x**3, order=2)(2.0)
     array(12.)
     """
-    if isinstance(order, bool) or not isinstance(order, int) or order < 0:
+    if type(order) is not int or order < 0:
         raise ValueError(f"order must be an integer of at least 0, not {order!r}")
     return Derivative(f, (order,), argnums)
 

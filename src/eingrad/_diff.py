@@ -1,6 +1,6 @@
 """Differentiate one node with respect to another, forward or backward.
 
-In: a node ``y`` and a node ``x`` below it. Out: ``dy/dx``, axes of ``y`` first, then those of ``x``.
+In: a node ``y`` and a node ``x`` below it. Out: ``dy/dx``, axes of ``y`` first, then of ``x``.
 Guaranteed: the graph is walked once, iteratively; deltas are contracted away as they meet; a
 derivative is *collected*: one term per delta pattern, and one remainder node that carries no delta.
 
@@ -123,7 +123,7 @@ def _local_jacobians(node: Node, active: dict[Node, None]) -> list[Jacobian]:
             one = _ir.fill(1, node.shape, node.dtype)
             return [(n, one, node.ndim) for n in operands if n in active]
         case Apply(operands=operands):
-            jacobians = []
+            jacobians: list[Jacobian] = []
             for k, n in enumerate(operands):
                 local = jacobian(node, k) if n in active else None
                 if local is not None and not _ir.is_zero(local):
@@ -168,11 +168,13 @@ def _pull(
         rest, terms = local.rest(operands)
         axes: list[int] = []
         for index, size in zip(einsum.terms[local.k], below.shape, strict=True):
-            if index in axes:  # the operand's diagonal: its cotangent lives on the diagonal
-                rest.append(_ir.delta(size))
-                terms.append((index, fresh))
-                index, fresh = fresh, fresh + 1
-            axes.append(index)
+            if index not in axes:
+                axes.append(index)
+                continue
+            rest.append(_ir.delta(size))  # the operand's diagonal: so is its cotangent
+            terms.append((index, fresh))
+            axes.append(fresh)
+            fresh += 1
         sizes = dict(zip(axes, below.shape, strict=True))
         out = (*y_axes, *axes)
         return _linear(rest, terms, bar, (*y_axes, *einsum.out), out, sizes, einsum.coefficient)
@@ -285,7 +287,7 @@ def _pieces(derivative: Node) -> list[Term]:
     if not isinstance(derivative, Add) or not any(map(_ir.carries_delta, derivative.terms)):
         return [(derivative, 1)]
     terms = list(zip(derivative.terms, derivative.coefficients, strict=True))
-    structured = [(n, c) for n, c in terms if _ir.carries_delta(n)]
+    structured: list[Term] = [(n, c) for n, c in terms if _ir.carries_delta(n)]
     plain = [(n, c) for n, c in terms if not _ir.carries_delta(n)]
     if plain:
         nodes, coefficients = zip(*plain, strict=True)

@@ -7,7 +7,7 @@ Guaranteed: a keyword that is not in the signature here is refused by name (see 
 import operator
 from collections.abc import Callable, Sequence
 from fractions import Fraction
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -27,12 +27,13 @@ from eingrad._tracer import (
 from eingrad.errors import DTypeError, ShapeError, TracerLeakError, UnsupportedFunctionError
 
 Axis = int | tuple[int, ...] | None
+Handler = TypeVar("Handler", bound=Callable[..., Any])
 
 
-def implements(*functions: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+def implements(*functions: Any) -> Callable[[Handler], Handler]:
     """Register a function as what an expression does for these NumPy functions."""
 
-    def register(handler: Callable[..., Any]) -> Callable[..., Any]:
+    def register(handler: Handler) -> Handler:
         for function in functions:
             table = UFUNCS if isinstance(function, np.ufunc) else FUNCTIONS
             table[function] = handler
@@ -47,7 +48,7 @@ def implements(*functions: Any) -> Callable[[Callable[..., Any]], Callable[..., 
 def _is_weak(value: Any) -> bool:
     """Whether a value is a Python number, or stands for one: it does not decide the dtype."""
     if isinstance(value, Expression):
-        return value._weak  # noqa: SLF001 - our own class
+        return value._weak
     return isinstance(value, (int, float, complex)) and not isinstance(value, (bool, np.generic))
 
 

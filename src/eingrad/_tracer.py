@@ -42,7 +42,7 @@ _NUMPY = str(Path(np.__file__).parent)
 
 def user_line() -> str:
     """Where in the user's code we are: ``file:line: the line``."""
-    frame = sys._getframe()  # noqa: SLF001 - the documented way to look at the stack
+    frame = sys._getframe()
     while frame.f_back and frame.f_code.co_filename.startswith((_HERE, _NUMPY, "<eingrad")):
         frame = frame.f_back
     name, number = frame.f_code.co_filename, frame.f_lineno
@@ -71,7 +71,7 @@ class Trace:
         return self if self.outer is None else self.outer.root
 
     def capture(self, array: Array) -> Node:
-        """Make an array of the user's an input of this call; lock it against writing until it ends."""
+        """Make an array of the user's an input of this call, locked against writing till it ends."""
         captured = self.root.captured
         if id(array) not in captured:
             count = len(captured)
@@ -299,7 +299,7 @@ class Expression:
     def __complex__(self) -> NoReturn:
         self._leak("complex()")
 
-    def __index__(self) -> NoReturn:
+    def __index__(self) -> NoReturn:  # noqa: PLE0305 - it never returns
         self._leak("an integer index")
 
     def __round__(self, ndigits: int | None = None) -> NoReturn:
@@ -358,7 +358,7 @@ Expression.__hash__ = object.__hash__  # type: ignore[method-assign]
 
 def trace_of(values: Any) -> Trace | None:
     """Return the trace that values belong to: the innermost one."""
-    traces = [v._trace for v in values if isinstance(v, Expression) and v._trace is not None]  # noqa: SLF001
+    traces = [v._trace for v in values if isinstance(v, Expression) and v._trace is not None]
     if not traces:
         return None
     for trace in traces:
@@ -380,7 +380,7 @@ def _depth(trace: Trace) -> int:
 def node_of(value: Any, trace: Trace | None, what: str = "an operand") -> Node:
     """Make a node of a value: an expression's own; an array captured by the trace, or constant."""
     if isinstance(value, Expression):
-        return value._node  # noqa: SLF001 - our own class
+        return value._node
     check_array(value, what)
     if isinstance(value, (list, tuple)):
         if any(isinstance(leaf, Expression) for leaf in value):

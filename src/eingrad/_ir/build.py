@@ -539,10 +539,12 @@ def add(terms: Sequence[Node], coefficients: Sequence[Coefficient] | None = None
     first = terms[0]
     total: dict[Node, Coefficient] = {}
     for term, coefficient in zip(terms, coefficients or [1] * len(terms), strict=True):
-        if isinstance(term, Einsum) and term.coefficient != 1:
-            coefficient = canonical_coefficient(coefficient * term.coefficient)
-            term = with_coefficient(term, 1) if coefficient != 0 else term
-        total[term] = canonical_coefficient(total.get(term, 0) + coefficient)
+        base, factor = term, coefficient
+        if isinstance(term, Einsum) and term.coefficient not in (0, 1):
+            base, factor = with_coefficient(term, 1), coefficient * term.coefficient
+        elif is_zero(term):
+            factor = 0
+        total[base] = canonical_coefficient(total.get(base, 0) + factor)
     kept = sorted(((n, c) for n, c in total.items() if c != 0), key=lambda nc: nc[0].digest)
     if not kept:
         return zeros(first.shape, first.dtype)

@@ -13,6 +13,7 @@ index that it determines, so it ends.
 ``delta[i,k] A[k]          ->  delta[i,k] A[i]``            i, k both in the output: it stands alone
 """
 
+import itertools
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
@@ -298,7 +299,7 @@ def canonical_table(table: Table) -> Table:
         return range(table[0], table[0] + 1)
     if len(table) > 1 and table[0] >= 0:
         step = table[1] - table[0]
-        if step and table[-1] >= 0 and all(b - a == step for a, b in zip(table, table[1:])):  # noqa: B905 - pairs
+        if step and table[-1] >= 0 and all(b - a == step for a, b in itertools.pairwise(table)):
             return range(table[0], table[0] + step * len(table), step)
     return table
 

@@ -14,7 +14,7 @@ import numpy as np
 from eingrad import _ir
 from eingrad._cost import call_flops, contraction_flops
 from eingrad._ir import Add, Apply, Coefficient, Constant, Einsum, Input, Node, Selection
-from eingrad._plan.program import VIEWS, InputSpec, Piece, Program, Statement
+from eingrad._plan.program import ALIASES, InputSpec, Piece, Program, Statement
 from eingrad._subscripts import Shape, Subscripts
 
 
@@ -65,7 +65,7 @@ def _renumbered(program: Program, statements: Sequence[Statement]) -> Program:
                 s.out,
                 s.details,
                 s.workspace_bytes,
-            )  # fmt: skip
+            )
         )
     outputs = tuple(number[n] for n in program.outputs)
     return Program(program.inputs, tuple(renamed), outputs, program.candidates)
@@ -118,22 +118,22 @@ class _Lowering:
         self.number[node] = made
 
     def finish(self, outputs: Sequence[int]) -> tuple[int, ...]:
-        """Copy an output whose memory is an input's or another output's."""
+        """Copy an output whose memory is an input's or another output's, or repeats entries."""
         base = {n: n for n in range(self.inputs)}
-        constants = set()
+        taken = set(base)
         for s in self.statements:
             for target in s.targets:
-                base[target] = base[s.operands[0]] if s.kernel in VIEWS else target
+                base[target] = base[s.operands[0]] if s.kernel in ALIASES else target
             if s.kernel == "constant":
-                constants.update(s.targets)
-        taken = {*range(self.inputs), *constants}
+                taken.update(s.targets)
         final = []
         for n in outputs:
-            if base[n] in taken:
-                n = self.emit("copy", (n,), self.shapes[n], self.dtypes[n])
-                base[n] = n
-            taken.add(base[n])
-            final.append(n)
+            repeated = math.prod(self.shapes[n]) > math.prod(self.shapes[base[n]])
+            if base[n] in taken or repeated:
+                final.append(self.emit("copy", (n,), self.shapes[n], self.dtypes[n]))
+            else:
+                final.append(n)
+                taken.add(base[n])
         return tuple(final)
 
     # Calls and sums ------------------------------------------------------------------------------
@@ -433,7 +433,7 @@ class _Lowering:
         values = [] if core is None else [(core, term)]
         for n, t in zip(piece.operands, piece.terms, strict=True):
             if isinstance(n, _ir.STRUCTURAL):
-                details = {"value": _ir.dense(n).astype(piece.dtype)}
+                details: dict[str, Any] = {"value": _ir.dense(n).astype(piece.dtype)}
                 values.append((self.emit("constant", (), n.shape, piece.dtype, details=details), t))
         for index, size in piece.sizes:
             details = {"coefficient": 1}

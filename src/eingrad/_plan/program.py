@@ -15,6 +15,7 @@ from eingrad import _subscripts
 from eingrad._subscripts import Shape, Subscripts
 
 VIEWS = frozenset({"view", "slice"})  # kernels whose result looks at an operand's memory
+ALIASES = VIEWS | {"reshape"}  # those and one whose result may
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +97,7 @@ class Program:
     @property
     def peak_bytes(self) -> int:
         """Most memory live at once, results included, inputs not."""
-        live = {n: 0 for n in range(len(self.inputs))}
+        live = dict.fromkeys(range(len(self.inputs)), 0)
         size: dict[int, int] = {}
         peak = now = 0
         for statement, dead in zip(self.statements, self.dead_after(), strict=True):
@@ -114,7 +115,8 @@ class Program:
         base = {n: n for n in range(len(self.inputs))}
         for statement in self.statements:
             for target in statement.targets:
-                base[target] = base[statement.operands[0]] if statement.kernel in VIEWS else target
+                alias = statement.kernel in ALIASES
+                base[target] = base[statement.operands[0]] if alias else target
         return base
 
     def dead_after(self) -> list[tuple[int, ...]]:
