@@ -323,7 +323,7 @@ def _collect(terms: Sequence[Term], shape: tuple[int, ...], dtype: object) -> No
         for piece, c in _pieces(node):
             key = _pattern(piece) if _ir.carries_delta(piece) else None
             groups.setdefault(key, []).append((piece, _ir.canonical_coefficient(c * factor)))
-    sums = [_ir.zeros(shape, dtype)]
+    sums: list[Node] = [_ir.zeros(shape, dtype)]
     for key, members in groups.items():
         if key is None:
             nodes, coefficients = zip(*members, strict=True)

@@ -26,7 +26,7 @@ from eingrad._tracer import (
 )
 from eingrad.errors import DTypeError, ShapeError, TracerLeakError, UnsupportedFunctionError
 
-Axis = int | tuple[int, ...] | None
+Axis = Any  # int, tuple of int or None; a traced value is refused
 Handler = TypeVar("Handler", bound=Callable[..., Any])
 
 

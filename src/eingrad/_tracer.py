@@ -71,7 +71,7 @@ class Trace:
         return self if self.outer is None else self.outer.root
 
     def capture(self, array: Array) -> Node:
-        """Make an array of the user's an input of this call, locked against writing till it ends."""
+        """Make an array of the user's an input of this call, locked against writing until then."""
         captured = self.root.captured
         if id(array) not in captured:
             count = len(captured)
@@ -271,7 +271,7 @@ class Expression:
     @property
     def T(self) -> Any:  # noqa: N802 - NumPy's name
         """Reverse the axes."""
-        return np.transpose(self)  # type: ignore[call-overload]
+        return np.transpose(self)
 
     def __getitem__(self, index: Any) -> Any:
         return FUNCTIONS["getitem"](self, index)
@@ -353,7 +353,6 @@ for _name, _ufunc in {
     setattr(Expression, f"__{_name}__", _binary(_ufunc)[0])
 for _name, _ufunc in {"neg": np.negative, "pos": np.positive, "abs": np.absolute}.items():
     setattr(Expression, f"__{_name}__", lambda self, ufunc=_ufunc: ufunc(self))
-Expression.__hash__ = object.__hash__  # type: ignore[method-assign]
 
 
 def trace_of(values: Any) -> Trace | None:

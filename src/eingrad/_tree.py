@@ -16,7 +16,7 @@ from typing import Any
 class Tree:
     """A nesting without its leaves; hashable."""
 
-    kind: type | None = None  # None: a leaf
+    kind: Any = None  # the class of the nesting; None: a leaf
     keys: tuple[Any, ...] = ()
     branches: tuple["Tree", ...] = ()
 

@@ -174,12 +174,12 @@ def _express_in_row(
                 table = compose(selection.table, other.table)
                 user.node, user.term = make.selection(table, other.shape[1]), (row, second)
             else:
-                table = match_rows(selection.table, other.table)
-                if table is None:
+                matched = match_rows(selection.table, other.table)
+                if matched is None:
                     _make_dense(network, user)
                     _take_axes(network, selection, row, column, user)
                 else:
-                    user.node, user.term = make.selection(table, other.shape[0]), (row, first)
+                    user.node, user.term = make.selection(matched, other.shape[0]), (row, first)
         case Merge() as merge if user in network.structure:
             if column in user.term[1:]:
                 _make_dense(network, user)
@@ -244,8 +244,8 @@ def _free_one_merge(network: Network, factor: Factor, merge: Merge) -> bool:
         if len(set(parts)) == 1:  # M[m,i,i]: the positions of a diagonal
             size = merge.shape[1]
             step = sum(size**k for k in range(len(parts)))
-            table = range(0, step * size, step)
-            factor.node = network.make.selection(table, merge.shape[0])
+            diagonal = range(0, step * size, step)
+            factor.node = network.make.selection(diagonal, merge.shape[0])
             factor.term = (parts[0], position)
         else:
             _make_dense(network, factor)

@@ -44,7 +44,7 @@ def _search(
     names = {index: chr(0x100 + n) for n, (index, _) in enumerate(sizes)}
     operands = [frozenset(names[i] for i in term) for term in terms]
     clamped = {names[index]: max(size, 1) for index, size in sizes}
-    path = search([*operands], frozenset(names[i] for i in out), clamped)  # type: ignore[arg-type]
+    path = search([*operands], frozenset(names[i] for i in out), clamped)
     return tuple(tuple(pair) for pair in path)
 
 
