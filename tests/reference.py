@@ -1,29 +1,28 @@
-"""The reference evaluator: recursive, by np.einsum, with nothing optimised. The oracle of every pass."""
+"""Oracles: the reference evaluator, the complex step, closeness."""
 
 import numpy as np
 
 from eingrad import _ir
-from eingrad._ir.structure import dense
 
 
 def evaluate(node, values, memo=None):
-    """Value of a node, given an array per input."""
+    """Value of a node, given an array per input: recursive, by np.einsum, nothing optimised."""
     memo = {} if memo is None else memo
     if node in memo:
         return memo[node]
     below = [evaluate(child, values, memo) for child in _ir.children(node)]
     match node:
         case _ir.Input():
-            result = np.asarray(values[node])
+            result = values[node]
         case _ir.Constant(value=value):
             result = value
         case _ir.Selection() | _ir.Merge():
-            result = dense(node)
-        case _ir.Einsum(terms=terms, out=out, sizes=sizes):
+            result = _ir.dense(node)
+        case _ir.Einsum(terms=terms, out=out, sizes=sizes, coefficient=coefficient):
             ones = [(np.ones(size, node.dtype), (index,)) for index, size in sizes]
             pairs = [*zip(below, terms, strict=True), *ones, (np.ones((), node.dtype), ())]
             result = np.einsum(*(x for pair in pairs for x in pair), out)
-            result = result if node.coefficient == 1 else result * _number(node.coefficient)
+            result = result if coefficient == 1 else result * _number(coefficient)
         case _ir.Add(coefficients=coefficients):
             result = sum(_number(c) * b for c, b in zip(coefficients, below, strict=True))
         case _ir.Apply(primitive=primitive, attributes=attributes, result=n):
@@ -35,3 +34,35 @@ def evaluate(node, values, memo=None):
 
 def _number(coefficient):
     return coefficient if isinstance(coefficient, complex) else float(coefficient)
+
+
+def complex_step(f, x):
+    """Jacobian of an analytic function, exact to rounding: ``imag f(x + ih) / h``."""
+    h = 1e-30
+    columns = []
+    for position in np.ndindex(x.shape):
+        z = x.astype(complex)
+        z[position] += 1j * h
+        columns.append(np.imag(f(z)) / h)
+    value = np.asarray(f(x))
+    return np.stack(columns, -1).reshape(value.shape + x.shape) if columns else np.zeros(
+        value.shape + x.shape
+    )  # fmt: skip
+
+
+def central_difference(f, x, step=1e-6):
+    """Jacobian to about 1e-9, for functions that are not analytic."""
+    columns = []
+    for position in np.ndindex(x.shape):
+        e = np.zeros(x.shape)
+        e[position] = step
+        columns.append((np.asarray(f(x + e)) - np.asarray(f(x - e))) / (2 * step))
+    return np.stack(columns, -1).reshape(columns[0].shape + x.shape)
+
+
+def assert_close(actual, expected, rtol=1e-9):
+    """Equal shapes; values to a tolerance that scales with the largest entry."""
+    actual, expected = np.asarray(actual), np.asarray(expected)
+    assert actual.shape == expected.shape
+    scale = np.max(np.abs(expected), initial=1.0)
+    np.testing.assert_allclose(actual, expected, rtol=rtol, atol=rtol * scale)

@@ -211,6 +211,7 @@ def contract(
     out = tuple(out)
     if dtype is None:
         dtype = next(n.dtype for n in operands if not isinstance(n, STRUCTURAL))
+    dtype = np.dtype(dtype)
     network, coefficient = _open(operands, terms, out, dict(sizes or {}), coefficient, dtype)
     shape = tuple(network.sizes[index] for index in out)
     if coefficient == 0 or 0 in shape:

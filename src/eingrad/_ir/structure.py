@@ -142,11 +142,16 @@ def _mask_the_diagonal_of_a_selection(network: Network) -> bool:
 
 
 def _free_the_column_of_a_selection(network: Network) -> bool:
-    """``S[r,c] A[c] -> S[r,c] A[table[r]]``: whatever else uses c uses r; a summed c goes."""
-    for factor in network.structure:
+    """``S[r,c] A[c] -> S[r,c] A[table[r]]``: whatever else uses c uses r; a summed c goes.
+
+    A selection of a selection comes first, so that the two compose before they meet an array.
+    """
+    picks = [f for f in network.structure if isinstance(f.node, Selection) and not _is_delta(f)]
+    columns = {f.term[1] for f in picks}
+    picks.sort(key=lambda f: f.term[0] in columns)
+    for factor in picks:
         selection = factor.node
-        if not isinstance(selection, Selection) or selection.is_delta:
-            continue
+        assert isinstance(selection, Selection)
         row, column = factor.term
         others = network.users(column, factor)
         if not others and column in network.out:

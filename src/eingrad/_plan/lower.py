@@ -121,15 +121,19 @@ class _Lowering:
         """Copy an output whose memory is an input's or another output's, or repeats entries."""
         base = {n: n for n in range(self.inputs)}
         taken = set(base)
+        repeating: set[int] = set()  # broadcast views: read-only, one entry in many places
         for s in self.statements:
             for target in s.targets:
                 base[target] = base[s.operands[0]] if s.kernel in ALIASES else target
+                if s.kernel in ALIASES and (
+                    s.operands[0] in repeating or not set(s.out).issubset(*s.terms or ((),))
+                ):
+                    repeating.add(target)
             if s.kernel == "constant":
                 taken.update(s.targets)
         final = []
         for n in outputs:
-            repeated = math.prod(self.shapes[n]) > math.prod(self.shapes[base[n]])
-            if base[n] in taken or repeated:
+            if base[n] in taken or n in repeating:
                 final.append(self.emit("copy", (n,), self.shapes[n], self.dtypes[n]))
             else:
                 final.append(n)

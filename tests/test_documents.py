@@ -1,0 +1,94 @@
+"""The documents tell the truth: their examples run, and print what the pages say."""
+
+import inspect
+import re
+import runpy
+from pathlib import Path
+
+import pytest
+
+import eingrad
+
+ROOT = Path(__file__).resolve().parent.parent
+REFRESH = runpy.run_path(str(ROOT / "docs" / "refresh.py"))
+MAKE_TABLE = runpy.run_path(str(ROOT / "docs" / "make_primitives_table.py"))
+
+
+@pytest.mark.parametrize("path", REFRESH["documents"](), ids=lambda path: path.name)
+def test_examples_print_what_the_page_says(path):
+    """`python docs/refresh.py` writes what they print now; read what changed, then keep it."""
+    text = path.read_text("utf-8")
+    assert REFRESH["BLOCK"].search(text), "a page without examples: is a fence misspelt?"
+    assert REFRESH["refreshed"](text, path.name) == text
+
+
+@pytest.mark.parametrize("path", REFRESH["documents"](), ids=lambda path: path.name)
+def test_no_example_escapes(path):
+    """Every block that is code, or shows output, is one that the test above runs."""
+    text = path.read_text("utf-8")
+    rest = REFRESH["BLOCK"].sub("", text)
+    assert set(re.findall(r"^```(.*)$", rest, re.MULTILINE)) <= {"", "sh"}
+    assert ">>>" not in rest
+
+
+def test_a_wrong_output_is_seen():
+    """The tests above would pass if nothing ran."""
+    script = "```python\nprint(1 + 1)\n```\n\n```text\n{}\n```\n"
+    session = "```pycon\n>>> 1 + 1\n{}\n```\n"
+    assert REFRESH["refreshed"](script.format(3), "a test") == script.format(2)
+    assert REFRESH["refreshed"](session.format(3), "a test") == session.format(2)
+
+
+@pytest.mark.parametrize("block", ["```python\n1 / 0\n```\n", "```pycon\n>>> 1 / 0\n0\n```\n"])
+def test_an_example_that_fails_is_an_error(block):
+    with pytest.raises(ZeroDivisionError):
+        REFRESH["refreshed"](block, "a test")
+
+
+def test_an_expected_error_is_an_output():
+    """The last line of a traceback is compared."""
+    block = "```pycon\n>>> 1 / 0\nTraceback (most recent call last):\nZeroDivisionError: {}\n```\n"
+    right = block.format("division by zero")
+    assert REFRESH["refreshed"](block.format("nothing"), "a test") == right
+    assert REFRESH["refreshed"](right, "a test") == right
+
+
+def test_table_of_primitives_is_up_to_date():
+    """`python docs/refresh.py` writes it."""
+    assert (ROOT / "docs" / "primitives.md").read_text("utf-8") == MAKE_TABLE["page"]()
+
+
+def test_relative_links_lead_somewhere():
+    """A link in README.md or docs/ to a file of ours names one that exists, and its heading."""
+    for path in [*REFRESH["documents"](), ROOT / "docs" / "primitives.md"]:
+        for link in re.findall(r"\]\((?!https?:)([^)]+)\)", path.read_text("utf-8")):
+            file, _, anchor = link.partition("#")
+            target = path.parent / file if file else path
+            assert target.exists(), f"{path.name}: {link}"
+            headings = re.findall(r"^#+ (.*)$", target.read_text("utf-8"), re.MULTILINE)
+            slugs = {re.sub(r"[^\w\- ]", "", h.lower()).replace(" ", "-") for h in headings}
+            assert not anchor or anchor in slugs, f"{path.name}: {link}"
+
+
+@pytest.mark.parametrize("name", [n for n in eingrad.__all__ if n != "__version__"])
+def test_public_names_have_docstrings(name):
+    """Also their public methods; a property may be described in the docstring of its class."""
+    thing = getattr(eingrad, name)
+    text = inspect.getdoc(thing)
+    assert text
+    if inspect.isclass(thing):
+        described = set(re.findall(r"^(\w+) : ", text, re.MULTILINE))
+        for attribute, member in vars(thing).items():
+            if not attribute.startswith("_") and attribute not in described:
+                assert inspect.getdoc(member), f"{name}.{attribute}"
+
+
+def test_all_is_what_is_public():
+    """Nothing public is left out of `__all__`, and nothing in it is missing."""
+    public = {
+        name
+        for name, value in vars(eingrad).items()
+        if not name.startswith("_") and not inspect.ismodule(value)
+    }
+    assert set(eingrad.__all__) == public | {"__version__"}
+    assert len(eingrad.__all__) == len(set(eingrad.__all__))

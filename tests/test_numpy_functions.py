@@ -1,0 +1,684 @@
+"""Every traced function: its value, Jacobian and second derivative, against NumPy alone."""
+
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+
+import eingrad as eg
+from eingrad._tracer import FUNCTIONS, METHODS, UFUNCS
+
+STEP = 1e-30  # of the complex step: no difference is taken, so none cancels
+
+
+def fixed(array):
+    """Make an array read-only, as every input of a test is."""
+    array = np.asarray(array)
+    array.flags.writeable = False
+    return array
+
+
+@dataclass(frozen=True)
+class Case:
+    """A function of arrays, and where to test it."""
+
+    name: str
+    f: Callable
+    shapes: tuple
+    low: float = -1.5
+    high: float = 1.5
+    analytic: bool = True
+
+    def sample(self, dtype=np.float64):
+        rng = np.random.default_rng(5)
+        return [fixed(rng.uniform(self.low, self.high, s).astype(dtype)) for s in self.shapes]
+
+
+def case(name, f, *shapes, **more):
+    return Case(name, f, shapes, **more)
+
+
+def real(name, f, *shapes, **more):
+    return Case(name, f, shapes, analytic=False, **more)
+
+
+def positive(name, f, *shapes, **more):
+    return Case(name, f, shapes, low=0.4, high=2.0, **more)
+
+
+def per_shape(name, f, *shape_lists, make=case, **more):
+    return [
+        make(f"{name} {' '.join(map(str, shapes))}", f, *shapes, **more) for shapes in shape_lists
+    ]
+
+
+C23 = fixed(np.array([[1.0, -2.0, 0.5], [3.0, 0.25, -1.0]]))
+FLAGS = fixed(np.array([[True, False, True], [False, False, True]]))
+EYE = fixed(4 * np.eye(3))
+PAIRS = [
+    ((2, 3), (2, 3)),
+    ((3, 1), (1, 4)),
+    ((3,), (4, 3)),
+    ((), (2, 2)),
+    ((2,), ()),
+    ((), ()),
+    ((1,), (1,)),
+    ((2, 1, 3), (4, 1)),
+    ((0, 3), (1, 3)),
+    ((1,), (0,)),
+]
+MATMULS = [
+    ((3,), (3,)),
+    ((2, 3), (3,)),
+    ((3,), (3, 2)),
+    ((2, 3), (3, 4)),
+    ((5, 2, 3), (3,)),
+    ((3,), (2, 3, 4)),
+    ((2, 2, 3), (3, 2)),
+    ((2, 3), (2, 3, 2)),
+    ((2, 2, 3), (2, 3, 2)),
+    ((2, 1, 2, 3), (3, 3, 1)),
+    ((1, 2, 3), (2, 3, 2)),
+    ((0, 3), (3, 2)),
+    ((2, 0), (0, 3)),
+    ((1, 1), (1, 3)),
+]
+DOTS = [
+    ((), (2, 3)),
+    ((2,), ()),
+    ((3,), (3,)),
+    ((2, 3), (3,)),
+    ((3,), (3, 2)),
+    ((2, 3), (3, 2)),
+    ((2, 2, 3), (3,)),
+    ((2, 3), (2, 3, 2)),
+    ((2, 0), (0, 2)),
+]
+INNERS = [((), (2, 3)), ((3,), (3,)), ((2, 3), (3,)), ((2, 3), (4, 3)), ((2, 2, 3), (2, 3))]
+
+
+def einsums():
+    rows = [
+        ("ij,jk->ik", (2, 3), (3, 4)),
+        ("ij,jk", (2, 3), (3, 4)),
+        ("ba", (2, 3)),
+        ("Ba", (2, 3)),
+        ("ij,ij->", (2, 3), (2, 3)),
+        ("i,j->ji", (2,), (3,)),
+        ("i,i->i", (3,), (3,)),
+        ("ii->i", (3, 3)),
+        ("ii->", (3, 3)),
+        ("ii", (3, 3)),
+        ("iij->j", (2, 2, 3)),
+        ("iji->ji", (2, 3, 2)),
+        ("iij,jk->ik", (2, 2, 3), (3, 2)),
+        ("iii->i", (2, 2, 2)),
+        ("ij->j", (2, 3)),
+        ("ijk->kij", (2, 3, 2)),
+        ("ij->", (2, 3)),
+        ("->", ()),
+        (",i->i", (), (3,)),
+        ("i,ij,j->", (2,), (2, 3), (3,)),
+        ("ij,jk,kl->il", (2, 2), (2, 3), (3, 2)),
+        ("...ij,...jk->...ik", (2, 2, 3), (2, 3, 2)),
+        ("...ij,...jk->...ik", (2, 1, 2, 3), (3, 3, 2)),
+        ("...ij,jk->...ik", (2, 2, 3), (3, 2)),
+        ("...ii->...i", (2, 3, 3)),
+        ("...i->...", (2, 2, 3)),
+        ("i...->...i", (2, 3, 2)),
+        ("...i,...i", (2, 3), (3,)),
+        ("...", (2, 3)),
+        ("i...j->ji...", (2, 3, 2)),
+        ("ij,jk->ik", (2, 1), (3, 2)),
+        ("ij,ij->ij", (1, 3), (2, 1)),
+        ("i,i->", (1,), (4,)),
+        ("i,i->i", (1,), (4,)),
+        (" i j , j k -> i k ", (2, 3), (3, 2)),
+        ("ij,jk->ik", (2, 0), (0, 3)),
+        ("ij,jk->ik", (0, 2), (2, 3)),
+    ]
+    for spec, *shapes in rows:
+        name = f"einsum {spec!r} {' '.join(map(str, shapes))}"
+        yield case(name, lambda *x, spec=spec: np.einsum(spec, *x), *shapes)
+    yield from (
+        case("einsum lists", lambda x, y: np.einsum(x, [0, 1], y, [1, 2], [0, 2]), (2, 3), (3, 2)),
+        case("einsum lists implicit", lambda x: np.einsum(x, [3, 1], x, [2, 1]), (2, 3)),
+        case("einsum lists in numerical order", lambda x: np.einsum(x, [10, 2]), (2, 3)),
+        case("einsum lists diagonal", lambda x: np.einsum(x, [0, 0], [0]), (3, 3)),
+        case("einsum lists trace", lambda x: np.einsum(x, [0, 0], []), (3, 3)),
+        case(
+            "einsum lists ellipsis",
+            lambda x, y: np.einsum(x, [..., 0, 1], y, [1], [..., 0]),
+            (2, 2, 3),
+            (3,),
+        ),
+        case("einsum lists implicit ellipsis", lambda x: np.einsum(x, [1, ..., 0]), (2, 3, 2)),
+        case("einsum optimize", lambda x: np.einsum("ij,ij", x, x, optimize=True), (2, 3)),
+        case("einsum with an array", lambda x: np.einsum("ij,ij->i", x, C23), (2, 3)),
+        case("einsum one operand thrice", lambda x: np.einsum("ij,jk,ki->ij", x, x, x), (2, 2)),
+    )  # fmt: skip
+
+
+def operators():
+    yield from per_shape("+", lambda x, y: x + y, *PAIRS)
+    yield from per_shape("-", lambda x, y: x - y, *PAIRS)
+    yield from per_shape("*", lambda x, y: x * y, *PAIRS)
+    yield from per_shape("/", lambda x, y: x / y, *PAIRS, make=positive)
+    yield from per_shape("**", lambda x, y: x**y, *PAIRS, make=positive)
+    yield from per_shape("@", lambda x, y: x @ y, *MATMULS)
+    yield from (
+        case("array + x", lambda x: C23 + x, (2, 3)),
+        case("array - x", lambda x: C23 - x, (3,)),
+        case("array * x", lambda x: C23 * x, (2, 1)),
+        positive("array / x", lambda x: C23 / x, (2, 3)),
+        case("x / array", lambda x: x / C23, (3,)),
+        case("array ** x", lambda x: (C23 * C23) ** x, (3,)),
+        case("array @ x", lambda x: C23 @ x, (3,)),
+        case("x @ array", lambda x: x @ C23, (2,)),
+        case("number + x", lambda x: 2 + x, (2,)),
+        case("number - x", lambda x: 1.5 - x, (2,)),
+        case("number * x", lambda x: 3 * x, (2, 2)),
+        positive("number / x", lambda x: 3 / x, (2,)),
+        positive("1 / x", lambda x: 1 / x, (2,)),
+        case("x / number", lambda x: x / 3, (2,)),
+        case("np.float64 * x", lambda x: np.float64(0.3) * x, (2,)),
+        case("0-d array * x", lambda x: np.array(0.3) * x, (2,)),
+        case("integer array * x", lambda x: np.arange(3) * x, (3,)),
+        case("boolean array * x", lambda x: FLAGS * x, (2, 3)),
+        case("list + x", lambda x: np.add([1.0, 2.0, 3.0], x), (3,)),
+        case("-x", lambda x: -x, (2, 2)),
+        case("+x", lambda x: +x, ()),
+        real("abs", abs, (2, 3)),
+        case("x * x * x", lambda x: x * x * x, (3,)),
+        case("x + x.T", lambda x: x + x.T, (3, 3)),
+        case("x - x", lambda x: x - x, (3,)),
+        case("constant", lambda x: 0 * x + 1, (2,)),
+        case("iteration", lambda x: sum(row * k for k, row in enumerate(x, 1)), (2, 3)),
+    )
+
+
+def exponents():
+    for p in (0, 1, 2, 3, 4, -1, -2, -3):
+        low = -1.5 if p >= 0 else 0.4
+        yield case(f"x ** {p}", lambda x, p=p: x**p, (2, 2), low=low)
+    for p in (0.5, -0.5, 1.5, 1 / 3, 2.0, 3.0, -1.0):
+        yield positive(f"x ** {p:.3}", lambda x, p=p: x**p, (2, 2))
+    yield from (
+        case("power of a negative base", lambda x: np.power(x, 3.0), (3,), low=-2.0, high=-0.5),
+        positive("power by np.float64", lambda x: np.power(x, np.float64(1.7)), (3,)),
+        positive("power by an array", lambda x: x ** np.array([1.0, 2.5, -1.0]), (3,)),
+        positive("power by a 0-d array", lambda x: x ** np.array(2.5), (3,)),
+        case("2 ** x", lambda x: 2**x, (2, 2)),
+        case("0.5 ** x", lambda x: 0.5**x, ()),
+        positive("float_power", lambda x: np.float_power(x, 2.5), (2,)),
+    )
+
+
+def elementwise():
+    for name in ("exp", "exp2", "expm1", "sin", "cos", "tanh", "sinh", "cosh", "arctan", "arcsinh"):
+        yield from per_shape(name, getattr(np, name), ((2, 3),), ((),), ((0, 2),))
+    for name in ("log", "log2", "log10", "log1p", "sqrt", "reciprocal"):
+        yield from per_shape(name, getattr(np, name), ((2, 3),), ((),), ((0,),), make=positive)
+    for name in ("square", "negative", "positive", "copy"):
+        yield from per_shape(name, getattr(np, name), ((2, 3),), ((),), ((0,),))
+    for name in ("tan", "arcsin", "arccos", "arctanh"):
+        yield case(name, getattr(np, name), (2, 3), low=-0.8, high=0.8)
+    yield case("arccosh", np.arccosh, (2, 3), low=1.3, high=3.0)
+    yield positive("cbrt", np.cbrt, (2, 3), analytic=False)
+    for name in ("absolute", "sign"):
+        yield real(name, getattr(np, name), (2, 3))
+    for name in ("hypot", "arctan2", "divide"):
+        yield from per_shape(
+            name, getattr(np, name), ((2, 3), (3,)), ((), ()), make=positive, analytic=False
+        )
+    for name in ("logaddexp", "maximum", "minimum"):
+        yield from per_shape(name, getattr(np, name), ((2, 3), (2, 1)), ((), (3,)), make=real)
+    for g in (np.maximum, np.minimum):
+        yield real(f"{g.__name__} with a number", lambda x, g=g: g(x, 0.1), (2, 3))
+    yield from (
+        real("logaddexp of far values", lambda x: np.logaddexp(x, 800 + x), (3,)),
+        case("log1p of small values", np.log1p, (3,), low=1e-9, high=2e-9),
+        case("subtract", np.subtract, (2,), (2,)),
+        case("add", np.add, (2,), (2,)),
+        case("multiply", np.multiply, (2,), (2,)),
+    )
+
+
+def choices():
+    yield from (
+        case("where with flags", lambda x, y: np.where(FLAGS, x, y * x), (2, 3), (3,)),
+        case("where with numbers", lambda x: np.where(np.arange(3), x, 1.0), (3,)),
+        case("where of two numbers", lambda x: x * np.where(FLAGS, 2.0, 1), (2, 3)),
+        case("where broadcasts the branches", lambda x: np.where(FLAGS, x, 0), (1, 3)),
+        real("where x > 0", lambda x: np.where(x > 0, x**2, np.sin(x)), (2, 3)),
+        real("where x", lambda x: np.where(x, x**2, x), (2, 3)),
+        real("where x >= y", lambda x, y: np.where(x >= y, x * y, x), (2, 3), (3,)),
+        real("where x < y", lambda x, y: np.where(x < y, x * y, x), (2, 3), (3,)),
+        real("where x <= 1", lambda x: np.where(x <= 0.3, x, 2 * x), (2, 3)),
+        real("where 0 < x", lambda x: np.where(0 < x, x, 2 * x), (2, 3)),  # noqa: SIM300
+        real("where x == y", lambda x: np.where(x == C23, x, x * x), (2, 3)),
+        real("where x != y", lambda x: np.where(x != C23, x, x * x), (2, 3)),
+        real("where and", lambda x: np.where((x > 0) & (x < 1), x * x, 0), (2, 3)),
+        real("where or", lambda x: np.where((x > 1) | FLAGS, x * x, 0.0), (2, 3)),
+        real("where logical_and", lambda x: np.where(np.logical_and(x > 0, FLAGS), 1, x), (2, 3)),
+        real("where not", lambda x: np.where(np.logical_not(x > 0), x, x * x), (2, 3)),
+        real("where isfinite", lambda x: np.where(np.isfinite(x), x * x, 0), (2, 3)),
+        real("where isnan", lambda x: np.where(np.isnan(x), 0, x * x), (2, 3)),
+    )  # fmt: skip
+
+
+def contractions():
+    yield from per_shape("matmul", np.matmul, *MATMULS)
+    yield from per_shape("linalg.matmul", np.linalg.matmul, ((2, 3), (3, 2)), ((2, 2, 3), (3, 1)))
+    yield from per_shape("dot", np.dot, *DOTS)
+    yield from per_shape("x.dot", lambda x, y: x.dot(y), ((2, 3), (3,)), ((3,), (3,)))
+    yield from per_shape("inner", np.inner, *INNERS)
+    yield from per_shape("outer", np.outer, ((2,), (3,)), ((2, 2), (3,)), ((), (3,)), ((0,), (2,)))
+    yield from per_shape("multiply.outer", np.multiply.outer, ((2,), (3,)), ((2, 2), (2,)))
+    for axes, *shapes in (
+        (0, (2,), (3,)),
+        (1, (2, 3), (3, 2)),
+        (2, (2, 3, 2), (3, 2, 2)),
+        (([0], [1]), (3, 2), (2, 3)),
+        (([0, 1], [1, 0]), (3, 2), (2, 3)),
+        ((1, 0), (2, 3), (3, 2)),
+        ((-1, -2), (2, 3), (3, 2)),
+        (([], []), (2,), (2,)),
+        (((1, 0), (0, 2)), (2, 3), (3, 2, 2)),
+    ):
+        name = f"tensordot {axes}"
+        yield case(name, lambda x, y, axes=axes: np.tensordot(x, y, axes), *shapes)
+    yield case("tensordot", np.tensordot, (2, 3), (2, 3))
+    yield case("tensordot axes=1", lambda x: np.tensordot(x, x, axes=1), (2, 2))
+    for offset in (-4, -1, 0, 1, 2, 3):
+        yield case(f"trace {offset}", lambda x, k=offset: np.trace(x, k), (2, 3))
+        yield case(f"diagonal {offset}", lambda x, k=offset: np.diagonal(x, offset=k), (3, 2))
+        yield case(f"diagonal method {offset}", lambda x, k=offset: x.diagonal(k), (2, 3))
+        yield case(
+            f"linalg.trace {offset}", lambda x, k=offset: np.linalg.trace(x, offset=k), (2, 2, 3)
+        )
+        yield case(
+            f"linalg.diagonal {offset}",
+            lambda x, k=offset: np.linalg.diagonal(x, offset=k),
+            (2, 2, 3),
+        )
+    for one, two in ((0, 2), (2, 0), (-1, 1), (1, 0)):
+        yield case(
+            f"trace of axes {one}, {two}",
+            lambda x, a=one, b=two: np.trace(x, 1, axis1=a, axis2=b),
+            (2, 3, 2),
+        )
+        yield case(
+            f"diagonal of axes {one}, {two}",
+            lambda x, a=one, b=two: np.diagonal(x, 0, axis1=a, axis2=b),
+            (2, 3, 2),
+        )
+    yield case("trace method", lambda x: x.trace(), (3, 3))
+    for name, g in (("sum", np.sum), ("mean", np.mean)):
+        for axis, keepdims in itertools.product(
+            (None, 0, -1, (0, 2), (), (-1, 0, 1)), (True, False)
+        ):
+            yield case(
+                f"{name} axis={axis} keepdims={keepdims}",
+                lambda x, g=g, a=axis, k=keepdims: g(x, axis=a, keepdims=k),
+                (2, 3, 2),
+            )
+        yield case(f"{name} of 0-d", g, ())
+        yield case(f"{name} method", lambda x, name=name: getattr(x, name)(1), (2, 3))
+        yield case(f"{name} of an empty axis kept", lambda x, g=g: g(x, axis=1), (0, 2))
+    yield case("sum of nothing", np.sum, (0, 3))
+    yield case("sum over an empty axis", lambda x: np.sum(x, axis=0), (0, 3))
+    yield case("np.add.reduce", np.add.reduce, (2, 3))
+    yield case("np.add.reduce axis", lambda x: np.add.reduce(x, axis=1, keepdims=True), (2, 3))
+
+
+def layouts():
+    yield from (
+        case("transpose", np.transpose, (2, 3)),
+        case("transpose of three axes", np.transpose, (2, 3, 2)),
+        case("transpose axes", lambda x: np.transpose(x, (1, 2, 0)), (2, 3, 2)),
+        case("transpose negative axes", lambda x: np.transpose(x, (-1, 0, 1)), (2, 3, 2)),
+        case("transpose method", lambda x: x.transpose(2, 0, 1), (2, 3, 2)),
+        case("transpose method tuple", lambda x: x.transpose((2, 0, 1)), (2, 3, 2)),
+        case("transpose method None", lambda x: x.transpose(None), (2, 3)),
+        case("transpose method alone", lambda x: x.transpose(), (2, 3)),
+        case("permute_dims", lambda x: np.permute_dims(x, (1, 0)), (2, 3)),
+        case(".T", lambda x: x.T, (2, 3)),
+        case(".T of 0-d", lambda x: x.T, ()),
+        case(".T of one axis", lambda x: x.T, (3,)),
+        case("matrix_transpose", np.matrix_transpose, (2, 2, 3)),
+        case("linalg.matrix_transpose", np.linalg.matrix_transpose, (2, 2, 3)),
+        case("swapaxes", lambda x: np.swapaxes(x, 0, -1), (2, 3, 2)),
+        case("swapaxes method", lambda x: x.swapaxes(1, 1), (2, 3)),
+        case("moveaxis", lambda x: np.moveaxis(x, 0, -1), (2, 3, 4)),
+        case("moveaxis back", lambda x: np.moveaxis(x, -1, 0), (2, 3, 4)),
+        case("moveaxis several", lambda x: np.moveaxis(x, [0, 1], [-1, -2]), (2, 3, 4)),
+        case("moveaxis pair", lambda x: np.moveaxis(x, (2, 0), (0, 1)), (2, 3, 4)),
+        case("ravel", np.ravel, (2, 3)),
+        case("ravel method", lambda x: x.ravel(), (2, 3)),
+        case("ravel of 0-d", np.ravel, ()),
+        case("ravel of nothing", np.ravel, (2, 0)),
+        case("flatten", lambda x: x.flatten(), (2, 3)),
+        case("expand_dims", lambda x: np.expand_dims(x, 1), (2, 3)),
+        case("expand_dims several", lambda x: np.expand_dims(x, (0, -1)), (2, 3)),
+        case("expand_dims of nothing", lambda x: np.expand_dims(x, 0), (0,)),
+        case("squeeze", np.squeeze, (1, 3, 1)),
+        case("squeeze axis", lambda x: np.squeeze(x, axis=-1), (1, 3, 1)),
+        case("squeeze method", lambda x: x.squeeze((0, 2)), (1, 3, 1)),
+        case("broadcast_to", lambda x: np.broadcast_to(x, (2, 4, 3)), (4, 1)),
+        case("broadcast_to one axis", lambda x: np.broadcast_to(x, 3), (1,)),
+        case("broadcast_to from 0-d", lambda x: np.broadcast_to(x, (2, 2)), ()),
+        case("zeros_like", lambda x: x * x + np.zeros_like(x), (2,)),
+        case("ones_like", lambda x: x * np.ones_like(x), (2,)),
+        case("ones_like of a shape", lambda x: x * np.ones_like(x, shape=(2, 1)), (3,)),
+        case("x.copy", lambda x: x.copy() * 2, (2,)),
+        case("shape, ndim, size", lambda x: x * np.ndim(x) * np.size(x) * np.shape(x)[1], (2, 3)),
+        case("size of an axis", lambda x: x * np.size(x, 1) * len(x) * x.ndim * x.size, (2, 3)),
+        case("astype", lambda x: x.astype(complex).astype(np.complex128), (2, 2)),
+        case("identity", lambda x: x, (2, 3)),
+        case("of nothing it reads", lambda x: np.ones(2), (3,)),
+    )
+    for old, new in (
+        ((2, 3), (6,)), ((6,), (2, 3)), ((2, 3), (3, 2)), ((6, 4), (8, 3)), ((4, 6), (3, 8)),
+        ((2, 3, 4), (6, 4)), ((2, 3, 4), (2, 12)), ((2, 6), (2, 3, 2)), ((2, 3), (-1,)),
+        ((2, 6), (4, -1)), ((2, 3), (2, 1, 3)), ((2, 1, 3), (2, 3)), ((1,), ()), ((), (1, 1)),
+        ((0, 3), (3, 0)), ((0, 3), (0,)), ((0, 3), (-1, 3)), ((0, 2), (5, 0)),
+        ((2, 2, 3), (4, 3, 1)), ((2, 3, 2), (3, 4)), ((6, 2), (4, 3)),
+    ):  # fmt: skip
+        name = f"reshape {old} to {new}"
+        yield case(name, lambda x, new=new: np.reshape(x, new), old)
+        # bent, so that the second derivative passes through the reshape
+        yield case(f"{name}, squared", lambda x, new=new: np.reshape(x * x, new).T ** 2, old)
+    yield from (
+        case("reshape method", lambda x: x.reshape(3, 2), (2, 3)),
+        case("reshape method tuple", lambda x: x.reshape((3, 2)), (2, 3)),
+        case("reshape method -1", lambda x: x.reshape(-1), (2, 3)),
+        case("reshape of a transpose", lambda x: x.T.reshape(2, 3), (2, 3)),
+        case("reshape back", lambda x: (x.reshape(6) ** 2).reshape(2, 3), (2, 3)),
+        case("reshape in the trace", lambda x: np.trace(x.reshape(3, 3)), (9,)),
+    )
+    s = np.s_
+    for index in (
+        s[0], s[-1], s[1, 2], s[-1, -3], s[:, 1], s[1:], s[:-1], s[::2], s[::-1], s[:, ::-2],
+        s[-1:0:-1], s[5:], s[1:1], s[None], s[:, None], s[..., None], s[None, ..., 0], s[...],
+        s[()], s[..., -1, :], s[0, ...], s[:, None, 1, ..., None], s[1:2, None, ::-1],
+        s[np.int64(1)], s[:, 1:3], s[-5:5],
+    ):  # fmt: skip
+        yield case(f"x[{index}]", lambda x, index=index: x[index], (2, 3))
+    yield from (
+        case("x[...] of 0-d", lambda x: x[...], ()),
+        case("x[None] of 0-d", lambda x: x[None], ()),
+        case("x[0] of three axes", lambda x: x[0, ..., ::-1], (2, 2, 3)),
+        case("differences", lambda x: (x[1:] - x[:-1]) ** 2, (4,)),
+        case("slices of a product", lambda x: (x[:, None] * x[None])[::2, 1], (4,)),
+    )
+    yield from (
+        case("concatenate", lambda x, y: np.concatenate((x, y)), (2, 3), (1, 3)),
+        case("concatenate axis=1", lambda x, y: np.concatenate([x, y, x], axis=1), (2, 3), (2, 1)),
+        case("concatenate axis=-1", lambda x: np.concatenate([x, C23], axis=-1), (2, 1)),
+        case("concatenate axis=None", lambda x: np.concatenate([x, C23], axis=None), (2, 1)),
+        case("concatenate one", lambda x: np.concatenate([x]), (3,)),
+        case("concatenate nothing", lambda x, y: np.concatenate([x, y]), (0,), (3,)),
+        case("concatenate only nothing", lambda x, y: np.concatenate([x, y]), (0, 2), (0, 2)),
+        case("concatenate, bent", lambda x, y: np.concatenate([x, x * y]) ** 2, (2,), (2,)),
+        case("stack", lambda x, y: np.stack([x, y, x]), (2, 3), (2, 3)),
+        case("stack axis=-1", lambda x: np.stack([x, x**2, C23], axis=-1), (2, 3)),
+        case("stack axis=1", lambda x: np.stack([x, C23], axis=1), (2, 3)),
+        case("stack of entries", lambda x: np.stack([x[0] * x[1], np.sin(x[1])]), (2,)),
+        case("stack of nothing", lambda x: np.stack([x, x]), (0,)),
+    )
+
+
+def linear_algebra():
+    def shifted(g):
+        return lambda a, *rest: g(a + EYE, *rest)
+
+    for name in ("inv", "det"):
+        yield from per_shape(
+            f"linalg.{name}", shifted(getattr(np.linalg, name)), ((3, 3),), ((2, 3, 3),)
+        )
+    log_det = shifted(lambda a: np.linalg.slogdet(a)[1])
+    yield from per_shape("slogdet", log_det, ((3, 3),), ((2, 3, 3),), make=real)
+    yield from (
+        real("slogdet.sign", shifted(lambda a: np.linalg.slogdet(a).sign), (3, 3)),
+        real("logabsdet, negative det", lambda a: np.linalg.slogdet(-a - EYE).logabsdet, (3, 3)),
+        case("det of one number", np.linalg.det, (1, 1)),
+        case("inv of one number", np.linalg.inv, (1, 1), low=0.4),
+        case("det of nothing", np.linalg.det, (0, 0)),
+        case("inv of nothing", np.linalg.inv, (0, 0)),
+        case("det of an empty batch", np.linalg.det, (0, 2, 2)),
+        case("inv of a Gram matrix", lambda x: np.linalg.inv(x.T @ x + EYE), (2, 3)),
+        case("det of inv", shifted(lambda a: np.linalg.det(np.linalg.inv(a))), (3, 3)),
+    )
+    yield from per_shape(
+        "solve",
+        shifted(np.linalg.solve),
+        ((3, 3), (3,)),
+        ((3, 3), (3, 2)),
+        ((3, 3), (3, 1)),
+        ((2, 3, 3), (3,)),
+        ((2, 3, 3), (2, 3, 2)),
+        ((2, 3, 3), (3, 2)),
+        ((3, 3), (2, 3, 1)),
+        ((2, 1, 3, 3), (2, 3, 1)),
+    )
+    yield case("solve array", lambda b: np.linalg.solve(EYE + 1, b), (3,))
+    yield case("solve for array", lambda a: np.linalg.solve(a + EYE, C23.T), (3, 3))
+
+
+CASES = [
+    *operators(), *exponents(), *elementwise(), *choices(), *einsums(), *contractions(),
+    *layouts(), *linear_algebra(),
+]  # fmt: skip
+
+# name of a case -> what is wrong with it in which tests
+DEFECTS = {
+    "float_power": ("float_power of float32 must be float64", {"dtypes"}),
+    "einsum lists in numerical order": (
+        "implicit output of sublists must be sorted as numbers",
+        {"value", "jacobian", "second", "dtypes"},
+    ),
+    **{
+        f"linalg.diagonal {k}": (
+            "linalg.diagonal must take the last two axes",
+            {"value", "jacobian", "second", "dtypes"},
+        )
+        for k in (-4, -1, 0, 1, 2, 3)
+    },
+}
+
+
+def every_case(kind):
+    """Run a test on all cases; known defects of this kind are expected to fail."""
+    rows = []
+    for row in CASES:
+        reason, kinds = DEFECTS.get(row.name, ("", ()))
+        marks = [pytest.mark.xfail(strict=True, reason=reason)] if kind in kinds else []
+        rows.append(pytest.param(row, id=row.name, marks=marks))
+    return pytest.mark.parametrize("row", rows)
+
+
+# Derivatives without eingrad ---------------------------------------------------------------------
+
+
+def units(x):
+    """Each entry's direction."""
+    return (u.reshape(x.shape) for u in np.eye(x.size))
+
+
+def differentiated(g, args, k, *, analytic):
+    """Differentiate g in argument k, one entry after the other; axes of the entry last."""
+    x = args[k]
+
+    def at(step):
+        return np.asarray(g(*args[:k], fixed(x + step), *args[k + 1 :]))
+
+    if analytic:
+        columns = [at(STEP * 1j * u).imag / STEP for u in units(x)]
+    else:
+        h = 1e-3  # the stencil is of fourth order
+        columns = [
+            (8 * (at(h * u) - at(-h * u)) - (at(2 * h * u) - at(-2 * h * u))) / (12 * h)
+            for u in units(x)
+        ]
+    if not columns:
+        return np.zeros((*np.shape(g(*args)), *x.shape))
+    return np.stack(columns, -1).reshape((*columns[0].shape, *x.shape))
+
+
+def assert_close(actual, expected, rtol):
+    """Equal in shape, and in value up to rtol of the largest entry."""
+    assert actual.shape == expected.shape
+    scale = np.abs(expected).max(initial=1.0)
+    np.testing.assert_allclose(actual, expected, rtol=rtol, atol=1e-2 * rtol * scale)
+
+
+@every_case("value")
+def test_the_value_is_numpys(row):
+    """Order zero has NumPy's shape, dtype and value."""
+    args = row.sample()
+    expected = np.asarray(row.f(*args))
+    actual = eg.derivative(row.f, order=0)(*args)
+    assert actual.dtype == expected.dtype
+    assert_close(actual, expected, rtol=1e-13)
+
+
+@every_case("jacobian")
+def test_the_jacobian_is_that_of_the_numpy_function(row):
+    """In every argument, against the complex step, or central differences where not analytic."""
+    args = row.sample()
+    for k in range(len(args)):
+        actual = eg.jacobian(row.f, argnums=k)(*args)
+        expected = differentiated(row.f, args, k, analytic=row.analytic)
+        assert_close(actual, expected, rtol=1e-11 if row.analytic else 1e-6)
+
+
+@every_case("second")
+def test_the_second_derivative_is_that_of_the_jacobian(row):
+    """In every pair of arguments; the complex step also runs the Jacobian at complex points."""
+    args = row.sample()
+    numbers = tuple(range(len(args)))
+    actual = eg.hessian(row.f, argnums=numbers)(*args)
+    for a, b in itertools.product(numbers, numbers):
+        first = eg.jacobian(row.f, argnums=a)
+        expected = differentiated(first, args, b, analytic=row.analytic)
+        assert_close(actual[a][b], expected, rtol=1e-10 if row.analytic else 1e-6)
+
+
+@every_case("dtypes")
+def test_dtypes_are_numpys_also_for_float32(row):
+    """Value and Jacobian at float32 have the dtype of NumPy's value."""
+    args = row.sample(np.float32)
+    expected = np.asarray(row.f(*args))
+    value, first = (eg.derivative(row.f, order=n)(*args) for n in (0, 1))
+    assert value.dtype == expected.dtype
+    assert first.dtype == expected.dtype
+    assert_close(value, expected, rtol=1e-5)
+
+
+# What does not fit the table ---------------------------------------------------------------------
+
+
+def test_the_table_calls_every_traced_function(monkeypatch):
+    """A function added to the tracer must be added here."""
+    called = set()
+
+    def counting(key, handler):
+        def counted(*args, **kwargs):
+            called.add(key)
+            return handler(*args, **kwargs)
+
+        return counted
+
+    for table in (FUNCTIONS, UFUNCS, METHODS):
+        for key, handler in table.items():
+            monkeypatch.setitem(table, key, counting(key, handler))
+    for row in CASES:
+        eg.derivative(row.f, order=0)(*row.sample())
+    assert {*FUNCTIONS, *UFUNCS, *METHODS} - called == set()
+
+
+@pytest.mark.parametrize("order", [1, 2])
+def test_astype_float32_keeps_the_derivative(order):
+    """A conversion has derivative one, up to the precision of the narrower dtype."""
+    x = fixed(np.linspace(-1, 1, 4))
+    narrow = eg.derivative(lambda x: (x**3).astype(np.float32), order)(x)
+    assert narrow.dtype == np.float32
+    np.testing.assert_allclose(
+        narrow, eg.derivative(lambda x: x**3, order)(x), rtol=1e-6, atol=1e-6
+    )
+
+
+def test_astype_and_back_has_numpys_dtype():
+    """Single precision in the middle only."""
+    x = fixed(np.linspace(-1, 1, 4))
+    f = lambda x: np.sin(x.astype(np.float32)).astype(np.float64)  # noqa: E731
+    assert eg.derivative(f, 0)(x).dtype == np.float64
+    np.testing.assert_allclose(eg.jacobian(f)(x), np.diag(np.cos(x)), rtol=1e-6)
+
+
+def test_slogdet_is_a_named_pair():
+    """NumPy's result type, so that .sign and .logabsdet work; the sign is constant."""
+    a = fixed(np.array([[0.0, 2.0], [1.0, 0.5]]))
+    value = eg.derivative(np.linalg.slogdet, 0)(a)
+    assert value.sign == -1
+    first = eg.jacobian(np.linalg.slogdet)(a)
+    assert isinstance(first, type(np.linalg.slogdet(a)))
+    np.testing.assert_array_equal(first.sign, np.zeros((2, 2)))
+    np.testing.assert_allclose(first.logabsdet, np.linalg.inv(a).T, rtol=1e-13)
+
+
+@pytest.mark.parametrize("f", [np.maximum, np.minimum])
+def test_a_tie_is_split_in_half(f):
+    """Both arguments of maximum and minimum get half of the slope."""
+    x = fixed(np.array([1.0, 2.0]))
+    for first in eg.jacobian(f, argnums=(0, 1))(x, x):
+        np.testing.assert_array_equal(first, np.eye(2) / 2)
+
+
+@pytest.mark.parametrize("p", [0, 1, 2, 3])
+def test_integer_powers_are_smooth_at_zero(p):
+    """No 0 * inf where x ** p has a derivative."""
+    x = fixed(np.zeros(2))
+    for order in (1, 2, 3, 4):
+        factor = np.prod([float(p - k) for k in range(order)]) if order == p else 0.0
+        actual = eg.derivative(lambda x: (x**p)[0], order)(x)
+        assert actual[(0,) * order] == factor
+
+
+def test_mixed_precision_promotes_as_numpy_does():
+    """float32 with Python numbers stays; with float64 arrays it widens."""
+    x = fixed(np.ones(2, np.float32))
+    rows = (
+        lambda x: 2 * x,
+        lambda x: x + 1.5,
+        lambda x: x * np.float32(3),
+        lambda x: x * np.float64(3),
+        lambda x: x + np.ones(2),
+        lambda x: x * np.arange(2),
+        lambda x: x * np.int8(3),
+        lambda x: x * np.arange(2, dtype=np.int8),
+        lambda x: 1j * x,
+        lambda x: x**2,
+        lambda x: x**0.5,
+        lambda x: np.where(x > 0, x, 1.0),
+        lambda x: np.maximum(x, 0),
+        np.mean,
+        lambda x: np.array(2.0) * x,
+        lambda x: x / 3,
+        lambda x: 1 / x,
+    )
+    for n, f in enumerate(rows):
+        expected = np.asarray(f(x)).dtype
+        got = [eg.derivative(f, order)(x).dtype for order in (0, 1)]
+        assert got == [expected] * 2, f"row {n}"
+
+
+def test_integer_arguments_are_differentiated_as_float64():
+    """A derivative is not an integer."""
+    x = fixed(np.array([1, 2, 3]))
+    actual = eg.jacobian(lambda x: x**2)(x)
+    assert actual.dtype == np.float64
+    np.testing.assert_array_equal(actual, np.diag([2.0, 4.0, 6.0]))
