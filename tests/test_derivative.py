@@ -203,7 +203,7 @@ def _chain(n):
 
 
 def test_elementwise_chain_is_linear_in_its_length():
-    """Statements of the gradient grow by a constant per operation, at the default recursion limit."""
+    """Statements grow by a constant per operation, at the default recursion limit."""
     counts = [len(eg.grad(_chain(n)).plan(np.ones(2)).program.statements) for n in (1000, 3000)]
     assert counts[1] <= 3 * counts[0] + 10
     x = np.full(2, 0.3)
@@ -212,7 +212,7 @@ def test_elementwise_chain_is_linear_in_its_length():
 
 def test_product_of_many_matrices_in_every_factor():
     """Adjoints are shared: flops are a small multiple of the product itself."""
-    matrices = [m for m in np.random.default_rng(0).normal(size=(300, 4, 4)) / 2]
+    matrices = list(np.random.default_rng(0).normal(size=(300, 4, 4)) / 2)
 
     def f(*ms):
         product = ms[0]

@@ -47,7 +47,8 @@ def test_derivatives_agree_with_differences_of_the_order_below(row, direction):
     for x, a in zip(inputs, arrays, strict=True):
         if a.dtype == bool:
             continue
-        for y in outputs:
+        for output in outputs:
+            y = output
             for _ in range(2):
                 dy = forward(y, x) if direction == "forward" else reverse(y, [x])[0]
                 _ir.verify([dy])

@@ -1,0 +1,233 @@
+"""Laws of simplification, paths, programs and emitted source."""
+
+import itertools
+import pickle
+import random
+import tracemalloc
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from reference import assert_close, evaluate
+from strategies import functions, point, structured_networks
+
+import eingrad as eg
+from eingrad import _ir
+from eingrad._api import _specs
+from eingrad._cost import contraction_flops
+from eingrad._derive import compile_program, derivatives
+from eingrad._emit import emit
+from eingrad._plan import find_path, greedy_path, pairwise
+from eingrad._run import Kernel
+from eingrad._simplify import MOST_OPERANDS, regroup, simplify
+from eingrad._tracer import Expression
+
+
+def _derivative_node(f, shape, order):
+    x = _ir.new_input("x", shape)
+    result = f(Expression(x))
+    (node,), _ = derivatives([result._node], [x], (order,))
+    return x, node
+
+
+@given(case=functions(), seed=st.integers(0, 2**32 - 1), order=st.integers(0, 2))
+@pytest.mark.parametrize("a_pass", [regroup, pairwise, simplify])
+def test_a_pass_keeps_value_shape_and_dtype(a_pass, case, seed, order):
+    """Sound: on derivatives of random functions, against the reference evaluator."""
+    f, shape = case
+    x, node = _derivative_node(f, shape, order)
+    (after,) = a_pass([node])
+    _ir.verify([after])
+    values = {x: point(shape, seed)}
+    assert after.dtype == node.dtype
+    assert_close(evaluate(after, values), evaluate(node, values), rtol=1e-11)
+
+
+@given(case=functions(), order=st.integers(0, 2))
+def test_simplification_is_idempotent(case, order):
+    """A second run finds nothing to do."""
+    f, shape = case
+    _, node = _derivative_node(f, shape, order)
+    once = simplify([node])
+    assert simplify(once) == once
+
+
+def test_regrouping_opens_single_uses_only():
+    """The property above would accept a pass that does nothing; this one does not."""
+    a, b = _ir.new_input("a", (3, 3)), _ir.new_input("b", (3, 3))
+    v = _ir.new_input("v", (3,))
+    ab = _ir.einsum("ij,jk->ik", a, b)
+    (flat,) = regroup([_ir.einsum("ij,j->i", ab, v)])
+    assert set(flat.operands) == {a, b, v}
+    shared = [_ir.einsum("ij,j->i", ab, v), ab]
+    assert regroup(shared) == shared
+
+
+def test_regrouping_is_bounded():
+    """A long chain is cut, so that planning stays linear."""
+    x = _ir.new_input("m0", (2, 2))
+    for k in range(1, 100):
+        x = _ir.einsum("ij,jk->ik", x, _ir.new_input(f"m{k}", (2, 2)))
+    longest = max(len(_ir.children(n)) for n in _ir.topological(regroup([x])))
+    assert 2 < longest <= MOST_OPERANDS
+
+
+# Paths -------------------------------------------------------------------------------------------
+
+
+def _flops_of(path, terms, out, sizes):
+    live = [frozenset(t) for t in terms]
+    total = 0
+    for step in path:
+        chosen = [live[k] for k in step]
+        live = [t for k, t in enumerate(live) if k not in step]
+        union = frozenset().union(*chosen)
+        kept = union & frozenset(out).union(*live)
+        total += contraction_flops({i: sizes[i] for i in union}, summed=kept != union)
+        live.append(kept)
+    return total
+
+
+def _least_flops(terms, out, sizes):
+    """Every order of every pair: the oracle."""
+    if len(terms) == 1:
+        return 0
+    best = None
+    for a, b in itertools.combinations(range(len(terms)), 2):
+        rest = [t for k, t in enumerate(terms) if k not in (a, b)]
+        union = terms[a] | terms[b]
+        kept = union & frozenset(out).union(*rest)
+        step = contraction_flops({i: sizes[i] for i in union}, summed=kept != union)
+        total = step + _least_flops([*rest, kept], out, sizes)
+        best = total if best is None else min(best, total)
+    return best
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_paths_are_near_the_exhaustive_optimum(seed):
+    """On hyperedge networks of up to five operands; writes are weighed too, hence near."""
+    rng = random.Random(seed)
+    sizes = {i: rng.choice([2, 5, 20]) for i in range(5)}
+    terms = [tuple(rng.sample(range(5), rng.randint(1, 3))) for _ in range(rng.randint(3, 5))]
+    used = sorted({i for t in terms for i in t})
+    out = tuple(rng.sample(used, rng.randint(0, min(2, len(used)))))
+    lone = {i for i in used if sum(i in t for t in terms) == 1 and i not in out}
+    terms = [tuple(i for i in t if i not in lone) for t in terms]  # summed before any pair meets
+    best = _least_flops([frozenset(t) for t in terms], out, sizes)
+    assert _flops_of(find_path(terms, out, sizes), terms, out, sizes) <= 1.3 * best
+    assert len(greedy_path(terms, out, sizes)) == len(terms) - 1
+
+
+def test_a_chain_ending_in_a_vector_is_planned_from_the_vector():
+    """Reverse mode is a contraction order."""
+    terms = [(k, k + 1) for k in range(12)] + [(12,)]
+    sizes = dict.fromkeys(range(13), 50)
+    assert _flops_of(find_path(terms, (0,), sizes), terms, (0,), sizes) == 12 * 2 * 50**2
+    terms = [(k, k + 1) for k in range(40)] + [(40,)]
+    sizes = dict.fromkeys(range(41), 50)
+    assert _flops_of(find_path(terms, (0,), sizes), terms, (0,), sizes) == 40 * 2 * 50**2
+
+
+def test_planning_leaves_the_users_random_state_alone():
+    """No search reseeds anything."""
+    random.seed(1)
+    before = random.getstate(), np.random.get_state()[1].copy()  # noqa: NPY002 - what it is about
+    find_path([(k, k + 1, 50 + k % 3) for k in range(30)], (0,), dict.fromkeys(range(60), 3))
+    assert random.getstate() == before[0]
+    assert (np.random.get_state()[1] == before[1]).all()  # noqa: NPY002 - what it is about
+
+
+# Programs ----------------------------------------------------------------------------------------
+
+
+@given(network=structured_networks(), seed=st.integers(0, 2**32 - 1))
+def test_every_structure_is_lowered_right(network, seed):
+    """Placements, takes, splits and merges, alone and combined."""
+    operands, terms, out, sizes = network
+    node = _ir.contract(operands, terms, out, sizes, dtype=np.float64)
+    rng = np.random.default_rng(seed)
+    inputs = _ir.inputs([node])
+    values = {n: rng.normal(size=n.shape) for n in inputs}
+    (result,) = Kernel(compile_program([node], inputs)).run([values[n] for n in inputs])
+    assert_close(result, evaluate(node, values), rtol=1e-12)
+
+
+@given(case=functions(), order=st.integers(0, 2))
+def test_contractions_are_never_an_einsum_loop(case, order):
+    """Pairwise steps are matmul or multiply; np.einsum is used for diagonal views alone."""
+    f, shape = case
+    x, node = _derivative_node(f, shape, order)
+    source = emit(compile_program([node], [x]))
+    for line in source.splitlines():
+        if "np.einsum(" in line:
+            assert "," not in line.split('"')[1]
+
+
+def test_predicted_peak_covers_the_measured_one():
+    """Counted from the statements: not below what is allocated, not far above."""
+    a = np.random.default_rng(0).normal(size=(400, 300))
+    hessian = eg.hessian(lambda w: np.logaddexp(0, a @ w).sum())
+    plan = hessian.plan(np.zeros(300))
+    plan(np.zeros(300))
+    tracemalloc.start()
+    plan(np.zeros(300))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak <= 1.1 * plan.peak_bytes + 2**20
+    assert plan.peak_bytes <= 1.5 * peak
+
+
+def test_flops_count_additions_and_elementwise_work():
+    """x + y + sin(x): n + n + n."""
+    plan = eg.derivative(lambda x, y: (x + y) + np.sin(x), 0).plan(np.ones(10), np.ones(10))
+    assert plan.flops == 30
+
+
+def test_the_table_names_steps_sizes_flops_and_bytes():
+    """The printed plan is interface."""
+    a = np.ones((3, 4))
+    text = str(eg.derivative(lambda x: a @ x, 0).plan(np.ones(4)))
+    assert "inputs: x (4,) float64, c0 (3, 4) float64" in text
+    assert ["t0", "matmul", "ij,j->i", "3", "24", "24"] in [
+        line.split() for line in text.split("\n")
+    ]
+    assert text.endswith("flops 24; peak 24 bytes")
+
+
+def test_value_and_gradient_share_one_plan():
+    """Intermediates are computed once."""
+    a = np.random.default_rng(0).normal(size=(30, 20))
+    f = lambda w: np.logaddexp(0, a @ w).sum()  # noqa: E731
+    both = eg.value_and_grad(f).plan(np.zeros(20))
+    alone = [eg.derivative(f, k).plan(np.zeros(20)).flops for k in (0, 1)]
+    assert both.flops < sum(alone)
+    value, gradient = both(np.ones(20))
+    assert_close(value, f(np.ones(20)), rtol=1e-13)
+    assert_close(gradient, eg.grad(f)(np.ones(20)), rtol=1e-13)
+
+
+def test_a_kernel_pickles_and_emits_again():
+    """Only the program travels."""
+    kernel = eg.hessian(lambda x: np.sin(x).sum()).plan(np.ones(3))._kernel
+    again = pickle.loads(pickle.dumps(kernel))
+    assert again.source == kernel.source
+    assert_close(again.run([np.ones(3)])[0], kernel.run([np.ones(3)])[0], rtol=0)
+
+
+def test_constants_are_written_to_the_bit():
+    """Numbers that repr would lose: -0.0 as an array entry, subnormals, nan, infinity."""
+    values = np.array([-0.0, 5e-324, np.nan, np.inf, -np.inf, 1e308, 0.1])
+    node = _ir.constant(values)
+    (result,) = Kernel(compile_program([node], [])).run([])
+    assert result.tobytes() == values.tobytes()
+
+
+def test_hostile_names_never_become_source():
+    """A name is a label; the emitter writes only identifiers it has checked."""
+    names = ["t0", "np", "x\nimport os", "__import__('os')", "lambda", "print", "x"]
+    inputs = [_ir.new_input(name, ()) for name in names]
+    program = compile_program([_ir.add(inputs)], inputs, _specs(inputs))
+    source = emit(program)
+    assert "os" not in source
+    assert_close(Kernel(program).run([np.float64(k) for k in range(7)])[0], 21.0)
