@@ -32,7 +32,7 @@ CHECK := $(VENV)/.installed-dev
 BIN        := $(VENV)/bin
 EXAMPLES   := $(sort $(wildcard examples/*.py))
 BENCHMARKS := $(sort $(wildcard benchmarks/*.py))
-FORMATTED  := $(wildcard src tests examples benchmarks)
+FORMATTED  := $(wildcard src tests docs examples benchmarks)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:

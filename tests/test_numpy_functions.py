@@ -474,30 +474,7 @@ CASES = [
 ]  # fmt: skip
 
 # name of a case -> what is wrong with it in which tests
-DEFECTS = {
-    "float_power": ("float_power of float32 must be float64", {"dtypes"}),
-    "einsum lists in numerical order": (
-        "implicit output of sublists must be sorted as numbers",
-        {"value", "jacobian", "dtypes"},
-    ),
-    **{
-        f"linalg.diagonal {k}": (
-            "linalg.diagonal must take the last two axes",
-            {"value", "jacobian", "dtypes"},
-        )
-        for k in (-4, -1, 0, 1, 2, 3)
-    },
-}
-
-
-def every_case(kind):
-    """Run a test on all cases; known defects of this kind are expected to fail."""
-    rows = []
-    for row in CASES:
-        reason, kinds = DEFECTS.get(row.name, ("", ()))
-        marks = [pytest.mark.xfail(strict=True, reason=reason)] if kind in kinds else []
-        rows.append(pytest.param(row, id=row.name, marks=marks))
-    return pytest.mark.parametrize("row", rows)
+every_case = pytest.mark.parametrize("row", CASES, ids=[row.name for row in CASES])
 
 
 # Derivatives without eingrad ---------------------------------------------------------------------
@@ -535,7 +512,7 @@ def assert_close(actual, expected, rtol):
     np.testing.assert_allclose(actual, expected, rtol=rtol, atol=1e-2 * rtol * scale)
 
 
-@every_case("value")
+@every_case
 def test_the_value_is_numpys(row):
     """Order zero has NumPy's shape, dtype and value."""
     args = row.sample()
@@ -545,7 +522,7 @@ def test_the_value_is_numpys(row):
     assert_close(actual, expected, rtol=1e-13)
 
 
-@every_case("jacobian")
+@every_case
 def test_the_jacobian_is_that_of_the_numpy_function(row):
     """In every argument, against the complex step, or central differences where not analytic."""
     args = row.sample()
@@ -555,7 +532,7 @@ def test_the_jacobian_is_that_of_the_numpy_function(row):
         assert_close(actual, expected, rtol=1e-11 if row.analytic else 1e-6)
 
 
-@every_case("second")
+@every_case
 def test_the_second_derivative_is_that_of_the_jacobian(row):
     """In every pair of arguments; the complex step also runs the Jacobian at complex points."""
     args = row.sample()
@@ -567,7 +544,7 @@ def test_the_second_derivative_is_that_of_the_jacobian(row):
         assert_close(actual[a][b], expected, rtol=1e-10 if row.analytic else 1e-6)
 
 
-@every_case("dtypes")
+@every_case
 def test_dtypes_are_numpys_also_for_float32(row):
     """Value and Jacobian at float32 have the dtype of NumPy's value."""
     args = row.sample(np.float32)

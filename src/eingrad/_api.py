@@ -109,6 +109,11 @@ def _leaf_input(value: Any, name: str, key: tuple[Any, ...], *, wanted: bool) ->
     dtype = value.dtype.newbyteorder("=")
     if (dtype.kind == "f" and dtype.itemsize > 8) or (dtype.kind == "c" and dtype.itemsize > 16):  # noqa: PLR2004
         raise DTypeError(f"argument {name!r} has dtype {dtype}; convert it to float64")
+    if wanted and dtype.kind == "b":
+        raise DTypeError(
+            f"argument {name!r} is boolean; a derivative needs numbers there: convert with "
+            ".astype(float)"
+        )
     if wanted and dtype.kind not in "fc":
         dtype = np.dtype(np.float64)
     return _ir.new_input(name, value.shape, dtype, key)
@@ -217,6 +222,13 @@ def _argument_numbers(argnums: int | tuple[int, ...], count: int) -> list[int]:
     return [n % count for n in numbers]
 
 
+def _is_same_static(old: Any, new: Any) -> bool:
+    """Whether a static argument is what the plan was made for: 1, 1.0 and True are three things."""
+    return old is new or (
+        type(old) is type(new) and not isinstance(new, np.ndarray) and bool(old == new)
+    )
+
+
 def _specs(inputs: Sequence[Input]) -> list[InputSpec]:
     """Give every input a variable of the emitted source: its own name where that is harmless."""
     taken = {"np"}
@@ -285,18 +297,20 @@ class Derivative:
         count = sum(node.key[0] == "argument" for node in traced.inputs)
         chosen = {node.key[2] for node in traced.inputs[:count]}
         leaves, tree = flatten((args, kwargs))
+        names = _names(self._f, args, kwargs)
 
         def bind(new_args: tuple[Any, ...], new_kwargs: dict[str, Any]) -> list[Any]:
             new, new_tree = flatten((new_args, new_kwargs))
             if new_tree != tree:
                 raise ShapeError(
-                    "the plan was made for arguments nested in another way; call it as it was made"
+                    "the plan was made for other positional and keyword arguments, or for another "
+                    "nesting of them; call it in the way it was made"
                 )
             for n, (old, value) in enumerate(zip(leaves, new, strict=True)):
-                if n not in chosen and old is not value and old != value:
+                if n not in chosen and not _is_same_static(old, value):
                     raise ShapeError(
-                        f"argument number {n} is {value!r} but the plan was made for {old!r}; "
-                        "make a new plan"
+                        f"static argument {names[n]!r} is {value!r} but the plan was made for "
+                        f"{old!r}; make a new plan"
                     )
             return [value for n, value in enumerate(new) if n in chosen]
 

@@ -158,7 +158,14 @@ def _divide(a: Any, b: Any) -> Expression:
     return wrap(apply("divide", *_broadcast(nodes)))
 
 
-@implements(np.power, np.float_power)
+@implements(np.float_power)
+def _float_power(x: Any, exponent: Any) -> Expression:
+    (node,), wrap = _operands(x)
+    wide = wrap(cast(node, np.result_type(node.dtype, np.float64)))
+    return _power(wide, exponent)
+
+
+@implements(np.power)
 def _power(x: Any, exponent: Any) -> Expression:
     nodes, wrap = _operands(x, exponent)
     if isinstance(exponent, (int, float, np.floating, np.integer)) and np.isfinite(exponent):
@@ -186,6 +193,16 @@ def _predicate(name: str, ufunc: Any) -> None:
         nodes = [node_of(v, trace) for v in values]
         if not all(n.dtype.kind == "b" for n in nodes):
             nodes = _operands(*values)[0]
+            if nodes[0].dtype.kind == "c" and name not in {
+                "equal",
+                "not_equal",
+                "isfinite",
+                "isnan",
+            }:
+                raise DTypeError(
+                    f"np.{ufunc.__name__} orders complex values at {user_line()}; such a function "
+                    "is not holomorphic and has no derivative here"
+                )
         return Expression(apply(name, *_broadcast(nodes)), trace)
 
 
@@ -232,17 +249,7 @@ def _einsum(*operands: Any, optimize: Any = False) -> Expression:
     shapes = [n.shape for n in nodes]
     terms, out_term = _subscripts.parse(spec, shapes)
     terms, sizes = _subscripts.broadcast_sizes(terms, shapes)
-    _subscripts.index_sizes(_letters(terms, spec), shapes)
     return wrap(_ir.contract(nodes, terms, out_term, dict(sizes)))
-
-
-def _letters(terms: Sequence[Sequence[int]], spec: Any) -> Sequence[Sequence[Any]]:
-    """The user's letters again, where the size of an index is to be named in a message."""
-    if not isinstance(spec, str) or "..." in spec:
-        return terms
-    written = spec.replace(" ", "").split("->")[0].split(",")
-    broadcast = len({i for t in terms for i in t}) != len(set("".join(written)))
-    return terms if broadcast else written
 
 
 @implements(np.matmul, np.linalg.matmul)
@@ -338,7 +345,7 @@ def _mean(x: Any, axis: Axis = None, *, keepdims: bool = False) -> Expression:
     return _divide(_sum(x, axis, keepdims=keepdims), count)
 
 
-@implements(np.diagonal, np.linalg.diagonal)
+@implements(np.diagonal)
 def _diagonal(x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Expression:
     (node,), wrap = _operands(x)
     first, second = _axes((axis1, axis2), node.ndim)
@@ -350,6 +357,11 @@ def _diagonal(x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Expres
     term = [first if i == second else i for i in range(node.ndim)]
     out = [i for i in range(node.ndim) if i not in (first, second)] + [first]
     return wrap(_ir.contract((node,), (term,), out))
+
+
+@implements(np.linalg.diagonal)
+def _linalg_diagonal(x: Any, /, *, offset: int = 0) -> Expression:
+    return _diagonal(x, offset, -2, -1)
 
 
 @implements(np.trace)

@@ -60,12 +60,17 @@ def renumber(
 
 
 def index_sizes(
-    terms: Sequence[Sequence[Hashable]], shapes: Sequence[Shape]
+    terms: Sequence[Sequence[Hashable]], shapes: Sequence[Shape], *, broadcast: bool = False
 ) -> dict[Hashable, int]:
-    """Size of every index; the terms may hold the user's letters or our integers."""
+    """Size of every index; the terms may hold the user's letters or our integers.
+
+    With `broadcast`, an axis of size one fits any size.
+    """
     first_seen: dict[Hashable, tuple[int, int]] = {}  # index -> (size, operand)
     for n, (term, shape) in enumerate(zip(terms, shapes, strict=True)):
         for index, size in zip(term, shape, strict=True):
+            if broadcast and size == 1:
+                continue
             expected, m = first_seen.setdefault(index, (size, n))
             if size != expected:
                 raise ShapeError(
@@ -115,10 +120,11 @@ def parse(
             "given; write one comma-separated term per operand"
         )
     letters, ellipsis = _expand_ellipsis(terms, shapes, shown)
+    index_sizes(letters, shapes, broadcast=True)
     if out is None:
         count = Counter(i for term in letters for i in term)
         free = [i for i in count if count[i] == 1 and i not in ellipsis]
-        full_out = [*ellipsis, *sorted(free, key=str)]
+        full_out = [*ellipsis, *sorted(free)]  # type: ignore[type-var]
     else:
         full_out = [j for i in out for j in (ellipsis if i is Ellipsis else [i])]
     known = {i for term in letters for i in term}

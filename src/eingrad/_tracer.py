@@ -7,6 +7,7 @@ untraced passes as a constant; no array of the user's is written while he is bei
 Which functions are known is in `_numpy_functions`, which fills `FUNCTIONS` and `UFUNCS`.
 """
 
+import inspect
 import linecache
 import sys
 import threading
@@ -150,8 +151,8 @@ def check_array(value: Any, what: str) -> None:
 class Expression:
     """A tensor known by its formula: shape and dtype now, values when a plan runs.
 
-    NumPy functions and operators of expressions give expressions. `eingrad.variable` makes one;
-    a function that is differentiated is called with some.
+    NumPy functions and operators of expressions give expressions. A function that is
+    differentiated is called with some.
     """
 
     __slots__ = ("_made", "_node", "_trace", "_weak")
@@ -247,15 +248,7 @@ class Expression:
                 raise InPlaceError(
                     f"{name}(out=...) writes in place at {user_line()}; use its result"
                 )
-        try:
-            return handler(*args, **kwargs)
-        except TypeError as error:
-            if "keyword argument" in str(error) or "positional argument" in str(error):
-                raise UnsupportedFunctionError(
-                    f"{name}: {str(error).split(') ', 1)[-1].removeprefix('got an ')} is not "
-                    f"supported on traced values (at {user_line()}); leave it out"
-                ) from None
-            raise
+        return _call(name, handler, args, kwargs)
 
     def __getattr__(self, name: str) -> Any:
         function = METHODS.get(name)
@@ -266,7 +259,7 @@ class Expression:
                 f"ndarray.{name} has no derivative here (at {user_line()}); supported methods are "
                 f"{', '.join(sorted(METHODS))}"
             )
-        return lambda *args, **kwargs: function(self, *args, **kwargs)
+        return lambda *args, **kwargs: _call(f"ndarray.{name}", function, (self, *args), kwargs)
 
     @property
     def T(self) -> Any:  # noqa: N802 - NumPy's name
@@ -328,6 +321,20 @@ class Expression:
     __ifloordiv__ = __imod__ = __iand__ = __ior__ = __ixor__ = __ilshift__ = __irshift__ = __iop__
 
 
+def _call(
+    name: str, handler: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Any:
+    """Call a handler; an argument that it does not have is one that is not supported."""
+    try:
+        inspect.signature(handler).bind(*args, **kwargs)
+    except TypeError as error:
+        raise UnsupportedFunctionError(
+            f"{name}: {str(error).removeprefix('got an ')} is not supported on traced values "
+            f"(at {user_line()}); leave it out"
+        ) from None
+    return handler(*args, **kwargs)
+
+
 def _binary(ufunc: Any) -> tuple[Callable[..., Any], Callable[..., Any]]:
     def forward(self: Expression, other: Any) -> Any:
         return ufunc(self, other)
@@ -361,12 +368,16 @@ def trace_of(values: Any) -> Trace | None:
     if not traces:
         return None
     for trace in traces:
-        if not trace.open:
-            raise TracerLeakError(
-                f"a traced value outlived the call it was made in (used at {user_line()}); return "
-                "it from the function instead of storing it"
-            )
+        _check_open(trace)
     return max(traces, key=_depth)
+
+
+def _check_open(trace: Trace | None) -> None:
+    if trace is not None and not trace.open:
+        raise TracerLeakError(
+            f"a traced value outlived the call it was made in (used at {user_line()}); return "
+            "it from the function instead of storing it"
+        )
 
 
 def _depth(trace: Trace) -> int:
@@ -379,6 +390,7 @@ def _depth(trace: Trace) -> int:
 def node_of(value: Any, trace: Trace | None, what: str = "an operand") -> Node:
     """Make a node of a value: an expression's own; an array captured by the trace, or constant."""
     if isinstance(value, Expression):
+        _check_open(value._trace)
         return value._node
     check_array(value, what)
     if isinstance(value, (list, tuple)):

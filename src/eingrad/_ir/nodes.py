@@ -39,7 +39,7 @@ class Operation(Protocol):
         """Name of the row, unique in the table."""
 
 
-@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False, weakref_slot=True)
 class Node:
     """A tensor: its shape and dtype are known, its values are not."""
 
@@ -61,8 +61,11 @@ class Node:
             size *= n
         return size
 
+    def __repr__(self) -> str:  # of this node alone: a graph may be deeper than the stack
+        return f"<{type(self).__name__} {self.uid}: shape {self.shape}, {self.dtype}>"
 
-@dataclass(frozen=True, slots=True, eq=False)
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Input(Node):
     """A value that is given later. Its identity is the serial, its name only a label.
 
@@ -85,14 +88,14 @@ class Opaque:
     derivative: Callable[[int], Node]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Constant(Node):
     """An array whose values are part of the expression; a private, read-only copy."""
 
     value: NDArray[Any]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Selection(Node):
     """``S[i, j] = 1`` iff ``j == table[i]``; the Kronecker delta when table is ``range(n)``.
 
@@ -110,7 +113,7 @@ class Selection(Node):
 Table = range | tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Merge(Node):
     """``M[m, i, j, ...] = 1`` iff ``m`` is the row-major position of ``(i, j, ...)``.
 
@@ -118,7 +121,7 @@ class Merge(Node):
     """
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Einsum(Node):
     """``result[out] = coefficient * sum over all other indices of prod operand[n][terms[n]]``.
 
@@ -133,7 +136,7 @@ class Einsum(Node):
     coefficient: Coefficient
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Add(Node):
     """``sum over n of coefficients[n] * terms[n]``; all terms have the shape of the result."""
 
@@ -141,7 +144,7 @@ class Add(Node):
     coefficients: tuple[Coefficient, ...]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Apply(Node):
     """Result number `result` of a row of the primitives' table.
 

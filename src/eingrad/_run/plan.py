@@ -42,19 +42,6 @@ class Plan:
 
     Called like the function it came from, without tracing it again; arrays that the function
     captured were copied when the plan was made. `print(plan)` is the table of its steps.
-
-    Attributes
-    ----------
-    source : str
-        Straight-line NumPy that computes it without eingrad.
-    flops : int
-        Flops of all statements, additions and elementwise work included.
-    peak_bytes : int
-        Most memory live at once, in bytes: results and intermediates, not inputs.
-    inputs : tuple of str
-        Names of the inputs of `source`, in order.
-    reads : tuple of str
-        Names of the inputs that the value depends on.
     """
 
     def __init__(
@@ -78,6 +65,7 @@ class Plan:
 
     @property
     def source(self) -> str:
+        """Straight-line NumPy that computes it without eingrad."""
         return self._kernel.source
 
     @property
@@ -87,18 +75,22 @@ class Plan:
 
     @property
     def flops(self) -> int:
+        """Flops of all statements, additions and elementwise work included."""
         return self.program.flops
 
     @property
     def peak_bytes(self) -> int:
+        """Most memory live at once, in bytes: results and intermediates, not inputs."""
         return self.program.peak_bytes
 
     @property
     def inputs(self) -> tuple[str, ...]:
+        """Names of the inputs of `source`, in order."""
         return tuple(spec.name for spec in self.program.inputs)
 
     @property
     def reads(self) -> tuple[str, ...]:
+        """Names of the inputs that the value depends on."""
         used = {n for s in self.program.statements for n in s.operands}
         used.update(self.program.outputs)
         return tuple(spec.name for n, spec in enumerate(self.program.inputs) if n in used)
@@ -109,8 +101,6 @@ class Plan:
 
 def check(value: Any, spec: InputSpec) -> Any:
     """Convert a value to what an input must be, or say what differs."""
-    if spec.shape == () and isinstance(value, (float, complex)):
-        return value
     array = np.asarray(value)
     if array.shape != spec.shape:
         raise ShapeError(
