@@ -3,6 +3,7 @@
 import math
 
 import numpy as np
+from hypothesis import assume
 from hypothesis import strategies as st
 
 from eingrad import _ir
@@ -140,4 +141,5 @@ def structured_networks(draw):
                 operands.append(_ir.merge((sizes[p], sizes[q])))
                 terms.append((m, p, q))
     out = tuple(draw(st.lists(index, max_size=4, unique=True)))
+    assume(operands)
     return operands, terms, out, dict(enumerate(sizes))

@@ -81,6 +81,13 @@ def test_results_share_no_memory_with_inputs(case, seed):
         assert result.flags.writeable
 
 
+def test_zeros_can_be_concatenated_with_values():
+    """A tensor of equal entries is one number in elementwise steps alone (found by hypothesis)."""
+    f = lambda x: np.stack([x - x, np.sin(x)])  # noqa: E731
+    for x in (0.5, point((3,), 0)):
+        assert_close(eg.derivative(f, 0)(x), f(x), rtol=1e-15)
+
+
 # Structure ---------------------------------------------------------------------------------------
 
 

@@ -734,9 +734,9 @@ def test_a_plan_refuses_other_arguments():
         plan(Z, 2)
     with pytest.raises(ShapeError, match="static argument 'n' is 3 but the plan was made for 2"):
         plan(X, 3)
-    with pytest.raises(ShapeError, match="nested in another way"):
+    with pytest.raises(ShapeError, match="another nesting of them"):
         plan((X,), 2)
-    with pytest.raises(ShapeError, match="nested in another way"):
+    with pytest.raises(ShapeError, match="another nesting of them"):
         plan(X, n=2)
 
 

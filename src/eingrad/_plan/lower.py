@@ -154,7 +154,10 @@ class _Lowering:
                     and other.attributes == node.attributes
                 ):
                     return number - other.result + node.result
-        operands = self.with_numbers(node)
+        elementwise = getattr(node.primitive, "core", None) == ()
+        operands = (
+            self.with_numbers(node) if elementwise else [self.number[n] for n in node.operands]
+        )
         flops = call_flops(node.primitive.name, [n.shape for n in node.operands], node.shape)
         details = {"name": node.primitive.name, "attributes": node.attributes}
         first = self.emit(
@@ -162,7 +165,7 @@ class _Lowering:
         )
         return first + node.result
 
-    def with_numbers(self, node: Add | Apply) -> list[int]:
+    def with_numbers(self, node: Apply) -> list[int]:
         """Write a tensor of equal entries as one number, where another operand gives the shape."""
         below = _ir.children(node)
         shaped = any(not _ir.is_fill(n) and n.dtype == below[-1].dtype for n in below)
