@@ -6,7 +6,6 @@ do. Each class also inherits the builtin that fits, so ``except ValueError`` kee
 
 __all__ = [
     "BranchError",
-    "CheckError",
     "DTypeError",
     "EingradError",
     "InPlaceError",
@@ -75,7 +74,3 @@ class UnsupportedFunctionError(TraceError, NotImplementedError):
 
     The message names it. Nothing untraced ever passes as a constant.
     """
-
-
-class CheckError(EingradError, ArithmeticError):
-    """A numerical check of a derivative or an identity failed; the message holds the numbers."""

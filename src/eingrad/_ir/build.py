@@ -37,7 +37,6 @@ from eingrad._ir.nodes import (
     Input,
     Merge,
     Node,
-    Opaque,
     Operation,
     Selection,
     Table,
@@ -61,14 +60,13 @@ def new_input(
     shape: Shape,
     dtype: Any = _FLOAT64,
     key: tuple[Hashable, ...] = (),
-    opaque: Opaque | None = None,
 ) -> Input:
     """Make an input that equals no other."""
     serial = next(_serials)
     dtype = np.dtype(dtype)
     key = key or ("variable", name)
     content = repr((key, shape, dtype.str)).encode()
-    return intern_node(Input, (serial,), tuple(shape), dtype, content, serial, name, key, opaque)
+    return intern_node(Input, (serial,), tuple(shape), dtype, content, serial, name, key)
 
 
 def constant(value: ArrayLike) -> Constant:

@@ -17,7 +17,7 @@ its structural `digest`, never by creation, so that text and plans do not depend
 import itertools
 import threading
 import weakref
-from collections.abc import Callable, Hashable
+from collections.abc import Hashable
 from dataclasses import dataclass
 from fractions import Fraction
 from hashlib import blake2b
@@ -70,22 +70,11 @@ class Input(Node):
     """A value that is given later. Its identity is the serial, its name only a label.
 
     ``key`` says what the input is for the digest: ``("argument", 0)``, ``("variable", "X")``.
-    An opaque function ``F(X)`` is an input that depends on others: `derivatives` gives, for each
-    input it depends on, the input that stands for its derivative tensor.
     """
 
     serial: int
     name: str
     key: tuple[Hashable, ...]
-    opaque: "Opaque | None" = None
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Opaque:
-    """An unknown function: what it depends on, and how its derivative tensors are made."""
-
-    arguments: tuple[Node, ...]
-    derivative: Callable[[int], Node]
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
