@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from reference import assert_close, evaluate
+from reference import assert_close, central_difference, evaluate
 from strategies import functions, point, structured_networks
 
 import eingrad as eg
@@ -213,6 +213,34 @@ def test_a_kernel_pickles_and_emits_again():
     again = pickle.loads(pickle.dumps(kernel))
     assert again.source == kernel.source
     assert_close(again.run([np.ones(3)])[0], kernel.run([np.ones(3)])[0], rtol=0)
+
+
+def test_a_plan_pickles():
+    """With its captured arrays, static arguments and nesting."""
+    a = np.array([[2.0, 1.0], [0.5, 3.0]])
+    arguments = ({"x": np.ones(2)}, 3)
+    plan = eg.grad(lambda p, n: (p["x"] @ a @ p["x"]) ** n).plan(*arguments)
+    again = pickle.loads(pickle.dumps(plan))
+    assert_close(again(*arguments)["x"], plan(*arguments)["x"], rtol=0)
+
+
+def test_the_jacobian_of_an_inverse_stays_lazy():
+    """A Gaussian-process Hessian in few parameters has nothing of size n**4."""
+    n = 30
+    points = np.linspace(0, 1, n)
+    distance = (points[:, None] - points) ** 2
+    y = np.sin(5 * points)
+
+    def f(t):
+        k = np.exp(t[0] - distance * np.exp(t[1])) + np.exp(t[2]) * np.eye(n)
+        return y @ np.linalg.solve(k, y) + np.linalg.slogdet(k)[1]
+
+    plan = eg.hessian(f).plan(np.zeros(3))
+    assert plan.peak_bytes < 40 * n**2 * 8
+    assert plan.flops < 200 * n**3
+    gradient = eg.grad(f)
+    expected = central_difference(gradient, np.zeros(3))
+    assert_close(plan(np.zeros(3)), expected, rtol=1e-6)
 
 
 def test_constants_are_written_to_the_bit():

@@ -751,3 +751,27 @@ def test_an_expression_shows_its_shape():
     shown = []
     eg.jacobian(lambda x: shown.extend([repr(x), f"{x}"]) or x)(X)
     assert shown == ["<Expression of shape (3,), float64>"] * 2
+
+
+def test_a_boolean_is_not_an_integer_index():
+    """NumPy's x[True] is a mask, not x[1] (found by a new user)."""
+    with pytest.raises(UnsupportedFunctionError, match="indexing by bool"):
+        eg.jacobian(lambda x: x[True])(np.ones(3))
+
+
+def test_a_scalar_accumulates_in_a_loop():
+    """NumPy's scalars are immutable, so += rebinds the name and loses nothing."""
+
+    def energy(x):
+        total = 0.0
+        for k in range(3):
+            total += x[k] ** 2
+        return total
+
+    np.testing.assert_allclose(eg.grad(energy)(np.arange(3.0)), 2 * np.arange(3.0))
+
+
+def test_argnums_are_checked_when_the_derivative_is_made():
+    """A common slip: the argument where argnums belongs."""
+    with pytest.raises(TypeError, match="argnums must be an integer"):
+        eg.grad(np.sum, np.ones(3))

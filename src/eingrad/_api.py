@@ -246,6 +246,51 @@ def _specs(inputs: Sequence[Input]) -> list[InputSpec]:
     return specs
 
 
+def _nest(orders: tuple[int, ...], out: Tree, argument: Tree, results: Sequence[Any]) -> Any:
+    """Nest the results: outputs outermost, then the arguments, once per order."""
+    parts = []
+    rest = list(results)
+    for order in orders:
+        tree = out
+        for _ in range(order):
+            tree = tree.nest(argument)
+        parts.append(tree.build(rest[: tree.size]))
+        rest = rest[tree.size :]
+    return parts[0] if len(parts) == 1 else tuple(parts)
+
+
+@dataclass(frozen=True, slots=True)
+class _Form:
+    """How a plan is called and what it returns; pickles, as a plan does."""
+
+    orders: tuple[int, ...]
+    out: Tree
+    argument: Tree
+    arguments: Tree
+    static: dict[int, Any]
+    names: tuple[str, ...]
+
+    def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Any]:
+        """Find the values of the inputs; refuse another form, or other static arguments."""
+        new, tree = flatten((args, kwargs))
+        if tree != self.arguments:
+            raise ShapeError(
+                "the plan was made for other positional and keyword arguments, or for another "
+                "nesting of them; call it in the way it was made"
+            )
+        for n, old in self.static.items():
+            if not _is_same_static(old, new[n]):
+                raise ShapeError(
+                    f"static argument {self.names[n]!r} is {new[n]!r} but the plan was made for "
+                    f"{old!r}; make a new plan"
+                )
+        return [value for n, value in enumerate(new) if n not in self.static]
+
+    def build(self, results: Sequence[Array]) -> Any:
+        """Nest the results."""
+        return _nest(self.orders, self.out, self.argument, results)
+
+
 # The callables -----------------------------------------------------------------------------------
 
 
@@ -265,6 +310,12 @@ class Derivative:
     ) -> None:
         if not callable(f):
             raise TypeError(f"{f!r} is not a function; pass the function itself, not its value")
+        numbers = argnums if isinstance(argnums, tuple) else (argnums,)
+        if not numbers or any(type(n) is not int for n in numbers):
+            raise TypeError(
+                f"argnums must be an integer or a tuple of integers, not {argnums!r}; the values "
+                "are given when the derivative is called"
+            )
         self._f, self._orders, self._argnums, self._scalar = f, orders, argnums, scalar
         self.__wrapped__ = f
         self.__name__ = getattr(f, "__name__", "f")
@@ -275,13 +326,18 @@ class Derivative:
         if traced.replaced:
             roots, _ = derivatives(traced.outputs, traced.variables, self._orders)
             placed = _ir.substitute(roots, traced.replaced)
-            return self._build(traced, [Expression(node, traced.outer) for node in placed])
+            return _nest(
+                self._orders,
+                traced.out_tree,
+                traced.argument_tree,
+                [Expression(node, traced.outer) for node in placed],
+            )
         kernel = self._kernel(traced)
         arrays = [
             np.asarray(v, node.dtype) if np.ndim(v) else np.asarray(v, node.dtype)[()]
             for v, node in zip(traced.values, traced.inputs, strict=True)
         ]
-        return self._build(traced, kernel.run(arrays))
+        return _nest(self._orders, traced.out_tree, traced.argument_tree, kernel.run(arrays))
 
     def plan(self, *args: Any, **kwargs: Any) -> Plan:
         """Compile for arguments like these; captured arrays are copied into the plan.
@@ -295,27 +351,12 @@ class Derivative:
         if traced.replaced:
             raise DTypeError("a plan needs arrays; it was asked for with traced values")
         count = sum(node.key[0] == "argument" for node in traced.inputs)
-        chosen = {node.key[2] for node in traced.inputs[:count]}
         leaves, tree = flatten((args, kwargs))
-        names = _names(self._f, args, kwargs)
-
-        def bind(new_args: tuple[Any, ...], new_kwargs: dict[str, Any]) -> list[Any]:
-            new, new_tree = flatten((new_args, new_kwargs))
-            if new_tree != tree:
-                raise ShapeError(
-                    "the plan was made for other positional and keyword arguments, or for another "
-                    "nesting of them; call it in the way it was made"
-                )
-            for n, (old, value) in enumerate(zip(leaves, new, strict=True)):
-                if n not in chosen and not _is_same_static(old, value):
-                    raise ShapeError(
-                        f"static argument {names[n]!r} is {value!r} but the plan was made for "
-                        f"{old!r}; make a new plan"
-                    )
-            return [value for n, value in enumerate(new) if n in chosen]
-
-        captured = traced.values[count:]
-        return Plan(self._kernel(traced), bind, lambda out: self._build(traced, out), captured)
+        chosen = {node.key[2] for node in traced.inputs[:count]}
+        static = {n: leaf for n, leaf in enumerate(leaves) if n not in chosen}
+        names = tuple(_names(self._f, args, kwargs))
+        form = _Form(self._orders, traced.out_tree, traced.argument_tree, tree, static, names)
+        return Plan(self._kernel(traced), form, traced.values[count:])
 
     def expression(self, *args: Any, **kwargs: Any) -> Any:
         """Return the symbolic derivative for arguments like these, in place of its value."""
@@ -323,7 +364,12 @@ class Derivative:
         self._check_scalar(traced)
         roots, _ = derivatives(traced.outputs, traced.variables, self._orders)
         placed = _ir.substitute(roots, traced.replaced)
-        return self._build(traced, [Expression(node) for node in placed])
+        return _nest(
+            self._orders,
+            traced.out_tree,
+            traced.argument_tree,
+            [Expression(node) for node in placed],
+        )
 
     def _trace(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> _Traced:
         traced = _trace(self._f, self._argnums, args, kwargs)
@@ -350,18 +396,6 @@ class Derivative:
             return Kernel(compile_program(roots, traced.inputs, specs, candidates))
 
         return _cache.get(key, make)
-
-    def _build(self, traced: _Traced, results: Sequence[Any]) -> Any:
-        """Nest the results: outputs outermost, then the arguments, once per order."""
-        parts = []
-        rest = list(results)
-        for order in self._orders:
-            tree = traced.out_tree
-            for _ in range(order):
-                tree = tree.nest(traced.argument_tree)
-            parts.append(tree.build(rest[: tree.size]))
-            rest = rest[tree.size :]
-        return parts[0] if len(parts) == 1 else tuple(parts)
 
     def __repr__(self) -> str:
         return f"<derivative of {self.__name__}, order {self._orders[-1]}, argnums {self._argnums}>"

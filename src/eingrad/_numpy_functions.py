@@ -502,7 +502,8 @@ def _getitem(x: Expression, index: Any) -> Expression:
     (node,), wrap = _operands(x)
     parts = index if isinstance(index, tuple) else (index,)
     for part in parts:
-        if not (part is None or part is Ellipsis or isinstance(part, (int, np.integer, slice))):
+        plain = part is None or part is Ellipsis or isinstance(part, (int, np.integer, slice))
+        if not plain or isinstance(part, bool):
             what = "a traced value" if isinstance(part, Expression) else type(part).__name__
             raise UnsupportedFunctionError(
                 f"indexing by {what} is not supported (at {user_line()}); use integers, slices, "

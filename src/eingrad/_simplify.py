@@ -29,10 +29,12 @@ def simplify(roots: Sequence[Node]) -> list[Node]:
 def regroup(roots: Sequence[Node]) -> list[Node]:
     """Inline a contraction into the one product that uses it: ``(A B) v -> A B v``.
 
-    Keeps value, shape and dtype: associativity only, never sums of terms. Terminates: one walk,
-    and each inlining removes a node. Leaves alone what is used more than once (a shared adjoint
-    stays shared), elementwise products of elementwise products, and products that would have more
-    than `MOST_OPERANDS` operands; so it is linear in the graph.
+    Keeps value, shape and dtype: associativity only, never sums of terms. Terminates: one walk, and
+    each inlining removes a use of a node. A product larger than its operands together (the
+    Jacobian of an inverse) is inlined wherever it is contracted. Leaves alone any other that is
+    used more than once (a shared adjoint stays shared), elementwise products of elementwise
+    products, and products that would have more than `MOST_OPERANDS` operands; so it is linear in
+    the graph.
     """
     uses = _ir.occurrences(roots)
     once: set[Node] = set()  # rewritten nodes that stand for a node used once
@@ -62,8 +64,7 @@ def _inline(node: Einsum, once: set[Node]) -> Node:
         if (
             not isinstance(operand, Einsum)
             or not _ir.is_product(operand)
-            or operand not in once
-            or operand in repeated
+            or not (_is_outgrown(operand) or (operand in once and operand not in repeated))
             or len(operand.operands) - 1 > room
             or not (_ir.sums(operand) or _ir.sums(node))
         ):
@@ -82,6 +83,11 @@ def _inline(node: Einsum, once: set[Node]) -> Node:
     if len(operands) == len(node.operands):
         return node
     return _ir.contract(operands, terms, node.out, {}, coefficient, node.dtype)
+
+
+def _is_outgrown(node: Einsum) -> bool:
+    """Whether a product is larger than its operands together: an outer product, best left lazy."""
+    return not _ir.sums(node) and node.size > sum(operand.size for operand in node.operands)
 
 
 def _components(node: Node) -> Node:

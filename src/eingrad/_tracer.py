@@ -39,6 +39,7 @@ METHODS: dict[str, Any] = {}  # name of an array method -> the NumPy function it
 
 _HERE = str(Path(__file__).parent)
 _NUMPY = str(Path(np.__file__).parent)
+_LONGEST_LINE = 100
 
 
 def user_line() -> str:
@@ -48,6 +49,7 @@ def user_line() -> str:
         frame = frame.f_back
     name, number = frame.f_code.co_filename, frame.f_lineno
     line = linecache.getline(name, number, frame.f_globals).strip()
+    line = line if len(line) <= _LONGEST_LINE else line[:_LONGEST_LINE] + "..."
     return f"{name}:{number}" + (f": `{line}`" if line else "")
 
 
@@ -312,14 +314,6 @@ class Expression:
             "np.concatenate or np.where instead"
         )
 
-    def __iop__(self, other: Any) -> NoReturn:
-        raise InPlaceError(
-            f"a traced value was changed in place at {user_line()}; write x = x + y, not x += y"
-        )
-
-    __iadd__ = __isub__ = __imul__ = __itruediv__ = __imatmul__ = __ipow__ = __iop__
-    __ifloordiv__ = __imod__ = __iand__ = __ior__ = __ixor__ = __ilshift__ = __irshift__ = __iop__
-
 
 def _call(
     name: str, handler: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -335,14 +329,21 @@ def _call(
     return handler(*args, **kwargs)
 
 
-def _binary(ufunc: Any) -> tuple[Callable[..., Any], Callable[..., Any]]:
+def _binary(ufunc: Any) -> tuple[Callable[..., Any], ...]:
     def forward(self: Expression, other: Any) -> Any:
         return ufunc(self, other)
 
     def reflected(self: Expression, other: Any) -> Any:
         return ufunc(other, self)
 
-    return forward, reflected
+    def in_place(self: Expression, other: Any) -> Any:
+        if self.shape == () and not isinstance(self._node, Input):
+            return ufunc(self, other)  # NumPy's scalars are immutable too: the name is rebound
+        raise InPlaceError(
+            f"a traced value was changed in place at {user_line()}; write x = x + y, not x += y"
+        )
+
+    return forward, reflected, in_place
 
 
 for _name, _ufunc in {
@@ -350,9 +351,8 @@ for _name, _ufunc in {
     "floordiv": np.floor_divide, "mod": np.remainder, "pow": np.power, "matmul": np.matmul,
     "and": np.logical_and, "or": np.logical_or,
 }.items():  # fmt: skip
-    _forward, _reflected = _binary(_ufunc)
-    setattr(Expression, f"__{_name}__", _forward)
-    setattr(Expression, f"__r{_name}__", _reflected)
+    for _prefix, _method in zip(("", "r", "i"), _binary(_ufunc), strict=True):
+        setattr(Expression, f"__{_prefix}{_name}__", _method)
 for _name, _ufunc in {
     "lt": np.less, "le": np.less_equal, "gt": np.greater, "ge": np.greater_equal,
     "eq": np.equal, "ne": np.not_equal,

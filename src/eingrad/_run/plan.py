@@ -1,7 +1,7 @@
 """`Plan`: a compiled program that is called with arrays."""
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,6 +37,16 @@ class Kernel:
         return [np.asarray(value) for value in outputs]
 
 
+class Form(Protocol):
+    """How a plan is called: finds the inputs among the arguments, nests the results."""
+
+    def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Any]:
+        """Find the inputs."""
+
+    def build(self, results: Sequence[Array]) -> Any:
+        """Nest the results."""
+
+
 class Plan:
     """A derivative compiled for arguments of given shapes and dtypes: for hot loops.
 
@@ -47,21 +57,19 @@ class Plan:
     def __init__(
         self,
         kernel: Kernel,
-        bind: Callable[[tuple[Any, ...], dict[str, Any]], list[Any]],
-        build: Callable[[list[Array]], Any],
+        form: Form,
         captured: Sequence[Array],
     ) -> None:
         self._kernel = kernel
-        self._bind = bind
-        self._build = build
+        self._form = form
         self._captured = tuple(np.array(array) for array in captured)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Compute for arguments of the shapes and dtypes that the plan was made for."""
-        values = self._bind(args, kwargs)
+        values = self._form.bind(args, kwargs)
         specs = self._kernel.program.inputs
         arrays = [check(v, s) for v, s in zip(values, specs, strict=False)]
-        return self._build(self._kernel.run([*arrays, *self._captured]))
+        return self._form.build(self._kernel.run([*arrays, *self._captured]))
 
     @property
     def source(self) -> str:
