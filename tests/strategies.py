@@ -29,7 +29,7 @@ UNARY = {
     "diagonal": lambda xp, x: xp.einsum("ii->i", x) if _square(x) else x,
     "trace": lambda xp, x: xp.trace(x) if _square(x) else x,
     "inverse": lambda xp, x: xp.linalg.inv(x * 0.2 + 3 * np.eye(len(x))) if _square(x) else x,
-    "det": lambda xp, x: 0.1 * xp.linalg.det(x) if _square(x) else x,
+    "det": lambda xp, x: 0.1 * xp.linalg.det(x * 0.2 + 2 * np.eye(len(x))) if _square(x) else x,
     "outer": lambda xp, x: xp.outer(x, x) if x.ndim == 1 else x,
     "gram": lambda xp, x: x.T @ x if x.ndim == 2 else x,
     "select": lambda xp, x: xp.where(_flags(x.shape), x, xp.sin(x)),

@@ -142,6 +142,64 @@ def test_select_is_differentiated_as_a_select():
         assert not eg.grad(through_a_norm)(np.zeros(3)).any()
 
 
+def test_nested_selects_are_linear_and_guard_each_other():
+    """A select leads straight to its leaves, so nesting does not multiply work."""
+
+    def f(x):
+        for _ in range(40):
+            x = np.where(x > 0.5, np.log(1 + x), 2 * x)
+        return x.sum()
+
+    x = np.array([0.1, 0.6, 0.9])
+    assert_close(eg.grad(f)(x), complex_step(lambda z: _chosen(z, 40), x))
+    guarded = lambda x: np.where(x == 0, 0.0, np.where(x > 5, x, np.sin(x) / x)).sum()  # noqa: E731
+    with np.errstate(all="ignore"):
+        assert eg.grad(guarded)(np.array([0.0, 7.0])).tolist() == [0.0, 1.0]
+
+
+def _chosen(z, n):
+    for _ in range(n):
+        z = np.where(z.real > 0.5, np.log(1 + z), 2 * z)
+    return z.sum()
+
+
+def test_sum_over_a_split_axis_stays_a_reshape():
+    """No table as long as the array, no dense 0/1 matrix (found in review)."""
+    plan = eg.grad(lambda x: (x.reshape(30, 30).sum(0) ** 2).sum()).plan(np.ones(900))
+    assert len(plan.source) < 600
+    assert plan.flops < 5 * 900
+
+
+# Nesting -----------------------------------------------------------------------------------------
+
+
+def test_an_inner_derivative_sees_the_outer_variable_by_closure():
+    """At a plain number or array; a cached kernel of y*y*y must not answer for x*y*y."""
+    eg.grad(lambda y: y * y * y)(1.0)
+    assert eg.grad(lambda x: eg.grad(lambda y: x * y * y)(1.0))(5.0) == 2.0
+    x = np.arange(1.0, 4.0)
+    inner = lambda x: eg.grad(lambda y: (x * y * y).sum())(np.ones(3))  # noqa: E731
+    assert_close(eg.jacobian(inner)(x), 2 * np.eye(3), rtol=0)
+
+
+def test_an_inner_derivative_of_constants_is_an_array():
+    """It depends on nothing traced, so it may be used as numbers."""
+
+    def f(x):
+        h = eg.hessian(lambda y: (y**3).sum())(np.ones(3))
+        assert isinstance(h, np.ndarray)
+        return (h @ x).sum()
+
+    assert_close(eg.grad(f)(np.zeros(3)), np.full(3, 6.0), rtol=0)
+
+
+def test_power_with_an_array_exponent_at_zero():
+    """Zero where the exponent is zero, not 0 * inf."""
+    powers = eg.grad(lambda x: (x ** np.array([0, 1, 2])).sum())(np.zeros(3))
+    assert powers.tolist() == [0.0, 1.0, 0.0]
+    assert eg.grad(lambda x, p: x**p, argnums=1)(0.0, 2.0) == 0.0
+
+
 # Closed forms ------------------------------------------------------------------------------------
 
 

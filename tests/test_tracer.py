@@ -775,3 +775,41 @@ def test_argnums_are_checked_when_the_derivative_is_made():
     """A common slip: the argument where argnums belongs."""
     with pytest.raises(TypeError, match="argnums must be an integer"):
         eg.grad(np.sum, np.ones(3))
+
+
+def test_another_view_written_during_tracing_is_seen():
+    """The values at first use count; a use after the change is an error (found in review)."""
+    base = np.ones(3)
+    view = base[:]
+
+    def once(x):
+        y = (base * x).sum()
+        view[:] = 0
+        return y
+
+    assert eg.grad(once)(np.ones(3)).tolist() == [1.0, 1.0, 1.0]
+    base[:] = 1
+    with pytest.raises(InPlaceError, match="was changed while it was traced"):
+        eg.grad(lambda x: once(x) + (base * x).sum())(np.ones(3))
+
+
+@pytest.mark.parametrize(
+    ("function", "error", "message"),
+    [
+        (lambda x: np.einsum("...i->i", x), SubscriptsError, "the ellipsis stands for 1 axes"),
+        (lambda x: np.einsum("ii->i", x[:, :1]), ShapeError, "index 'i' has size 2"),
+        (lambda x: x[..., ...], IndexError, "more than one ellipsis"),
+        (lambda x: np.where(x & 1, x, 0), DTypeError, "supported for booleans alone"),
+        (lambda x: x * 10**400, DTypeError, "is no float64"),
+    ],
+)
+def test_what_numpy_refuses_is_refused(function, error, message):
+    """Found in review."""
+    with pytest.raises(error, match=message):
+        eg.jacobian(function)(np.ones((2, 2)))
+
+
+def test_argnums_name_each_argument_once():
+    """Twice has no nesting of its own."""
+    with pytest.raises(ShapeError, match="names an argument twice"):
+        eg.derivative(lambda x, y: x * y, 1, (0, -2))(1.0, 2.0)

@@ -21,7 +21,7 @@ from eingrad._derive import compile_program, derivatives
 from eingrad._ir import Input, Node
 from eingrad._plan import InputSpec
 from eingrad._run import Kernel, Plan
-from eingrad._tracer import Array, Expression, Trace, check_array, node_of, trace_of, tracing
+from eingrad._tracer import Array, Captured, Expression, Trace, check_array, node_of, tracing
 from eingrad._tree import LEAF, Tree, flatten
 from eingrad.errors import DTypeError, ShapeError
 
@@ -75,7 +75,8 @@ class _Traced:
     argument_tree: Tree
     inputs: list[Input]  # arguments, then captured arrays
     values: list[Any]  # the arrays for them
-    replaced: dict[Node, Node]  # for a call inside a trace: what the inputs stand for
+    replaced: dict[Node, Node]  # what inputs stand for, outside
+    nested: bool  # whether the value depends on what an outer call traces
     outer: Trace | None
 
 
@@ -149,23 +150,18 @@ def _trace(
     trees = [flatten(value) for value in (*args, *kwargs.values())]
     leaves = [leaf for below, _ in trees for leaf in below]
     wanted = [n in numbers for n, (below, _) in enumerate(trees) for _ in below]
-    outer = trace_of(leaves)
-    nested = any(isinstance(leaf, Expression) for leaf in leaves)
     names = _names(f, args, kwargs)
-    depth = 0
-    above = outer
-    while above is not None:
-        above, depth = above.outer, depth + 1
+    given = any(isinstance(leaf, Expression) for leaf in leaves)
     inputs: list[Input] = []
     values: list[Any] = []
     variables: list[Node] = []
-    replaced: dict[Node, Node] = {}
-    with tracing(outer) as trace:
+    with tracing() as trace:
+        outer = trace.outer
         passed = []
         for n, (leaf, name, want) in enumerate(zip(leaves, names, wanted, strict=True)):
             made = None
-            if want or not nested:
-                made = _leaf_input(leaf, name, ("argument", depth, n), wanted=want)
+            if want or not given:
+                made = _leaf_input(leaf, name, ("argument", trace.depth, n), wanted=want)
             if made is None:
                 passed.append(leaf)
                 continue
@@ -174,8 +170,6 @@ def _trace(
             passed.append(Expression(made, trace, weak=weak))
             inputs.append(made)
             values.append(leaf)
-            if nested:
-                replaced[made] = node_of(leaf, outer)
             if want:
                 variables.append(made)
         rest = iter(passed)
@@ -183,17 +177,31 @@ def _trace(
         result = f(*built[: len(args)], **dict(zip(kwargs, built[len(args) :], strict=True)))
         result_leaves, out_tree = flatten(result)
         outputs = [_output_node(leaf, trace, f) for leaf in result_leaves]
-        captured = [] if outer else [*trace.captured.values()]
-    if nested or symbolic:
-        replaced.update({node: _ir.constant(array) for node, array in captured})
-    else:
-        inputs += [node for node, _ in captured]
-        values += [array for _, array in captured]
+        captured = [*trace.root.captured.values()]
+    nested = given or (outer is not None and _reaches_outside(outputs, inputs, captured))
+    replaced: dict[Node, Node] = {}
+    if nested:
+        replaced.update((n, node_of(v, outer)) for n, v in zip(inputs, values, strict=True))
+    if symbolic or (nested and outer is None):
+        replaced.update((known.node, _ir.constant(known.copy)) for known in captured)
+    if not nested:
+        inputs += [known.node for known in captured]
+        values += [known.copy for known in captured]
     argument_trees = [trees[n][1] for n in numbers]
     argument_tree = (
         argument_trees[0] if isinstance(argnums, int) else Tree(tuple, (), tuple(argument_trees))
     )
-    return _Traced(outputs, out_tree, variables, argument_tree, inputs, values, replaced, outer)
+    return _Traced(
+        outputs, out_tree, variables, argument_tree, inputs, values, replaced, nested, outer
+    )
+
+
+def _reaches_outside(
+    outputs: Sequence[Node], inputs: Sequence[Input], captured: Sequence[Captured]
+) -> bool:
+    """Whether outputs use what an outer call traces: ``grad(lambda y: x * y)`` inside ``f(x)``."""
+    own = {*inputs, *(known.node for known in captured)}
+    return any(node not in own for node in _ir.inputs(outputs))
 
 
 def _output_node(leaf: Any, trace: Trace, f: Callable[..., Any]) -> Node:
@@ -219,7 +227,10 @@ def _argument_numbers(argnums: int | tuple[int, ...], count: int) -> list[int]:
                 f"argnums {argnums} names argument {n}, but the call has {count} positional "
                 "arguments; argnums counts positional arguments from 0"
             )
-    return [n % count for n in numbers]
+    numbers = [n % count for n in numbers]
+    if len(set(numbers)) < len(numbers):
+        raise ShapeError(f"argnums {argnums} names an argument twice; name each once")
+    return numbers
 
 
 def _is_same_static(old: Any, new: Any) -> bool:
@@ -323,7 +334,7 @@ class Derivative:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Compute the derivative at these arguments."""
         traced = self._trace(args, kwargs)
-        if traced.replaced:
+        if traced.nested:
             roots, _ = derivatives(traced.outputs, traced.variables, self._orders)
             placed = _ir.substitute(roots, traced.replaced)
             return _nest(
@@ -348,7 +359,7 @@ class Derivative:
             Called like the function; checks shapes and dtypes, does not trace.
         """
         traced = self._trace(args, kwargs)
-        if traced.replaced:
+        if traced.nested:
             raise DTypeError("a plan needs arrays; it was asked for with traced values")
         count = sum(node.key[0] == "argument" for node in traced.inputs)
         leaves, tree = flatten((args, kwargs))

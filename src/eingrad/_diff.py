@@ -46,6 +46,7 @@ class Hole:
 
 
 Jacobian = tuple[Node, Node | Hole, int]  # a node below; d node/d that node; batch axes they share
+Selects = dict[Node, list[Jacobian]]
 
 
 def seed(node: Node) -> Node:
@@ -58,15 +59,21 @@ def seed(node: Node) -> Node:
     return _ir.contract(deltas, pairs, (*axes, *twins), sizes, dtype=node.dtype)
 
 
-def forward(y: Node, x: Node, constants: Iterable[Node] = ()) -> Node:
+def forward(y: Node, x: Node) -> Node:
     """Differentiate from ``x`` up: one tangent tensor per node, of shape ``node + x``."""
-    order = _dependents(y, x, constants)
+    order = _dependents(y, x)
+    return _forward(y, x, order, _selects(order))
+
+
+def _forward(y: Node, x: Node, order: dict[Node, None], selects: Selects) -> Node:
     tangents = {x: seed(x)}
+    needed = _needed(y, selects)
     for node in order:
-        if node is not x:
+        if node is not x and node in needed:
             terms = [
                 term
-                for below, local, batch in _local_jacobians(node, order)
+                for below, local, batch in _local_jacobians(node, order, selects)
+                if below in tangents
                 for term in _push(node, below, local, batch, tangents[below])
             ]
             tangents[node] = _collect(terms, node.shape + x.shape, node.dtype)
@@ -81,12 +88,13 @@ def reverse(y: Node, xs: Sequence[Node]) -> list[Node]:
     order: dict[Node, None] = {}
     for x in xs:
         order.update(_dependents(y, x))
+    selects = _selects(order)
     cotangents: dict[Node, list[Term]] = {y: [(seed(y), 1)]}
     result: dict[Node, Node] = {}
     for node in reversed([n for n in _ir.topological([y]) if n in order]):
         bar = _collect(cotangents.pop(node, []), y.shape + node.shape, y.dtype)
         result[node] = bar
-        for below, local, batch in _local_jacobians(node, order):
+        for below, local, batch in _local_jacobians(node, order, selects):
             cotangents.setdefault(below, []).extend(_pull(y, node, below, local, batch, bar))
         if node not in xs:
             del result[node]
@@ -103,10 +111,23 @@ def _dependents(y: Node, x: Node, constants: Iterable[Node] = ()) -> dict[Node, 
     return order
 
 
+def _needed(y: Node, selects: Selects) -> set[Node]:
+    """Nodes that the derivative of y is made of: a select leads straight to its leaves."""
+    needed: set[Node] = set()
+    stack = [y]
+    while stack:
+        node = stack.pop()
+        if node not in needed:
+            needed.add(node)
+            below = [n for n, _, _ in selects[node]] if node in selects else _ir.children(node)
+            stack.extend(below)
+    return needed
+
+
 # Local Jacobians ---------------------------------------------------------------------------------
 
 
-def _local_jacobians(node: Node, active: dict[Node, None]) -> list[Jacobian]:
+def _local_jacobians(node: Node, active: dict[Node, None], selects: Selects) -> list[Jacobian]:
     """Jacobians of a node in the active nodes that it is computed from."""
     match node:
         case Einsum():
@@ -117,8 +138,8 @@ def _local_jacobians(node: Node, active: dict[Node, None]) -> list[Jacobian]:
                 for n, c in zip(terms, coefficients, strict=True)
                 if n in active
             ]
-        case Apply() if node.primitive.name == "where":
-            return _select_jacobians(node, active)
+        case Apply() if node in selects:
+            return selects[node]
         case Apply(operands=operands) if node.primitive.name == "cast":
             one = _ir.fill(1, node.shape, node.dtype)
             return [(n, one, node.ndim) for n in operands if n in active]
@@ -198,7 +219,16 @@ def _ranges(*lengths: int) -> list[Subscripts]:
 # Selects -----------------------------------------------------------------------------------------
 
 
-def _select_jacobians(node: Apply, active: dict[Node, None]) -> list[Jacobian]:
+def _selects(order: dict[Node, None]) -> Selects:
+    """Jacobians of every select, inner ones first: so an outer one finds them made."""
+    selects: Selects = {}
+    for node in order:
+        if isinstance(node, Apply) and node.primitive.name == "where":
+            selects[node] = _select_jacobians(node, order, selects)
+    return selects
+
+
+def _select_jacobians(node: Apply, active: dict[Node, None], selects: Selects) -> list[Jacobian]:
     """Differentiate ``where(c, a, b)`` as ``where(c, da, db)``: a select, never a mask times nan.
 
     A branch that is nan where it is not chosen, ``where(x == 0, 1, sin(x) / x)``, must not reach
@@ -217,7 +247,7 @@ def _select_jacobians(node: Apply, active: dict[Node, None]) -> list[Jacobian]:
             continue
         for leaf in leaves:
             others = [n for n in leaves if n is not leaf]
-            total = forward(branch, leaf, constants=others)
+            total = _forward(branch, leaf, _dependents(branch, leaf, others), selects)
             pieces = [(_select(condition, piece, pair[0] is one), c) for piece, c in _pieces(total)]
             shape = node.shape + leaf.shape
             jacobians.append((leaf, _collect(pieces, shape, node.dtype), 0))

@@ -4,6 +4,7 @@ In: the arguments of a NumPy call, at least one of them an `Expression`. Out: an
 Guaranteed: a keyword that is not in the signature here is refused by name (see `_tracer`).
 """
 
+import math
 import operator
 from collections.abc import Callable, Sequence
 from fractions import Fraction
@@ -168,7 +169,7 @@ def _float_power(x: Any, exponent: Any) -> Expression:
 @implements(np.power)
 def _power(x: Any, exponent: Any) -> Expression:
     nodes, wrap = _operands(x, exponent)
-    if isinstance(exponent, (int, float, np.floating, np.integer)) and np.isfinite(exponent):
+    if isinstance(exponent, (int, float, np.floating, np.integer)) and math.isfinite(exponent):
         number = exponent.item() if isinstance(exponent, np.generic) else exponent
         return wrap(_primitives.power(nodes[0], number))
     return wrap(apply("pow", *_broadcast(nodes)))
@@ -213,6 +214,27 @@ for _row in _primitives.PRIMITIVES:
             _predicate(_row.name, _row.numpy)
         else:
             _elementwise(_row.name, _row.numpy, real=_row.real)
+
+
+def _on_flags(name: str, ufunc: Any) -> None:
+    @implements(ufunc)
+    def handler(*values: Any) -> Expression:
+        trace = trace_of(values)
+        nodes = [node_of(v, trace) for v in values]
+        if any(n.dtype.kind != "b" for n in nodes):
+            raise DTypeError(
+                f"np.{ufunc.__name__} (&, | or ~) of {', '.join(str(n.dtype) for n in nodes)} at "
+                f"{user_line()}; it has no derivative, and is supported for booleans alone"
+            )
+        return Expression(apply(name, *_broadcast(nodes)), trace)
+
+
+for _name, _ufunc in {
+    "logical_and": np.bitwise_and,
+    "logical_or": np.bitwise_or,
+    "logical_not": np.invert,
+}.items():
+    _on_flags(_name, _ufunc)
 
 
 @implements(np.where)
@@ -509,6 +531,8 @@ def _getitem(x: Expression, index: Any) -> Expression:
                 f"indexing by {what} is not supported (at {user_line()}); use integers, slices, "
                 "None and ..., or a product with a 0/1 array"
             )
+    if sum(p is Ellipsis for p in parts) > 1:
+        raise IndexError(f"an index has more than one ellipsis, at {user_line()}")
     spare = node.ndim - sum(p is not None and p is not Ellipsis for p in parts)
     if spare < 0:
         raise IndexError(f"{len(parts)} indices for shape {node.shape}, at {user_line()}")

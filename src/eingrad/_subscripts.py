@@ -69,7 +69,7 @@ def index_sizes(
     first_seen: dict[Hashable, tuple[int, int]] = {}  # index -> (size, operand)
     for n, (term, shape) in enumerate(zip(terms, shapes, strict=True)):
         for index, size in zip(term, shape, strict=True):
-            if broadcast and size == 1:
+            if broadcast and size == 1 and list(term).count(index) == 1:
                 continue
             expected, m = first_seen.setdefault(index, (size, n))
             if size != expected:
@@ -121,6 +121,11 @@ def parse(
         )
     letters, ellipsis = _expand_ellipsis(terms, shapes, shown)
     index_sizes(letters, shapes, broadcast=True)
+    if out is not None and ellipsis and Ellipsis not in out:
+        raise SubscriptsError(
+            f"einsum subscripts {shown}: the ellipsis stands for {len(ellipsis)} axes that the "
+            "output does not name; write '...' in the output, or sum them with np.sum"
+        )
     if out is None:
         count = Counter(i for term in letters for i in term)
         free = [i for i in count if count[i] == 1 and i not in ellipsis]

@@ -13,6 +13,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
@@ -56,6 +57,19 @@ def user_line() -> str:
 # Traces ------------------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True, slots=True)
+class Captured:
+    """An array of the user's that the function uses, and its values when it was first used.
+
+    The array is locked against writing, and its values are copied all the same: another view of
+    its memory may still be written.
+    """
+
+    node: Input
+    array: Array
+    copy: Array
+
+
 @dataclass(slots=True)
 class Trace:
     """One call of the user's function on expressions.
@@ -65,7 +79,7 @@ class Trace:
     """
 
     outer: "Trace | None" = None
-    captured: dict[int, tuple[Input, Array]] = field(default_factory=dict)
+    captured: dict[int, Captured] = field(default_factory=dict)
     open: bool = True
 
     @property
@@ -73,22 +87,33 @@ class Trace:
         """The outermost trace."""
         return self if self.outer is None else self.outer.root
 
+    @property
+    def depth(self) -> int:
+        """How many traces it is inside of."""
+        return 0 if self.outer is None else 1 + self.outer.depth
+
     def capture(self, array: Array) -> Node:
         """Make an array of the user's an input of this call, locked against writing until then."""
         captured = self.root.captured
         if id(array) not in captured:
             count = len(captured)
             node = _ir.new_input(f"c{count}", array.shape, array.dtype, ("captured", count))
-            captured[id(array)] = (node, array)
+            captured[id(array)] = Captured(node, array, array.copy())
             _lock(array)
-        return captured[id(array)][0]
+        known = captured[id(array)]
+        if known.copy.tobytes() != array.tobytes():
+            raise InPlaceError(
+                f"an array that the function uses, of shape {array.shape}, was changed while it "
+                f"was traced (used again at {user_line()}); use a new array instead"
+            )
+        return known.node
 
     def close(self) -> None:
         """End the trace: its expressions are dead, the captured arrays writable again."""
         self.open = False
         if self.outer is None:
-            for _, array in self.captured.values():
-                _unlock(array)
+            for known in self.captured.values():
+                _unlock(known.array)
 
 
 _locks: dict[int, tuple[int, Array]] = {}  # id -> number of traces that read it, the array
@@ -122,13 +147,18 @@ def _unlock(array: Array) -> None:
                 owner.flags.writeable = True
 
 
+_innermost: ContextVar[Trace | None] = ContextVar("innermost", default=None)
+
+
 @contextmanager
-def tracing(outer: Trace | None = None) -> Iterator[Trace]:
-    """Open a trace, and close it whatever happens."""
-    trace = Trace(outer)
+def tracing() -> Iterator[Trace]:
+    """Open a trace inside the one that is open, and close it whatever happens."""
+    trace = Trace(_innermost.get())
+    token = _innermost.set(trace)
     try:
         yield trace
     finally:
+        _innermost.reset(token)
         trace.close()
 
 
@@ -157,7 +187,7 @@ class Expression:
     differentiated is called with some.
     """
 
-    __slots__ = ("_made", "_node", "_trace", "_weak")
+    __slots__ = ("_node", "_trace", "_weak")
     __array_priority__ = 1000
 
     def __init__(self, node: Node, trace: Trace | None = None, *, weak: bool = False) -> None:
@@ -349,7 +379,7 @@ def _binary(ufunc: Any) -> tuple[Callable[..., Any], ...]:
 for _name, _ufunc in {
     "add": np.add, "sub": np.subtract, "mul": np.multiply, "truediv": np.divide,
     "floordiv": np.floor_divide, "mod": np.remainder, "pow": np.power, "matmul": np.matmul,
-    "and": np.logical_and, "or": np.logical_or,
+    "and": np.bitwise_and, "or": np.bitwise_or,
 }.items():  # fmt: skip
     for _prefix, _method in zip(("", "r", "i"), _binary(_ufunc), strict=True):
         setattr(Expression, f"__{_prefix}{_name}__", _method)
@@ -358,7 +388,12 @@ for _name, _ufunc in {
     "eq": np.equal, "ne": np.not_equal,
 }.items():  # fmt: skip
     setattr(Expression, f"__{_name}__", _binary(_ufunc)[0])
-for _name, _ufunc in {"neg": np.negative, "pos": np.positive, "abs": np.absolute}.items():
+for _name, _ufunc in {
+    "neg": np.negative,
+    "pos": np.positive,
+    "abs": np.absolute,
+    "invert": np.invert,
+}.items():
     setattr(Expression, f"__{_name}__", lambda self, ufunc=_ufunc: ufunc(self))
 
 
@@ -369,7 +404,7 @@ def trace_of(values: Any) -> Trace | None:
         return None
     for trace in traces:
         _check_open(trace)
-    return max(traces, key=_depth)
+    return max(traces, key=lambda trace: trace.depth)
 
 
 def _check_open(trace: Trace | None) -> None:
@@ -378,13 +413,6 @@ def _check_open(trace: Trace | None) -> None:
             f"a traced value outlived the call it was made in (used at {user_line()}); return "
             "it from the function instead of storing it"
         )
-
-
-def _depth(trace: Trace) -> int:
-    depth = 0
-    while trace.outer is not None:
-        trace, depth = trace.outer, depth + 1
-    return depth
 
 
 def node_of(value: Any, trace: Trace | None, what: str = "an operand") -> Node:
@@ -420,10 +448,10 @@ def node_of(value: Any, trace: Trace | None, what: str = "an operand") -> Node:
 
 def number_node(value: Any) -> Node:
     """Make a 0-d node of a number."""
-    dtype = np.asarray(value).dtype
-    if dtype.kind in "iu" and not isinstance(value, np.generic):
-        dtype = np.dtype(np.float64)
+    dtype = np.dtype(np.float64) if type(value) is int else np.asarray(value).dtype
     plain = value.item() if isinstance(value, np.generic) else value
+    if type(plain) is int and abs(plain) > sys.float_info.max:
+        raise DTypeError(f"an integer of {plain.bit_length()} bits at {user_line()} is no float64")
     if dtype.kind == "b":
         return _ir.constant(value)
     if dtype.kind == "f" and dtype.itemsize > 8:  # noqa: PLR2004 - longdouble has no literal

@@ -261,7 +261,8 @@ def _free_one_merge(network: Network, factor: Factor, merge: Merge) -> bool:
         network.drop(factor, *parts)
         return True
     unused = [i for i, users in zip(parts, uses, strict=True) if not users and i not in network.out]
-    if unused:  # sum_i M[m,i,j] selects the j of m
+    in_cores = any(position in core.term for core in network.cores)
+    if unused and not in_cores and position not in network.out:  # sum_i M[m,i,j] picks j of m
         network.drop(factor, *unused)
         for axis, index in enumerate(parts):
             if index not in unused:

@@ -13,7 +13,7 @@ import numpy as np
 
 from eingrad import _ir
 from eingrad._cost import call_flops, contraction_flops
-from eingrad._ir import Add, Apply, Coefficient, Constant, Einsum, Input, Node, Selection
+from eingrad._ir import Add, Apply, Coefficient, Constant, Einsum, Input, Merge, Node, Selection
 from eingrad._plan.program import ALIASES, InputSpec, Piece, Program, Statement
 from eingrad._subscripts import Shape, Subscripts
 
@@ -365,6 +365,9 @@ class _Lowering:
         if len(node.operands) == 2 and len(cores) == 1 and not node.sizes:  # noqa: PLR2004
             core, structural = node.operands
             term, links = node.terms
+            carried = links[0] in term or set(links[1:]).issubset(term)
+            if isinstance(structural, Merge) and not carried:
+                return self.place(node, [(node, 1)], None)  # repeated along a part, then merged
             value = self.number[core]
             if isinstance(structural, Selection):
                 row, column = links
