@@ -195,9 +195,10 @@ def test_an_inner_derivative_of_constants_is_an_array():
 
 def test_power_with_an_array_exponent_at_zero():
     """Zero where the exponent is zero, not 0 * inf."""
-    powers = eg.grad(lambda x: (x ** np.array([0, 1, 2])).sum())(np.zeros(3))
-    assert powers.tolist() == [0.0, 1.0, 0.0]
-    assert eg.grad(lambda x, p: x**p, argnums=1)(0.0, 2.0) == 0.0
+    with np.errstate(all="ignore"):  # the branches that are not taken
+        powers = eg.grad(lambda x: (x ** np.array([0, 1, 2])).sum())(np.zeros(3))
+        assert powers.tolist() == [0.0, 1.0, 0.0]
+        assert eg.grad(lambda x, p: x**p, argnums=1)(0.0, 2.0) == 0.0
 
 
 # Closed forms ------------------------------------------------------------------------------------
