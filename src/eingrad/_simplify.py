@@ -1,4 +1,4 @@
-"""Passes to the normal form: each a function from roots to roots that keeps value, shape and dtype.
+"""Passes on derivatives: each a function from roots to roots that keeps value, shape and dtype.
 
 In: derivatives as `_diff` collects them, deltas contracted away. Out: networks that the planner
 can order freely. Guaranteed: each pass walks the graph once and never undoes another.
