@@ -114,6 +114,7 @@ def test_gradient_of_a_function_that_ignores_its_argument_is_zero():
     """Of the right shape and dtype."""
     result = eg.grad(lambda x: 3.0)(np.ones((2, 3), np.float32))
     assert result.shape == (2, 3)
+    assert result.dtype == np.float64  # that of the value, a Python float
     assert not result.any()
 
 

@@ -66,7 +66,7 @@ def _jacobians(y: Node, variables: Sequence[Node]) -> tuple[list[Node], Candidat
 def _planned(roots: Sequence[Node]) -> tuple[int, int]:
     """Planned cost of a candidate, and its flops."""
     program = compile_program(roots, _ir.inputs(roots))
-    return weighted(program.flops, program.written_bytes // 8), program.flops
+    return _cost(program), program.flops
 
 
 def compile_program(

@@ -93,7 +93,7 @@ class Trace:
         return 0 if self.outer is None else 1 + self.outer.depth
 
     def capture(self, array: Array) -> Node:
-        """Make an array of the user's an input of this call, locked against writing until then."""
+        """Make an array of the user's an input of this call, locked while it is traced."""
         captured = self.root.captured
         if id(array) not in captured:
             count = len(captured)
