@@ -341,8 +341,9 @@ BY_NAME = {row.name: row for row in PRIMITIVES}
 
 
 def row_of(node: Apply) -> Primitive:
-    """Return the row a node applies."""
-    return BY_NAME[node.primitive.name]
+    """Return the row a node applies: one of the table, or one that a user made."""
+    assert isinstance(node.primitive, Primitive)
+    return node.primitive
 
 
 def jacobian(node: Node, k: int) -> Node | None:

@@ -21,7 +21,7 @@ from typing import Any, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
-from eingrad import _ir
+from eingrad import _formula, _ir
 from eingrad._ir import Input, Node
 from eingrad.errors import (
     BranchError,
@@ -180,6 +180,19 @@ def check_array(value: Any, what: str) -> None:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Term:
+    """One term of a tensor: ``product of delta[a, b] * core``, zero where a delta is.
+
+    ``deltas`` are pairs of axes of the tensor, ``axes`` those that the core lies on, in order; the
+    term is constant along an axis that neither names. A selection or a reshape stays in the core.
+    """
+
+    deltas: tuple[tuple[int, int], ...]
+    core: Any
+    axes: tuple[int, ...]
+
+
 class Expression:
     """A tensor known by its formula: shape and dtype now, values when a plan runs.
 
@@ -227,6 +240,29 @@ class Expression:
 
     def __repr__(self) -> str:
         return f"<Expression of shape {self.shape}, {self.dtype}>"
+
+    def __str__(self) -> str:
+        return _formula.text(self._node)
+
+    def latex(self) -> str:
+        """Write the formula as LaTeX."""
+        return _formula.latex(self._node)
+
+    def _repr_latex_(self) -> str:  # what a notebook shows
+        return f"$\\displaystyle {self.latex()}$"
+
+    def terms(self) -> tuple["Term", ...]:
+        """Split into terms: for each, its deltas (pairs of axes) and its core.
+
+        Returns
+        -------
+        tuple of Term
+            Their sum is the expression; none where it is known to be zero.
+        """
+        return tuple(
+            Term(deltas, Expression(core, self._trace), axes)
+            for deltas, core, axes in _formula.split_terms(self._node)
+        )
 
     __hash__ = object.__hash__
 

@@ -39,10 +39,12 @@ from eingrad._ir.nodes import (
     Node,
     Operation,
     Selection,
+    Symmetry,
     Table,
     intern_node,
 )
 from eingrad._ir.structure import Factor, Makers, Network, canonical_table, eliminate
+from eingrad._ir.symmetry import settle_symmetry
 from eingrad._subscripts import Shape, Subscripts, parse, renumber
 
 STRUCTURAL = (Selection, Merge)
@@ -212,16 +214,24 @@ def contract(
     dtype = np.dtype(dtype)
     network, coefficient = _open(operands, terms, out, dict(sizes or {}), coefficient, dtype)
     shape = tuple(network.sizes[index] for index in out)
-    if coefficient == 0 or 0 in shape:
+    if coefficient == 0 or 0 in shape or any(map(_selects_nothing, network.structure)):
         return zeros(shape, dtype)
     if network.structure:
         eliminate(network)
+        if any(map(_selects_nothing, network.structure)):
+            return zeros(shape, dtype)
     carried = {index for f in (*network.cores, *network.structure) for index in f.term}
     if any(network.sizes[index] == 0 for index in network.summed):
         return zeros(shape, dtype)
     for index in sorted(network.summed - carried):
         coefficient = canonical_coefficient(coefficient * network.sizes[index])
     return _close(network, coefficient, dtype)
+
+
+def _selects_nothing(factor: Factor) -> bool:
+    """Whether a selection has no row that selects: what it is a factor of is zero."""
+    node = factor.node
+    return isinstance(node, Selection) and isinstance(node.table, tuple) and max(node.table) < 0
 
 
 def _open(
@@ -269,6 +279,8 @@ def _close(network: Network, coefficient: Coefficient, dtype: Any) -> Node:
     if not cores:
         nodes = tuple(f.node for f in placed)
         return _einsum(nodes, [f.term for f in placed], out, network.sizes, coefficient, dtype)
+    if len(cores) == 1:
+        settle_symmetry(cores, out, placed)
     wanted = dict.fromkeys((*out, *(index for f in placed for index in f.term)))
     term = cores[0].term
     if len(cores) == 1 and len(set(term)) == len(term) and all(i in wanted for i in term):
@@ -289,6 +301,7 @@ def _product(
     sizes: Mapping[int, int],
     dtype: Any,
 ) -> Node:
+    settle_symmetry(cores, out)
     if len(cores) == 1 and coefficient == 1 and cores[0].term == out:
         return cores[0].node
     nodes = tuple(f.node for f in cores)
@@ -562,6 +575,7 @@ def apply_node(
     result: int,
     shape: Shape,
     dtype: Any,
+    symmetry: Symmetry = (),
 ) -> Node:
     """Intern an application; `_primitives.apply` knows shapes and dtypes and calls this."""
     attrs = tuple(sorted(attributes.items()))
@@ -569,4 +583,7 @@ def apply_node(
     spec = (primitive.name, repr(attrs), result, dtype.str)
     key = (*spec, tuple(n.uid for n in operands))
     content = repr(spec).encode() + b"".join(n.digest for n in operands)
-    return intern_node(Apply, key, shape, dtype, content, primitive, tuple(operands), attrs, result)
+    operands = tuple(operands)
+    return intern_node(
+        Apply, key, shape, dtype, content, primitive, operands, attrs, result, symmetry
+    )

@@ -29,6 +29,8 @@ from numpy.typing import NDArray
 from eingrad._subscripts import Shape, Subscripts
 
 Coefficient = int | Fraction | float | complex
+Block = tuple[int, ...]  # axes that go together, as E and F of a D x D x E x F tensor do
+Symmetry = tuple[tuple[Block, ...], ...]
 
 
 class Operation(Protocol):
@@ -138,12 +140,14 @@ class Apply(Node):
     """Result number `result` of a row of the primitives' table.
 
     Results of one call (sign and logdet, say) are siblings that share operands and attributes.
+    `symmetry` lists groups of blocks of axes; those of one group may be interchanged (Schwarz).
     """
 
     primitive: Operation
     operands: tuple[Node, ...]
     attributes: tuple[tuple[str, Hashable], ...]
     result: int
+    symmetry: Symmetry
 
 
 N = TypeVar("N", bound=Node)

@@ -52,8 +52,8 @@ def with_children(node: Node, new: Sequence[Node]) -> Node:
         case Add():
             return add(new, node.coefficients)
         case Apply():
-            attributes = dict(node.attributes)
-            return apply_node(node.primitive, new, attributes, node.result, node.shape, node.dtype)
+            attributes, how = dict(node.attributes), (node.shape, node.dtype, node.symmetry)
+            return apply_node(node.primitive, new, attributes, node.result, *how)
     return node
 
 

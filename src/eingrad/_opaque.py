@@ -1,0 +1,135 @@
+"""Opaque functions: ``F(X)`` of which nothing is known, with its derivative tensors as inputs.
+
+In: a name, a shape, and the expressions it is a function of. Out: a node that differentiates by the
+chain rule like any other; each of its derivatives is one more opaque node.
+Guaranteed: derivatives in the same arguments are one node, whatever the order they were taken in
+(Schwarz), and the blocks of axes of a repeated argument are interchangeable.
+
+An opaque function is a row of the primitives' table that its user made: differentiation needs to
+know no more. When a program is compiled, `open_inputs` makes each an input: ``F``, ``dF_dX``, ...
+
+>>> from eingrad import _ir
+>>> from eingrad._primitives import jacobian
+>>> x = _ir.new_input("X", (2, 4))
+>>> f = function("F", (3, 3), np.dtype(float), (x,))
+>>> jacobian(f, 0).shape
+(3, 3, 2, 4)
+"""
+
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from eingrad import _ir
+from eingrad._ir import Apply, Block, Input, Node, Operation, Symmetry
+from eingrad._primitives import Primitive, Rule
+from eingrad._subscripts import Shape
+
+_PREFIX = "opaque "  # no row of the table has a space in its name
+
+
+def function(name: str, shape: Shape, dtype: np.dtype[Any], arguments: Sequence[Node]) -> Node:
+    """Make ``name(arguments)``; the same name, shape and arguments make the same node."""
+    row = Primitive(f"{_PREFIX}{name}", _no_values, _no_values, _rule, core=None)
+    return _derivative_of(row, arguments, (), shape, dtype)
+
+
+def is_opaque(node: Node) -> bool:
+    """Whether a node is an opaque function, or a derivative of one."""
+    return isinstance(node, Apply) and node.primitive.name.startswith(_PREFIX)
+
+
+def _no_values(*_: Any) -> Any:
+    raise AssertionError("an opaque function has no values; `open_inputs` puts an input there")
+
+
+def _rule(k: int) -> Rule:
+    def jacobian_in_k(*operands_and_result: Node, wrt: tuple[int, ...], shape: Shape) -> Node:
+        """Add argument k to those of the derivative, and move its axes to the end."""
+        *operands, y = operands_and_result
+        assert isinstance(y, Apply)
+        place = bisect_right(wrt, k)
+        longer = (*wrt[:place], k, *wrt[place:])
+        node = _derivative_of(y.primitive, operands, longer, shape, y.dtype)
+        start = len(shape) + sum(operands[m].ndim for m in wrt[:place])
+        new = range(start, start + operands[k].ndim)
+        return _ir.transpose(node, [a for a in range(node.ndim) if a not in new] + [*new])
+
+    return jacobian_in_k
+
+
+def _derivative_of(
+    row: Operation,
+    operands: Sequence[Node],
+    wrt: tuple[int, ...],
+    shape: Shape,
+    dtype: np.dtype[Any],
+) -> Node:
+    full = (*shape, *(n for k in wrt for n in operands[k].shape))
+    if 0 in full:
+        return _ir.zeros(full, dtype)
+    attributes = {"wrt": wrt, "shape": shape}
+    symmetry = _schwarz(len(shape), wrt, [n.ndim for n in operands])
+    return _ir.apply_node(row, operands, attributes, 0, full, dtype, symmetry)
+
+
+def _schwarz(start: int, wrt: tuple[int, ...], ndims: Sequence[int]) -> Symmetry:
+    """Which blocks of axes may change places: those of an argument that occurs more than once."""
+    blocks: dict[int, list[Block]] = {}
+    for k in wrt:
+        blocks.setdefault(k, []).append(tuple(range(start, start + ndims[k])))
+        start += ndims[k]
+    return tuple(tuple(group) for k, group in blocks.items() if len(group) > 1 and ndims[k])
+
+
+# Names and inputs --------------------------------------------------------------------------------
+
+
+def name_and_arguments(node: Node) -> tuple[str, list[str]]:
+    """Name the function of an opaque node, and the arguments it is differentiated in."""
+    assert isinstance(node, Apply)
+    wrt = dict(node.attributes)["wrt"]
+    assert isinstance(wrt, tuple)
+    name = node.primitive.name.removeprefix(_PREFIX)
+    return name, [_argument_label(node.operands[k], k) for k in wrt]
+
+
+def label(node: Node) -> str:
+    """Name an opaque node: ``F``, ``dF_dX``, ``d2F_dX_dX``; an unnamed argument by its number."""
+    name, below = name_and_arguments(node)
+    power = str(len(below)) if len(below) > 1 else ""
+    return f"d{power}{name}_d{'_d'.join(below)}" if below else name
+
+
+def _argument_label(node: Node, k: int) -> str:
+    if isinstance(node, Input):
+        return node.name
+    return label(node) if is_opaque(node) else str(k + 1)
+
+
+def open_inputs(roots: Sequence[Node]) -> tuple[list[Node], list[Input]]:
+    """Put an input in the place of every opaque node that is used.
+
+    Returns the new roots and all their inputs: variables in the order they were made, then the
+    opaque ones by function and order of derivative. An opaque input has the key
+    ``("opaque", symmetry)``.
+    """
+    found = [node for node in _ir.topological(roots) if is_opaque(node)]
+    names = Counter(map(label, found))
+    replaced: dict[Node, Node] = {}
+    for node in found:
+        assert isinstance(node, Apply)
+        name = label(node)
+        if names[name] > 1:  # F(X) and F(Y)
+            at = [_argument_label(n, k) for k, n in enumerate(node.operands)]
+            name = "_".join([name, "at", *at])
+        key = ("opaque", node.symmetry)
+        replaced[node] = _ir.new_input(name, node.shape, node.dtype, key)
+    roots = _ir.substitute(roots, replaced)
+    opaque = {new: (len(old.shape), label(old)) for old, new in replaced.items()}
+    used = _ir.inputs(roots)
+    variables = sorted((n for n in used if n not in opaque), key=lambda n: n.serial)
+    return roots, variables + sorted((n for n in used if n in opaque), key=lambda n: opaque[n])
