@@ -25,7 +25,7 @@ from eingrad._opaque import is_opaque, label, name_and_arguments
 from eingrad._primitives import row_of
 from eingrad._subscripts import Subscripts, letter
 
-_Structure = Sequence[tuple[Node, Subscripts]]
+_Factors = Sequence[tuple[Node, Subscripts]]
 
 _DEEPEST = 6  # nodes inside each other on one line
 _SHOWN = 16  # entries of a constant that are written out
@@ -164,9 +164,7 @@ class _Latex(_Text):
         return f"{name if plain else self.group(name)}_{{{comma.join(indices)}}}"
 
     def value(self, indices: Sequence[str]) -> str:
-        return self.element("\\left[\\,\\cdot\\,\\right]", indices).replace(
-            self.group("\\left[\\,\\cdot\\,\\right]"), "\\left[\\,\\cdot\\,\\right]"
-        )
+        return f"\\left[\\,\\cdot\\,\\right]_{{{''.join(indices)}}}"
 
     def group(self, inside: str) -> str:
         return f"\\left({inside}\\right)"
@@ -323,7 +321,7 @@ class _Writer:
         names = dict(zip(node.out, indices, strict=True))
         pairs = list(zip(node.operands, node.terms, strict=True))
         structure = [(n, t) for n, t in pairs if isinstance(n, STRUCTURAL)]
-        cores = [(n, t) for n, t in pairs if not isinstance(n, STRUCTURAL)]
+        cores = _chained([(n, t) for n, t in pairs if not isinstance(n, STRUCTURAL)], node.out)
         self._name_determined(structure, names)
         summed = []
         for index in dict.fromkeys(index for _, term in cores for index in term):
@@ -352,7 +350,7 @@ class _Writer:
         plain = phrase.binds >= _PRODUCT and " / " not in phrase.text
         return phrase.text if plain else self.notation.group(phrase.text)
 
-    def _name_determined(self, structure: _Structure, names: dict[int, str]) -> None:
+    def _name_determined(self, structure: _Factors, names: dict[int, str]) -> None:
         """Name the indices that structure determines by others: ``x[i+2]`` for ``x[2:]``."""
         for operand, term in structure:
             head, parts = _head(operand, term)
@@ -361,7 +359,7 @@ class _Writer:
             elif isinstance(operand, Merge) and head in names:
                 _name_parts(names, head, parts, operand.shape[1:])
 
-    def _ties(self, structure: _Structure, names: Mapping[int, str]) -> list[str]:
+    def _ties(self, structure: _Factors, names: Mapping[int, str]) -> list[str]:
         """Write a delta where structure ties an index that has a name of its own."""
         ties = []
         for operand, term in structure:
@@ -392,6 +390,21 @@ class _Writer:
         if table.start == 0:
             return scaled
         return f"{table.start}{scaled}" if scaled.startswith("-") else f"{scaled}+{table.start}"
+
+
+def _chained(factors: list[tuple[Node, Subscripts]], out: Subscripts) -> _Factors:
+    """Order factors as one reads a product: along shared indices, from the first axis on."""
+    place = {index: n for n, index in enumerate(out)}
+    chain: list[tuple[Node, Subscripts]] = []
+    while factors:
+        met = {i for _, term in chain[-1:] for i in term if i not in place}
+
+        def key(n: int, met: set[int] = met) -> tuple[bool, int, int]:
+            term = factors[n][1]
+            return met.isdisjoint(term), min((place.get(i, len(out)) for i in term), default=-1), n
+
+        chain.append(factors.pop(min(range(len(factors)), key=key)))
+    return chain
 
 
 def _head(operand: Node, term: Subscripts) -> tuple[int, Subscripts]:
