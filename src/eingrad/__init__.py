@@ -7,29 +7,46 @@ array([[2., 3.],
        [3., 2.]])
 """
 
-from eingrad._api import (
-    Derivative,
-    Expression,
-    Plan,
-    cache_clear,
-    derivative,
-    grad,
-    hessian,
-    jacobian,
-    value_and_grad,
+from eingrad._api import Derivative, derivative, grad, hessian, jacobian, value_and_grad
+from eingrad._compile import cache_clear, cache_info
+from eingrad._run import Plan
+from eingrad._symbols import (
+    Lift,
+    compile,
+    differentiate,
+    function,
+    lift,
+    product,
+    terms,
+    trace,
+    transpose,
+    variable,
 )
+from eingrad._tracer import Expression, Term
 
 __version__ = "0.1.0"
 
 __all__ = [
     "Derivative",
     "Expression",
+    "Lift",
     "Plan",
+    "Term",
     "__version__",
     "cache_clear",
+    "cache_info",
+    "compile",
     "derivative",
+    "differentiate",
+    "function",
     "grad",
     "hessian",
     "jacobian",
+    "lift",
+    "product",
+    "terms",
+    "trace",
+    "transpose",
     "value_and_grad",
+    "variable",
 ]

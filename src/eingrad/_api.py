@@ -5,11 +5,7 @@ Guaranteed: `D(x)` traces at every call, so it is the derivative of what the fun
 graphs find their plan in a bounded cache.
 """
 
-import builtins
 import inspect
-import keyword
-import threading
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,49 +13,15 @@ from typing import Any
 import numpy as np
 
 from eingrad import _ir, _numpy_functions  # noqa: F401 - imported for what it registers
+from eingrad._compile import cache, input_specs
 from eingrad._derive import compile_program, derivatives
 from eingrad._ir import Input, Node
-from eingrad._plan import InputSpec
 from eingrad._run import Kernel, Plan
 from eingrad._tracer import Array, Captured, Expression, Trace, check_array, node_of, tracing
 from eingrad._tree import LEAF, Tree, flatten
 from eingrad.errors import DTypeError, ShapeError
 
 _STATIC = (bool, int, str, bytes, type(None))
-
-
-# The cache ---------------------------------------------------------------------------------------
-
-
-class _Cache:
-    """Kernels by what they compute, the least recently used dropped."""
-
-    def __init__(self, maxsize: int) -> None:
-        self.maxsize = maxsize
-        self._kernels: OrderedDict[Any, Kernel] = OrderedDict()
-        self._lock = threading.Lock()
-
-    def get(self, key: Any, make: Callable[[], Kernel]) -> Kernel:
-        """Find or make; a kernel is inserted only when it is complete."""
-        with self._lock:
-            kernel = self._kernels.get(key)
-            if kernel is not None:
-                self._kernels.move_to_end(key)
-                return kernel
-        kernel = make()
-        with self._lock:
-            self._kernels[key] = kernel
-            while len(self._kernels) > self.maxsize:
-                self._kernels.popitem(last=False)
-        return kernel
-
-    def clear(self) -> None:
-        """Drop everything."""
-        with self._lock:
-            self._kernels.clear()
-
-
-_cache = _Cache(maxsize=512)
 
 
 # One call, traced --------------------------------------------------------------------------------
@@ -240,23 +202,6 @@ def _is_same_static(old: Any, new: Any) -> bool:
     )
 
 
-def _specs(inputs: Sequence[Input]) -> list[InputSpec]:
-    """Give every input a variable of the emitted source: its own name where that is harmless."""
-    taken = {"np"}
-    specs = []
-    for n, node in enumerate(inputs):
-        name = node.name
-        plain = name.isidentifier() and name.isascii() and not keyword.iskeyword(name)
-        temporary = name[:1] == "t" and name[1:].isdigit()
-        if not plain or temporary or name in taken or hasattr(builtins, name) or name[:2] == "__":
-            name = f"a{n}"
-            while name in taken:
-                name += "_"
-        taken.add(name)
-        specs.append(InputSpec(node.name, name, node.shape, node.dtype))
-    return specs
-
-
 def _nest(orders: tuple[int, ...], out: Tree, argument: Tree, results: Sequence[Any]) -> Any:
     """Nest the results: outputs outermost, then the arguments, once per order."""
     parts = []
@@ -296,6 +241,9 @@ class _Form:
                     f"{old!r}; make a new plan"
                 )
         return [value for n, value in enumerate(new) if n not in self.static]
+
+    def check(self, arrays: Sequence[Array]) -> None:
+        """Nothing to check: any values will do."""
 
     def build(self, results: Sequence[Array]) -> Any:
         """Nest the results."""
@@ -403,10 +351,10 @@ class Derivative:
 
         def make() -> Kernel:
             roots, candidates = derivatives(traced.outputs, traced.variables, self._orders)
-            specs = _specs(traced.inputs)
+            specs = input_specs(traced.inputs)
             return Kernel(compile_program(roots, traced.inputs, specs, candidates))
 
-        return _cache.get(key, make)
+        return cache.get(key, make)
 
     def __repr__(self) -> str:
         return f"<derivative of {self.__name__}, order {self._orders[-1]}, argnums {self._argnums}>"
@@ -559,14 +507,3 @@ def value_and_grad(f: Callable[..., Any], argnums: int | tuple[int, ...] = 0) ->
     (array(25.), array([6., 8.]))
     """
     return Derivative(f, (0, 1), argnums, scalar=True)
-
-
-def cache_clear() -> None:
-    """Forget every compiled plan that `Derivative` calls keep; plans that you hold stay."""
-    _cache.clear()
-
-
-__all__ = [
-    "Array", "Derivative", "Expression", "Plan", "cache_clear", "derivative", "grad", "hessian",
-    "jacobian", "value_and_grad",
-]  # fmt: skip

@@ -12,7 +12,8 @@ from eingrad import _ir
 from eingrad._cost import weighted
 from eingrad._diff import forward, reverse
 from eingrad._ir import Input, Node
-from eingrad._plan import InputSpec, Program, lower, pairwise
+from eingrad._opaque import open_inputs
+from eingrad._plan import InputSpec, Program, Search, find_path, lower, pairwise
 from eingrad._simplify import regroup, simplify
 
 _COMPARED = 400  # nodes; above that one candidate is built, chosen by shape
@@ -21,18 +22,22 @@ Candidates = tuple[tuple[str, int], ...]
 
 
 def derivatives(
-    outputs: Sequence[Node], variables: Sequence[Node], orders: Sequence[int]
+    outputs: Sequence[Node],
+    variables: Sequence[Node],
+    orders: Sequence[int],
+    mode: str = "cheapest",
 ) -> tuple[list[Node], Candidates]:
     """Differentiate each output ``order`` times, for each order and each choice of variables.
 
-    Within an order, the outputs are outermost, then the variable of each differentiation.
+    Within an order, the outputs are outermost, then the variable of each differentiation. `mode`
+    is "forward" or "reverse" for those who want to compare; else the cheaper one is taken.
     """
     level = pairwise(regroup(outputs))  # associate the user's chains; never expand his sums
     roots: list[Node] = []
     candidates: Candidates = ()
     for order in range(max(orders) + 1):
         if order:
-            steps = [_jacobians(node, variables) for node in level]
+            steps = [_jacobians(node, variables, mode) for node in level]
             level = list(itertools.chain.from_iterable(nodes for nodes, _ in steps))
             candidates = _total([c for _, c in steps])
         if order in orders:
@@ -48,8 +53,12 @@ def _total(candidates: Sequence[Candidates]) -> Candidates:
     return tuple((name, sum(dict(c)[name] for c in candidates)) for name in names)
 
 
-def _jacobians(y: Node, variables: Sequence[Node]) -> tuple[list[Node], Candidates]:
+def _jacobians(y: Node, variables: Sequence[Node], mode: str) -> tuple[list[Node], Candidates]:
     """Differentiate in every variable, in the cheaper direction."""
+    if mode == "forward":
+        return [forward(y, x) for x in variables], ()
+    if mode == "reverse":
+        return reverse(y, variables), ()
     columns = sum(x.size for x in variables)
     if len(_ir.topological([y])) > _COMPARED:
         nodes = reverse(y, variables) if y.size <= columns else [forward(y, x) for x in variables]
@@ -65,7 +74,7 @@ def _jacobians(y: Node, variables: Sequence[Node]) -> tuple[list[Node], Candidat
 
 def _planned(roots: Sequence[Node]) -> tuple[int, int]:
     """Planned cost of a candidate, and its flops."""
-    program = compile_program(roots, _ir.inputs(roots))
+    program = compile_program(*open_inputs(roots))
     return _cost(program), program.flops
 
 
@@ -74,14 +83,15 @@ def compile_program(
     inputs: Sequence[Input],
     specs: Sequence[InputSpec] | None = None,
     candidates: Candidates = (),
+    search: Search = find_path,
 ) -> Program:
     """Normalise, plan and lower; the raw form is kept where the normal form would cost more."""
     specs = specs or [InputSpec(n.name, n.name, n.shape, n.dtype) for n in inputs]
     arguments = list(zip(inputs, specs, strict=True))
-    normal = lower(pairwise(simplify(roots)), arguments, candidates)
+    normal = lower(pairwise(simplify(roots), search), arguments, candidates)
     if len(normal.statements) > _COMPARED:
         return normal
-    raw = lower(pairwise(roots), arguments, candidates)
+    raw = lower(pairwise(roots, search), arguments, candidates)
     return normal if _cost(normal) <= _cost(raw) else raw
 
 

@@ -126,7 +126,7 @@ class _Latex(_Text):
         "arctan",
     )
     shapes: Mapping[str, str] = {
-        "inverse": "{0}^{{-1}}",
+        "inverse": "{{{0}}}^{{-1}}",
         "det": "\\det {0}",
         "slogdet": "\\log\\left|\\det {0}\\right|",
         "sqrt": "\\sqrt{{{0}}}",
@@ -134,8 +134,8 @@ class _Latex(_Text):
         "reciprocal": "\\frac{{1}}{{{0}}}",
         "divide": "\\frac{{{0}}}{{{1}}}",
         "absolute": "\\left|{0}\\right|",
-        "power": "{0}^{{{exponent}}}",
-        "pow": "{0}^{{{1}}}",
+        "power": "{{{0}}}^{{{exponent}}}",
+        "pow": "{{{0}}}^{{{1}}}",
         "cast": "{0}",
     }
     closed = frozenset({"sqrt", "cbrt", "reciprocal", "divide", "absolute"})  # need no brackets
@@ -294,10 +294,13 @@ class _Writer:
 
     def _sum(self, node: Add, indices: Sequence[str]) -> _Phrase:
         written = []
+        first_free = most = self.letters
         for term, coefficient in zip(node.terms, node.coefficients, strict=True):
-            phrase = self._write(term, indices)
-            written.append(self._scaled(coefficient, phrase))
-        written.sort(key=lambda phrase: phrase.negative)
+            self.letters = first_free  # summed indices are local to their term
+            written.append(self._scaled(coefficient, self._write(term, indices)))
+            most = max(most, self.letters)
+        self.letters = most
+        written.sort(key=lambda phrase: (phrase.negative, phrase.text))
         first, *rest = written
         parts = [_signed(first)]
         parts += [f"{'-' if p.negative else '+'} {self._inside(p, _SUM + 1)}" for p in rest]

@@ -11,6 +11,7 @@ __all__ = [
     "InPlaceError",
     "ShapeError",
     "SubscriptsError",
+    "SymmetryError",
     "TraceError",
     "TracerLeakError",
     "UnsupportedFunctionError",
@@ -41,6 +42,14 @@ class SubscriptsError(EingradError, ValueError):
     """Subscripts that are not a valid einsum.
 
     Raised by ``np.einsum("i->ij", x)`` on a traced ``x``. Write subscripts that NumPy accepts.
+    """
+
+
+class SymmetryError(EingradError, ValueError):
+    """A second or higher derivative that depends on the order of differentiation.
+
+    Raised for a given ``d2F`` whose axes of the variable cannot change places (Schwarz). Check how
+    it was made, or average it over the permutations.
     """
 
 

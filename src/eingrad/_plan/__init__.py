@@ -5,7 +5,7 @@ the result, as data.
 """
 
 from eingrad._plan.lower import lower
-from eingrad._plan.path import find_path, greedy_path, pairwise
+from eingrad._plan.path import Search, find_path, greedy_path, left_to_right_path, pairwise
 from eingrad._plan.program import VIEWS, InputSpec, Piece, Program, Statement
 
 __all__ = [
@@ -13,9 +13,11 @@ __all__ = [
     "InputSpec",
     "Piece",
     "Program",
+    "Search",
     "Statement",
     "find_path",
     "greedy_path",
+    "left_to_right_path",
     "lower",
     "pairwise",
 ]

@@ -12,7 +12,7 @@ on networks with shared indices, the random ones reseed the user's generator.
 """
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from opt_einsum.paths import DynamicProgramming
 
@@ -22,6 +22,7 @@ from eingrad._ir import Einsum, Node
 from eingrad._subscripts import Subscripts
 
 Path = tuple[tuple[int, ...], ...]
+Search = Callable[[Sequence[Subscripts], Subscripts, Mapping[int, int]], Path]
 
 _MOST_WITH_OUTER = 7  # 3**n candidate pairs
 _MOST_CONNECTED = 16
@@ -71,6 +72,18 @@ def greedy_path(terms: Sequence[Subscripts], out: Subscripts, sizes: Mapping[int
     return tuple(path)
 
 
+def left_to_right_path(
+    terms: Sequence[Subscripts], out: Subscripts, sizes: Mapping[int, int]
+) -> Path:
+    """Contract the operands as they stand, each with the result so far: what planning improves.
+
+    >>> left_to_right_path([(0, 1), (1, 2), (2,)], (0,), {0: 9, 1: 9, 2: 9})
+    ((0, 1), (0, 1))
+    """
+    del out, sizes
+    return ((0, 1), *((0, n) for n in range(len(terms) - 2, 0, -1)))
+
+
 def _neighbours(live: Sequence[frozenset[int]]) -> list[tuple[int, int]]:
     """Pairs that share an index."""
     seen: dict[int, list[int]] = {}
@@ -93,7 +106,7 @@ def _step_cost(
     return weighted(contraction_flops(every, summed=True), kept)
 
 
-def pairwise(roots: Sequence[Node]) -> list[Node]:
+def pairwise(roots: Sequence[Node], search: Search = find_path) -> list[Node]:
     """Rewrite every product of three or more operands as a tree of pairwise ones, planned.
 
     Equal pairwise steps are equal nodes, so intermediates are shared across the whole program.
@@ -101,7 +114,7 @@ def pairwise(roots: Sequence[Node]) -> list[Node]:
     this repeats until none is left; every round makes products smaller.
     """
     while any(_is_long(node) for node in _ir.topological(roots)):
-        roots = _ir.rewrite(roots, _pair_up)
+        roots = _ir.rewrite(roots, functools.partial(_pair_up, search=search))
     return list(roots)
 
 
@@ -109,13 +122,13 @@ def _is_long(node: Node) -> bool:
     return isinstance(node, Einsum) and _ir.is_product(node) and len(node.operands) > 2  # noqa: PLR2004
 
 
-def _pair_up(node: Node) -> Node:
+def _pair_up(node: Node, search: Search) -> Node:
     if not _is_long(node):
         return node
     assert isinstance(node, Einsum)
     live = list(zip(node.operands, node.terms, strict=True))
     sizes = {i: s for n, t in live for i, s in zip(t, n.shape, strict=True)}
-    for step in find_path(node.terms, node.out, sizes):
+    for step in search(node.terms, node.out, sizes):
         chosen = [live[k] for k in step]
         live = [pair for k, pair in enumerate(live) if k not in step]
         wanted = {*node.out, *(i for _, t in live for i in t)}

@@ -110,6 +110,13 @@ class Program:
             now -= sum(size.get(n, 0) for n in dead)
         return peak
 
+    def results(self) -> list[tuple[Shape, np.dtype[Any]]]:
+        """Shape and dtype of every output."""
+        known = {n: (spec.shape, spec.dtype) for n, spec in enumerate(self.inputs)}
+        for statement in self.statements:
+            known.update(dict.fromkeys(statement.targets, (statement.shape, statement.dtype)))
+        return [known[n] for n in self.outputs]
+
     def bases(self) -> dict[int, int]:
         """For each value, the value whose memory it is."""
         base = {n: n for n in range(len(self.inputs))}

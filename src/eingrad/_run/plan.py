@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from eingrad._emit import emit
 from eingrad._plan import InputSpec, Program
 from eingrad._run.dense import load
+from eingrad._tree import flatten
 from eingrad.errors import DTypeError, ShapeError
 
 Array = NDArray[Any]
@@ -43,6 +44,9 @@ class Form(Protocol):
     def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Any]:
         """Find the inputs."""
 
+    def check(self, arrays: Sequence[Array]) -> None:
+        """Check the values of the inputs, beyond shape and dtype."""
+
     def build(self, results: Sequence[Array]) -> Any:
         """Nest the results."""
 
@@ -64,12 +68,28 @@ class Plan:
         self._form = form
         self._captured = tuple(np.array(array) for array in captured)
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Compute for arguments of the shapes and dtypes that the plan was made for."""
+    def __call__(self, *args: Any, out: Any = None, **kwargs: Any) -> Any:
+        """Compute for arguments of the shapes and dtypes that the plan was made for.
+
+        Parameters
+        ----------
+        *args, **kwargs
+            As the function is called; for a plan of symbols, the arrays of `inputs`.
+        out : array, or arrays nested as the result is
+            Filled with the result and returned. It may be an argument too: it is written last.
+        """
         values = self._form.bind(args, kwargs)
         specs = self._kernel.program.inputs
         arrays = [check(v, s) for v, s in zip(values, specs, strict=False)]
-        return self._form.build(self._kernel.run([*arrays, *self._captured]))
+        self._form.check(arrays)
+        if out is None:
+            return self._form.build(self._kernel.run([*arrays, *self._captured]))
+        buffers, _ = flatten(out)
+        check_buffers(buffers, self._kernel.program)
+        results = self._kernel.run([*arrays, *self._captured])
+        for buffer, result in zip(buffers, results, strict=True):
+            np.copyto(buffer, result)
+        return out
 
     @property
     def source(self) -> str:
@@ -105,6 +125,27 @@ class Plan:
 
     def __repr__(self) -> str:
         return self.program.table()
+
+
+def check_buffers(buffers: Sequence[Any], program: Program) -> None:
+    """Refuse arrays that the results cannot be written to, before anything is computed."""
+    if len(buffers) != len(program.outputs):
+        raise ShapeError(
+            f"out holds {len(buffers)} arrays but the plan has {len(program.outputs)} results; "
+            "nest it as the result is"
+        )
+    for n, (buffer, (shape, dtype)) in enumerate(zip(buffers, program.results(), strict=True)):
+        what = f"out, array {n}," if len(buffers) > 1 else "out"
+        if type(buffer) is not np.ndarray:
+            raise DTypeError(f"{what} is a {type(buffer).__name__}; it must be a NumPy array")
+        if buffer.shape != shape:
+            raise ShapeError(f"{what} has shape {buffer.shape} but the result has shape {shape}")
+        if buffer.dtype != dtype:
+            raise DTypeError(f"{what} has dtype {buffer.dtype} but the result has dtype {dtype}")
+        if not buffer.flags.writeable:
+            raise ShapeError(f"{what} is read-only; give an array that can be written")
+        if any(np.shares_memory(buffer, other) for other in buffers[:n]):
+            raise ShapeError(f"{what} shares memory with another array of out; give each its own")
 
 
 def check(value: Any, spec: InputSpec) -> Any:

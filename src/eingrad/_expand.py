@@ -1,0 +1,283 @@
+"""Full expansion: the normal form in which two expressions are compared.
+
+In: a node. Out: a sum of products of atoms, equal for expressions that distributing, collecting,
+and the laws of inverse, determinant and transpose make equal; None where it would be too large.
+Guaranteed: equal results mean equal values wherever both are defined. The converse is no promise:
+the laws below are not all there are.
+
+The normal form of derivatives never distributes what the user wrote, for speed and for accuracy;
+a proof does, and is never computed with.
+
+>>> from eingrad import _ir
+>>> from eingrad._primitives import apply
+>>> a, b = _ir.new_input("A", (3, 3)), _ir.new_input("b", (3,))
+>>> are_equal(_ir.einsum("ij,jk,k->i", apply("inverse", a), a, b), b)
+True
+"""
+
+import itertools
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from eingrad import _ir
+from eingrad._ir import STRUCTURAL, Add, Apply, Coefficient, Einsum, Node
+from eingrad._opaque import is_opaque
+from eingrad._primitives import apply, reciprocal
+from eingrad._subscripts import Subscripts
+
+_MOST_MONOMIALS = 4000
+
+Polynomial = dict[Node, Coefficient]  # monomial -> coefficient
+Factors = list[tuple[Node, Subscripts]]
+
+
+class _TooLargeError(Exception):
+    """A product has too many terms to be worth a proof."""
+
+
+def expand(root: Node) -> Node | None:
+    """Expand a node to a sum of products; None beyond a few thousand of them."""
+    forms: dict[Node, Polynomial] = {}
+    try:
+        for node in _ir.topological([root]):
+            if not isinstance(node, STRUCTURAL):
+                forms[node] = _expanded(node, forms)
+    except _TooLargeError:
+        return None
+    return _sum(forms[root], root)
+
+
+def are_equal(a: Node, b: Node) -> bool:
+    """Whether two nodes expand to one normal form: a proof; False means that none was found."""
+    difference = expand(_ir.add([a, b], (1, -1)))
+    return difference is not None and _ir.is_zero(difference)
+
+
+def _sum(form: Polynomial, like: Node) -> Node:
+    if not form:
+        return _ir.zeros(like.shape, like.dtype)
+    nodes, coefficients = zip(*form.items(), strict=True)
+    return _ir.add(nodes, coefficients)
+
+
+def _expanded(node: Node, forms: dict[Node, Polynomial]) -> Polynomial:
+    match node:
+        case Add(terms=terms, coefficients=coefficients):
+            total: Polynomial = {}
+            for term, c in zip(terms, coefficients, strict=True):
+                for monomial, factor in forms[term].items():
+                    _collect(total, monomial, c * factor)
+            return total
+        case Einsum():
+            return _distributed(node, forms)
+        case Apply() if not is_opaque(node):
+            operands = [_sum(forms[n], n) for n in node.operands]
+            return _law(node, operands)
+    return {node: 1}
+
+
+def _collect(total: Polynomial, monomial: Node, coefficient: Coefficient) -> None:
+    if isinstance(monomial, Einsum) and monomial.coefficient != 1:
+        if _ir.is_zero(monomial):
+            return
+        coefficient = coefficient * monomial.coefficient
+        monomial = _ir.with_coefficient(monomial, 1)
+    coefficient = _ir.canonical_coefficient(total.get(monomial, 0) + coefficient)
+    total[monomial] = coefficient
+    if coefficient == 0:
+        del total[monomial]
+
+
+def _distributed(node: Einsum, forms: dict[Node, Polynomial]) -> Polynomial:
+    """``(a + b) c -> a c + b c``, every factor opened to its own factors."""
+    choices = [
+        [(n, 1)] if isinstance(n, STRUCTURAL) else list(forms[n].items()) for n in node.operands
+    ]
+    count = 1
+    for choice in choices:
+        count *= len(choice)
+    total: Polynomial = {}
+    if count > _MOST_MONOMIALS:
+        raise _TooLargeError
+    for chosen in itertools.product(*choices):
+        coefficient: Coefficient = node.coefficient
+        for _, c in chosen:
+            coefficient = coefficient * c
+        factors = list(zip((n for n, _ in chosen), node.terms, strict=True))
+        monomial = _monomial(factors, node.out, dict(node.sizes), node.dtype)
+        _collect(total, monomial, coefficient)
+    return total
+
+
+def _monomial(
+    factors: Factors, out: Subscripts, sizes: dict[int, int], dtype: np.dtype[Any]
+) -> Node:
+    """Build one product of atoms, opened and cancelled until nothing changes."""
+    while True:
+        node = _ir.contract(*_opened(factors, out), out, sizes, dtype=dtype)
+        if not isinstance(node, Einsum):
+            return node
+        flat = list(zip(*_opened([(node, node.out)], node.out), strict=True))
+        cancelled = _cancelled(flat, node.out)
+        if cancelled is None:
+            return node
+        sizes = dict(node.sizes) | dict(zip(node.out, node.shape, strict=True))
+        coefficient, (factors, out) = node.coefficient, (cancelled, node.out)
+        if coefficient != 1:
+            factors = [*factors, (_ir.fill(coefficient, (), dtype), ())]
+
+
+def _opened(factors: Factors, out: Subscripts) -> tuple[list[Node], list[Subscripts]]:
+    """Replace every product among the factors by its own factors."""
+    fresh = itertools.count(1 + max((*out, *(i for _, t in factors for i in t)), default=-1))
+    nodes: list[Node] = []
+    terms: list[Subscripts] = []
+    pending = list(reversed(factors))
+    while pending:
+        node, term = pending.pop()
+        if not isinstance(node, Einsum) or not node.operands:
+            nodes.append(node)
+            terms.append(term)
+            continue
+        outer = dict(zip(node.out, term, strict=True))
+        for inner, inner_term in zip(node.operands, node.terms, strict=True):
+            for index in inner_term:
+                if index not in outer:
+                    outer[index] = next(fresh)
+            pending.append((inner, tuple(outer[index] for index in inner_term)))
+        if node.coefficient != 1:
+            pending.append((_ir.fill(node.coefficient, (), node.dtype), ()))
+    return nodes, terms
+
+
+def _cancelled(factors: Factors, out: Subscripts) -> Factors | None:
+    """``A^-1[i,j] A[j,k] -> delta[i,k]`` and ``1/x * x -> 1``, where j is used by these alone."""
+    for n, (node, term) in enumerate(factors):
+        if not isinstance(node, Apply) or node.primitive.name not in {"inverse", "reciprocal"}:
+            continue
+        for m, (other, other_term) in enumerate(factors):
+            if other is not node.operands[0] or m == n:
+                continue
+            rest = [f for k, f in enumerate(factors) if k not in (n, m)]
+            if node.primitive.name == "reciprocal":
+                if term == other_term and set(term) <= {*out, *(i for _, t in rest for i in t)}:
+                    return rest
+                continue
+            used = [i for _, t in rest for i in t] + list(out)
+            batch, (p, q), (r, s) = term[:-2], term[-2:], other_term[-2:]
+            for shared, ends in ((q == r and q, (p, s)), (p == s and p, (r, q))):
+                if shared is False or batch != other_term[:-2] or shared in used:
+                    continue
+                ones = {*batch} - {*used}
+                if not ones:
+                    return [*rest, (_ir.delta(node.shape[-1]), ends)]
+    return None
+
+
+# Laws of calls -----------------------------------------------------------------------------------
+
+
+def _law(node: Apply, operands: Sequence[Node]) -> Polynomial:
+    """Rewrite a call whose operands are expanded: what pulls out goes out."""
+    name = node.primitive.name
+    total: Polynomial = {}
+    if name == "divide":
+        made = _multiplied(operands[0], reciprocal(operands[1]))
+    elif name == "solve":
+        made = _ir.einsum("...ij,...jk->...ik", apply("inverse", operands[0]), operands[1])
+    elif name in {"inverse", "det"}:
+        made = (_inverse if name == "inverse" else _det)(operands[0])
+    elif name == "power" and dict(node.attributes)["exponent"] in (3, 4):
+        exponent = 3 if dict(node.attributes)["exponent"] == 3 else 4  # noqa: PLR2004
+        made = _multiplied(*[operands[0]] * exponent)
+    else:
+        made = _ir.with_children(node, operands)
+    if isinstance(made, Einsum) and made.operands:
+        for monomial, c in _products(made):
+            _collect(total, monomial, c)
+        return total
+    _collect(total, made, 1)
+    return total
+
+
+def _products(made: Einsum) -> Iterator[tuple[Node, Coefficient]]:
+    """Distribute a product that a law made: its factors may be sums."""
+    nodes, terms = _opened([(made, made.out)], made.out)
+    choices = [
+        list(zip(n.terms, n.coefficients, strict=True)) if isinstance(n, Add) else [(n, 1)]
+        for n in nodes
+    ]
+    for chosen in itertools.product(*choices):
+        coefficient: Coefficient = 1
+        for _, c in chosen:
+            coefficient = coefficient * c
+        parts = list(zip((n for n, _ in chosen), terms, strict=True))
+        sizes = dict(made.sizes)
+        yield _monomial(parts, made.out, sizes, made.dtype), coefficient
+
+
+def _multiplied(*factors: Node) -> Node:
+    axes = tuple(range(factors[0].ndim))
+    return _ir.contract(factors, [axes] * len(factors), axes)
+
+
+def _inverse(x: Node) -> Node:
+    """``(c A B^T)^-1 = B^-T A^-1 / c``, for square A and B; ``(A^-1)^-1 = A``."""
+    if isinstance(x, Apply) and x.primitive.name == "inverse":
+        return x.operands[0]
+    chain = _chain(x)
+    if chain is None:
+        return apply("inverse", x)
+    coefficient, matrices = chain
+    n = len(matrices)
+    operands = [_inverse_of_atom(matrix) for matrix, _ in matrices]
+    terms = [(k + 1, k) if not flipped else (k, k + 1) for k, (_, flipped) in enumerate(matrices)]
+    return _ir.contract(operands, terms, (n, 0), {}, 1 / Fraction(coefficient))
+
+
+def _inverse_of_atom(matrix: Node) -> Node:
+    is_inverse = isinstance(matrix, Apply) and matrix.primitive.name == "inverse"
+    return _ir.children(matrix)[0] if is_inverse else apply("inverse", matrix)
+
+
+def _det(x: Node) -> Node:
+    """``det(c A B^T) = c^n det A det B``, for square A and B; ``det A^-1 = 1 / det A``."""
+    chain = _chain(x)
+    if chain is None:
+        return apply("det", x)
+    coefficient, matrices = chain
+    factors = []
+    for matrix, _ in matrices:
+        if isinstance(matrix, Apply) and matrix.primitive.name == "inverse":
+            factors.append(reciprocal(apply("det", matrix.operands[0])))
+        else:
+            factors.append(apply("det", matrix))
+    scale = _ir.canonical_coefficient(Fraction(coefficient) ** x.shape[-1])
+    return _ir.contract(factors, [()] * len(factors), (), {}, scale)
+
+
+def _chain(x: Node) -> tuple[int | Fraction, list[tuple[Node, bool]]] | None:
+    """Read ``c A B^T``: the number, and the square matrices left to right, flipped or not."""
+    if not isinstance(x, Einsum):
+        return 1, [(x, False)]
+    c = x.coefficient
+    if x.ndim != 2 or isinstance(c, (float, complex)) or c == 0:  # noqa: PLR2004 - one matrix
+        return None
+    pairs = list(zip(x.operands, x.terms, strict=True))
+    chain: list[tuple[Node, bool]] = []
+    at, end = x.out
+    while pairs:
+        found = [n for n, (_, term) in enumerate(pairs) if at in term]
+        if len(found) != 1:
+            return None
+        matrix, term = pairs.pop(found[0])
+        square = len(term) == 2 and matrix.shape[0] == matrix.shape[1] and term[0] != term[1]  # noqa: PLR2004
+        if not square or isinstance(matrix, STRUCTURAL):
+            return None
+        flipped = term[1] == at
+        chain.append((matrix, flipped))
+        at = term[0] if flipped else term[1]
+    return (c, chain) if at == end else None
