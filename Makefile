@@ -1,6 +1,6 @@
 # One command per task; `make` alone lists them. Needs make, git and Python >= 3.11 (with venv).
 #
-## make run      install into .venv, then run the examples
+## make run      install into .venv, then check the ten identities and run the examples
 ## make test     the same, then the tests            (EXTRAS=jax: with more optional packages)
 ## make check    formatting, lint, types, import contracts
 ## make fix      format, and apply the lint fixes that are safe
@@ -43,6 +43,8 @@ help:
 	@sed -n 's/^## //p' Makefile
 
 run: $(RUN)
+	@echo "== eingrad identities"
+	@$(BIN)/python -m eingrad identities
 	@set -e; for script in $(EXAMPLES); do echo "== $$script"; $(BIN)/python $$script; done
 
 test: run $(TEST)

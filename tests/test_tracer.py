@@ -169,7 +169,7 @@ REFUSALS = {
         "ndarray.argmax has no derivative",
     ),
     "x.unknown": (lambda x: x.unknown, X, AttributeError, "no attribute 'unknown'"),
-    "^": (exclusive_or, X, TypeError, "unsupported operand"),
+    "^": (exclusive_or, X, UnsupportedFunctionError, "np.bitwise_xor has no derivative here"),
     "ufunc keyword": (
         lambda x: np.exp(x, where=X > 1),
         X,

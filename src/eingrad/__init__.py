@@ -23,18 +23,23 @@ from eingrad._symbols import (
     variable,
 )
 from eingrad._tracer import Expression, Term
+from eingrad.verify import DerivativeCheck, IdentityCheck, check_derivatives, check_identity
 
 __version__ = "0.1.0"
 
 __all__ = [
     "Derivative",
+    "DerivativeCheck",
     "Expression",
+    "IdentityCheck",
     "Lift",
     "Plan",
     "Term",
     "__version__",
     "cache_clear",
     "cache_info",
+    "check_derivatives",
+    "check_identity",
     "compile",
     "derivative",
     "differentiate",

@@ -15,7 +15,7 @@ import numpy as np
 from eingrad import _ir, _numpy_functions  # noqa: F401 - imported for what it registers
 from eingrad._compile import cache, input_specs
 from eingrad._derive import compile_program, derivatives
-from eingrad._ir import Input, Node
+from eingrad._ir import Input, Node, Symmetry
 from eingrad._run import Kernel, Plan
 from eingrad._tracer import Array, Captured, Expression, Trace, check_array, node_of, tracing
 from eingrad._tree import LEAF, Tree, flatten
@@ -241,6 +241,10 @@ class _Form:
                     f"{old!r}; make a new plan"
                 )
         return [value for n, value in enumerate(new) if n not in self.static]
+
+    def interchangeable(self) -> dict[str, Symmetry]:
+        """Nothing: arguments have no derivative tensors among them."""
+        return {}
 
     def check(self, arrays: Sequence[Array]) -> None:
         """Nothing to check: any values will do."""

@@ -193,7 +193,7 @@ class Term:
     axes: tuple[int, ...]
 
 
-class Expression:
+class Expression(np.lib.mixins.NDArrayOperatorsMixin):
     """A tensor known by its formula: shape and dtype now, values when a plan runs.
 
     NumPy functions and operators of expressions give expressions. A function that is

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eingrad._emit import emit
+from eingrad._ir import Symmetry
 from eingrad._plan import InputSpec, Program
 from eingrad._run.dense import load
 from eingrad._tree import flatten
@@ -43,6 +44,9 @@ class Form(Protocol):
 
     def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Any]:
         """Find the inputs."""
+
+    def interchangeable(self) -> dict[str, Symmetry]:
+        """For inputs by name, the groups of blocks of axes that may change places."""
 
     def check(self, arrays: Sequence[Array]) -> None:
         """Check the values of the inputs, beyond shape and dtype."""
@@ -115,6 +119,11 @@ class Plan:
     def inputs(self) -> tuple[str, ...]:
         """Names of the inputs of `source`, in order."""
         return tuple(spec.name for spec in self.program.inputs)
+
+    @property
+    def interchangeable(self) -> dict[str, Symmetry]:
+        """For inputs by name, groups of blocks of axes that may change places (Schwarz)."""
+        return self._form.interchangeable()
 
     @property
     def reads(self) -> tuple[str, ...]:
