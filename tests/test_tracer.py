@@ -746,11 +746,11 @@ def test_a_plan_is_not_made_inside_a_trace():
         eg.jacobian(lambda x: eg.jacobian(np.sin).plan(x))(X)
 
 
-def test_an_expression_shows_its_shape():
+def test_an_expression_shows_its_shape_and_its_formula():
     """Printing a traced value is allowed; only its numbers are not known."""
     shown = []
     eg.jacobian(lambda x: shown.extend([repr(x), f"{x}"]) or x)(X)
-    assert shown == ["<Expression of shape (3,), float64>"] * 2
+    assert shown == ["<Expression of shape (3,), float64>", "[i] = x[i]"]
 
 
 def test_a_boolean_is_not_an_integer_index():

@@ -129,7 +129,7 @@ def open_inputs(roots: Sequence[Node]) -> tuple[list[Node], list[Input]]:
         key = ("opaque", node.symmetry)
         replaced[node] = _ir.new_input(name, node.shape, node.dtype, key)
     roots = _ir.substitute(roots, replaced)
-    opaque = {new: (len(old.shape), label(old)) for old, new in replaced.items()}
+    opaque = set(replaced.values())
     used = _ir.inputs(roots)
     variables = sorted((n for n in used if n not in opaque), key=lambda n: n.serial)
-    return roots, variables + sorted((n for n in used if n in opaque), key=lambda n: opaque[n])
+    return roots, variables + sorted(opaque.intersection(used), key=lambda n: (n.ndim, n.name))

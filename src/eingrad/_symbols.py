@@ -611,6 +611,8 @@ class _Jet:
     def of(cls, value: Any, what: str) -> "_Jet":
         """Check one argument of a lifted function."""
         given = value if isinstance(value, (tuple, list)) else (value,)
+        if not given:
+            raise ShapeError(f"{what} is empty; give the array, or the tuple (F, dF, ...)")
         names = (what, *(f"derivative {n} of {what}" for n in range(1, len(given))))
         arrays = []
         for item, name in zip(given, names, strict=True):
@@ -618,8 +620,6 @@ class _Jet:
             array = np.asarray(item)
             check_array(array, name)
             arrays.append(array)
-        if not arrays:
-            raise ShapeError(f"{what} is empty; give the array, or the tuple (F, dF, ...)")
         dtype = np.result_type(*arrays)
         dtype = dtype if dtype.kind in "fc" else np.dtype(np.float64)
         jet = cls(tuple(array.astype(dtype, copy=False) for array in arrays))

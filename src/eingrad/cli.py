@@ -184,9 +184,9 @@ def _table(reports: Sequence[identities.Report]) -> list[str]:
     ]
     known = [f"{number:{max(map(len, statements))}}  {text}" for number, text in statements.items()]
     legend = [
-        "path: the planned contractions, in order. matrix, step, paths: the largest error, relative",
-        "to the largest entry, from the matrix form in plain NumPy, from the complex step of the",
-        f"order below, and between the paths {', '.join(identities.PATHS)}.",
+        "path: the planned contractions, in order. matrix, step, paths: the largest error,",
+        "relative to the largest entry, from the matrix form in plain NumPy, from the complex step",
+        f"of the order below, and between the paths {', '.join(identities.PATHS)}.",
     ]
     return [*known, "", lines[0], "-" * max(map(len, lines)), *lines[1:], "", *legend]
 
