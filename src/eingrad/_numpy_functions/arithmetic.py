@@ -1,0 +1,161 @@
+"""Elementwise functions: arithmetic, the rows of the primitives' table, comparisons, selects."""
+
+import math
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from eingrad import _ir, _primitives
+from eingrad._numpy_functions.operands import Traced, broadcast, implements, is_weak, operands
+from eingrad._primitives import apply, cast
+from eingrad._tracer import Expression, broadcast_shapes, node_of, trace_of, user_line
+from eingrad.errors import DTypeError, UnsupportedFunctionError
+
+
+@implements(np.add)
+def _add(a: Any, b: Any) -> Traced:
+    nodes, wrap = operands(a, b)
+    return wrap(_ir.add(broadcast(nodes)))
+
+
+@implements(np.subtract)
+def _subtract(a: Any, b: Any) -> Traced:
+    nodes, wrap = operands(a, b)
+    return wrap(_ir.add(broadcast(nodes), (1, -1)))
+
+
+@implements(np.multiply)
+def _multiply(a: Any, b: Any) -> Traced:
+    nodes, wrap = operands(a, b)
+    out = broadcast_shapes(*(n.shape for n in nodes))
+    terms, extra = [], len(out)
+    for node in nodes:
+        lead = len(out) - node.ndim
+        term = []
+        for axis, size in enumerate(node.shape):
+            same = size == out[lead + axis]
+            term.append(lead + axis if same else extra)
+            extra += not same
+        terms.append(term)
+    return wrap(_ir.contract(nodes, terms, range(len(out)), dict(enumerate(out))))
+
+
+@implements(np.negative)
+def _negative(x: Any) -> Traced:
+    (node,), wrap = operands(x)
+    return wrap(_ir.scale(node, -1))
+
+
+@implements(np.positive)
+def _positive(x: Any) -> Traced:
+    return operands(x)[1](operands(x)[0][0])
+
+
+@implements(np.square)
+def _square(x: Any) -> Traced:
+    return np.multiply(x, x)
+
+
+@implements(np.divide)
+def _divide(a: Any, b: Any) -> Traced:
+    nodes, wrap = operands(a, b)
+    if isinstance(b, (int, float)) and b == b and b not in (0, float("inf"), -float("inf")):  # noqa: PLR0124 - nan
+        return wrap(_ir.scale(nodes[0], 1 / Fraction(b)))
+    if _ir.is_fill(nodes[0]) and isinstance(a, (int, float)) and a == 1:
+        return wrap(apply("reciprocal", nodes[1]))
+    return wrap(apply("divide", *broadcast(nodes)))
+
+
+@implements(np.float_power)
+def _float_power(x: Any, exponent: Any) -> Traced:
+    (node,), wrap = operands(x)
+    wide = wrap(cast(node, np.result_type(node.dtype, np.float64)))
+    return np.power(wide, exponent)
+
+
+@implements(np.power)
+def _power(x: Any, exponent: Any) -> Traced:
+    nodes, wrap = operands(x, exponent)
+    if isinstance(exponent, (int, float, np.floating, np.integer)) and math.isfinite(exponent):
+        number = exponent.item() if isinstance(exponent, np.generic) else exponent
+        return wrap(_primitives.power(nodes[0], number))
+    return wrap(apply("pow", *broadcast(nodes)))
+
+
+def _elementwise(name: str, ufunc: Any, *, real: bool) -> None:
+    @implements(ufunc)
+    def handler(*values: Any) -> Traced:
+        nodes, wrap = operands(*values)
+        if real and nodes[0].dtype.kind == "c":
+            raise DTypeError(
+                f"np.{ufunc.__name__} is not holomorphic, so it has no derivative for complex "
+                f"values (at {user_line()}); derivatives here are holomorphic"
+            )
+        return wrap(apply(name, *broadcast(nodes)))
+
+
+def _predicate(name: str, ufunc: Any) -> None:
+    @implements(ufunc)
+    def handler(*values: Any) -> Traced:
+        trace = trace_of(values)
+        nodes = [node_of(v, trace) for v in values]
+        if not all(n.dtype.kind == "b" for n in nodes):
+            nodes = operands(*values)[0]
+            if nodes[0].dtype.kind == "c" and name not in {
+                "equal",
+                "not_equal",
+                "isfinite",
+                "isnan",
+            }:
+                raise DTypeError(
+                    f"np.{ufunc.__name__} orders complex values at {user_line()}; such a function "
+                    "is not holomorphic and has no derivative here"
+                )
+        return Expression(apply(name, *broadcast(nodes)), trace)
+
+
+_BY_HAND = {"power", "pow", "where", "cast", "divide"}
+for _row in _primitives.PRIMITIVES:
+    if isinstance(_row.numpy, np.ufunc) and _row.name not in _BY_HAND:
+        if _row.dtype is not None:
+            _predicate(_row.name, _row.numpy)
+        else:
+            _elementwise(_row.name, _row.numpy, real=_row.real)
+
+
+def _on_flags(name: str, ufunc: Any) -> None:
+    @implements(ufunc)
+    def handler(*values: Any) -> Traced:
+        trace = trace_of(values)
+        nodes = [node_of(v, trace) for v in values]
+        if any(n.dtype.kind != "b" for n in nodes):
+            raise DTypeError(
+                f"np.{ufunc.__name__} (&, | or ~) of {', '.join(str(n.dtype) for n in nodes)} at "
+                f"{user_line()}; it has no derivative, and is supported for booleans alone"
+            )
+        return Expression(apply(name, *broadcast(nodes)), trace)
+
+
+for _name, _ufunc in {
+    "logical_and": np.bitwise_and,
+    "logical_or": np.bitwise_or,
+    "logical_not": np.invert,
+}.items():
+    _on_flags(_name, _ufunc)
+
+
+@implements(np.where)
+def _where(condition: Any, *branches: Any) -> Traced:
+    if len(branches) != 2:  # noqa: PLR2004
+        raise UnsupportedFunctionError(
+            f"np.where with one argument gives positions, which depend on values (at "
+            f"{user_line()}); use np.where(condition, a, b)"
+        )
+    trace = trace_of((condition, *branches))
+    flag = node_of(condition, trace, "the condition")
+    if flag.dtype.kind != "b":
+        flag = apply("not_equal", flag, _ir.zeros(flag.shape, flag.dtype))
+    nodes, _ = operands(*branches)
+    flag, a, b = broadcast([flag, *nodes])
+    return Expression(apply("where", flag, a, b), trace, weak=all(map(is_weak, branches)))

@@ -1,0 +1,132 @@
+"""Products of tensors: einsum, matmul, dot, outer products, diagonals and traces."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from eingrad import _ir, _subscripts
+from eingrad._numpy_functions.operands import Traced, implements, normal_axes, operands
+from eingrad._tracer import user_line
+from eingrad.errors import ShapeError
+
+
+@implements(np.einsum)
+def _einsum(*arguments: Any, optimize: Any = False) -> Traced:
+    del optimize  # every contraction is planned
+    arrays: Sequence[Any]
+    spec: Any
+    if isinstance(arguments[0], str):
+        spec, arrays = arguments[0], arguments[1:]
+    else:
+        pairs = arguments[: len(arguments) - len(arguments) % 2]
+        out = list(arguments[-1]) if len(arguments) % 2 else None
+        arrays, spec = pairs[::2], ([list(t) for t in pairs[1::2]], out)
+    nodes, wrap = operands(*arrays)
+    shapes = [n.shape for n in nodes]
+    terms, out_term = _subscripts.parse(spec, shapes)
+    terms, sizes = _subscripts.broadcast_sizes(terms, shapes)
+    return wrap(_ir.contract(nodes, terms, out_term, dict(sizes)))
+
+
+@implements(np.matmul, np.linalg.matmul)
+def _matmul(a: Any, b: Any) -> Traced:
+    nodes, wrap = operands(a, b)
+    left, right = nodes
+    if not left.ndim or not right.ndim:
+        raise ShapeError(f"matmul of a 0-d value at {user_line()}; use * instead")
+    batch = max(left.ndim, right.ndim) - 2
+    i, j, k = batch + 0, batch + 1, batch + 2
+    terms = []
+    for node, core in ((left, (i, k) if left.ndim > 1 else (k,)),
+                       (right, (k, j) if right.ndim > 1 else (k,))):  # fmt: skip
+        lead = node.ndim - len(core)
+        terms.append((*range(batch - lead, batch), *core))
+    out = (
+        *range(max(batch, 0)),
+        *((i,) if left.ndim > 1 else ()),
+        *((j,) if right.ndim > 1 else ()),
+    )
+    if left.shape[-1] != right.shape[-2 if right.ndim > 1 else 0]:
+        raise ShapeError(
+            f"matmul of shapes {left.shape} and {right.shape} at {user_line()}: the last axis of "
+            "the first must equal the second-to-last (or only) axis of the second"
+        )
+    new_terms, sizes = _subscripts.broadcast_sizes(terms, [n.shape for n in nodes])
+    _subscripts.index_sizes(new_terms, [n.shape for n in nodes])
+    return wrap(_ir.contract(nodes, new_terms, out, dict(sizes)))
+
+
+@implements(np.dot)
+def _dot(a: Any, b: Any) -> Traced:
+    left, right = np.ndim(a), np.ndim(b)
+    if not left or not right:
+        return np.multiply(a, b)
+    return np.tensordot(a, b, ((left - 1,), (max(right - 2, 0),)))
+
+
+@implements(np.tensordot)
+def _tensordot(a: Any, b: Any, axes: Any = 2) -> Traced:
+    nodes, wrap = operands(a, b)
+    left, right = nodes
+    if isinstance(axes, (int, np.integer)):
+        axes = (range(left.ndim - axes, left.ndim), range(axes))
+    pair = [normal_axes(tuple(x) if np.iterable(x) else (x,), n.ndim)
+            for x, n in zip(axes, nodes, strict=True)]  # fmt: skip
+    term = list(range(left.ndim, left.ndim + right.ndim))
+    for x, y in zip(*pair, strict=True):
+        if left.shape[x] != right.shape[y]:
+            raise ShapeError(
+                f"tensordot at {user_line()}: axis {x} of the first operand (shape {left.shape}) "
+                f"and axis {y} of the second (shape {right.shape}) have different sizes"
+            )
+        term[y] = x
+    kept = [i for i in range(left.ndim) if i not in pair[0]]
+    out = [*kept, *(i for y, i in enumerate(term) if y not in pair[1])]
+    return wrap(_ir.contract(nodes, (range(left.ndim), term), out))
+
+
+@implements(np.inner)
+def _inner(a: Any, b: Any) -> Traced:
+    if not np.ndim(a) or not np.ndim(b):
+        return np.multiply(a, b)
+    return np.tensordot(a, b, ((np.ndim(a) - 1,), (np.ndim(b) - 1,)))
+
+
+@implements(np.outer)
+def _outer(a: Any, b: Any) -> Traced:
+    return np.tensordot(np.ravel(a), np.ravel(b), 0)
+
+
+@implements(np.multiply.outer)
+def _multiply_outer(a: Any, b: Any) -> Traced:
+    return np.tensordot(a, b, 0)
+
+
+@implements(np.diagonal)
+def _diagonal(x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Traced:
+    (node,), wrap = operands(x)
+    first, second = normal_axes((axis1, axis2), node.ndim)
+    length = min(node.shape[first] - max(-offset, 0), node.shape[second] - max(offset, 0))
+    length = max(length, 0)
+    for axis, start in ((first, max(-offset, 0)), (second, max(offset, 0))):
+        picks = _ir.selection(range(start, start + length), node.shape[axis])
+        node = _ir.take(node, axis, picks)
+    term = [first if i == second else i for i in range(node.ndim)]
+    out = [i for i in range(node.ndim) if i not in (first, second)] + [first]
+    return wrap(_ir.contract((node,), (term,), out))
+
+
+@implements(np.linalg.diagonal)
+def _linalg_diagonal(x: Any, /, *, offset: int = 0) -> Traced:
+    return np.diagonal(x, offset, -2, -1)
+
+
+@implements(np.trace)
+def _trace(x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Traced:
+    return np.sum(np.diagonal(x, offset, axis1, axis2), -1)
+
+
+@implements(np.linalg.trace)
+def _linalg_trace(x: Any, /, *, offset: int = 0) -> Traced:
+    return np.trace(x, offset, -2, -1)

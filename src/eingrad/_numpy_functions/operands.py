@@ -1,0 +1,98 @@
+"""What every traced function needs: registration, operands of one dtype, axes.
+
+In: the arguments of a NumPy call. Out: nodes, and how to wrap a result.
+Guaranteed: dtypes promote as in NumPy (NEP 50), integers to float64.
+"""
+
+import operator
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+import numpy as np
+
+from eingrad import _ir
+from eingrad._ir import Node
+from eingrad._primitives import cast
+from eingrad._tracer import (
+    FUNCTIONS,
+    UFUNCS,
+    Expression,
+    broadcast_shapes,
+    node_of,
+    trace_of,
+    user_line,
+)
+from eingrad.errors import DTypeError, ShapeError, TracerLeakError
+
+Axis = Any  # int, tuple of int or None; a traced value is refused
+Traced = Any  # an Expression, also where it comes from NumPy's own function of one
+Handler = TypeVar("Handler", bound=Callable[..., Any])
+
+
+def implements(*functions: Any) -> Callable[[Handler], Handler]:
+    """Register a function as what an expression does for these NumPy functions."""
+
+    def register(handler: Handler) -> Handler:
+        for function in functions:
+            table = UFUNCS if isinstance(function, np.ufunc) else FUNCTIONS
+            table[function] = handler
+        return handler
+
+    return register
+
+
+def is_weak(value: Any) -> bool:
+    """Whether a value is a Python number, or stands for one: it does not decide the dtype."""
+    if isinstance(value, Expression):
+        return value._weak
+    return isinstance(value, (int, float, complex)) and not isinstance(value, (bool, np.generic))
+
+
+def result_dtype(values: Sequence[Any], nodes: Sequence[Node]) -> np.dtype[Any]:
+    """NumPy's promotion (NEP 50); integers become float64, for a derivative is not an integer."""
+    kinds: list[Any] = []
+    for value, node in zip(values, nodes, strict=True):
+        if is_weak(value):
+            kinds.append(1j if node.dtype.kind == "c" else 1.0)
+        else:
+            kinds.append(node.dtype)
+    dtype = np.result_type(*kinds)
+    if dtype.kind == "b":
+        raise DTypeError(
+            f"arithmetic on boolean values alone at {user_line()}; convert with .astype(float), or "
+            "use np.logical_and, np.logical_or, np.where"
+        )
+    return dtype if dtype.kind in "fc" else np.result_type(dtype, np.float64)
+
+
+def operands(*values: Any) -> tuple[list[Node], Callable[[Node], Expression]]:
+    """Nodes of one dtype, and how to wrap a result."""
+    trace = trace_of(values)
+    nodes = [node_of(v, trace, f"operand {n}") for n, v in enumerate(values)]
+    dtype = result_dtype(values, nodes)
+    weak = all(map(is_weak, values))
+    return [cast(n, dtype) for n in nodes], lambda node: Expression(node, trace, weak=weak)
+
+
+def broadcast(nodes: Sequence[Node]) -> list[Node]:
+    """Nodes of one shape."""
+    shape = broadcast_shapes(*(n.shape for n in nodes))
+    return [_ir.broadcast(n, shape) for n in nodes]
+
+
+def normal_axes(axis: Axis, ndim: int) -> tuple[int, ...]:
+    """Normalise an axis argument."""
+    if axis is None:
+        return tuple(range(ndim))
+    axes = (axis,) if isinstance(axis, (int, np.integer)) else tuple(axis)
+    for a in axes:
+        if isinstance(a, Expression):
+            raise TracerLeakError(f"an axis is a traced value at {user_line()}; use an integer")
+        if not -ndim <= a < ndim:
+            raise np.exceptions.AxisError(
+                f"axis {a} is out of bounds for an array of {ndim} axes, at {user_line()}"
+            )
+    normal = tuple(operator.index(a) % ndim for a in axes)
+    if len(set(normal)) < len(normal):
+        raise ShapeError(f"axis {axis} names an axis twice, at {user_line()}")
+    return normal
