@@ -129,7 +129,8 @@ def open_inputs(roots: Sequence[Node]) -> tuple[list[Node], list[Input]]:
         key = ("opaque", node.symmetry)
         replaced[node] = _ir.new_input(name, node.shape, node.dtype, key)
     roots = _ir.substitute(roots, replaced)
-    opaque = set(replaced.values())
+    made = set(replaced.values())
     used = _ir.inputs(roots)
-    variables = sorted((n for n in used if n not in opaque), key=lambda n: n.serial)
-    return roots, variables + sorted(opaque.intersection(used), key=lambda n: (n.ndim, n.name))
+    variables = sorted((n for n in used if n not in made), key=lambda n: n.serial)
+    opaque = sorted((n for n in used if n in made), key=lambda n: (n.ndim, n.name))
+    return roots, variables + opaque
