@@ -3,8 +3,10 @@
 import inspect
 import re
 import runpy
+import struct
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import eingrad
@@ -92,3 +94,46 @@ def test_all_is_what_is_public():
     }
     assert set(eingrad.__all__) == public | {"__version__"}
     assert len(eingrad.__all__) == len(set(eingrad.__all__))
+
+
+def png_size(path):
+    """Width and height in pixels, from the first chunk of a PNG file."""
+    head = path.read_bytes()[:24]
+    assert head[:8] == b"\x89PNG\r\n\x1a\n", path.name
+    assert head[12:16] == b"IHDR", path.name
+    return struct.unpack(">II", head[16:])
+
+
+def test_pictures_are_there_and_drawn_from_derivatives(tmp_path):
+    """`python docs/make_pictures.py` draws them; what is drawn, not its pixels, is compared."""
+    named = set()
+    for page in REFRESH["documents"]():
+        text = page.read_text("utf-8")
+        labels = set(re.findall(r"^!\[[^\]]+\]\[(\w+)\]$", text, re.MULTILINE))
+        targets = dict(re.findall(r"^\[(\w+)\]: (\S+\.png)$", text, re.MULTILINE))
+        assert labels == set(targets), page.name
+        named |= {page.parent / target for target in targets.values()}
+    assert named == set((ROOT / "docs" / "pictures").iterdir())
+    for path in named:
+        assert all(500 <= pixels <= 2000 for pixels in png_size(path)), path.name
+        assert path.stat().st_size < 150_000, path.name
+
+    pytest.importorskip("matplotlib")
+    pictures = runpy.run_path(str(ROOT / "docs" / "make_pictures.py"))
+    pictures["main"]([str(tmp_path)])
+    assert {p.name: png_size(p) for p in tmp_path.iterdir()} == {p.name: png_size(p) for p in named}
+
+    drawn = pictures["remark"]()
+    assert drawn["tensor"].shape == (3, 3, 2, 4)
+    assert np.linalg.matrix_rank(drawn["tensor"]).tolist() == [[1] * 3] * 3  # outer products
+    np.testing.assert_array_equal(drawn["transpose"], drawn["tensor"].swapaxes(0, 1))
+    np.testing.assert_array_equal(drawn["trace"], sum(drawn["tensor"][i, i] for i in range(3)))
+    delta = np.eye(3)
+    drawn = pictures["structures"]()
+    np.testing.assert_array_equal(drawn["X"], np.einsum("ik,jl->ijkl", delta, delta))
+    np.testing.assert_array_equal(drawn["transpose"], np.einsum("il,jk->ijkl", delta, delta))
+    x = drawn["square"].trace(axis1=0, axis2=1).T / 2  # d tr(X X) / dX = 2 X^T
+    square = np.einsum("ik,lj->ijkl", delta, x) + np.einsum("ik,jl->ijkl", x, delta)
+    np.testing.assert_array_equal(drawn["square"], square)
+    inverse = np.linalg.inv(x)
+    np.testing.assert_allclose(drawn["inverse"], -np.einsum("ik,lj->ijkl", inverse, inverse))
