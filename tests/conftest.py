@@ -9,5 +9,6 @@ settings.register_profile("dev", max_examples=50, deadline=None, suppress_health
 settings.register_profile(
     "ci", max_examples=200, derandomize=True, deadline=None, suppress_health_check=_slow
 )
+settings.register_profile("thousand", max_examples=1000, deadline=None, suppress_health_check=_slow)
 settings.register_profile("nightly", max_examples=5000, deadline=None, suppress_health_check=_slow)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci" if os.environ.get("CI") else "dev"))

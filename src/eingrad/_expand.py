@@ -76,7 +76,13 @@ def _expanded(node: Node, forms: dict[Node, Polynomial]) -> Polynomial:
         case Apply() if not is_opaque(node):
             operands = [_sum(forms[n], n) for n in node.operands]
             return _law(node, operands)
-    return {node: 1}
+    return _atom(node)
+
+
+def _atom(node: Node) -> Polynomial:
+    """Write what does not open as a monomial: itself, unless it has axes of size one."""
+    axes = tuple(range(node.ndim))
+    return {_monomial([(node, axes)], axes, {}, node.dtype) if 1 in node.shape else node: 1}
 
 
 def _collect(total: Polynomial, monomial: Node, coefficient: Coefficient) -> None:
@@ -117,7 +123,9 @@ def _monomial(
 ) -> Node:
     """Build one product of atoms, opened and cancelled until nothing changes."""
     while True:
-        node = _ir.contract(*_opened(factors, out), out, sizes, dtype=dtype)
+        nodes, terms = _opened(factors, out)
+        terms, sizes = _without_ones(nodes, terms, out, sizes)
+        node = _ir.contract(nodes, terms, out, sizes, dtype=dtype)
         if not isinstance(node, Einsum):
             return node
         flat = list(zip(*_opened([(node, node.out)], node.out), strict=True))
@@ -128,6 +136,20 @@ def _monomial(
         coefficient, (factors, out) = node.coefficient, (cancelled, node.out)
         if coefficient != 1:
             factors = [*factors, (_ir.fill(coefficient, (), dtype), ())]
+
+
+def _without_ones(
+    nodes: Sequence[Node], terms: Sequence[Subscripts], out: Subscripts, sizes: dict[int, int]
+) -> tuple[list[Subscripts], dict[int, int]]:
+    """Tie no two axes of size one: ``a[i,0] b[0,j]`` is ``a[i,k] b[k,j]`` for k of size one."""
+    every = sizes | {
+        i: size
+        for n, t in zip(nodes, terms, strict=True)
+        for i, size in zip(t, n.shape, strict=True)
+    }
+    fresh = itertools.count(1 + max((*every, *out), default=-1))
+    apart = [tuple(next(fresh) if every[i] == 1 else i for i in term) for term in terms]
+    return apart, {i: every[i] for i in out}
 
 
 def _opened(factors: Factors, out: Subscripts) -> tuple[list[Node], list[Subscripts]]:
@@ -148,6 +170,8 @@ def _opened(factors: Factors, out: Subscripts) -> tuple[list[Node], list[Subscri
                 if index not in outer:
                     outer[index] = next(fresh)
             pending.append((inner, tuple(outer[index] for index in inner_term)))
+        for index, size in node.sizes:  # repeated along it: summed, that counts
+            pending.append((_ir.fill(1, (size,), node.dtype), (outer[index],)))
         if node.coefficient != 1:
             pending.append((_ir.fill(node.coefficient, (), node.dtype), ()))
     return nodes, terms
@@ -199,8 +223,7 @@ def _law(node: Apply, operands: Sequence[Node]) -> Polynomial:
         for monomial, c in _products(made):
             _collect(total, monomial, c)
         return total
-    _collect(total, made, 1)
-    return total
+    return _atom(made)
 
 
 def _products(made: Einsum) -> Iterator[tuple[Node, Coefficient]]:

@@ -89,7 +89,7 @@ class _Text:
         return f"{factor}**{count}"
 
     def number(self, value: Any) -> str:
-        return f"({value})" if isinstance(value, (Fraction, complex)) else f"{value}"
+        return f"({value})" if isinstance(value, Fraction) else f"{value}"
 
     def call(self, node: Apply, operands: Sequence[_Phrase]) -> _Phrase:
         """Write a call as its row is emitted, without the module's name."""
@@ -325,10 +325,15 @@ class _Writer:
         pairs = list(zip(node.operands, node.terms, strict=True))
         structure = [(n, t) for n, t in pairs if isinstance(n, STRUCTURAL)]
         cores = _chained([(n, t) for n, t in pairs if not isinstance(n, STRUCTURAL)], node.out)
+        single = {t[0]: "0" for n, t in structure if n.shape[0] == 1 and t[0] not in names}
+        names.update(single)
         self._name_determined(structure, names)
         summed = []
+        sizes = {i: size for n, t in pairs for i, size in zip(t, n.shape, strict=True)}
         for index in dict.fromkeys(index for _, term in cores for index in term):
-            if index not in names:
+            if index not in names and sizes[index] == 1:
+                names[index] = "0"
+            elif index not in names:
                 names[index] = letter(self.letters)
                 self.letters += 1
                 summed.append(names[index])

@@ -68,20 +68,25 @@ class Stated:
         """Differentiate the right side, which is of order one, to that order."""
         return differentiate(self.tensor, self.variable, order - 1, mode=mode)
 
-    def is_proved(self, order: int) -> bool:
-        """Whether both sides reach the same normal form, whichever way they are differentiated."""
-        right = self.tensor_form(order)
-        return all(
-            are_equal(self.derivative(order, mode), right) for mode in ("forward", "reverse")
-        )
+    def sides(self, order: int) -> dict[str, Expression]:
+        """Give the tensor form and the derivatives, one expression for each name in `PATHS`."""
+        return {
+            "left to right": self.tensor_form(order),
+            "forward": self.derivative(order, "forward"),
+            "reverse": self.derivative(order, "reverse"),
+            "planned": self.derivative(order),
+        }
 
 
 @dataclass(frozen=True)
 class Point:
-    """Where an identity is checked: the variable's value, and the other arrays as it varies."""
+    """Where an identity is checked: the variable's value, and all arrays as it varies.
+
+    ``arrays(x, order)`` holds derivatives of an unknown function up to that order.
+    """
 
     x: Array
-    arrays: Callable[[Array], Arrays]
+    arrays: Callable[[Array, int], Arrays]
 
 
 @dataclass(frozen=True)
@@ -125,11 +130,11 @@ def _sample_f(rng: np.random.Generator, size: Size) -> Point:
     slope = rng.normal(size=(d, d, e, f)) / np.sqrt(e * f)
     cycle = (np.sin, np.cos, lambda u: -np.sin(u), lambda u: -np.cos(u))
 
-    def arrays(x: Array) -> Arrays:
+    def arrays(x: Array, order: int) -> Arrays:
         u = np.tensordot(slope, x, axes=2)
         known = {"F": offset + 0.3 * np.sin(u)}
         outer = np.ones((d, d))
-        for n in range(1, 4):
+        for n in range(1, order + 1):
             outer = np.einsum("ij...,ijkl->ij...kl", outer, slope)
             inner = cycle[n % 4](u).reshape(d, d, *[1] * (2 * n))
             known[f"d{n if n > 1 else ''}F{'_dX' * n}"] = 0.3 * inner * outer
@@ -224,7 +229,7 @@ def _all_of(order: int) -> list[int]:
 
 def _varying(name: str, x: Array, others: Arrays) -> Point:
     """Vary one array, keep the others."""
-    return Point(x, lambda moved: {name: moved, **others})
+    return Point(x, lambda moved, _: {name: moved, **others})
 
 
 def _state_bilinear_inverse(size: Size, dtype: Any = np.float64) -> Stated:
@@ -516,8 +521,9 @@ def check(number: str, *, size: Size = (4, 2, 3), order: int = 1, seed: int = 0)
     identity = IDENTITIES[number]
     stated = identity.state(size)
     point = identity.sample(np.random.default_rng(seed), size)
-    arrays = point.arrays(point.x)
-    plans = plans_by_path(stated, order)
+    arrays = point.arrays(point.x, order)
+    sides = stated.sides(order)
+    plans = _compiled(sides)
     values = {name: _call(plan, arrays) for name, plan in plans.items()}
     planned = plans["planned"].program
     return Report(
@@ -526,7 +532,7 @@ def check(number: str, *, size: Size = (4, 2, 3), order: int = 1, seed: int = 0)
         size,
         order,
         planned.results()[0][0],
-        stated.is_proved(order),
+        all(are_equal(side, sides["left to right"]) for side in sides.values()),
         {name: plan.flops for name, plan in plans.items()},
         tuple(s.subscripts for s in planned.statements if s.subscripts and s.kernel != "view"),
         _error(values["left to right"], identity.matrix(arrays, order)),
@@ -550,11 +556,13 @@ def plans_by_path(stated: Stated, order: int) -> dict[str, Plan]:
     dict
         One plan for each name in `PATHS`; all compute one tensor.
     """
+    return _compiled(stated.sides(order))
+
+
+def _compiled(sides: Mapping[str, Expression]) -> dict[str, Plan]:
     return {
-        "left to right": compile(stated.tensor_form(order), path="left to right"),
-        "forward": compile(stated.derivative(order, "forward")),
-        "reverse": compile(stated.derivative(order, "reverse")),
-        "planned": compile(stated.derivative(order)),
+        name: compile(side, path="left to right" if name == "left to right" else "planned")
+        for name, side in sides.items()
     }
 
 
@@ -581,7 +589,7 @@ def _step_error(identity: Identity, size: Size, order: int, point: Point, actual
     errors = [
         _error(
             np.tensordot(actual, v, axes=x.ndim),
-            np.imag(below(point.arrays(x + 1j * step * v))) / step,
+            np.imag(below(point.arrays(x + 1j * step * v, order - 1))) / step,
         )
         for v in directions
     ]

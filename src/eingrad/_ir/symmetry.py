@@ -53,8 +53,9 @@ def _refine(colours: Colours, factors: Sequence[Factor], out: Sequence[int]) -> 
             role = _roles(factor)
             term = _sorted_blocks(factor, colours)
             whole = (factor.node.digest, tuple(colours[i] for i in term))
+            mates = _mates(factor, colours)
             for axis, index in enumerate(factor.term):
-                seen[index].append((whole, role[axis]))
+                seen[index].append((whole, role[axis], mates[axis]))
         keys = {i: (colours[i], place.get(i, -1), tuple(sorted(seen[i]))) for i in colours}  # type: ignore[type-var]
         ranks = {key: n for n, key in enumerate(sorted(set(keys.values())))}
         finer = {index: ranks[keys[index]] for index in colours}
@@ -71,6 +72,16 @@ def _roles(factor: Factor) -> list[int]:
             for first, axis in zip(group[0], block, strict=True):
                 role[axis] = first
     return role
+
+
+def _mates(factor: Factor, colours: Colours) -> list[tuple[int, ...]]:
+    """For each axis, the colours in its block: two alike by themselves may lie beside others."""
+    mates: list[tuple[int, ...]] = [()] * len(factor.term)
+    for block in (block for group in _symmetry(factor) for block in group):
+        colouring = tuple(colours[factor.term[axis]] for axis in block)
+        for axis in block:
+            mates[axis] = colouring
+    return mates
 
 
 def _sorted_blocks(factor: Factor, colours: Colours) -> tuple[int, ...]:

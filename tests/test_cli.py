@@ -1,0 +1,101 @@
+"""The command line: tables, JSON, exit status."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from eingrad import cli, identities
+
+
+def test_identities_prints_a_table_and_passes(capsys):
+    """Every identity, every order, and the counterexample for W."""
+    assert cli.main(["identities", "--size", "3", "2", "1", "--order", "1"]) == 0
+    printed = capsys.readouterr().out
+    for number in identities.IDENTITIES:
+        assert f"\n{number}" in f"\n{printed}"
+    assert "5.108 as printed fails where W is not symmetric, as it must be:" in printed
+    assert "11 of 11 checks passed" in printed
+
+
+def test_one_identity_shows_formula_and_plan(capsys):
+    """The details of the one that was asked for."""
+    assert cli.main(["identities", "5.102", "--order", "1"]) == 0
+    printed = capsys.readouterr().out
+    assert "-(sum" in printed or "[i,j,k,l] = " in printed
+    assert "step  kernel" in printed
+    assert "5.99" not in printed
+
+
+def test_json_is_one_document(capsys):
+    """For machines: the same figures."""
+    assert cli.main(["identities", "5.101", "--order", "2", "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    rows = document["identities"]
+    assert [row["order"] for row in rows] == [1, 2]
+    assert all(row["passed"] and row["proved"] for row in rows)
+    assert rows[0]["shape"] == [2, 3]
+    assert set(rows[0]["flops"]) == set(identities.PATHS)
+
+
+def test_a_failed_check_is_an_exit_status(capsys, monkeypatch):
+    """A tolerance that nothing meets."""
+    monkeypatch.setattr(identities, "TOLERANCE", -1.0)
+    assert cli.main(["identities", "5.100", "--order", "1"]) == 1
+    assert "FAILED" in capsys.readouterr().out
+    assert cli.main(["identities", "5.100", "--json"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["identities", "5.1"], "invalid choice: '5.1'"),
+        (["identities", "--size", "0", "1", "2"], "a size is a positive integer, not 0"),
+        (["identities", "--size", "a", "1", "2"], "invalid _size value: 'a'"),
+        (["identities", "--order", "4"], "invalid choice: 4"),
+        ([], "the following arguments are required: COMMAND"),
+    ],
+)
+def test_wrong_arguments_are_refused(arguments, message, capsys):
+    """Exit status 2, the message on standard error."""
+    with pytest.raises(SystemExit) as stopped:
+        cli.main(arguments)
+    assert stopped.value.code == 2
+    assert message in capsys.readouterr().err
+
+
+def test_info_names_versions_and_blas(capsys):
+    """What a bug report needs."""
+    assert cli.main(["info", "--json"]) == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert {"eingrad", "python", "numpy", "opt_einsum", "blas"} <= set(facts)
+    assert cli.main(["info"]) == 0
+    assert "numpy" in capsys.readouterr().out
+
+
+def test_interruption_is_an_exit_status(monkeypatch, capsys):
+    """130, as a shell expects."""
+
+    def interrupt(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(identities, "check", interrupt)
+    assert cli.main(["identities"]) == 130
+    assert capsys.readouterr().err == "interrupted\n"
+
+
+def test_module_runs_and_survives_a_closed_pipe():
+    """``python -m eingrad ... | head -1``."""
+    command = f"{sys.executable} -m eingrad identities 5.104 | head -1"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("5.104")
+    assert done.stderr == ""
+
+
+def test_importing_the_library_imports_no_command_line():
+    """Nor anything optional."""
+    optional = "argparse", "matplotlib", "hypothesis", "dask", "sklearn", "scipy"
+    code = f"import eingrad, sys; print([m for m in {optional} if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

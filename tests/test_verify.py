@@ -1,0 +1,195 @@
+"""Checks for users: identities of their own, derivatives of their own functions."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from strategies import functions, point
+
+import eingrad as eg
+from eingrad.errors import DTypeError, ShapeError
+
+inv, det = np.linalg.inv, np.linalg.det
+
+
+def _inverse_derivative(X):
+    return eg.differentiate(inv(X), X)
+
+
+def _at_square(value, form):
+    """Compare the derivative of a function of a square matrix with a form for it."""
+    return lambda X: eg.differentiate(value(X), X), form, {"X": "DD"}
+
+
+def _least_squares(form):
+    value = lambda x, A, s, W: eg.differentiate((x - A @ s) @ W @ (x - A @ s), s)  # noqa: E731
+    return value, form, {"x": "D", "A": "DE", "s": "E", "W": "DD"}
+
+
+MISTAKES = {
+    "5.99, not transposed": _at_square(lambda X: (X @ X).T, lambda X: eg.differentiate(X @ X, X)),
+    "5.100, the whole in place of the trace": _at_square(
+        lambda X: np.trace(X @ X), lambda X: np.einsum("ijkl->kl", eg.differentiate(X @ X, X))
+    ),
+    "5.101, inverse transposed": _at_square(det, lambda X: det(X) * inv(X)),
+    "5.101, without det": _at_square(det, lambda X: inv(X).T),
+    "5.102, sign": _at_square(inv, lambda X: np.einsum("ik,lj->ijkl", inv(X), inv(X))),
+    "5.102, a swapped index": _at_square(inv, lambda X: -np.einsum("ik,jl->ijkl", inv(X), inv(X))),
+    "5.103, without transposes": (
+        lambda a, b, X: eg.differentiate(a @ inv(X) @ b, X),
+        lambda a, b, X: -eg.product(inv(X), a[:, None], b[None, :], inv(X)),
+        {"a": "D", "b": "D", "X": "DD"},
+    ),
+    "5.106, outer product the wrong way": (
+        lambda a, b, X: eg.differentiate(a @ X @ b, X),
+        lambda a, b, X: np.outer(b, a),
+        {"a": "D", "b": "D", "X": "DD"},
+    ),
+    "5.107, twice in place of the transpose": (
+        lambda x, B: eg.differentiate(x @ B @ x, x),
+        lambda x, B: 2 * x @ B,
+        {"x": "D", "B": "DD"},
+    ),
+    "5.108, a missing factor 2": _least_squares(lambda x, A, s, W: -(x - A @ s) @ W @ A),
+    "5.108, W not symmetric": _least_squares(lambda x, A, s, W: -2 * (x - A @ s) @ W @ A),
+    "product rule, one term": _at_square(
+        lambda X: X @ X, lambda X: eg.product(X, eg.differentiate(X, X))
+    ),
+}
+
+
+@pytest.mark.parametrize(("lhs", "rhs", "shapes"), MISTAKES.values(), ids=MISTAKES.keys())
+def test_a_plausible_mistake_yields_a_small_counterexample(lhs, rhs, shapes):
+    """With simple entries, of small size, where the two sides really differ."""
+    check = eg.check_identity(lhs, rhs, shapes=shapes)
+    assert not check
+    assert not check.proved
+    assert set(check.counterexample) <= set(shapes)
+    assert max(max(a.shape, default=1) for a in check.counterexample.values()) <= 3
+    assert np.max(np.abs(check.values[0] - check.values[1])) > 1e-3
+    symbols = {n: eg.variable(n, a.shape) for n, a in check.counterexample.items()}
+    given = [symbols.get(n, eg.variable(n, 1)) for n in shapes]
+    if set(symbols) == set(shapes):  # the sides, computed again from what the report says
+        plan = eg.compile(rhs(*given))
+        again = plan(*(check.counterexample[n] for n in plan.inputs))
+        np.testing.assert_allclose(again, check.values[1], atol=1e-12)
+    assert str(check).startswith("fails: the sides differ by")
+
+
+def test_counterexamples_have_simple_entries():
+    """Each entry that can be 0, 1, -1 or 2 is."""
+    lhs, rhs, shapes = MISTAKES["5.107, twice in place of the transpose"]
+    check = eg.check_identity(lhs, rhs, shapes=shapes)
+    entries = np.concatenate([a.ravel() for a in check.counterexample.values()])
+    assert set(entries) <= {0.0, 1.0, -1.0, 2.0}
+
+
+def test_true_identities_are_proved_for_several_sizes():
+    """The smallest first; sizes of one included."""
+    check = eg.check_identity(
+        lambda A, B: np.trace(A @ B), lambda A, B: np.trace(B @ A), shapes={"A": "DE", "B": "ED"}
+    )
+    assert check
+    assert check.proved
+    assert {"D": 1, "E": 1} in check.sizes
+    assert any(sizes["D"] != sizes["E"] for sizes in check.sizes)
+
+
+def test_what_has_no_proof_is_compared_at_points():
+    """``sin^2 + cos^2 = 1`` is not among the laws."""
+    check = eg.check_identity(
+        lambda x: np.sin(x) ** 2 + np.cos(x) ** 2, lambda x: x - x + 1, shapes={"x": "D"}, points=7
+    )
+    assert check
+    assert not check.proved
+    assert check.points == 7 * len(check.sizes)
+    assert check.largest_error < 1e-14
+    assert str(check).startswith("agrees at 14 random points for D=1; D=2; largest error")
+
+
+def test_expressions_are_compared_at_their_own_shapes():
+    """Opaque functions among the symbols: their tensors are drawn symmetric."""
+    X = eg.variable("X", (2, 3))
+    F = eg.function("F", X, shape=(2, 2))
+    lhs = eg.differentiate(np.sin(np.trace(F)), X, 2)
+    d2, d1 = eg.trace(eg.differentiate(F, X, 2)), eg.trace(eg.differentiate(F, X))
+    t = np.trace(F)
+    good = np.cos(t) * d2 - np.sin(t) * np.multiply.outer(d1, d1)
+    assert eg.check_identity(lhs, good).proved
+    bad = eg.check_identity(lhs, np.cos(t) * d2)
+    assert not bad
+    assert "d2F_dX_dX" not in bad.counterexample or bad.counterexample["d2F_dX_dX"].shape
+
+
+def test_points_outside_the_domain_are_not_counted():
+    """``log`` of what may be negative; positive points are tried then."""
+    check = eg.check_identity(
+        lambda x: np.log(x * x), lambda x: 2 * np.log(x), shapes={"x": "D"}, points=5
+    )
+    assert check.points == 5 * len(check.sizes)
+    with pytest.raises(ValueError, match="finite at none of 10 random points; give sample="):
+        eg.check_identity(lambda x: np.log(-1 - x * x), lambda x: x, shapes={"x": "D"}, points=5)
+
+
+def test_own_samples():
+    """The domain of the user's own."""
+    check = eg.check_identity(
+        lambda x: np.sqrt(x * x), lambda x: x, shapes={"x": "D"},
+        sample=lambda rng, name, shape: rng.uniform(1, 2, size=shape),
+    )  # fmt: skip
+    assert check
+    assert not eg.check_identity(lambda x: np.sqrt(x * x), lambda x: x, shapes={"x": "D"})
+
+
+def test_wrong_statements_are_refused():
+    """With what is missing."""
+    x = eg.variable("x", 3)
+    with pytest.raises(ShapeError, match=r"the left side has shape \(3,\) but the right side \(\)"):
+        eg.check_identity(x, x @ x)
+    with pytest.raises(ValueError, match="sides that are functions need shapes"):
+        eg.check_identity(np.sin, np.cos)
+    with pytest.raises(ValueError, match="shapes are for sides that are functions"):
+        eg.check_identity(x, x, shapes={"x": "D"})
+
+
+# check_derivatives -------------------------------------------------------------------------------
+
+
+@given(case=functions(most_steps=4), seed=st.integers(0, 2**32 - 1))
+def test_derivatives_of_random_functions_pass(case, seed):
+    """Analytic ones by the complex step."""
+    f, shape = case
+    check = eg.check_derivatives(f, point(shape, seed), order=2)
+    assert check, check
+    assert all(row[2] in {"the function", "complex step"} for row in check.rows)
+
+
+def test_functions_that_are_not_analytic_are_checked_by_differences():
+    """The complex step of abs is silently zero."""
+    f = lambda x: np.abs(x) * np.maximum(x, 0.5) ** 3  # noqa: E731
+    check = eg.check_derivatives(f, np.array([-0.3, 0.8, 2.0]), order=3)
+    assert check, check
+    assert [row[2] for row in check.rows[1:]] == ["difference"] * 3
+
+
+def test_a_function_that_hides_a_value_is_found_wrong():
+    """A branch on isinstance, where the derivative is silently another function's."""
+    f = lambda x: x * x if isinstance(x, np.ndarray) else 3 * x  # noqa: E731
+    check = eg.check_derivatives(f, np.array([1.0, 2.0]))
+    assert not check
+    assert "WRONG" in str(check)
+
+
+def test_many_entries_several_arguments_and_no_entries():
+    """Random directions where there are many; each argument by itself."""
+    A = np.random.default_rng(0).normal(size=(10, 10)) / 4
+    f = lambda A, x: np.tanh(A @ x) @ x  # noqa: E731
+    check = eg.check_derivatives(f, A, np.linspace(0, 1, 10), argnums=(0, 1))
+    assert check, check
+    assert [row[1] for row in check.rows] == [0, 0, 0, 1, 1, 1]
+    assert eg.check_derivatives(np.sin, np.zeros((0,)))
+    assert eg.check_derivatives(lambda x: x * x, np.array([1.5], np.float32))
+    with pytest.raises(
+        DTypeError, match="argument 0 has dtype complex128; derivatives are checked"
+    ):
+        eg.check_derivatives(lambda x: x, np.ones(2, complex))
