@@ -14,7 +14,7 @@ from strategies import functions, point, structured_networks
 
 import eingrad as eg
 from eingrad import _ir
-from eingrad._api import _specs
+from eingrad._compile import input_specs
 from eingrad._cost import contraction_flops
 from eingrad._derive import compile_program, derivatives
 from eingrad._emit import emit
@@ -255,7 +255,7 @@ def test_hostile_names_never_become_source():
     """A name is a label; the emitter writes only identifiers it has checked."""
     names = ["t0", "np", "x\nimport os", "__import__('os')", "lambda", "print", "x"]
     inputs = [_ir.new_input(name, ()) for name in names]
-    program = compile_program([_ir.add(inputs)], inputs, _specs(inputs))
+    program = compile_program([_ir.add(inputs)], inputs, input_specs(inputs))
     source = emit(program)
     assert "os" not in source
     assert_close(Kernel(program).run([np.float64(k) for k in range(7)])[0], 21.0)

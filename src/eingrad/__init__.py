@@ -7,8 +7,17 @@ array([[2., 3.],
        [3., 2.]])
 """
 
-from eingrad._api import Derivative, derivative, grad, hessian, jacobian, value_and_grad
+from eingrad._api import (
+    Derivative,
+    derivative,
+    grad,
+    hessian,
+    jacobian,
+    value_and_derivatives,
+    value_and_grad,
+)
 from eingrad._compile import cache_clear, cache_info
+from eingrad._products import hvp, jvp, vjp
 from eingrad._run import Plan
 from eingrad._symbols import (
     Lift,
@@ -46,12 +55,16 @@ __all__ = [
     "function",
     "grad",
     "hessian",
+    "hvp",
     "jacobian",
+    "jvp",
     "lift",
     "product",
     "terms",
     "trace",
     "transpose",
+    "value_and_derivatives",
     "value_and_grad",
     "variable",
+    "vjp",
 ]

@@ -108,7 +108,7 @@ def _trace(
     kwargs: dict[str, Any], *, symbolic: bool = False,
 ) -> _Traced:  # fmt: skip
     """Call the function on expressions."""
-    numbers = _argument_numbers(argnums, len(args))
+    numbers = argument_numbers(argnums, len(args))
     trees = [flatten(value) for value in (*args, *kwargs.values())]
     leaves = [leaf for below, _ in trees for leaf in below]
     wanted = [n in numbers for n, (below, _) in enumerate(trees) for _ in below]
@@ -138,7 +138,7 @@ def _trace(
         built = [tree.build(rest) for _, tree in trees]
         result = f(*built[: len(args)], **dict(zip(kwargs, built[len(args) :], strict=True)))
         result_leaves, out_tree = flatten(result)
-        outputs = [_output_node(leaf, trace, f) for leaf in result_leaves]
+        outputs = [output_node(leaf, trace, f) for leaf in result_leaves]
         captured = [*trace.root.captured.values()]
     nested = given or (outer is not None and _reaches_outside(outputs, inputs, captured))
     replaced: dict[Node, Node] = {}
@@ -166,7 +166,8 @@ def _reaches_outside(
     return any(node not in own for node in _ir.inputs(outputs))
 
 
-def _output_node(leaf: Any, trace: Trace, f: Callable[..., Any]) -> Node:
+def output_node(leaf: Any, trace: Trace | None, f: Callable[..., Any]) -> Node:
+    """Make the node of a result of the user's function; refuse what has no derivative."""
     name = getattr(f, "__name__", "the function")
     if leaf is None or isinstance(leaf, str):
         raise DTypeError(f"{name} returned {leaf!r}; it must return arrays or numbers")
@@ -181,7 +182,19 @@ def _output_node(leaf: Any, trace: Trace, f: Callable[..., Any]) -> Node:
     return node
 
 
-def _argument_numbers(argnums: int | tuple[int, ...], count: int) -> list[int]:
+def check_argnums(argnums: Any) -> tuple[int, ...]:
+    """Refuse what is no argument number; give them as a tuple."""
+    numbers = argnums if isinstance(argnums, tuple) else (argnums,)
+    if not numbers or any(type(n) is not int for n in numbers):
+        raise TypeError(
+            f"argnums must be an integer or a tuple of integers, not {argnums!r}; the values are "
+            "given when the derivative is called"
+        )
+    return numbers
+
+
+def argument_numbers(argnums: int | tuple[int, ...], count: int) -> list[int]:
+    """Count arguments from the front; refuse one that the call does not have."""
     numbers = [argnums] if isinstance(argnums, int) else [*argnums]
     for n in numbers:
         if not -count <= n < count:
@@ -273,12 +286,7 @@ class Derivative:
     ) -> None:
         if not callable(f):
             raise TypeError(f"{f!r} is not a function; pass the function itself, not its value")
-        numbers = argnums if isinstance(argnums, tuple) else (argnums,)
-        if not numbers or any(type(n) is not int for n in numbers):
-            raise TypeError(
-                f"argnums must be an integer or a tuple of integers, not {argnums!r}; the values "
-                "are given when the derivative is called"
-            )
+        check_argnums(argnums)
         self._f, self._orders, self._argnums, self._scalar = f, orders, argnums, scalar
         self.__wrapped__ = f
         self.__name__ = getattr(f, "__name__", "f")
@@ -405,9 +413,13 @@ def derivative(
     >>> derivative(lambda x: x**3, order=2)(2.0)
     array(12.)
     """
+    _check_order(order)
+    return Derivative(f, (order,), argnums)
+
+
+def _check_order(order: Any) -> None:
     if type(order) is not int or order < 0:
         raise ValueError(f"order must be an integer of at least 0, not {order!r}")
-    return Derivative(f, (order,), argnums)
 
 
 def jacobian(f: Callable[..., Any], argnums: int | tuple[int, ...] = 0) -> Derivative:
@@ -487,6 +499,41 @@ def hessian(f: Callable[..., Any], argnums: int | tuple[int, ...] = 0) -> Deriva
            [ 0., 12.]])
     """
     return derivative(f, 2, argnums)
+
+
+def value_and_derivatives(
+    f: Callable[..., Any], order: int = 2, argnums: int | tuple[int, ...] = 0
+) -> Derivative:
+    """Compute a function and its derivatives of every order up to one, from one plan.
+
+    Parameters
+    ----------
+    f : callable
+        See `derivative`.
+    order : int, at least 0
+        The highest order.
+    argnums : int or tuple of int
+        See `derivative`.
+
+    Returns
+    -------
+    Derivative
+        Called like ``f``; returns the tuple ``(f, first, second, ...)`` of ``order + 1`` results,
+        whose intermediates are shared.
+
+    Raises
+    ------
+    ValueError
+        If the order is negative.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> value_and_derivatives(lambda x: x**3)(2.0)
+    (array(8.), array(12.), array(12.))
+    """
+    _check_order(order)
+    return Derivative(f, tuple(range(order + 1)), argnums)
 
 
 def value_and_grad(f: Callable[..., Any], argnums: int | tuple[int, ...] = 0) -> Derivative:

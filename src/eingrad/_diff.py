@@ -13,13 +13,15 @@ Both directions multiply the same local Jacobians; they differ in the order alon
 nodes are never expanded: a product is distributed only over the terms of a derivative.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+
+import numpy as np
 
 from eingrad import _ir
 from eingrad._ir import STRUCTURAL, Add, Apply, Coefficient, Einsum, Node
 from eingrad._primitives import apply, cast, core_ndims, jacobian, row_of
-from eingrad._subscripts import Subscripts
+from eingrad._subscripts import Shape, Subscripts
 
 Term = tuple[Node, Coefficient]
 
@@ -61,23 +63,37 @@ def seed(node: Node) -> Node:
 
 def forward(y: Node, x: Node) -> Node:
     """Differentiate from ``x`` up: one tangent tensor per node, of shape ``node + x``."""
-    order = _dependents(y, x)
-    return _forward(y, x, order, _selects(order))
+    order = _dependents([y], [x])
+    return _forward(y, {x: seed(x)}, x.shape, order, _selects(order))
 
 
-def _forward(y: Node, x: Node, order: dict[Node, None], selects: Selects) -> Node:
-    tangents = {x: seed(x)}
+def pushforward(ys: Sequence[Node], tangents: Mapping[Node, Node]) -> list[Node]:
+    """Multiply Jacobians by tangents of the ``xs``: forward, with other seeds than deltas."""
+    order = _dependents(ys, tangents)
+    selects = _selects(order)
+    return [_forward(y, tangents, (), order, selects) for y in ys]
+
+
+def _forward(
+    y: Node,
+    seeds: Mapping[Node, Node],
+    trailing: Shape,
+    order: dict[Node, None],
+    selects: Selects,
+) -> Node:
+    """Carry tangents, whose axes after those of the node are `trailing`, up to ``y``."""
+    tangents = dict(seeds)
     needed = _needed(y, selects)
     for node in order:
-        if node is not x and node in needed:
+        if node not in seeds and node in needed:
             terms = [
                 term
                 for below, local, batch in _local_jacobians(node, order, selects)
                 if below in tangents
                 for term in _push(node, below, local, batch, tangents[below])
             ]
-            tangents[node] = _collect(terms, node.shape + x.shape, node.dtype)
-    return tangents.get(y, _ir.zeros(y.shape + x.shape, y.dtype))
+            tangents[node] = _collect(terms, node.shape + trailing, node.dtype)
+    return tangents.get(y, _ir.zeros(y.shape + trailing, y.dtype))
 
 
 def reverse(y: Node, xs: Sequence[Node]) -> list[Node]:
@@ -85,28 +101,36 @@ def reverse(y: Node, xs: Sequence[Node]) -> list[Node]:
 
     One sweep serves every ``x``; the adjoints they share stay shared.
     """
-    order: dict[Node, None] = {}
-    for x in xs:
-        order.update(_dependents(y, x))
+    return pullback({y: seed(y)}, xs, y.shape)
+
+
+def pullback(seeds: Mapping[Node, Node], xs: Sequence[Node], leading: Shape = ()) -> list[Node]:
+    """Multiply cotangents of the ``ys``, whose first axes are `leading`, by Jacobians: backward."""
+    order = _dependents(seeds, xs)
     selects = _selects(order)
-    cotangents: dict[Node, list[Term]] = {y: [(seed(y), 1)]}
+    dtype = np.result_type(*(bar.dtype for bar in seeds.values()))
+    cotangents: dict[Node, list[Term]] = {y: [(cast(b, dtype), 1)] for y, b in seeds.items()}
     result: dict[Node, Node] = {}
-    for node in reversed([n for n in _ir.topological([y]) if n in order]):
-        bar = _collect(cotangents.pop(node, []), y.shape + node.shape, y.dtype)
+    for node in reversed([n for n in _ir.topological(list(seeds)) if n in order]):
+        bar = _collect(cotangents.pop(node, []), leading + node.shape, dtype)
         result[node] = bar
         for below, local, batch in _local_jacobians(node, order, selects):
-            cotangents.setdefault(below, []).extend(_pull(y, node, below, local, batch, bar))
+            pulled = _pull(len(leading), node, below, local, batch, bar)
+            cotangents.setdefault(below, []).extend(pulled)
         if node not in xs:
             del result[node]
-    return [result.get(x, _ir.zeros(y.shape + x.shape, y.dtype)) for x in xs]
+    return [result.get(x, _ir.zeros(leading + x.shape, dtype)) for x in xs]
 
 
-def _dependents(y: Node, x: Node, constants: Iterable[Node] = ()) -> dict[Node, None]:
-    """Nodes from ``x`` to ``y`` that depend on ``x``, children first."""
-    stop = set(constants)
+def _dependents(
+    ys: Iterable[Node], xs: Iterable[Node], constants: Iterable[Node] = ()
+) -> dict[Node, None]:
+    """Nodes between the ``xs`` and the ``ys`` that depend on an ``x``, children first."""
+    sources, stop = set(xs), set(constants)
     order: dict[Node, None] = {}
-    for node in _ir.topological([y]):
-        if node is x or (node not in stop and any(child in order for child in _ir.children(node))):
+    for node in _ir.topological(ys):
+        depends = node not in stop and any(child in order for child in _ir.children(node))
+        if node in sources or depends:
             order[node] = None
     return order
 
@@ -178,14 +202,14 @@ def _push(node: Node, below: Node, local: Node | Hole, batch: int, tangent: Node
 
 
 def _pull(
-    y: Node, node: Node, below: Node, local: Node | Hole, batch: int, bar: Node
+    leading: int, node: Node, below: Node, local: Node | Hole, batch: int, bar: Node
 ) -> list[Term]:
-    """``d y/d node`` times ``d node/d below``."""
+    """``d y/d node``, with `leading` axes before those of the node, times ``d node/d below``."""
     if isinstance(local, Hole):
         einsum, fresh = local.einsum, local.first_free
-        y_axes = tuple(range(fresh, fresh + y.ndim))
-        fresh += y.ndim
-        operands = [n if isinstance(n, STRUCTURAL) else cast(n, y.dtype) for n in einsum.operands]
+        y_axes = tuple(range(fresh, fresh + leading))
+        fresh += leading
+        operands = [n if isinstance(n, STRUCTURAL) else cast(n, bar.dtype) for n in einsum.operands]
         rest, terms = local.rest(operands)
         axes: list[int] = []
         for index, size in zip(einsum.terms[local.k], below.shape, strict=True):
@@ -199,8 +223,8 @@ def _pull(
         sizes = dict(zip(axes, below.shape, strict=True))
         out = (*y_axes, *axes)
         return _linear(rest, terms, bar, (*y_axes, *einsum.out), out, sizes, einsum.coefficient)
-    local = cast(local, y.dtype)
-    shared, result, operand, y_axes = _ranges(batch, node.ndim - batch, below.ndim - batch, y.ndim)
+    local = cast(local, bar.dtype)
+    shared, result, operand, y_axes = _ranges(batch, node.ndim - batch, below.ndim - batch, leading)
     term = (*shared, *result, *operand)
     return _linear(
         (local,), (term,), bar, (*y_axes, *shared, *result), (*y_axes, *shared, *operand)
@@ -247,7 +271,8 @@ def _select_jacobians(node: Apply, active: dict[Node, None], selects: Selects) -
             continue
         for leaf in leaves:
             others = [n for n in leaves if n is not leaf]
-            total = _forward(branch, leaf, _dependents(branch, leaf, others), selects)
+            within = _dependents([branch], [leaf], others)
+            total = _forward(branch, {leaf: seed(leaf)}, leaf.shape, within, selects)
             pieces = [(_select(condition, piece, pair[0] is one), c) for piece, c in _pieces(total)]
             shape = node.shape + leaf.shape
             jacobians.append((leaf, _collect(pieces, shape, node.dtype), 0))

@@ -1,0 +1,191 @@
+"""Products with derivatives: the tangent goes through the program, no derivative is written out.
+
+In: the user's function, a point, a tangent or cotangent. Out: the product.
+Guaranteed: it is the same sweep that computes the derivative, with other seeds than deltas; so it
+costs a small multiple of the function, and is traced, planned and cached like any derivative.
+"""
+
+import inspect
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from eingrad import _ir
+from eingrad._api import Derivative, argument_numbers, check_argnums, output_node
+from eingrad._derive import derivatives
+from eingrad._diff import pullback, pushforward
+from eingrad._ir import Node
+from eingrad._primitives import cast
+from eingrad._tracer import Expression, node_of, trace_of
+from eingrad._tree import Tree, flatten
+from eingrad.errors import ShapeError
+
+Argnums = int | tuple[int, ...]
+
+
+class _Call:
+    """One call of the user's function inside a trace, as nodes; the last argument apart."""
+
+    def __init__(
+        self, f: Callable[..., Any], argnums: Argnums, args: Sequence[Any], kwargs: dict[str, Any]
+    ) -> None:
+        *arguments, self.last = args
+        chosen = [arguments[n] for n in argument_numbers(argnums, len(arguments))]
+        self.argument = chosen[0] if isinstance(argnums, int) else tuple(chosen)
+        leaves, self.argument_tree = flatten(self.argument)
+        self.trace = trace_of(leaves)
+        self.variables = [node_of(leaf, self.trace) for leaf in leaves]
+        results, self.out_tree = flatten(f(*arguments, **kwargs))
+        self.outputs = [output_node(leaf, self.trace, f) for leaf in results]
+        self.name = getattr(f, "__name__", "the function")
+
+    def seeds(self, nodes: Sequence[Node], tree: Tree, role: str, of: str) -> dict[Node, Node]:
+        """Pair nodes with the leaves of the last argument, which is nested as they are."""
+        leaves, given = flatten(self.last)
+        if given != tree:
+            raise ShapeError(f"the {role} must be nested as {of} is")
+        seeds: dict[Node, Node] = {}
+        for node, leaf in zip(nodes, leaves, strict=True):
+            value = node_of(leaf, self.trace, f"the {role}")
+            if value.shape != node.shape:
+                raise ShapeError(
+                    f"the {role} has shape {value.shape} but {of} has shape {node.shape}; "
+                    "they must be equal"
+                )
+            value = cast(value, np.result_type(value.dtype, node.dtype))
+            seeds[node] = value if node not in seeds else _ir.add([seeds[node], value])
+        return seeds
+
+    def wrapped(self, tree: Tree, nodes: Sequence[Node]) -> Any:
+        """Nest results."""
+        return tree.build([Expression(node, self.trace) for node in nodes])
+
+
+def jvp(f: Callable[..., Any], argnums: Argnums = 0) -> Derivative:
+    """Multiply the Jacobian by a tangent, ``sum_j df[i]/dx[j] v[j]``, without computing it.
+
+    Parameters
+    ----------
+    f : callable
+        See `derivative`.
+    argnums : int or tuple of int
+        See `derivative`; a tuple takes a tuple of tangents, whose products are added.
+
+    Returns
+    -------
+    Derivative
+        Called like ``f``, with the tangent, of the shape of the argument, as one more positional
+        argument at the end. The result has the shape of ``f``'s result.
+
+    Raises
+    ------
+    ShapeError
+        If the tangent is not shaped and nested as the argument is.
+
+    Examples
+    --------
+    >>> jvp(lambda x: x**3)(np.array([1.0, 2.0]), np.array([1.0, 10.0]))
+    array([  3., 120.])
+    """
+
+    def product(*args: Any, **kwargs: Any) -> Any:
+        call = _Call(f, argnums, args, kwargs)
+        seeds = call.seeds(call.variables, call.argument_tree, "tangent", "the argument")
+        return call.wrapped(call.out_tree, pushforward(call.outputs, seeds))
+
+    return _product_of(f, product, argnums, "tangent")
+
+
+def vjp(f: Callable[..., Any], argnums: Argnums = 0) -> Derivative:
+    """Multiply a cotangent by the Jacobian, ``sum_i w[i] df[i]/dx[j]``, without computing it.
+
+    Parameters
+    ----------
+    f : callable
+        See `derivative`.
+    argnums : int or tuple of int
+        See `derivative`; a tuple gives a tuple.
+
+    Returns
+    -------
+    Derivative
+        Called like ``f``, with the cotangent, of the shape of ``f``'s result, as one more
+        positional argument at the end. The result has the shape of the argument.
+
+    Raises
+    ------
+    ShapeError
+        If the cotangent is not shaped and nested as the result of ``f`` is.
+
+    Examples
+    --------
+    >>> A = np.array([[1.0, 2.0], [3.0, 4.0]])
+    >>> vjp(lambda x: A @ x)(np.zeros(2), np.array([1.0, 0.0]))
+    array([1., 2.])
+    """
+
+    def product(*args: Any, **kwargs: Any) -> Any:
+        call = _Call(f, argnums, args, kwargs)
+        result = f"the result of {call.name}"
+        seeds = call.seeds(call.outputs, call.out_tree, "cotangent", result)
+        return call.wrapped(call.argument_tree, pullback(seeds, call.variables))
+
+    return _product_of(f, product, argnums, "cotangent")
+
+
+def hvp(f: Callable[..., Any], argnums: Argnums = 0) -> Derivative:
+    """Multiply the Hessian by a tangent, ``sum_j d2f/dx[i]dx[j] v[j]``, without computing it.
+
+    Parameters
+    ----------
+    f : callable
+        See `derivative`.
+    argnums : int or tuple of int
+        See `derivative`; a tuple takes a tuple of tangents and gives a tuple, mixed parts included.
+
+    Returns
+    -------
+    Derivative
+        Called like ``f``, with the tangent, of the shape of the argument, as one more positional
+        argument at the end. The result has the axes of ``f``'s result, then those of the argument.
+
+    Raises
+    ------
+    ShapeError
+        If the tangent is not shaped and nested as the argument is.
+
+    Examples
+    --------
+    >>> hvp(lambda x: (x**3).sum())(np.array([1.0, 2.0]), np.array([1.0, 10.0]))
+    array([  6., 120.])
+    """
+
+    def product(*args: Any, **kwargs: Any) -> Any:
+        call = _Call(f, argnums, args, kwargs)
+        seeds = call.seeds(call.variables, call.argument_tree, "tangent", "the argument")
+        gradients, _ = derivatives(call.outputs, call.variables, (1,))
+        nodes = pushforward(gradients, seeds)
+        return call.wrapped(call.out_tree.nest(call.argument_tree), nodes)
+
+    return _product_of(f, product, argnums, "tangent")
+
+
+def _product_of(
+    f: Callable[..., Any], product: Callable[..., Any], argnums: Argnums, last: str
+) -> Derivative:
+    """Make a product a function of the point and one more argument, traced in all it needs."""
+    if not callable(f):
+        raise TypeError(f"{f!r} is not a function; pass the function itself, not its value")
+    numbers = check_argnums(argnums)
+    product.__name__ = getattr(f, "__name__", "f")
+    try:
+        parameters = [*inspect.signature(f).parameters.values()]
+    except (TypeError, ValueError):
+        parameters = []
+    positional = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    plain = [inspect.Parameter(p.name, p.POSITIONAL_ONLY) for p in positional]
+    if last not in {p.name for p in plain} and len(positional) == len(parameters):
+        plain.append(inspect.Parameter(last, inspect.Parameter.POSITIONAL_ONLY))
+        product.__signature__ = inspect.Signature(plain)  # type: ignore[attr-defined]
+    return Derivative(product, (0,), (*(n if n >= 0 else n - 1 for n in numbers), -1))
