@@ -188,13 +188,22 @@ def _clip(
     return np.positive(a)
 
 
+def _scaling(name: str, factor: float) -> Any:
+    def handler(x: Any) -> Traced:
+        (node,), wrap = operands(x)
+        refuse_complex(node, f"np.{name}")
+        return wrap(_ir.scale(node, factor))
+
+    return handler
+
+
 for _function, _factor in (
     (np.deg2rad, math.pi / 180),
     (np.radians, math.pi / 180),
     (np.rad2deg, 180 / math.pi),
     (np.degrees, 180 / math.pi),
 ):
-    implements(_function)(lambda x, factor=_factor: np.multiply(x, factor))
+    implements(_function)(_scaling(_function.__name__, _factor))
 
 
 @implements(np.logaddexp2)

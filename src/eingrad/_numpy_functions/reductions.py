@@ -354,8 +354,7 @@ def _ediff1d(ary: Any, to_end: Any = None, to_begin: Any = None) -> Traced:
 
 @implements(np.trapezoid)
 def _trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Traced:
-    (place,) = normal_axes(axis, np.ndim(y))
-    y = np.moveaxis(y, place, -1)
+    y = np.moveaxis(y, axis, -1)
     if x is not None:
-        dx = np.diff(x) if np.ndim(x) == 1 else np.moveaxis(np.diff(x, axis=place), place, -1)
+        dx = np.diff(x) if np.ndim(x) == 1 else np.moveaxis(np.diff(x, axis=axis), axis, -1)
     return np.sum(dx * (y[..., 1:] + y[..., :-1]) / 2, -1)
