@@ -2,7 +2,7 @@
 
 A ``python`` block is a script; the ``text`` block right after it is all that it prints. A ``pycon``
 block is a session, as in a docstring. The blocks of one document share their names, from top to
-bottom, and a warning is an error. The table of primitives is written too. With ``--check`` nothing
+bottom, and a warning is an error. The tables are written too. With ``--check`` nothing
 is written: the exit status is 1 if something would change.
 """
 
@@ -17,7 +17,10 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
-TABLE = ROOT / "docs" / "primitives.md"
+TABLES = {
+    ROOT / "docs" / "primitives.md": ROOT / "docs" / "make_primitives_table.py",
+    ROOT / "docs" / "functions.md": ROOT / "docs" / "make_functions_table.py",
+}
 
 SCRIPT = r"```python\n(?P<code>.*?)```\n(?:\n```text\n(?P<printed>.*?)```\n)?"
 SESSION = r"```pycon\n(?P<session>.*?)```\n"
@@ -25,8 +28,8 @@ BLOCK = re.compile(f"^(?:{SCRIPT}|{SESSION})", re.MULTILINE | re.DOTALL)
 
 
 def documents() -> list[Path]:
-    """Pages with examples: all but the generated one."""
-    return [ROOT / "README.md", *(p for p in sorted(ROOT.glob("docs/*.md")) if p != TABLE)]
+    """Pages with examples: all but the generated ones."""
+    return [ROOT / "README.md", *(p for p in sorted(ROOT.glob("docs/*.md")) if p not in TABLES)]
 
 
 def refreshed(text: str, name: str) -> str:
@@ -102,9 +105,9 @@ def run_session(session: str, names: dict[str, Any], name: str, line: int) -> st
 
 def wanted() -> dict[Path, str]:
     """Return what every document should say."""
-    table: str = runpy.run_path(str(ROOT / "docs" / "make_primitives_table.py"))["page"]()
+    tables = {path: runpy.run_path(str(script))["page"]() for path, script in TABLES.items()}
     pages = {p: refreshed(p.read_text("utf-8"), p.name) for p in documents()}
-    return {**pages, TABLE: table}
+    return {**pages, **tables}
 
 
 def main(arguments: list[str]) -> int:

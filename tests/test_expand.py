@@ -12,6 +12,7 @@ from eingrad import _ir
 from eingrad._expand import are_equal, expand
 
 A, B, S = (eg.variable(name, (3, 3)) for name in "ABS")
+A1, B1 = eg.variable("A1", (1, 1)), eg.variable("B1", (1, 1))
 x, y = eg.variable("x", 3), eg.variable("y", 3)
 inv, det = np.linalg.inv, np.linalg.det
 
@@ -25,9 +26,14 @@ EQUAL = {
     "inverse of an inverse": (inv(inv(A)), A),
     "inverse of a multiple": (inv(2 * A), inv(A) / 2),
     "cancelled": (inv(A) @ A @ x, x),
+    "cancelled, with a factor": (3 * inv(A) @ A @ x, 3 * x),
     "cancelled, transposed": (A.T @ inv(A).T @ x, x),
     "cancelled trace": (np.trace(A @ inv(A)) * x, 3 * x),
     "solve": (np.linalg.solve(A, x), inv(A) @ x),
+    "inverse of a product, size 1": (inv(A1 @ B1), inv(B1) @ inv(A1)),
+    "inverse of a multiple, size 1": (inv(2 * A1), inv(A1) / 2),
+    "determinant of an inverse, size 1": (det(inv(A1 @ B1)), 1 / det(A1) / det(B1)),
+    "quotient of a product": (x / (2 * x * y), 1 / y / 2),
     "determinant of a product": (det(A @ B), det(A) * det(B)),
     "determinant of a transpose": (det(A.T), det(A)),
     "determinant of a multiple": (det(-2 * A), -8 * det(A)),
@@ -42,6 +48,7 @@ UNEQUAL = {
     "inverse of a product": (inv(A @ B), inv(A) @ inv(B)),
     "determinant of a sum": (det(A + B), det(A) + det(B)),
     "factor": (x @ x, 2 * x @ x),
+    "quotient of a sum": (1 / np.sum(x * y) * x * y, x / x),
     "diagonal": (np.trace(A) * x, np.einsum("ii->i", A) * x),
 }
 
@@ -51,8 +58,10 @@ def test_equal_expressions_expand_to_one_form(a, b):
     """Proved, and true at a point."""
     assert are_equal(a._node, b._node)
     plan = eg.compile((a, b))
-    values = [np.random.default_rng(n).normal(size=s.shape) + 2 * (np.eye(3) if len(s.shape) == 2
-              else np.ones(3)) for n, s in enumerate(plan.program.inputs)]  # fmt: skip
+    values = [
+        np.random.default_rng(n).normal(size=s.shape) + 2 * (np.eye(*s.shape) if s.shape[1:] else 1)
+        for n, s in enumerate(plan.program.inputs)
+    ]
     assert_close(*plan(*values))
 
 

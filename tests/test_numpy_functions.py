@@ -56,7 +56,9 @@ def per_shape(name, f, *shape_lists, make=case, **more):
 
 C23 = fixed(np.array([[1.0, -2.0, 0.5], [3.0, 0.25, -1.0]]))
 FLAGS = fixed(np.array([[True, False, True], [False, False, True]]))
+ROWS = fixed(np.array([[True], [False], [True]]))
 EYE = fixed(4 * np.eye(3))
+E4 = fixed(4 * np.eye(4).reshape(2, 2, 4))
 PAIRS = [
     ((2, 3), (2, 3)),
     ((3, 1), (1, 4)),
@@ -471,9 +473,412 @@ def linear_algebra():
     yield case("solve for array", lambda a: np.linalg.solve(a + EYE, C23.T), (3, 3))
 
 
+def compositions():
+    """Elementwise functions that are compositions, and functions that are flat."""
+    for name in ("floor", "ceil", "trunc", "rint", "fix", "fabs", "round", "around"):
+        yield real(name, getattr(np, name), (2, 3))
+    for name in ("deg2rad", "rad2deg", "degrees", "radians", "real", "conj"):
+        yield case(name, getattr(np, name), (2, 3), analytic=False)
+    yield from (
+        real("round to a decimal", lambda x: np.round(x, 1) * x, (2,), low=0.07, high=0.13),
+        real("round method", lambda x: x.round(1) * x, (2,)),
+        real("imag", lambda x: x + np.imag(x), (2,)),
+        real(".real, .imag", lambda x: x.real * x + x.imag, (2,)),
+        real("conj methods", lambda x: x.conj() * x.conjugate(), (2,)),
+        real("logaddexp2", np.logaddexp2, (2, 3), (3,)),
+        real("clip", lambda x: np.clip(x, -0.5, 0.7) * x, (2, 3)),
+        real("clip from below", lambda x: np.clip(x, 0.1, None) ** 2, (2, 3)),
+        real("clip by arrays", lambda x, y: np.clip(x, y - 0.5, y + 0.5), (2, 3), (3,)),
+        real("clip by keywords", lambda x: np.clip(x, min=-0.2, max=0.2) + x * x, (3,)),
+        real("clip method", lambda x: x.clip(-0.5, 0.7), (2, 3)),
+        real("clip method, max", lambda x: x.clip(max=0.7), (2, 3)),
+        real("select", lambda x: np.select([x > 1, x > 0], [x**3, x**2], x), (2, 3)),
+        real("select without default", lambda x: np.select([x > 0], [np.sin(x)]), (3,)),
+        real(
+            "where logical_xor", lambda x: np.where(np.logical_xor(x > 0, FLAGS), x * x, x), (2, 3)
+        ),
+        real("where isinf", lambda x: np.where(np.isinf(x), 0, x * x), (2, 3)),
+        real(
+            "flags have a layout", lambda x: np.where((x.T > 0)[:, None].T[:, 0], x * x, x), (2, 3)
+        ),
+        real("where any", lambda x: np.where(np.any(x > 0, axis=1), x[:, 0], x[:, 1] ** 2), (2, 3)),
+        real("where all", lambda x: x * np.where(np.all(x > 0, keepdims=True), x, 2.0), (2, 3)),
+        real(
+            "any and all methods", lambda x: np.where((x > 0).any(0) | (x < 0).all(0), x, 1), (2, 3)
+        ),
+        real("any where", lambda x: np.where(np.any(x > 0, 0, where=FLAGS), x * x, x), (2, 3)),
+        real("all where", lambda x: np.where(np.all(x > 0, 0, where=FLAGS), x * x, x), (2, 3)),
+        real("any of nothing", lambda x: np.where(np.any(x > 0), 1.0, 2.0) + np.sum(x), (0,)),
+        real("logical reduce", lambda x: np.where(np.logical_and.reduce(x > 0), x, x * x), (2, 3)),
+        real(
+            "logical_or reduce", lambda x: np.where(np.logical_or.reduce(x > 1), x, x * x), (2, 3)
+        ),
+        case("add.outer", lambda x, y: np.add.outer(x, y) ** 2, (2,), (3,)),
+        positive("divide.outer", np.divide.outer, (2, 2), (3,)),
+        case("outer with a number", lambda x: np.subtract.outer(x, 2.0) ** 2, (3,)),
+        case("ufunc defaults", lambda x: np.add(x, 1, out=None, where=True, dtype=None) ** 2, (2,)),
+    )
+
+
+def reductions():
+    """Keywords honoured, zeros and ties among them."""
+    axes = (None, 0, -1, (0, 2), (), (1, 0, 2))
+    for name in ("sum", "mean", "prod", "var", "std", "max", "min", "ptp"):
+        g = getattr(np, name)
+        for axis, keepdims in itertools.product(axes, (True, False)):
+            if name == "std" and axis == ():
+                continue  # zero everywhere
+            yield real(
+                f"{name} axis={axis} keepdims={keepdims}",
+                lambda x, g=g, a=axis, k=keepdims: g(x, axis=a, keepdims=k) ** 2,
+                (2, 3, 2),
+            )
+    for name in ("sum", "prod", "max", "min"):
+        g = getattr(np, name)
+        yield real(f"{name} initial", lambda x, g=g: g(x, axis=0, initial=0.3) ** 2, (2, 3))
+        yield real(f"{name} where", lambda x, g=g: g(x, 1, initial=0.3, where=FLAGS) ** 2, (2, 3))
+        yield real(f"{name} of nothing", lambda x, g=g: g(x, axis=0, initial=0.3), (0, 3))
+    for name in ("mean", "var", "std"):
+        g = getattr(np, name)
+        yield real(f"{name} where", lambda x, g=g: g(x, where=FLAGS) ** 2, (2, 3))
+        yield real(f"{name} where, axis", lambda x, g=g: g(x, axis=0, where=ROWS) ** 2, (3, 2))
+        yield real(f"{name} dtype", lambda x, g=g: g(x, dtype=np.float64) ** 2, (2, 3))
+    for name in ("prod", "max", "min", "var", "std", "cumsum", "cumprod"):
+        yield real(f"{name} method", lambda x, name=name: getattr(x, name)(1), (2, 3))
+    for name in ("var", "std"):
+        g = getattr(np, name)
+        yield real(f"{name} ddof", lambda x, g=g: g(x, 0, ddof=1), (3, 2))
+        yield real(f"{name} correction", lambda x, g=g: g(x, 0, correction=0.5), (3, 2))
+        yield real(f"{name} mean", lambda x, g=g: g(x, 0, mean=0.1 * x[:1]), (3, 2))
+    for name in ("cumsum", "cumprod"):
+        g = getattr(np, name)
+        yield case(f"{name}", g, (2, 3))
+        yield case(f"{name} of one axis", lambda x, g=g: g(x) ** 2, (4,))
+        yield case(f"{name} axis", lambda x, g=g: g(x, axis=0) ** 2, (2, 3))
+        yield real(f"{name} dtype", lambda x, g=g: g(x, 1, dtype=np.float64) ** 2, (2, 3))
+        yield case(f"{name} of nothing", lambda x, g=g: g(x, axis=0), (0, 3))
+    for name in ("cumulative_sum", "cumulative_prod"):
+        g = getattr(np, name)
+        yield case(f"{name}", lambda x, g=g: g(x, include_initial=True) ** 2, (4,))
+        yield case(f"{name} axis", lambda x, g=g: g(x, axis=-1, include_initial=True), (2, 3))
+        yield real(f"{name} dtype", lambda x, g=g: g(x, axis=0, dtype=np.float64), (2, 3))
+    yield from (
+        real("amax", lambda x: np.amax(x, 0) * np.amin(x, 1, keepdims=True), (2, 3)),
+        case("prod of seven", np.prod, (7,)),
+        case("prod of one", lambda x: np.prod(x, 0), (1, 2)),
+        case("cumsum of 70", lambda x: np.cumsum(x)[::23] ** 2, (70,)),
+        case("cumsum of 128", lambda x: np.cumsum(x)[::41] ** 2, (128,)),
+        case("add.accumulate", lambda x: np.add.accumulate(x) ** 2, (2, 3)),
+        case("multiply.accumulate", lambda x: np.multiply.accumulate(x, axis=1), (2, 3)),
+        case("multiply.reduce", lambda x: np.multiply.reduce(x, axis=1, keepdims=True), (2, 3)),
+        case("add.reduce initial", lambda x: np.add.reduce(x, axis=None, initial=2.0) ** 2, (2, 3)),
+        real("maximum.reduce", np.maximum.reduce, (2, 3)),
+        real("minimum.reduce", lambda x: np.minimum.reduce(x, axis=-1), (2, 3)),
+        case("sum dtype", lambda x: np.sum(x, dtype=complex), (2, 3), analytic=False),
+        case("sum by position", lambda x: np.sum(x, 0, None, None, True) ** 2, (2, 3)),
+        case("sum method by position", lambda x: x.sum(0, None, None, True) ** 2, (2, 3)),
+        case("average", np.average, (2, 3)),
+        case("average axis", lambda x: np.average(x, 0, keepdims=True) ** 2, (2, 3)),
+        case("average weights", lambda x: np.average(x, weights=1 + C23 * C23), (2, 3)),
+        case("average weights of an axis", lambda x: np.average(x, 1, [1.0, 2, 3]) ** 2, (2, 3)),
+        case(
+            "average weights of axes",
+            lambda x: np.average(x, (2, 0), 2 + C23.T[:, :2]) ** 2,
+            (2, 2, 3),
+        ),
+        positive("average traced weights", lambda x, w: np.average(x, weights=w), (3,), (3,)),
+        case(
+            "average returned",
+            lambda x: np.multiply(*np.average(x, 0, [1, 2], returned=True)),
+            (2, 3),
+        ),
+        positive(
+            "average returned traced",
+            lambda w: np.multiply(*np.average(C23, 1, w, returned=True)),
+            (3,),
+        ),
+        case(
+            "average returned, no weights",
+            lambda x: np.multiply(*np.average(x, 0, returned=True)),
+            (2, 3),
+        ),
+        case("diff", lambda x: np.diff(x) ** 2, (2, 4)),
+        case("diff twice", lambda x: np.diff(x, 2, axis=0) ** 2, (4, 2)),
+        case("diff ends", lambda x: np.diff(x, prepend=0.0, append=[[1, 2.0]] * 2) ** 2, (2, 3)),
+        case("diff, appended", lambda x: np.diff(x, axis=0, append=1.0) ** 2, (2, 3)),
+        case("diff, zero times", lambda x: np.diff(x, 0) ** 2, (2, 3)),
+        case("ediff1d", lambda x: np.ediff1d(x, to_end=[1.0], to_begin=x[0, :1]) ** 2, (2, 3)),
+        case("trapezoid", lambda y: np.trapezoid(y) ** 2, (2, 3)),
+        case("trapezoid dx", lambda y: np.trapezoid(y, dx=0.5, axis=0) ** 2, (3, 2)),
+        case("trapezoid x", lambda y, x: np.trapezoid(y, x) ** 2, (2, 3), (3,)),
+        case("trapezoid x of more axes", np.trapezoid, (3,), (2, 3)),  # by fuzz
+        case("trapezoid x of two axes", lambda y, x: np.trapezoid(y, x, axis=0), (3, 2), (3, 2)),
+    )
+
+
+def products():
+    """Products of vectors and matrices beyond matmul."""
+    yield from per_shape("vdot", np.vdot, ((3,), (3,)), ((2, 3), (2, 3)), ((), ()), make=real)
+    yield from per_shape(
+        "kron",
+        np.kron,
+        ((2,), (3,)),
+        ((2, 3), (3, 2)),
+        ((2,), (2, 2)),
+        ((), (3,)),
+        ((2, 1, 2), (2, 2)),
+    )
+    yield from per_shape("cross", np.cross, ((3,), (3,)), ((2, 3), (3,)), ((2, 1, 3), (4, 3)))
+    yield case("cross axes", lambda x, y: np.cross(x, y, 0, 1, 0), (3, 2), (2, 3))
+    yield case("cross axis", lambda x, y: np.cross(x, y, axis=0), (3, 2), (3, 2))
+    yield case("linalg.cross", lambda x, y: np.linalg.cross(x, y, axis=0), (3, 2), (3, 2))
+    yield from per_shape("linalg.outer", np.linalg.outer, ((2,), (3,)))
+    yield case("linalg.tensordot", lambda x, y: np.linalg.tensordot(x, y, axes=1), (2, 3), (3, 2))
+    for name in ("vecdot", "matvec", "vecmat"):
+        if hasattr(np, name):
+            shapes = {
+                "vecdot": ((2, 3), (3,)),
+                "matvec": ((2, 2, 3), (3,)),
+                "vecmat": ((2,), (2, 3)),
+            }
+            yield real(name, getattr(np, name), *shapes[name])
+    yield real("linalg.vecdot", lambda x, y: np.linalg.vecdot(x, y, axis=0), (3, 2), (3, 2))
+    yield case("conj of an array", lambda x: np.vdot(C23 * (1 + 2j), x), (2, 3), analytic=False)
+    yield case("multi_dot", lambda a, b, v: np.linalg.multi_dot([a, b, v]), (2, 3), (3, 2), (2,))
+    yield case("multi_dot of matrices", lambda a, b: np.linalg.multi_dot([a, b]), (2, 3), (3, 2))
+    for n in (0, 1, 2, 3, 5):
+        yield case(f"matrix_power {n}", lambda a, n=n: np.linalg.matrix_power(a, n), (2, 2))
+        yield case(
+            f"matrix_power {n} of a batch", lambda a, n=n: np.linalg.matrix_power(a, n), (2, 2, 2)
+        )
+    for n in (-1, -3):
+        yield case(
+            f"matrix_power {n}", lambda a, n=n: np.linalg.matrix_power(0.3 * a + EYE, n), (3, 3)
+        )
+    yield case("tensorinv", lambda a: np.linalg.tensorinv(a + E4), (2, 2, 4))
+    yield case(
+        "tensorinv ind", lambda a: np.linalg.tensorinv(a + E4.reshape(4, 2, 2), ind=1), (4, 2, 2)
+    )
+    yield case("tensorsolve", lambda a, b: np.linalg.tensorsolve(a + E4, b), (2, 2, 4), (2, 2))
+    yield case(
+        "tensorsolve axes",
+        lambda a, b: np.linalg.tensorsolve(a + np.moveaxis(E4, 2, 0), b, axes=(0,)),
+        (4, 2, 2),
+        (2, 2),
+    )
+
+
+def norms():
+    """Every order of vectors, those of matrices that need no singular values."""
+    for p in (None, 2, 1, 3, 2.5, 0.5, -1, -2, np.inf, -np.inf, 0):
+        yield real(f"norm {p}", lambda x, p=p: np.linalg.norm(x, p), (4,))
+        yield real(f"norm {p} axis", lambda x, p=p: np.linalg.norm(x, p, axis=0), (3, 2))
+        if p is not None:
+            yield real(
+                f"vector_norm {p}",
+                lambda x, p=p: np.linalg.vector_norm(x, axis=(0, 2), keepdims=True, ord=p),
+                (2, 2, 2),
+            )
+    for p in (None, "fro", 1, -1, np.inf, -np.inf):
+        yield real(f"matrix norm {p}", lambda x, p=p: np.linalg.norm(x, p, axis=(2, 0)), (2, 2, 3))
+        yield real(
+            f"matrix norm {p} keepdims",
+            lambda x, p=p: np.linalg.norm(x, p, keepdims=True) if p != 1 else np.linalg.norm(x, 1),
+            (2, 3),
+        )
+        if p is not None:
+            yield real(
+                f"matrix_norm {p}", lambda x, p=p: np.linalg.matrix_norm(x, ord=p), (2, 2, 3)
+            )
+    yield real("norm of all axes", np.linalg.norm, (2, 2, 2))
+    yield real("norm of a number", lambda x: np.linalg.norm(x + 2), ())
+    yield real("vector_norm", np.linalg.vector_norm, (2, 3))
+    yield real("matrix_norm keepdims", lambda x: np.linalg.matrix_norm(x, keepdims=True), (2, 3))
+    yield real("norm of nothing", np.linalg.norm, (0,))
+    yield real("norms of nothing", lambda x: np.linalg.norm(x, axis=1), (2, 0))
+
+
+def gathers():
+    """Integer arrays and masks, alone and mixed, as NumPy places their axes."""
+    s, a = np.s_, np.array
+    pair = (a([[0, 1], [1, 0]]), a([2, 0]))
+    for index in (
+        s[[0, 2]],
+        s[a([2, 0, 0])],
+        s[a([[0, 1], [2, -1]])],
+        s[:, [1, 0]],
+        s[..., a([1, 0, 1])],
+        s[a([0, 2]), 1],
+        s[1, a([0, 1])],
+        s[a([0, 2]), :, a([1, 0])],
+        s[a([0, 2]), a([1, 0])],
+        s[:, a([0, 1]), a([1, 0])],
+        s[a([0, 1]), None, a([1, 0])],
+        s[a([0, 1]), ..., a([1, 0])],
+        s[0, :, a([1, 0])],
+        s[:, 0, a([1, 0])],
+        s[pair[1], pair[0]],
+        s[::-1, a([0, 1])],
+        s[a([], int)],
+        s[[]],
+        s[a(1)],
+        s[np.int8(1), a([0, 1])],
+        s[a([0, 1], np.uint8)],
+        s[a([True, False, True])],
+        s[:, a([False, True])],
+        s[None, a([0, 1]), 1:],
+        s[a([True, False, True]), 1],
+        s[..., a([[True, False], [False, True]])],
+        s[a([[True, False], [False, True], [True, True]])],
+        s[a([0, 1]), 0, a([1, 1])],
+        s[[True, False, True], ..., [True, False]],
+    ):
+        yield case(f"x[{index}]", lambda x, index=index: x[index] ** 2, (3, 2, 2))
+    yield from (
+        case("take", lambda x: np.take(x, [3, 0, -1]) ** 2, (2, 3)),
+        case("take one", lambda x: np.take(x, 1, axis=1) ** 2, (2, 3)),
+        case("take axis", lambda x: np.take(x, [[0, 1], [1, 1]], axis=1) ** 2, (2, 3)),
+        case("take wrap", lambda x: np.take(x, [4, -5], axis=1, mode="wrap") ** 2, (2, 3)),
+        case("take clip", lambda x: np.take(x, [9, -9, 1], axis=0, mode="clip") ** 2, (2, 3)),
+        case("take none", lambda x: np.take(x, []), (2, 3)),
+        case("take method", lambda x: x.take([1, 0], axis=1) ** 2, (2, 3)),
+        case("take_along_axis", lambda x: np.take_along_axis(x, a([[0], [2]]), 1) ** 2, (2, 3)),
+        case("take_along_axis, flat", lambda x: np.take_along_axis(x, a([1, 1, 3]), None), (2, 3)),
+        case("compress", lambda x: np.compress([True, False, True], x, axis=1) ** 2, (2, 3)),
+        case("compress, flat", lambda x: np.compress([True, False, True], x) ** 2, (2, 3)),
+        case("compress method", lambda x: x.compress([False, True], axis=0) ** 2, (2, 3)),
+        case("extract", lambda x: np.extract(FLAGS, x) ** 2, (2, 3)),
+        case("delete", lambda x: np.delete(x, 1, axis=1) ** 2, (2, 3)),
+        case("delete, flat", lambda x: np.delete(x, [0, -1]) ** 2, (2, 3)),
+        case("delete by a slice", lambda x: np.delete(x, s[::2], 0) ** 2, (3, 2)),
+        case("resize", lambda x: np.resize(x, (2, 4)) ** 2, (3,)),
+        case("upper triangle", lambda x: x[np.triu_indices_from(x, 1)] ** 2, (3, 3)),
+        case("lower triangle", lambda x: x[np.tril_indices_from(x)] ** 2, (3, 3)),
+        case("diagonal by indices", lambda x: x[np.diag_indices_from(x)] ** 2, (3, 3)),
+    )
+    for k in (-2, -1, 0, 1, 3):
+        yield case(f"diag {k} of a vector", lambda x, k=k: np.diag(x, k) ** 2, (3,))
+        yield case(f"diag {k} of a matrix", lambda x, k=k: np.diag(x, k) ** 2, (2, 3))
+        yield case(f"diagflat {k}", lambda x, k=k: np.diagflat(x, k=k) ** 2, (2, 2))
+        yield case(f"tril {k}", lambda x, k=k: np.tril(x, k) ** 2, (2, 3))
+        yield case(f"triu {k}", lambda x, k=k: np.triu(x, k) ** 2, (2, 3, 3))
+    yield case("tril of a vector", lambda x: np.tril(x) ** 2, (3,))
+    yield case("triu of nothing", np.triu, (0, 3))
+    yield case("diag of nothing", np.diag, (0,))
+
+
+def rearrangements():
+    """Join, cut, repeat, turn, pad."""
+    s = np.s_
+    yield from (
+        case("vstack", lambda x, y: np.vstack([x, y]) ** 2, (3,), (2, 3)),
+        case("hstack", lambda x, y: np.hstack([x, y]) ** 2, (2, 1), (2, 3)),
+        case("hstack of vectors", lambda x, y: np.hstack((x, y, x)) ** 2, (2,), (3,)),
+        case("hstack of numbers", lambda x: np.hstack([x, 2 * x]) ** 2, ()),
+        case("dstack", lambda x, y: np.dstack([x, y]) ** 2, (2, 3), (2, 3)),
+        case("column_stack", lambda x, y: np.column_stack([x, y]) ** 2, (2,), (2, 3)),
+        case("append", lambda x: np.append(x, [1.0, 2.0]) ** 2, (2, 3)),
+        case("append axis", lambda x: np.append(x, x * x, axis=1) ** 2, (2, 3)),
+        case(
+            "block", lambda x, y: np.block([[x, y], [np.zeros((1, 3)), y[:1]]]) ** 2, (2, 3), (2, 2)
+        ),
+        case("block of vectors", lambda x: np.block([x, 2 * x, 1.0]) ** 2, (2,)),
+        case("block of one", lambda x: np.block(x) ** 2, (2,)),
+        real("concatenate dtype", lambda x: np.concatenate([x, x], dtype=np.float64) ** 2, (2,)),
+        real("stack dtype", lambda x: np.stack([x, x], dtype=np.float64) ** 2, (2,)),
+        real("hstack dtype", lambda x: np.hstack([x, x], dtype=np.float64) ** 2, (2,)),
+        real("vstack dtype", lambda x: np.vstack([x, x], dtype=np.float64) ** 2, (2,)),
+        real("join flags", lambda x: np.where(np.concatenate([x > 0, FLAGS[0]]), 1, x[0]), (3,)),
+        case("atleast_1d", lambda x: np.atleast_1d(x) ** 2, ()),
+        case("atleast_2d", lambda x: np.atleast_2d(x) ** 2, (3,)),
+        case("atleast_2d of a number", lambda x: np.atleast_2d(x) ** 2, ()),
+        case("atleast_3d", lambda x: np.atleast_3d(x) ** 2, (2,)),
+        case("atleast_3d of a matrix", lambda x: np.atleast_3d(x) ** 2, (2, 3)),
+        case("atleast_3d of a number", lambda x: np.atleast_3d(x) ** 2, ()),
+        case("atleast of several", lambda x, y: np.add(*np.atleast_2d(x, y)) ** 2, (2,), (2, 1)),
+        case(
+            "broadcast_arrays", lambda x, y: np.multiply(*np.broadcast_arrays(x, y)), (3, 1), (2,)
+        ),
+        case("meshgrid", lambda x, y: np.multiply(*np.meshgrid(x, y)), (3,), (2,)),
+        case(
+            "meshgrid ij", lambda x, y: np.multiply(*np.meshgrid(x, y, indexing="ij")), (3,), (2,)
+        ),
+        case(
+            "meshgrid sparse", lambda x, y: np.add(*np.meshgrid(x, y, sparse=True)) ** 2, (3,), (2,)
+        ),
+        case("meshgrid of one", lambda x: np.meshgrid(x)[0] ** 2, (3,)),
+        case("split", lambda x: np.multiply(*np.split(x, 2, axis=1)), (2, 4)),
+        case("split at", lambda x: np.concatenate(np.split(x, [1, 3])[::-1]) ** 2, (4,)),
+        case("array_split", lambda x: np.concatenate(np.array_split(x, 3)[::-1]) ** 2, (4, 2)),
+        case(
+            "array_split past the end",
+            lambda x: np.concatenate(np.array_split(x, [1, 9])) ** 2,
+            (4,),
+        ),
+        case("hsplit", lambda x: np.multiply(*np.hsplit(x, 2)), (3, 4)),
+        case("hsplit of a vector", lambda x: np.multiply(*np.hsplit(x, 2)), (4,)),
+        case("vsplit", lambda x: np.multiply(*np.vsplit(x, 2)), (4, 3)),
+        case("dsplit", lambda x: np.multiply(*np.dsplit(x, 2)), (2, 1, 4)),
+        case("tile", lambda x: np.tile(x, 2) ** 2, (2, 3)),
+        case("tile more axes", lambda x: np.tile(x, (2, 1, 2)) ** 2, (2, 2)),
+        case("tile fewer", lambda x: np.tile(x, (3,)) ** 2, ()),
+        case("tile never", lambda x: np.tile(x, (0, 2)) ** 2, (2,)),
+        case("repeat", lambda x: np.repeat(x, 2) ** 2, (2, 3)),
+        case("repeat axis", lambda x: np.repeat(x, 3, axis=1) ** 2, (2, 2)),
+        case("repeat by counts", lambda x: np.repeat(x, [2, 0, 1], axis=1) ** 2, (2, 3)),
+        case("repeat method", lambda x: x.repeat(2, axis=0) ** 2, (2, 3)),
+        case("repeat never", lambda x: np.repeat(x, 0) ** 2, (2,)),
+        case("flip", lambda x: np.flip(x) ** 2, (2, 3)),
+        case("flip axis", lambda x: np.flip(x, (0, -1)) ** 2, (2, 2, 3)),
+        case("fliplr", lambda x: np.fliplr(x) ** 2, (2, 3)),
+        case("flipud", lambda x: np.flipud(x) ** 2, (2, 3)),
+        case("roll", lambda x: np.roll(x, 1) ** 2, (2, 3)),
+        case("roll axis", lambda x: np.roll(x, -4, axis=1) ** 2, (2, 3)),
+        case("roll axes", lambda x: np.roll(x, (1, 2), axis=(0, 1)) ** 2, (2, 3)),
+        case("roll two axes alike", lambda x: np.roll(x, 1, axis=(0, 1)) ** 2, (2, 3)),
+        case("roll one axis twice", lambda x: np.roll(x, (1, 1), axis=(1, 1)) ** 2, (2, 4)),
+        case("roll nothing", lambda x: np.roll(x, 1) ** 2, (0,)),
+        case("rollaxis", lambda x: np.rollaxis(x, 2) ** 2, (2, 3, 4)),
+        case("rollaxis start", lambda x: np.rollaxis(x, 0, 2) ** 2, (2, 3, 4)),
+        case("full_like", lambda x: np.full_like(x, x[0]) * x + np.full_like(x, 2.0), (3,)),
+        case("empty_like", lambda x: x + 0 * np.empty_like(x), (3,)),
+        case("ravel F", lambda x: np.ravel(x, order="F") ** 2, (2, 3)),
+        case("flatten F", lambda x: x.flatten("F") ** 2, (2, 3)),
+        case("reshape F", lambda x: np.reshape(x, (3, -1), order="F") ** 2, (2, 3)),
+        case("reshape copy", lambda x: np.reshape(x, (3, 2), copy=True) ** 2, (2, 3)),
+        case(".mT", lambda x: x.mT**2, (2, 2, 3)),
+        real("astype function", lambda x: np.astype(x, np.float64) ** 2, (2,)),
+        real("astype method", lambda x: x.astype(np.float64, copy=False) ** 2, (2,)),
+        case(
+            "kind of numbers",
+            lambda x: x * (np.isrealobj(x) + 2 * np.iscomplexobj(x)) if np.isrealobj(x) else x,
+            (2,),
+        ),
+        case("result_type", lambda x: x.astype(np.result_type(x, np.float32)) ** 2, (2,)),
+    )
+    if hasattr(np, "unstack"):
+        yield case("unstack", lambda x: np.multiply(*np.unstack(x, axis=1)), (3, 2))
+    for k in (-1, 0, 1, 2, 3):
+        yield case(f"rot90 {k}", lambda x, k=k: np.rot90(x, k) ** 2, (2, 3))
+        yield case(f"rot90 {k} of axes", lambda x, k=k: np.rot90(x, k, axes=(2, 0)) ** 2, (2, 2, 3))
+    for mode in ("constant", "edge", "reflect", "symmetric", "wrap"):
+        yield case(
+            f"pad {mode}", lambda x, m=mode: np.pad(x, ((1, 2), (0, 1)), mode=m) ** 2, (3, 2)
+        )
+        yield case(f"pad {mode} by one", lambda x, m=mode: np.pad(x, 1, m) ** 2, (2, 2))
+    yield case("pad", lambda x: np.pad(x, (1, 2)) ** 2, (3,))
+    yield case(
+        "pad with values",
+        lambda x: np.pad(x, ((1, 1), (2, 0)), constant_values=((1, 2), (3, 4))) ** 2,
+        (2, 3),
+    )
+    yield case("index of s_", lambda x: x[s[1:, ::2]] ** 2, (3, 3))
+
+
 CASES = [
     *operators(), *exponents(), *elementwise(), *choices(), *einsums(), *contractions(),
-    *layouts(), *linear_algebra(),
+    *layouts(), *linear_algebra(), *compositions(), *reductions(), *products(), *norms(),
+    *gathers(), *rearrangements(),
 ]  # fmt: skip
 
 # name of a case -> what is wrong with it in which tests

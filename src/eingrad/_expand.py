@@ -133,23 +133,22 @@ def _monomial(
         if cancelled is None:
             return node
         sizes = dict(node.sizes) | dict(zip(node.out, node.shape, strict=True))
-        coefficient, (factors, out) = node.coefficient, (cancelled, node.out)
-        if coefficient != 1:
-            factors = [*factors, (_ir.fill(coefficient, (), dtype), ())]
+        factors, out = cancelled, node.out  # the coefficient is one of the factors
 
 
 def _without_ones(
     nodes: Sequence[Node], terms: Sequence[Subscripts], out: Subscripts, sizes: dict[int, int]
 ) -> tuple[list[Subscripts], dict[int, int]]:
     """Tie no two axes of size one: ``a[i,0] b[0,j]`` is ``a[i,k] b[k,j]`` for k of size one."""
-    every = sizes | {
-        i: size
-        for n, t in zip(nodes, terms, strict=True)
-        for i, size in zip(t, n.shape, strict=True)
-    }
+    every = sizes | _sizes(nodes, terms)
     fresh = itertools.count(1 + max((*every, *out), default=-1))
     apart = [tuple(next(fresh) if every[i] == 1 else i for i in term) for term in terms]
     return apart, {i: every[i] for i in out}
+
+
+def _sizes(nodes: Sequence[Node], terms: Sequence[Subscripts]) -> dict[int, int]:
+    pairs = zip(nodes, terms, strict=True)
+    return {i: size for n, t in pairs for i, size in zip(t, n.shape, strict=True)}
 
 
 def _opened(factors: Factors, out: Subscripts) -> tuple[list[Node], list[Subscripts]]:
@@ -209,11 +208,11 @@ def _law(node: Apply, operands: Sequence[Node]) -> Polynomial:
     name = node.primitive.name
     total: Polynomial = {}
     if name == "divide":
-        made = _multiplied(operands[0], reciprocal(operands[1]))
+        made = _multiplied(operands[0], _reciprocal(operands[1]))
     elif name == "solve":
         made = _ir.einsum("...ij,...jk->...ik", apply("inverse", operands[0]), operands[1])
-    elif name in {"inverse", "det"}:
-        made = (_inverse if name == "inverse" else _det)(operands[0])
+    elif name in _LAWS:
+        made = _LAWS[name](operands[0])
     elif name == "power" and dict(node.attributes)["exponent"] in (3, 4):
         exponent = 3 if dict(node.attributes)["exponent"] == 3 else 4  # noqa: PLR2004
         made = _multiplied(*[operands[0]] * exponent)
@@ -247,8 +246,25 @@ def _multiplied(*factors: Node) -> Node:
     return _ir.contract(factors, [axes] * len(factors), axes)
 
 
+def _reciprocal(x: Node) -> Node:
+    """``1/(c a b) = 1/c 1/a 1/b`` entry by entry; ``1/(1/a) = a``."""
+    if isinstance(x, Apply) and x.primitive.name == "reciprocal":
+        return x.operands[0]
+    if not isinstance(x, Einsum) or isinstance(x.coefficient, (float, complex)) or _ir.is_zero(x):
+        return reciprocal(x)
+    sizes = _sizes(x.operands, x.terms) | dict(x.sizes)
+    summed = sizes.keys() - {*x.out}
+    if any(sizes[i] != 1 for i in summed) or any(isinstance(n, STRUCTURAL) for n in x.operands):
+        return reciprocal(x)
+    operands = [_reciprocal(n) for n in x.operands]
+    sizes = {i: sizes[i] for i in x.out}
+    return _ir.contract(operands, x.terms, x.out, sizes, 1 / Fraction(x.coefficient))
+
+
 def _inverse(x: Node) -> Node:
     """``(c A B^T)^-1 = B^-T A^-1 / c``, for square A and B; ``(A^-1)^-1 = A``."""
+    if x.shape[-1] == 1:
+        return _reciprocal(x)
     if isinstance(x, Apply) and x.primitive.name == "inverse":
         return x.operands[0]
     chain = _chain(x)
@@ -268,6 +284,8 @@ def _inverse_of_atom(matrix: Node) -> Node:
 
 def _det(x: Node) -> Node:
     """``det(c A B^T) = c^n det A det B``, for square A and B; ``det A^-1 = 1 / det A``."""
+    if x.shape[-1] == 1:
+        return _ir.einsum("...ii->...", x)
     chain = _chain(x)
     if chain is None:
         return apply("det", x)
@@ -280,6 +298,9 @@ def _det(x: Node) -> Node:
             factors.append(apply("det", matrix))
     scale = _ir.canonical_coefficient(Fraction(coefficient) ** x.shape[-1])
     return _ir.contract(factors, [()] * len(factors), (), {}, scale)
+
+
+_LAWS = {"reciprocal": _reciprocal, "inverse": _inverse, "det": _det}
 
 
 def _chain(x: Node) -> tuple[int | Fraction, list[tuple[Node, bool]]] | None:

@@ -181,6 +181,29 @@ def _solve_right_rule(a: Node, b: Node, y: Node) -> Node:
     return _ir.einsum("...ik,jl->...ijkl", apply("inverse", a), _ir.delta(b.shape[-1]))
 
 
+def _spread(y: Node, x: Node) -> Node:
+    """Repeat a reduction of the last axis of x along that axis."""
+    return _ir.broadcast(_ir.reshape(y, (*y.shape, 1)), x.shape)
+
+
+def _norm_rule(x: Node, y: Node) -> Node:
+    """``d|x|/dx[k] = x[k] / |x|``, and 0 at the origin, the least of the subgradients."""
+    return apply("quotient", x, _spread(y, x))
+
+
+def _extreme_rule(x: Node, y: Node) -> Node:
+    """``d max(x)/dx[k]``: one where x[k] is the maximum, shared equally among ties."""
+    ties = cast(apply("equal", x, _spread(y, x)), x.dtype)
+    return apply("divide", ties, _spread(_ir.einsum("...k->...", ties), x))
+
+
+def _cumsum_rule(x: Node, y: Node) -> Node:
+    """``dY[i]/dX[j] = 1 if j <= i``, for every batch index alike."""
+    n = x.shape[-1]
+    ones = apply("tri", n=n, m=n, k=0, dtype=x.dtype.str)
+    return _ir.broadcast(ones, (*x.shape, n))
+
+
 def _concatenate_rule(k: int) -> Rule:
     """``dy[.., i, ..]/dx[.., j, ..] = 1`` where i is the offset of x plus j."""
 
@@ -262,6 +285,19 @@ def _binary(name: str, sample: Sample, *rules: Rule, source: str = "", **more: A
     return Primitive(name, getattr(np, name), sample, rules, source=source, **more)
 
 
+def _last(name: str, sample: Sample, *rules: Rule, **more: Any) -> Primitive:
+    """Write the row of a function that reduces the last axis."""
+    numpy = getattr(np, name)
+    return Primitive(
+        name, lambda x: numpy(x, -1), lambda rng: sample(rng)[:1], rules, core=(0, 1),
+        source=f"{{0}}.{name}(-1)", shapes=lambda a: (a[:-1],), **more,
+    )  # fmt: skip
+
+
+def _quotient(a: Array, b: Array) -> Array:
+    return np.divide(a, b, out=np.zeros_like(b), where=b != 0)
+
+
 def _test(name: str, symbol: str) -> Primitive:
     return _binary(name, _two_reals, source=f"{{0}} {symbol} {{1}}", dtype=np.dtype(bool))
 
@@ -294,6 +330,10 @@ PRIMITIVES = (
     _unary("arctanh",     _below_one,   lambda x, y: reciprocal(plus(1, times(-1, x, x))), singular=True),
     _unary("absolute",    _reals,       lambda x, y: apply("sign", x), real=True),
     _unary("sign",        _reals,       None, real=True),
+    _unary("floor",       _reals,       None, real=True),
+    _unary("ceil",        _reals,       None, real=True),
+    _unary("trunc",       _reals,       None, real=True),
+    _unary("rint",        _reals,       None, real=True),
     _binary("divide",     _two_positive,
             lambda a, b, y: reciprocal(b),
             lambda a, b, y: times(-1, y, reciprocal(b)), source="{0} / {1}", singular=True),
@@ -301,8 +341,8 @@ PRIMITIVES = (
             lambda a, b, y: times(b, reciprocal(plus(times(a, a), times(b, b)))),
             lambda a, b, y: times(-1, a, reciprocal(plus(times(a, a), times(b, b)))), real=True, singular=True),
     _binary("hypot",      _two_positive,
-            lambda a, b, y: times(a, reciprocal(y)),
-            lambda a, b, y: times(b, reciprocal(y)), real=True, singular=True),
+            lambda a, b, y: apply("quotient", a, y),
+            lambda a, b, y: apply("quotient", b, y), real=True, singular=True),
     _binary("logaddexp",  _two_reals,
             lambda a, b, y: apply("exp", plus(a, times(-1, y))),
             lambda a, b, y: apply("exp", plus(b, times(-1, y))), real=True),
@@ -324,6 +364,21 @@ PRIMITIVES = (
     _unary("logical_not",  lambda rng: _two_flags(rng)[:1], None, dtype=np.dtype(bool)),
     _unary("isfinite", _reals, None, dtype=np.dtype(bool)),
     _unary("isnan", _reals, None, dtype=np.dtype(bool)),
+    _unary("isinf", _reals, None, dtype=np.dtype(bool)),
+    _last("any", _two_flags, dtype=np.dtype(bool)),
+    _last("all", _two_flags, dtype=np.dtype(bool)),
+    _last("max", _reals, _extreme_rule, real=True),
+    _last("min", _reals, _extreme_rule, real=True),
+    Primitive("norm",     lambda x: np.linalg.norm(x, axis=-1), _reals, (_norm_rule,), core=(0, 1),
+              source="np.linalg.norm({0}, axis=-1)", shapes=lambda a: (a[:-1],), real=True, singular=True),
+    Primitive("quotient", _quotient, _two_positive,  # a / b, and 0 where b is 0
+              (lambda a, b, y: reciprocal(b), lambda a, b, y: times(-1, y, reciprocal(b))),
+              source="np.divide({0}, {1}, out=np.zeros_like({1}), where={1} != 0)", singular=True),
+    Primitive("cumsum",   lambda x: np.cumsum(x, -1), _reals, (_cumsum_rule,), core=(1, 1),
+              source="np.cumsum({0}, -1)"),
+    Primitive("tri",      lambda n, m, k, dtype: np.tri(n, m, k, dtype), lambda rng: (),  # noqa: PLW0108 - by name
+              source="np.tri({n}, {m}, {k}, {dtype})", shapes=lambda n, m, k, dtype: ((n, m),),
+              attributes={"n": 2, "m": 3, "k": 0, "dtype": "|b1"}),
     Primitive("inverse",  np.linalg.inv,     _invertible, (_inverse_rule,), core=(2, 2),
               source="np.linalg.inv({0})", singular=True),
     Primitive("det",      np.linalg.det,     _invertible, (_det_rule,), core=(0, 2),

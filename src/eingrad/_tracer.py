@@ -7,15 +7,19 @@ untraced passes as a constant; no array of the user's is written while he is bei
 Which functions are known is in `_numpy_functions`, which fills `FUNCTIONS` and `UFUNCS`.
 """
 
+import difflib
+import functools
 import inspect
 import linecache
 import sys
+import sysconfig
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import FrameType
 from typing import Any, NoReturn
 
 import numpy as np
@@ -37,21 +41,60 @@ Array = NDArray[Any]
 FUNCTIONS: dict[Any, Callable[..., Any]] = {}
 UFUNCS: dict[Any, Callable[..., Any]] = {}
 METHODS: dict[str, Any] = {}  # name of an array method -> the NumPy function it stands for
+REDUCE: dict[Any, Any] = {}  # ufunc -> the NumPy function that its method `reduce` is
+ACCUMULATE: dict[Any, Any] = {}
+
+IN_PLACE = frozenset({
+    np.copyto, np.fill_diagonal, np.place, np.put, np.put_along_axis, np.putmask,
+})  # fmt: skip
+_IN_PLACE_METHODS = frozenset(
+    {"fill", "partition", "put", "resize", "setfield", "setflags", "sort"}
+)
+_READING_METHODS = frozenset({"dump", "dumps", "item", "tobytes", "tofile", "tolist"})
 
 _HERE = str(Path(__file__).parent)
 _NUMPY = str(Path(np.__file__).parent)
+_INSTALLED = tuple({sysconfig.get_paths()[kind] for kind in ("purelib", "platlib")})
 _LONGEST_LINE = 100
+
+
+def _is_ours(frame: FrameType) -> bool:
+    return frame.f_code.co_filename.startswith((_HERE, _NUMPY, "<eingrad", "<__array_function__"))
+
+
+def _user_frames() -> list[FrameType]:
+    """From the user's line down into an installed library that he called, if any."""
+    start = sys._getframe()
+    while start.f_back and _is_ours(start):
+        start = start.f_back
+    below = []
+    frame: FrameType | None = start
+    while frame is not None and not _is_ours(frame):
+        below.append(frame)
+        if not frame.f_code.co_filename.startswith(_INSTALLED):
+            return below[::-1]
+        frame = frame.f_back
+    return below[:1]  # the traced function is itself installed
 
 
 def user_line() -> str:
     """Where in the user's code we are: ``file:line: the line``."""
-    frame = sys._getframe()
-    while frame.f_back and frame.f_code.co_filename.startswith((_HERE, _NUMPY, "<eingrad")):
-        frame = frame.f_back
+    frame = _user_frames()[0]
     name, number = frame.f_code.co_filename, frame.f_lineno
     line = linecache.getline(name, number, frame.f_globals).strip()
     line = line if len(line) <= _LONGEST_LINE else line[:_LONGEST_LINE] + "..."
     return f"{name}:{number}" + (f": `{line}`" if line else "")
+
+
+def _called_library() -> str:
+    """Name the function of another library that the user's line called: ``scipy.linalg.expm``."""
+    for frame in _user_frames()[1:]:
+        parts = str(frame.f_globals.get("__name__", "")).split(".")
+        private = [n for n, part in enumerate(parts) if part.startswith("_")]
+        module = ".".join(parts[: private[0]] if private else parts)
+        if hasattr(sys.modules.get(module), frame.f_code.co_name):
+            return f"{module}.{frame.f_code.co_name}"
+    return ""
 
 
 # Traces ------------------------------------------------------------------------------------------
@@ -81,6 +124,7 @@ class Trace:
     outer: "Trace | None" = None
     captured: dict[int, Captured] = field(default_factory=dict)
     open: bool = True
+    opened: tuple[str, int] = ("", 0)  # file and line of the call
 
     @property
     def root(self) -> "Trace":
@@ -97,11 +141,12 @@ class Trace:
         captured = self.root.captured
         if id(array) not in captured:
             count = len(captured)
-            node = _ir.new_input(f"c{count}", array.shape, array.dtype, ("captured", count))
-            captured[id(array)] = Captured(node, array, array.copy())
+            dtype = array.dtype.newbyteorder("=")
+            node = _ir.new_input(f"c{count}", array.shape, dtype, ("captured", count))
+            captured[id(array)] = Captured(node, array, array.astype(dtype))
             _lock(array)
         known = captured[id(array)]
-        if known.copy.tobytes() != array.tobytes():
+        if known.copy.tobytes() != array.astype(known.copy.dtype, copy=False).tobytes():
             raise InPlaceError(
                 f"an array that the function uses, of shape {array.shape}, was changed while it "
                 f"was traced (used again at {user_line()}); use a new array instead"
@@ -157,7 +202,10 @@ _innermost: ContextVar[Trace | None] = ContextVar("innermost", default=None)
 @contextmanager
 def tracing() -> Iterator[Trace]:
     """Open a trace inside the one that is open, and close it whatever happens."""
-    trace = Trace(_innermost.get())
+    frame = sys._getframe()
+    while frame.f_back and (_is_ours(frame) or frame.f_globals.get("__name__") == "contextlib"):
+        frame = frame.f_back
+    trace = Trace(_innermost.get(), opened=(frame.f_code.co_filename, frame.f_lineno))
     token = _innermost.set(trace)
     try:
         yield trace
@@ -167,6 +215,9 @@ def tracing() -> Iterator[Trace]:
 
 
 # Values ------------------------------------------------------------------------------------------
+
+
+_DTYPES = frozenset(map(np.dtype, "?bhilqBHILQefdFD"))  # no longdouble, none that a user made
 
 
 def check_array(value: Any, what: str) -> None:
@@ -182,14 +233,30 @@ def check_array(value: Any, what: str) -> None:
             f"{what} has dtype {value.dtype}, which has no derivative; "
             "convert it to a float or complex array"
         )
+    if isinstance(value, (np.ndarray, np.generic)):
+        dtype = value.dtype.newbyteorder("=")
+        if dtype not in _DTYPES:
+            wide = "complex128" if dtype.kind == "c" else "float64"
+            raise DTypeError(
+                f"{what} has dtype {dtype}, which has no derivative; convert it to {wide}"
+            )
 
 
 @dataclass(frozen=True, slots=True)
 class Term:
     """One term of a tensor: ``product of delta[a, b] * core``, zero where a delta is.
 
-    ``deltas`` are pairs of axes of the tensor, ``axes`` those that the core lies on, in order; the
-    term is constant along an axis that neither names. A selection or a reshape stays in the core.
+    It is constant along an axis that neither the deltas nor the core name. A selection or a reshape
+    stays in the core.
+
+    Attributes
+    ----------
+    deltas : tuple of pairs of int
+        The axes of the tensor that are equal where the term is not zero.
+    core : Expression
+        What is left without them.
+    axes : tuple of int
+        The axes of the tensor that the core lies on, in order.
     """
 
     deltas: tuple[tuple[int, int], ...]
@@ -274,69 +341,84 @@ class Expression(np.lib.mixins.NDArrayOperatorsMixin):
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
         """Record a ufunc (NEP 13)."""
-        name = f"np.{ufunc.__name__}"
+        name = qualified_name(ufunc)
         if kwargs.get("out") is not None:
             raise InPlaceError(
                 f"{name} writes into an existing array at {user_line()}; a traced value cannot be "
                 f"written in place: write y = {name}(...) (z = z + x instead of z += x)"
             )
-        if method == "reduce" and ufunc in (np.add,):
-            axis = kwargs.pop("axis", 0)
-            return FUNCTIONS[np.sum](*inputs, axis=axis, **kwargs)
-        if method == "outer" and ufunc is np.multiply and not kwargs:
-            return FUNCTIONS[np.multiply.outer](*inputs)
-        if method != "__call__":
-            raise UnsupportedFunctionError(
-                f"{name}.{method} has no derivative here (at {user_line()}); supported are calls, "
-                "np.add.reduce and np.multiply.outer"
-            )
-        handler = UFUNCS.get(ufunc)
-        if handler is None:
-            raise UnsupportedFunctionError(
-                f"{name} has no derivative here (at {user_line()}); write it with supported "
-                "functions, or add a row to the primitives' table"
-            )
-        for keyword in kwargs:
+        given = {
+            k: v for k, v in kwargs.items() if not _says_nothing(v, _UFUNC_DEFAULTS.get(k, ...))
+        }
+        methods = {"reduce": REDUCE, "accumulate": ACCUMULATE}.get(method, {})
+        if ufunc in methods:
+            return methods[ufunc](*inputs, **{"axis": 0, **given})
+        if ufunc not in UFUNCS or method not in ("__call__", "outer"):
+            name = name if method == "__call__" else f"{name}.{method}"
+            raise UnsupportedFunctionError(_unsupported(name))
+        for keyword in given:
             raise UnsupportedFunctionError(
                 f"{name}: keyword {keyword!r} is not supported on traced values (at {user_line()});"
                 " leave it out"
             )
-        return handler(*inputs)
+        if method == "outer":
+            left, right = inputs
+            new = tuple(range(-np.ndim(right), 0))
+            right = right if isinstance(right, Expression) else np.asarray(right)
+            inputs = (np.expand_dims(left, new), right)
+        return UFUNCS[ufunc](*inputs)
 
     def __array_function__(
         self, function: Any, types: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
         """Record any other NumPy function (NEP 18)."""
-        module = function.__module__ or "numpy"
-        name = f"{module.replace('numpy', 'np', 1)}.{function.__name__}"
+        if function in IN_PLACE:
+            raise InPlaceError(_written(qualified_name(function)))
         handler = FUNCTIONS.get(function)
         if handler is None:
-            raise UnsupportedFunctionError(
-                f"{name} has no derivative here (at {user_line()}); write it with supported "
-                "functions (np.einsum, np.sum, np.where, np.linalg.inv, ...)"
-            )
-        for keyword, value in kwargs.items():
-            if keyword == "out" and value is not None:
-                raise InPlaceError(
-                    f"{name}(out=...) writes in place at {user_line()}; use its result"
-                )
-        return _call(name, handler, args, kwargs)
+            raise UnsupportedFunctionError(_unsupported(qualified_name(function)))
+        return _call(qualified_name(function), function, handler, args, kwargs)
 
     def __getattr__(self, name: str) -> Any:
         function = METHODS.get(name)
         if function is None:
             if name.startswith("__") or not hasattr(np.ndarray, name):
                 raise AttributeError(f"an expression has no attribute {name!r}")
-            raise UnsupportedFunctionError(
-                f"ndarray.{name} has no derivative here (at {user_line()}); supported methods are "
-                f"{', '.join(sorted(METHODS))}"
-            )
-        return lambda *args, **kwargs: _call(f"ndarray.{name}", function, (self, *args), kwargs)
+            if name in _IN_PLACE_METHODS:
+                raise InPlaceError(_written(f"ndarray.{name}"))
+            if name in _READING_METHODS:
+                self._leak(f"ndarray.{name}")
+            raise UnsupportedFunctionError(_unsupported(f"ndarray.{name}"))
+        handler = FUNCTIONS.get(function, function)
+        return lambda *args, **kwargs: _call(
+            f"ndarray.{name}", function, handler, (self, *args), kwargs
+        )
 
     @property
     def T(self) -> Any:  # noqa: N802 - NumPy's name
         """Reverse the axes."""
         return np.transpose(self)
+
+    @property
+    def mT(self) -> Any:  # noqa: N802 - NumPy's name
+        """Swap the last two axes."""
+        return np.matrix_transpose(self)
+
+    @property
+    def real(self) -> Any:
+        """The value itself; refused for a complex one, for it is not holomorphic."""
+        return np.real(self)
+
+    @property
+    def imag(self) -> Any:
+        """Zeros; refused for a complex value."""
+        return np.imag(self)
+
+    def __copy__(self) -> "Expression":
+        return self  # immutable
+
+    def __deepcopy__(self, memo: Any) -> "Expression":
+        return self
 
     def __getitem__(self, index: Any) -> Any:
         return FUNCTIONS["getitem"](self, index)
@@ -376,7 +458,19 @@ class Expression(np.lib.mixins.NDArrayOperatorsMixin):
         return str(self)
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> NoReturn:
+        library = _called_library()
+        if library:
+            self._leak(f"{library} does not dispatch to traced values: conversion to an array")
         self._leak("conversion to an array (np.asarray, np.array, or a function outside NumPy)")
+
+    def __dlpack__(self, **_: Any) -> NoReturn:
+        self._leak("export by DLPack")
+
+    def __dlpack_device__(self) -> NoReturn:
+        self._leak("export by DLPack")
+
+    def __reduce_ex__(self, protocol: Any) -> NoReturn:
+        self._leak("pickling")
 
     def __setitem__(self, index: Any, value: Any) -> NoReturn:
         raise InPlaceError(
@@ -385,30 +479,133 @@ class Expression(np.lib.mixins.NDArrayOperatorsMixin):
         )
 
 
-def _call(
-    name: str, handler: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> Any:
-    """Call a handler; an argument that it does not have is one that is not supported."""
+# Calls -------------------------------------------------------------------------------------------
+
+_UFUNC_DEFAULTS = {
+    "where": True, "casting": "same_kind", "order": "K", "subok": True, "dtype": None,
+    "out": None, "signature": None,
+}  # fmt: skip
+
+
+def qualified_name(function: Any) -> str:
+    """Name a function as the user writes it."""
+    name = str(function.__name__)
+    if not isinstance(function, np.ufunc):
+        return f"{(function.__module__ or 'numpy').replace('numpy', 'np', 1)}.{name}"
+    if getattr(np, name, None) is function:
+        return f"np.{name}"
+    special = sys.modules.get("scipy.special")
+    return f"scipy.special.{name}" if getattr(special, name, None) is function else name
+
+
+def _unsupported(name: str) -> str:
+    """Say that a function is not there, and which supported name is nearest."""
+    methods = [f"ndarray.{method}" for method in METHODS]
+    known = [
+        *map(qualified_name, UFUNCS),
+        *(qualified_name(f) for f in FUNCTIONS if callable(f)),
+        *methods,
+    ]
+    near = difflib.get_close_matches(name, known, 1)
+    hint = f"the nearest that is supported is {near[0]}; " if near else ""
+    return (
+        f"{name} has no derivative here (at {user_line()}); {hint}write it with supported "
+        "functions, which docs/functions.md lists"
+    )
+
+
+def _written(name: str) -> str:
+    return (
+        f"{name} writes in place at {user_line()}; a traced value cannot be written, nor put into "
+        "an array: build the array with np.stack, np.concatenate or np.where"
+    )
+
+
+def _says_nothing(value: Any, default: Any) -> bool:
+    """Whether an argument is NumPy's own default, so that it need not be known."""
+    return value is default or (
+        type(value) is type(default) and isinstance(value, (bool, int, float, str))
+        and value == default
+    )  # fmt: skip
+
+
+@functools.cache
+def _parameters(function: Any) -> tuple[inspect.Parameter, ...] | None:
     try:
-        inspect.signature(handler).bind(*args, **kwargs)
-    except TypeError as error:
-        raise UnsupportedFunctionError(
-            f"{name}: {str(error).removeprefix('got an ')} is not supported on traced values "
-            f"(at {user_line()}); leave it out"
-        ) from None
-    return handler(*args, **kwargs)
+        return tuple(inspect.signature(function).parameters.values())
+    except (TypeError, ValueError):  # older NumPy: a C function without one
+        return None
+
+
+def _given(
+    function: Any, handler: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Required arguments by position, others by NumPy's name for them, its defaults left out."""
+    parameters = _parameters(function) or _parameters(handler) or ()
+    default = {p.name: p.default for p in parameters}
+    if any(p.kind is p.VAR_POSITIONAL for p in parameters):
+        values = dict(kwargs)
+    else:
+        positional = [p.name for p in parameters if p.kind in (0, 1)]
+        if len(args) > len(positional):
+            raise TypeError(
+                f"at most {len(positional)} positional arguments are possible, not {len(args)} "
+                f"(at {user_line()})"
+            )
+        values = {**dict(zip(positional, args, strict=False)), **kwargs}
+        required = [n for n in positional if n in values and default[n] is inspect.Parameter.empty]
+        args = tuple(values.pop(n) for n in required)
+    empty = inspect.Parameter.empty
+    return args, {k: v for k, v in values.items() if not _says_nothing(v, default.get(k, empty))}
+
+
+def _call(
+    name: str,
+    function: Any,
+    handler: Callable[..., Any],
+    args: tuple[Any, ...],
+    kwargs: Mapping[str, Any],
+) -> Any:
+    """Call a handler; an option that it does not have is one that is not supported."""
+    required, options = _given(function, handler, args, kwargs)
+    if options.get("out") is not None:
+        raise InPlaceError(f"{name}(out=...) writes in place at {user_line()}; use its result")
+    parameters = _parameters(handler) or ()
+    known = {p.name for p in parameters if p.kind is not p.VAR_KEYWORD}
+    for keyword in options:
+        if keyword not in known and len(known) == len(parameters):
+            honoured = ", ".join(p.name for p in parameters if p.default is not p.empty)
+            raise UnsupportedFunctionError(
+                f"{name}: keyword argument {keyword!r} is not supported on traced values "
+                f"(at {user_line()}); leave it out (supported: {honoured or 'none'})"
+            )
+    return handler(*required, **options)
+
+
+def is_weak(value: Any) -> bool:
+    """Whether a value is a Python number, or stands for one: it does not decide the dtype."""
+    if isinstance(value, Expression):
+        return value._weak
+    return isinstance(value, (int, float, complex)) and not isinstance(value, (bool, np.generic))
+
+
+def _as_python(result: Any, *operands: Any) -> Any:
+    """What operators of Python numbers give is one too; NumPy's functions of them are not."""
+    if isinstance(result, Expression) and all(map(is_weak, operands)):
+        return Expression(result._node, result._trace, weak=True)
+    return result
 
 
 def _binary(ufunc: Any) -> tuple[Callable[..., Any], ...]:
     def forward(self: Expression, other: Any) -> Any:
-        return ufunc(self, other)
+        return _as_python(ufunc(self, other), self, other)
 
     def reflected(self: Expression, other: Any) -> Any:
-        return ufunc(other, self)
+        return _as_python(ufunc(other, self), self, other)
 
     def in_place(self: Expression, other: Any) -> Any:
         if self.shape == () and not isinstance(self._node, Input):
-            return ufunc(self, other)  # NumPy's scalars are immutable too: the name is rebound
+            return forward(self, other)  # NumPy's scalars are immutable too: the name is rebound
         raise InPlaceError(
             f"a traced value was changed in place at {user_line()}; write x = x + y, not x += y"
         )
@@ -434,7 +631,7 @@ for _name, _ufunc in {
     "abs": np.absolute,
     "invert": np.invert,
 }.items():
-    setattr(Expression, f"__{_name}__", lambda self, ufunc=_ufunc: ufunc(self))
+    setattr(Expression, f"__{_name}__", lambda x, ufunc=_ufunc: _as_python(ufunc(x), x))
 
 
 def trace_of(values: Any) -> Trace | None:
@@ -450,8 +647,9 @@ def trace_of(values: Any) -> Trace | None:
 def _check_open(trace: Trace | None) -> None:
     if trace is not None and not trace.open:
         raise TracerLeakError(
-            f"a traced value outlived the call it was made in (used at {user_line()}); return "
-            "it from the function instead of storing it"
+            f"a traced value outlived the call it was made in at {trace.opened[0]}:"
+            f"{trace.opened[1]} (used at {user_line()}); return it from the function instead of "
+            "storing it"
         )
 
 
@@ -494,8 +692,6 @@ def number_node(value: Any) -> Node:
         raise DTypeError(f"an integer of {plain.bit_length()} bits at {user_line()} is no float64")
     if dtype.kind == "b":
         return _ir.constant(value)
-    if dtype.kind == "f" and dtype.itemsize > 8:  # noqa: PLR2004 - longdouble has no literal
-        raise DTypeError(f"{dtype} is not supported; convert to float64")
     return _ir.fill(plain, (), dtype)
 
 

@@ -41,10 +41,20 @@ _MOST_TRIALS = 4000
 class IdentityCheck:
     """What `check_identity` found; true if the identity holds.
 
-    ``proved`` says for all sizes tried; ``sizes`` lists them. ``points`` is the number of random
-    points compared where no proof was found, ``largest_error`` the largest difference there,
-    relative to the largest entry. ``counterexample`` maps symbols to arrays, ``values`` are the two
-    sides there.
+    Attributes
+    ----------
+    proved : bool
+        Whether both sides reach one normal form, for every size tried.
+    sizes : tuple of mappings
+        The sizes tried, by letter.
+    points : int
+        How many random points were compared, where no proof was found.
+    largest_error : float
+        The largest difference there, relative to the largest entry.
+    counterexample : mapping, optional
+        The symbols with the arrays for which the sides differ.
+    values : tuple of two arrays, optional
+        The two sides there.
     """
 
     proved: bool

@@ -7,10 +7,17 @@ from typing import Any
 import numpy as np
 
 from eingrad import _ir, _primitives
-from eingrad._numpy_functions.operands import Traced, broadcast, implements, is_weak, operands
+from eingrad._numpy_functions.operands import (
+    Traced,
+    broadcast,
+    implements,
+    known,
+    operands,
+    refuse_complex,
+)
 from eingrad._primitives import apply, cast
 from eingrad._tracer import Expression, broadcast_shapes, node_of, trace_of, user_line
-from eingrad.errors import DTypeError, UnsupportedFunctionError
+from eingrad.errors import DTypeError, ShapeError, UnsupportedFunctionError
 
 
 @implements(np.add)
@@ -146,8 +153,9 @@ for _name, _ufunc in {
 
 
 @implements(np.where)
-def _where(condition: Any, *branches: Any) -> Traced:
-    if len(branches) != 2:  # noqa: PLR2004
+def _where(condition: Any, x: Any = None, y: Any = None) -> Traced:
+    branches = (x, y)
+    if x is None or y is None:
         raise UnsupportedFunctionError(
             f"np.where with one argument gives positions, which depend on values (at "
             f"{user_line()}); use np.where(condition, a, b)"
@@ -158,4 +166,88 @@ def _where(condition: Any, *branches: Any) -> Traced:
         flag = apply("not_equal", flag, _ir.zeros(flag.shape, flag.dtype))
     nodes, _ = operands(*branches)
     flag, a, b = broadcast([flag, *nodes])
-    return Expression(apply("where", flag, a, b), trace, weak=all(map(is_weak, branches)))
+    return Expression(apply("where", flag, a, b), trace)
+
+
+# Compositions ------------------------------------------------------------------------------------
+
+
+@implements(np.fabs)
+def _fabs(x: Any) -> Traced:
+    return np.absolute(x)
+
+
+@implements(np.clip)
+def _clip(
+    a: Any, a_min: Any = None, a_max: Any = None, *, min: Any = None, max: Any = None
+) -> Traced:
+    low = a_min if min is None else min
+    high = a_max if max is None else max
+    a = a if low is None else np.maximum(a, low)
+    a = a if high is None else np.minimum(a, high)
+    return np.positive(a)
+
+
+def _scaling(name: str, factor: float) -> Any:
+    def handler(x: Any) -> Traced:
+        (node,), wrap = operands(x)
+        refuse_complex(node, f"np.{name}")
+        return wrap(_ir.scale(node, factor))
+
+    return handler
+
+
+for _function, _factor in (
+    (np.deg2rad, math.pi / 180),
+    (np.radians, math.pi / 180),
+    (np.rad2deg, 180 / math.pi),
+    (np.degrees, 180 / math.pi),
+):
+    implements(_function)(_scaling(_function.__name__, _factor))
+
+
+@implements(np.logaddexp2)
+def _logaddexp2(a: Any, b: Any) -> Traced:
+    return np.logaddexp(a * math.log(2), b * math.log(2)) / math.log(2)
+
+
+@implements(np.logical_xor)
+def _logical_xor(a: Any, b: Any) -> Traced:
+    return np.logical_or(a, b) & ~np.logical_and(a, b)
+
+
+@implements(np.fix)
+def _fix(x: Any) -> Traced:
+    return np.trunc(x)
+
+
+@implements(np.round, np.around)
+def _round(a: Any, decimals: int = 0) -> Traced:
+    scale = 10.0 ** known(decimals, "decimals")
+    return np.rint(a) if decimals == 0 else np.rint(a * scale) / scale
+
+
+@implements(np.real, np.conjugate)
+def _real(val: Any) -> Traced:
+    (node,), wrap = operands(val)
+    refuse_complex(node, "np.real or np.conj")
+    return wrap(node)
+
+
+@implements(np.imag)
+def _imag(val: Any) -> Traced:
+    (node,), wrap = operands(val)
+    refuse_complex(node, "np.imag")
+    return wrap(_ir.zeros(node.shape, node.dtype))
+
+
+@implements(np.select)
+def _select(condlist: Any, choicelist: Any, default: Any = 0) -> Traced:
+    if len(condlist) != len(choicelist) or not len(condlist):
+        raise ShapeError(
+            f"np.select at {user_line()}: {len(condlist)} conditions but {len(choicelist)} choices"
+        )
+    result = default
+    for condition, choice in reversed([*zip(condlist, choicelist, strict=True)]):
+        result = np.where(condition, choice, result)
+    return result

@@ -1,5 +1,6 @@
 """Products of tensors: einsum, matmul, dot, outer products, diagonals and traces."""
 
+import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -98,9 +99,90 @@ def _outer(a: Any, b: Any) -> Traced:
     return np.tensordot(np.ravel(a), np.ravel(b), 0)
 
 
-@implements(np.multiply.outer)
-def _multiply_outer(a: Any, b: Any) -> Traced:
-    return np.tensordot(a, b, 0)
+@implements(np.linalg.outer)
+def _linalg_outer(x1: Any, x2: Any, /) -> Traced:
+    if np.ndim(x1) != 1 or np.ndim(x2) != 1:
+        raise ShapeError(
+            f"np.linalg.outer of shapes {np.shape(x1)} and {np.shape(x2)} at {user_line()}: both "
+            "must be vectors; use np.outer"
+        )
+    return np.outer(x1, x2)
+
+
+@implements(np.linalg.tensordot)
+def _linalg_tensordot(x1: Any, x2: Any, /, *, axes: Any = 2) -> Traced:
+    return np.tensordot(x1, x2, axes)
+
+
+def _conjugated(x: Any) -> Any:
+    """Conjugate an array; of a traced complex value that would not be holomorphic."""
+    return np.conjugate(x)
+
+
+@implements(np.vdot)
+def _vdot(a: Any, b: Any) -> Traced:
+    return np.dot(np.ravel(_conjugated(a)), np.ravel(b))
+
+
+def _last_axis(a: Any, b: Any, name: str) -> None:
+    if np.shape(a)[-1:] != np.shape(b)[-1:] or not np.ndim(a):
+        raise ShapeError(
+            f"np.{name} of shapes {np.shape(a)} and {np.shape(b)} at {user_line()}: the last axes "
+            "must be equal"
+        )
+
+
+@implements(np.vecdot)
+def _vecdot(a: Any, b: Any) -> Traced:
+    _last_axis(a, b, "vecdot")
+    return np.einsum("...i,...i->...", _conjugated(a), b)
+
+
+@implements(np.linalg.vecdot)
+def _linalg_vecdot(x1: Any, x2: Any, /, *, axis: int = -1) -> Traced:
+    return np.vecdot(np.moveaxis(x1, axis, -1), np.moveaxis(x2, axis, -1))
+
+
+@implements(np.kron)
+def _kron(a: Any, b: Any) -> Traced:
+    count = max(np.ndim(a), np.ndim(b))
+    left = (1,) * (count - np.ndim(a)) + np.shape(a)
+    right = (1,) * (count - np.ndim(b)) + np.shape(b)
+    product = np.multiply(
+        np.reshape(a, [n for size in left for n in (size, 1)]),
+        np.reshape(b, [n for size in right for n in (1, size)]),
+    )
+    return np.reshape(product, [m * n for m, n in zip(left, right, strict=True)])
+
+
+@implements(np.cross)
+def _cross(
+    a: Any, b: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1, axis: int | None = None
+) -> Traced:
+    if axis is not None:
+        axisa = axisb = axisc = axis
+    a, b = np.moveaxis(a, axisa, -1), np.moveaxis(b, axisb, -1)
+    if a.shape[-1] != 3 or b.shape[-1] != 3:  # noqa: PLR2004 - vectors of space
+        raise ShapeError(
+            f"np.cross of vectors of {a.shape[-1]} and {b.shape[-1]} entries at {user_line()}; "
+            "both must have 3"
+        )
+    after, before = [1, 2, 0], [2, 0, 1]
+    product = a[..., after] * b[..., before] - a[..., before] * b[..., after]
+    return np.moveaxis(product, -1, axisc)
+
+
+@implements(np.linalg.cross)
+def _linalg_cross(x1: Any, x2: Any, /, *, axis: int = -1) -> Traced:
+    return np.cross(x1, x2, axis=axis)
+
+
+@implements(np.linalg.multi_dot)
+def _multi_dot(arrays: Any) -> Traced:
+    arrays = list(arrays)
+    if len(arrays) < 2:  # noqa: PLR2004 - a product
+        raise ShapeError(f"multi_dot of {len(arrays)} arrays at {user_line()}; give two or more")
+    return functools.reduce(np.matmul, arrays)
 
 
 @implements(np.diagonal)
@@ -123,10 +205,28 @@ def _linalg_diagonal(x: Any, /, *, offset: int = 0) -> Traced:
 
 
 @implements(np.trace)
-def _trace(x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Traced:
-    return np.sum(np.diagonal(x, offset, axis1, axis2), -1)
+def _trace(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1, dtype: Any = None) -> Traced:
+    return np.sum(np.diagonal(a, offset, axis1, axis2), -1, dtype)
 
 
 @implements(np.linalg.trace)
-def _linalg_trace(x: Any, /, *, offset: int = 0) -> Traced:
-    return np.trace(x, offset, -2, -1)
+def _linalg_trace(x: Any, /, *, offset: int = 0, dtype: Any = None) -> Traced:
+    return np.trace(x, offset, -2, -1, dtype)
+
+
+def _matrix_vector(name: str, spec: str, *, conjugates: bool) -> Any:
+    def handler(a: Any, b: Any) -> Traced:
+        shapes = [np.shape(a), np.shape(b)]
+        terms = [term.removeprefix("...") for term in spec.partition("->")[0].split(",")]
+        if any(len(s) < len(t) for s, t in zip(shapes, terms, strict=True)):
+            raise ShapeError(
+                f"np.{name} of shapes {shapes[0]} and {shapes[1]} at {user_line()}: too few axes"
+            )
+        return np.einsum(spec, _conjugated(a) if conjugates else a, b)
+
+    return handler
+
+
+if hasattr(np, "matvec"):  # NumPy 2.2
+    implements(np.matvec)(_matrix_vector("matvec", "...ij,...j->...i", conjugates=False))
+    implements(np.vecmat)(_matrix_vector("vecmat", "...i,...ij->...j", conjugates=True))

@@ -1,60 +1,298 @@
-"""Indexing: every index that is known before the values is a selection."""
+"""Indexing and what rests on it: every index that is known before the values is a selection.
 
+Slices, integers, integer arrays and masks pick positions; the derivative of a pick is a pick, so
+nothing here is ever a dense 0/1 matrix.
+"""
+
+import math
 import operator
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from eingrad import _ir
-from eingrad._numpy_functions.operands import Traced, implements, operands
+from eingrad._ir import Node
+from eingrad._numpy_functions.operands import Traced, implements, known, normal_axes, operands
+from eingrad._primitives import apply
 from eingrad._tracer import Expression, user_line
-from eingrad.errors import TracerLeakError, UnsupportedFunctionError
+from eingrad.errors import ShapeError, TracerLeakError, UnsupportedFunctionError
+
+Positions = NDArray[np.intp]
 
 
 @implements("getitem")
 def _getitem(x: Expression, index: Any) -> Traced:
-    (node,), wrap = operands(x)
-    parts = index if isinstance(index, tuple) else (index,)
-    for part in parts:
-        plain = part is None or part is Ellipsis or isinstance(part, (int, np.integer, slice))
-        if not plain or isinstance(part, bool):
-            what = "a traced value" if isinstance(part, Expression) else type(part).__name__
-            raise UnsupportedFunctionError(
-                f"indexing by {what} is not supported (at {user_line()}); use integers, slices, "
-                "None and ..., or a product with a 0/1 array"
-            )
+    (node,), wrap = operands(x, flags=True)
+    parts = [_index_part(part) for part in (index if isinstance(index, tuple) else (index,))]
     if sum(p is Ellipsis for p in parts) > 1:
         raise IndexError(f"an index has more than one ellipsis, at {user_line()}")
-    spare = node.ndim - sum(p is not None and p is not Ellipsis for p in parts)
+    spare = node.ndim - sum(map(_axes_of, parts))
     if spare < 0:
         raise IndexError(f"{len(parts)} indices for shape {node.shape}, at {user_line()}")
     if not any(p is Ellipsis for p in parts):
-        parts = (*parts, Ellipsis)
-    shape: list[int] = []
+        parts.append(Ellipsis)
+    parts = _without_masks(parts, node.shape, spare)
+    gathers = any(isinstance(p, np.ndarray) for p in parts)
+    shape: list[int] = []  # of the result of the plain indices; arrays wait
+    waiting: list[tuple[int, int, Positions]] = []  # place in the index, axis of shape, positions
     axis = 0
-    for part in parts:
+    for place, part in enumerate(parts):
         if part is None:
             shape.append(1)
         elif part is Ellipsis:
             shape += node.shape[axis : axis + spare]
             axis += spare
-        else:
-            picked = _picked(part, node.shape[axis], axis, x.shape)
+        elif isinstance(part, slice):
+            picked = range(*part.indices(node.shape[axis]))
             node = _ir.take(node, axis, _ir.selection(picked, node.shape[axis]))
-            shape += [len(picked)] if isinstance(part, slice) else []
+            shape.append(len(picked))
             axis += 1
-    return wrap(_ir.reshape(node, tuple(shape)))
+        else:
+            positions = _positions(part, x.shape, node.shape[axis], axis)
+            if gathers:
+                waiting.append((place, len(shape), positions))
+                shape.append(node.shape[axis])
+            else:
+                one = _ir.selection(range(int(positions), int(positions) + 1), node.shape[axis])
+                node = _ir.take(node, axis, one)
+            axis += 1
+    node = _ir.reshape(node, tuple(shape))
+    return wrap(_gather(node, waiting) if waiting else node)
 
 
-def _picked(part: Any, size: int, axis: int, shape: tuple[int, ...]) -> range:
-    """Which positions of an axis an index picks."""
+def _index_part(part: Any) -> Any:
+    """One part of an index: None, Ellipsis, slice, integer, or an array of integers or flags."""
+    if part is None or part is Ellipsis:
+        return part
     if isinstance(part, slice):
         if any(isinstance(v, Expression) for v in (part.start, part.stop, part.step)):
             raise TracerLeakError(f"a slice with a traced bound at {user_line()}; use integers")
-        return range(*part.indices(size))
-    position = operator.index(part)
-    if not -size <= position < size:
-        raise IndexError(
-            f"index {position} is out of bounds for axis {axis} of shape {shape}, at {user_line()}"
+        return part
+    if isinstance(part, Expression):
+        raise UnsupportedFunctionError(
+            f"indexing by a traced value is not supported (at {user_line()}): which entries it "
+            "picks depends on numbers that are not there yet; use np.where(condition, a, b)"
         )
-    return range(position % size, position % size + 1)
+    if isinstance(part, (int, np.integer)) and not isinstance(part, bool):
+        return operator.index(part)
+    if isinstance(part, (list, np.ndarray)):
+        array = np.asarray(part, None if np.size(part) else np.intp)
+        if array.dtype.kind in "iu" or (array.dtype.kind == "b" and array.ndim):
+            return array
+    raise UnsupportedFunctionError(
+        f"indexing by {type(part).__name__} is not supported (at {user_line()}); use integers, "
+        "slices, None, ..., and arrays of integers or booleans"
+    )
+
+
+def _is_mask(part: Any) -> bool:
+    return isinstance(part, np.ndarray) and part.dtype.kind == "b"
+
+
+def _axes_of(part: Any) -> int:
+    """How many axes a part of an index is for."""
+    return part.ndim if _is_mask(part) else int(part is not None and part is not Ellipsis)
+
+
+def _without_masks(parts: list[Any], shape: tuple[int, ...], spare: int) -> list[Any]:
+    """Replace each mask by the positions of its true entries, one array per axis of the mask."""
+    result: list[Any] = []
+    axis = 0
+    for part in parts:
+        if _is_mask(part) and shape[axis : axis + part.ndim] != part.shape:
+            raise IndexError(
+                f"a mask of shape {part.shape} for axes {axis} to {axis + part.ndim - 1} of shape "
+                f"{shape}, at {user_line()}; a mask must have the shape of the axes it picks from"
+            )
+        result += part.nonzero() if _is_mask(part) else [part]
+        axis += spare if part is Ellipsis else _axes_of(part)
+    return result
+
+
+def _positions(part: Any, shape: tuple[int, ...], size: int, axis: int) -> Positions:
+    """Positions from 0 of an index that may count from the end."""
+    positions = np.asarray(part, np.intp)
+    wrong = positions[(positions < -size) | (positions >= size)]
+    if wrong.size:
+        raise IndexError(
+            f"index {wrong.flat[0]} is out of bounds for axis {axis} of shape {shape}, at "
+            f"{user_line()}"
+        )
+    return np.where(positions < 0, positions + size, positions)
+
+
+def _gather(node: Node, waiting: list[tuple[int, int, Positions]]) -> Node:
+    """Index some axes by arrays that are broadcast against each other, as NumPy does."""
+    places, axes, positions = zip(*waiting, strict=True)
+    try:
+        together = np.broadcast_arrays(*positions)
+    except ValueError:
+        shapes = ", ".join(str(p.shape) for p in positions)
+        raise ShapeError(
+            f"index arrays of shapes {shapes} do not broadcast, at {user_line()}"
+        ) from None
+    shape = together[0].shape
+    sizes = [node.shape[a] for a in axes]
+    rest = [a for a in range(node.ndim) if a not in axes]
+    flat = np.zeros(shape, np.intp)
+    for size, where in zip(sizes, together, strict=True):
+        flat = flat * size + where
+    kept = [node.shape[a] for a in rest]
+    moved = _ir.reshape(_ir.transpose(node, (*axes, *rest)), (math.prod(sizes), *kept))
+    picks = _ir.selection(tuple(flat.ravel().tolist()), math.prod(sizes))
+    taken = _ir.reshape(_ir.take(moved, 0, picks), (*shape, *kept))
+    adjacent = places == tuple(range(places[0], places[0] + len(places)))
+    lead = sum(a < axes[0] for a in rest) if adjacent else 0
+    new = range(len(shape))
+    old = range(len(shape), taken.ndim)
+    return _ir.transpose(taken, (*old[:lead], *new, *old[lead:]))
+
+
+# Picks along an axis -----------------------------------------------------------------------------
+
+
+@implements(np.take)
+def _take(a: Any, indices: Any, axis: int | None = None, *, mode: Any = "raise") -> Traced:
+    x, axis = (np.ravel(a), 0) if axis is None else (a, axis)
+    (place,) = normal_axes(axis, np.ndim(x))
+    where = np.asarray(known(indices, "an index"))
+    where = where if where.size else where.astype(np.intp)
+    size = np.shape(x)[place]
+    if mode == "wrap" and size:
+        where = where % size
+    elif mode == "clip":
+        where = np.clip(where, 0, size - 1)
+    index: tuple[Any, ...] = (slice(None),) * place
+    return x[(*index, where if where.ndim else where[()])]
+
+
+@implements(np.take_along_axis)
+def _take_along_axis(arr: Any, indices: Any, axis: int | None = -1) -> Traced:
+    x, axis = (np.ravel(arr), 0) if axis is None else (arr, axis)
+    (place,) = normal_axes(axis, np.ndim(x))
+    where = np.asarray(known(indices, "an index"))
+    if where.ndim != np.ndim(x):
+        raise ShapeError(
+            f"take_along_axis at {user_line()}: indices of {where.ndim} axes for {np.ndim(x)}"
+        )
+    grid = [
+        np.reshape(np.arange(n), [-1 if b == a else 1 for b in range(np.ndim(x))])
+        for a, n in enumerate(np.shape(x))
+    ]
+    grid[place] = where
+    return x[tuple(grid)]
+
+
+@implements(np.compress)
+def _compress(condition: Any, a: Any, axis: int | None = None) -> Traced:
+    return np.take(a, np.flatnonzero(known(condition, "the condition")), axis)
+
+
+@implements(np.extract)
+def _extract(condition: Any, arr: Any) -> Traced:
+    return np.take(arr, np.flatnonzero(known(condition, "the condition")))
+
+
+@implements(np.delete)
+def _delete(arr: Any, obj: Any, axis: int | None = None) -> Traced:
+    size = np.size(arr) if axis is None else np.shape(arr)[normal_axes(axis, np.ndim(arr))[0]]
+    return np.take(arr, np.delete(np.arange(size), known(obj, "an index")), axis)
+
+
+@implements(np.resize)
+def _resize(a: Any, new_shape: Any) -> Traced:
+    return np.ravel(a)[np.resize(np.arange(np.size(a)), known(new_shape, "a shape"))]
+
+
+# Placed into zeros -------------------------------------------------------------------------------
+
+
+@implements(np.pad)
+def _pad(array: Any, pad_width: Any, mode: Any = "constant", *, constant_values: Any = 0) -> Traced:
+    if mode not in ("constant", "edge", "reflect", "symmetric", "wrap"):
+        raise UnsupportedFunctionError(
+            f"np.pad: mode {mode!r} is not supported on traced values (at {user_line()}); use "
+            "'constant', 'edge', 'reflect', 'symmetric' or 'wrap'"
+        )
+    (node,), wrap = operands(array)
+    widths = _pad_widths(known(pad_width, "pad_width"), node.ndim)
+    for axis, width in enumerate(widths):
+        more: dict[str, Any] = {"constant_values": -1} if mode == "constant" else {}
+        table = np.pad(np.arange(node.shape[axis]), width, mode, **more)
+        picks = _ir.selection(tuple(table.tolist()), node.shape[axis])
+        node = _ir.take(node, axis, picks)
+    if mode != "constant" or not np.any(known(constant_values, "constant_values")):
+        return wrap(node)
+    border = np.pad(np.zeros(np.shape(array)), widths, constant_values=constant_values)
+    return wrap(node) + border.astype(node.dtype)
+
+
+def _pad_widths(widths: Any, ndim: int) -> list[tuple[int, int]]:
+    if isinstance(widths, dict):  # NumPy 2.4: axis -> width
+        given = {axis % ndim: width for axis, width in widths.items()}
+        pairs = [np.broadcast_to(given.get(axis, 0), 2) for axis in range(ndim)]
+        return [(int(before), int(after)) for before, after in pairs]
+    return [(int(a), int(b)) for a, b in np.broadcast_to(widths, (ndim, 2))]
+
+
+@implements(np.diag)
+def _diag(v: Any, k: int = 0) -> Traced:
+    if np.ndim(v) == 2:  # noqa: PLR2004 - a matrix
+        return np.diagonal(v, k)
+    if np.ndim(v) != 1:
+        raise ShapeError(
+            f"np.diag of shape {np.shape(v)} at {user_line()}; give a vector or matrix"
+        )
+    (node,), wrap = operands(v)
+    (n,) = node.shape
+    size = n + abs(known(k, "k"))
+    row, column = (_ir.selection(range(max(s, 0), max(s, 0) + n), size) for s in (-k, k))
+    return wrap(_ir.contract((node, row, column), ((0,), (0, 1), (0, 2)), (1, 2)))
+
+
+@implements(np.diagflat)
+def _diagflat(v: Any, k: int = 0) -> Traced:
+    return np.diag(np.ravel(v), k)
+
+
+def _triangle(m: Any, k: int, *, lower: bool) -> Traced:
+    x: Any = np.broadcast_to(m, (np.size(m), np.size(m))) if np.ndim(m) == 1 else m
+    if np.ndim(x) < 2:  # noqa: PLR2004 - a matrix
+        raise ShapeError(f"np.{'tril' if lower else 'triu'} of a 0-d value at {user_line()}")
+    rows, columns = np.shape(x)[-2:]
+    k = known(k, "k") if lower else known(k, "k") - 1
+    if not rows or not columns:
+        return np.positive(x)
+    flags = Expression(apply("tri", n=rows, m=columns, k=k, dtype="|b1"), x._trace)
+    return np.where(flags, x, 0) if lower else np.where(flags, 0, x)
+
+
+@implements(np.tril)
+def _tril(m: Any, k: int = 0) -> Traced:
+    return _triangle(m, k, lower=True)
+
+
+@implements(np.triu)
+def _triu(m: Any, k: int = 0) -> Traced:
+    return _triangle(m, k, lower=False)
+
+
+# Positions that only the shape decides -----------------------------------------------------------
+
+
+@implements(np.tril_indices_from)
+def _tril_indices_from(arr: Any, k: int = 0) -> Any:
+    return np.tril_indices(arr.shape[-2], k, arr.shape[-1])
+
+
+@implements(np.triu_indices_from)
+def _triu_indices_from(arr: Any, k: int = 0) -> Any:
+    return np.triu_indices(arr.shape[-2], k, arr.shape[-1])
+
+
+@implements(np.diag_indices_from)
+def _diag_indices_from(arr: Any) -> Any:
+    if len(set(np.shape(arr))) != 1 or np.ndim(arr) < 2:  # noqa: PLR2004 - a matrix
+        raise ShapeError(f"diag_indices_from of shape {np.shape(arr)} at {user_line()}")
+    return np.diag_indices(arr.shape[0], np.ndim(arr))

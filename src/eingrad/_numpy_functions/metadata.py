@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from eingrad._numpy_functions.operands import Traced, implements
+from eingrad._numpy_functions.operands import Traced, converted, implements
 from eingrad._primitives import cast
-from eingrad._tracer import FUNCTIONS, METHODS, Expression, node_of, trace_of, user_line
+from eingrad._tracer import ACCUMULATE, METHODS, REDUCE, Expression, node_of, trace_of, user_line
 from eingrad.errors import DTypeError
 
 
@@ -27,64 +27,102 @@ def _size(x: Expression, axis: int | None = None) -> int:
 
 
 def _constant_like(number: int) -> Callable[..., Any]:
-    def like(x: Expression, dtype: Any = None, *, shape: Any = None) -> Any:
-        return np.full(x.shape if shape is None else shape, number, dtype or x.dtype)
+    def like(a: Expression, dtype: Any = None, *, shape: Any = None) -> Any:
+        return np.full(a.shape if shape is None else shape, number, dtype or a.dtype)
 
     return like
 
 
-implements(np.zeros_like)(_constant_like(0))
+implements(np.zeros_like, np.empty_like)(_constant_like(0))
 implements(np.ones_like)(_constant_like(1))
 
 
-def _astype(x: Expression, dtype: Any, *, copy: bool = True) -> Traced:
+@implements(np.full_like)
+def _full_like(a: Any, fill_value: Any, dtype: Any = None, *, shape: Any = None) -> Any:
+    shape = np.shape(a) if shape is None else shape
+    dtype = getattr(a, "dtype", None) if dtype is None else dtype
+    if isinstance(fill_value, Expression):
+        return np.broadcast_to(converted(fill_value, dtype or float), shape)
+    return np.full(shape, fill_value, dtype)
+
+
+@implements(np.iscomplexobj)
+def _iscomplexobj(x: Any) -> bool:
+    return bool(x.dtype.kind == "c")
+
+
+@implements(np.isrealobj)
+def _isrealobj(x: Any) -> bool:
+    return bool(x.dtype.kind != "c")
+
+
+@implements(np.result_type)
+def _result_type(*arrays_and_dtypes: Any) -> Any:
+    return np.result_type(
+        *((1.0 if x._weak else x.dtype) if isinstance(x, Expression) else x
+          for x in arrays_and_dtypes)
+    )  # fmt: skip
+
+
+@implements(np.astype)
+def _astype(x: Any, dtype: Any, /, *, copy: bool = True) -> Traced:
     del copy
     target = np.dtype(dtype)
-    if target.kind not in "fc" or (target.kind == "f" and x.dtype.kind == "c"):
+    if x.dtype.kind == "b" and target.kind == "b":
+        return x
+    if target.newbyteorder("=") not in _TARGETS or (target.kind == "f" and x.dtype.kind == "c"):
         raise DTypeError(
             f"astype({target}) of {x.dtype} at {user_line()} has no derivative; use a float type"
         )
-    return Expression(cast(node_of(x, None), target), trace_of((x,)))
+    return Expression(cast(node_of(x, None), target.newbyteorder("=")), trace_of((x,)))
+
+
+_TARGETS = frozenset(map(np.dtype, "efdFD"))
+
+
+def _astype_method(
+    x: Any, dtype: Any, order: Any = "K", casting: Any = "unsafe", subok: bool = True,
+    copy: bool = True,
+) -> Traced:  # fmt: skip
+    del order, subok, copy  # about memory, which an expression has none of
+    if not np.can_cast(x.dtype, dtype, casting):
+        raise DTypeError(f"astype({dtype}) of {x.dtype} at {user_line()} with casting={casting!r}")
+    return np.astype(x, dtype)
 
 
 @implements(np.copy)
-def _copy(x: Expression) -> Traced:
-    return x
+def _copy(a: Any) -> Traced:
+    return a[...]
 
 
-def _as_method(function: Callable[..., Any], *, splat: bool = False) -> Callable[..., Any]:
-    """Let a method take its shape or axes one by one, as NumPy's methods do."""
+def _flat(items: tuple[Any, ...]) -> Any:
+    """Axes or sizes that a method takes one by one, or as one tuple."""
+    return items[0] if len(items) == 1 and (items[0] is None or np.iterable(items[0])) else items
 
-    def method(x: Expression, *args: Any, **kwargs: Any) -> Any:
-        many = splat and (len(args) > 1 or (len(args) == 1 and not np.iterable(args[0])))
-        if splat and args == (None,):
-            args = ()
-        elif many:
-            args = (args,)
-        return function(x, *args, **kwargs)
 
-    return method
+def _reshape_method(x: Any, *shape: Any, **options: Any) -> Traced:
+    return np.reshape(x, _flat(shape), **options)
+
+
+def _transpose_method(x: Any, *axes: Any) -> Traced:
+    return np.transpose(x, _flat(axes) if axes else None)
 
 
 METHODS.update(
-    {
-        name: FUNCTIONS[getattr(np, name)]
-        for name in (
-            "sum",
-            "mean",
-            "dot",
-            "trace",
-            "diagonal",
-            "swapaxes",
-            "ravel",
-            "squeeze",
-            "copy",
-        )
-    }
-)
+    (name, getattr(np, name))
+    for name in (
+        "all", "any", "clip", "copy", "cumprod", "cumsum", "diagonal", "dot", "max", "mean", "min",
+        "prod", "ravel", "repeat", "round", "squeeze", "std", "sum", "swapaxes", "take", "trace",
+        "var",
+    )
+)  # fmt: skip
 METHODS.update(
-    reshape=_as_method(FUNCTIONS[np.reshape], splat=True),
-    transpose=_as_method(FUNCTIONS[np.transpose], splat=True),
-    flatten=FUNCTIONS[np.ravel],
-    astype=_astype,
-)
+    reshape=_reshape_method, transpose=_transpose_method, flatten=np.ravel, astype=_astype_method,
+    conj=np.real, conjugate=np.real,
+    compress=lambda x, condition, axis=None: np.compress(condition, x, axis),
+)  # fmt: skip
+REDUCE.update({
+    np.add: np.sum, np.multiply: np.prod, np.maximum: np.max, np.minimum: np.min,
+    np.logical_and: np.all, np.logical_or: np.any,
+})  # fmt: skip
+ACCUMULATE.update({np.add: np.cumsum, np.multiply: np.cumprod})

@@ -4,6 +4,7 @@ In: the arguments of a NumPy call. Out: nodes, and how to wrap a result.
 Guaranteed: dtypes promote as in NumPy (NEP 50), integers to float64.
 """
 
+import math
 import operator
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
@@ -18,6 +19,7 @@ from eingrad._tracer import (
     UFUNCS,
     Expression,
     broadcast_shapes,
+    is_weak,
     node_of,
     trace_of,
     user_line,
@@ -41,14 +43,9 @@ def implements(*functions: Any) -> Callable[[Handler], Handler]:
     return register
 
 
-def is_weak(value: Any) -> bool:
-    """Whether a value is a Python number, or stands for one: it does not decide the dtype."""
-    if isinstance(value, Expression):
-        return value._weak
-    return isinstance(value, (int, float, complex)) and not isinstance(value, (bool, np.generic))
-
-
-def result_dtype(values: Sequence[Any], nodes: Sequence[Node]) -> np.dtype[Any]:
+def result_dtype(
+    values: Sequence[Any], nodes: Sequence[Node], *, flags: bool = False
+) -> np.dtype[Any]:
     """NumPy's promotion (NEP 50); integers become float64, for a derivative is not an integer."""
     kinds: list[Any] = []
     for value, node in zip(values, nodes, strict=True):
@@ -57,6 +54,8 @@ def result_dtype(values: Sequence[Any], nodes: Sequence[Node]) -> np.dtype[Any]:
         else:
             kinds.append(node.dtype)
     dtype = np.result_type(*kinds)
+    if dtype.kind == "b" and flags:
+        return dtype
     if dtype.kind == "b":
         raise DTypeError(
             f"arithmetic on boolean values alone at {user_line()}; convert with .astype(float), or "
@@ -65,13 +64,12 @@ def result_dtype(values: Sequence[Any], nodes: Sequence[Node]) -> np.dtype[Any]:
     return dtype if dtype.kind in "fc" else np.result_type(dtype, np.float64)
 
 
-def operands(*values: Any) -> tuple[list[Node], Callable[[Node], Expression]]:
-    """Nodes of one dtype, and how to wrap a result."""
+def operands(*values: Any, flags: bool = False) -> tuple[list[Node], Callable[[Node], Expression]]:
+    """Nodes of one dtype, and how to wrap a result; `flags`: booleans alone stay booleans."""
     trace = trace_of(values)
     nodes = [node_of(v, trace, f"operand {n}") for n, v in enumerate(values)]
-    dtype = result_dtype(values, nodes)
-    weak = all(map(is_weak, values))
-    return [cast(n, dtype) for n in nodes], lambda node: Expression(node, trace, weak=weak)
+    dtype = result_dtype(values, nodes, flags=flags)
+    return [cast(n, dtype) for n in nodes], lambda node: Expression(node, trace)
 
 
 def broadcast(nodes: Sequence[Node]) -> list[Node]:
@@ -96,3 +94,40 @@ def normal_axes(axis: Axis, ndim: int) -> tuple[int, ...]:
     if len(set(normal)) < len(normal):
         raise ShapeError(f"axis {axis} names an axis twice, at {user_line()}")
     return normal
+
+
+def refuse_complex(node: Node, name: str) -> None:
+    """Refuse what is not holomorphic, or has no order among complex values."""
+    if node.dtype.kind == "c":
+        raise DTypeError(
+            f"{name} is not holomorphic, so it has no derivative for complex values (at "
+            f"{user_line()}); derivatives here are holomorphic"
+        )
+
+
+def converted(x: Any, dtype: Any) -> Any:
+    """What a keyword `dtype` asks for: the operand in that dtype."""
+    if dtype is None:
+        return x
+    if isinstance(x, Expression):
+        return np.astype(x, dtype)  # type: ignore[call-overload]
+    return np.asarray(x, dtype)
+
+
+def known(value: Any, what: str) -> Any:
+    """Refuse a traced value where positions, shapes or counts must be known."""
+    if isinstance(value, Expression):
+        raise TracerLeakError(
+            f"{what} is a traced value at {user_line()}; it must be known before the values: use "
+            "plain integers"
+        )
+    return value
+
+
+def last(x: Any, axis: Axis) -> tuple[Any, tuple[int, ...]]:
+    """Move the axes that are reduced to the end, as one axis; and say which they were."""
+    axes = normal_axes(axis, np.ndim(x))
+    kept = [a for a in range(np.ndim(x)) if a not in axes]
+    sizes = [np.shape(x)[a] for a in kept]
+    count = math.prod(np.shape(x)[a] for a in axes)
+    return np.reshape(np.transpose(x, (*kept, *axes)), (*sizes, count)), axes
