@@ -813,3 +813,11 @@ def test_argnums_name_each_argument_once():
     """Twice has no nesting of its own."""
     with pytest.raises(ShapeError, match="names an argument twice"):
         eg.derivative(lambda x, y: x * y, 1, (0, -2))(1.0, 2.0)
+
+
+def test_views_of_one_array_are_writable_again():
+    """A view can be made writable only after its base, whichever was captured last."""
+    base = np.ones((3, 2, 2))
+    first, second = base[0], base[1]
+    eg.grad(lambda x: (first @ x).sum() + (second @ x).sum() + base.sum())(np.ones(2))
+    assert all(array.flags.writeable for array in (base, first, second))

@@ -11,7 +11,7 @@ import inspect
 import linecache
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -112,8 +112,7 @@ class Trace:
         """End the trace: its expressions are dead, the captured arrays writable again."""
         self.open = False
         if self.outer is None:
-            for known in self.captured.values():
-                _unlock(known.array)
+            _unlock([known.array for known in self.captured.values()])
 
 
 _locks: dict[int, tuple[int, Array]] = {}  # id -> number of traces that read it, the array
@@ -131,20 +130,25 @@ def _owners(array: Array) -> Iterator[Array]:
 def _lock(array: Array) -> None:
     with _locks_guard:
         for owner in _owners(array):
-            count, _ = _locks.get(id(owner), (0, owner))
-            if count or owner.flags.writeable:
+            if id(owner) in _locks or owner.flags.writeable:
+                count, _ = _locks.get(id(owner), (0, owner))
                 _locks[id(owner)] = (count + 1, owner)
                 owner.flags.writeable = False
 
 
-def _unlock(array: Array) -> None:
+def _unlock(arrays: Sequence[Array]) -> None:
+    """Make arrays writable that no trace reads any more; a view waits for its base."""
     with _locks_guard:
-        for owner in reversed([*_owners(array)]):  # a view may be writeable only after its base
-            count, _ = _locks.pop(id(owner), (0, owner))
-            if count > 1:
-                _locks[id(owner)] = (count - 1, owner)
-            elif count == 1:
-                owner.flags.writeable = True
+        for array in arrays:
+            for owner in _owners(array):
+                if id(owner) in _locks:
+                    _locks[id(owner)] = (_locks[id(owner)][0] - 1, owner)
+        free = [owner for count, owner in _locks.values() if count == 0]
+        for owner in sorted(free, key=lambda owner: len([*_owners(owner)])):
+            if id(owner.base) not in _locks:
+                del _locks[id(owner)]
+                if not isinstance(owner.base, np.ndarray) or owner.base.flags.writeable:
+                    owner.flags.writeable = True
 
 
 _innermost: ContextVar[Trace | None] = ContextVar("innermost", default=None)
