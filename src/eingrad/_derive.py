@@ -13,7 +13,7 @@ from eingrad._cost import weighted
 from eingrad._diff import forward, reverse
 from eingrad._ir import Input, Node
 from eingrad._plan import InputSpec, Program, lower, pairwise
-from eingrad._simplify import regroup, simplify
+from eingrad._simplify import associate, simplify
 
 _COMPARED = 400  # nodes; above that one candidate is built, chosen by shape
 
@@ -27,7 +27,7 @@ def derivatives(
 
     Within an order, the outputs are outermost, then the variable of each differentiation.
     """
-    level = pairwise(regroup(outputs))  # associate the user's chains; never expand his sums
+    level = pairwise(associate(outputs))  # associate the user's chains; never expand his sums
     roots: list[Node] = []
     candidates: Candidates = ()
     for order in range(max(orders) + 1):

@@ -80,6 +80,7 @@ class _Lowering:
         self.dtypes: list[np.dtype[Any]] = [spec.dtype for spec in inputs]
         self.number: dict[Node, int] = {}
         self.scaled: dict[tuple[int, str], int] = {}
+        self.twins: dict[object, tuple[Einsum, Coefficient]] = {}
         self.inputs = len(inputs)
 
     def emit(
@@ -287,6 +288,18 @@ class _Lowering:
         return self.emit("reshape", (value,), shape, self.dtypes[value])
 
     def pair(self, node: Einsum) -> int:
+        """Contract two operands; a transposed twin is a view of the first one."""
+        key = (node.operands, node.terms, frozenset(node.out))
+        if key in self.twins:
+            twin, coefficient = self.twins[key]
+            ratio = node.coefficient if coefficient == 1 else 1
+            if ratio * coefficient == node.coefficient:
+                value = self.view(self.number[twin], twin.out, node.out, {})
+                return self.scale(value, ratio)
+        self.twins.setdefault(key, (node, node.coefficient))
+        return self.contract(node)
+
+    def contract(self, node: Einsum) -> int:
         """Contract two operands."""
         wanted = set(node.out)
         left, right = (self.number[n] for n in node.operands)
