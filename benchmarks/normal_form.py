@@ -1,4 +1,4 @@
-"""What the derivatives of the documents' table cost: ``python benchmarks/normal_form.py [WORD...]``.
+"""What derivatives cost: ``python benchmarks/normal_form.py [WORD...]``.
 
 Prints for each case: nodes, statements, flops, bytes written, peak, symbolic milliseconds (trace,
 differentiate, simplify, plan; the second of two runs). Values are checked at a small size by the

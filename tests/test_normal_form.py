@@ -35,10 +35,6 @@ def test_every_case_is_the_derivative_of_the_order_below(case):
         assert_close(actual, complex_step(below, x))
 
 
-def not_yet(reason):
-    return pytest.mark.xfail(strict=True, reason=reason)
-
-
 # What a derivative may cost: flops, additions and elementwise steps included, and bytes.
 # Each bound is a closed form of the sizes with some room, not what is measured today.
 BOUNDS = [
@@ -68,30 +64,9 @@ BOUNDS = [
     ("logistic", 2, 1.1 * 2 * 200 * 20**2 + 2e4, 1.1e5),
     ("Gaussian process, n = 300", 2, 6e8, 6e7),
 ]  # fmt: skip
-NOT_YET = {
-    ("tanh network, first weight", 2): "tangents of all weights are pushed",
-    ("tanh network, fifth weight", 2): "tangents of all weights are pushed",
-    ("X^8 by squaring", 1): "a remainder of outer products is contracted as one",
-    ("slices", 1): "a concatenation is placed densely",
-    ("inverse form", 2): "transposed twins are computed twice",
-    ("inverse form", 3): "transposed twins are computed twice",
-    ("inverse form", 4): "transposed twins are computed twice",
-    ("logdet", 3): "transposed twins are computed twice",
-    ("logdet", 4): "transposed twins are computed twice",
-    ("det", 2): "transposed twins are computed twice",
-    ("det", 3): "transposed twins are computed twice",
-    ("det", 4): "transposed twins are computed twice",
-}
 
 
-def _bounds():
-    for name, order, *limits in BOUNDS:
-        reason = NOT_YET.get((name, order))
-        marks = [not_yet(reason)] if reason else []
-        yield pytest.param(name, order, *limits, marks=marks, id=f"{name}, order {order}")
-
-
-@pytest.mark.parametrize(("name", "order", "flops", "written"), [*_bounds()])
+@pytest.mark.parametrize(("name", "order", "flops", "written"), BOUNDS)
 def test_cost_is_within_the_closed_form(name, order, flops, written):
     """Flops and bytes written, counted from the statements."""
     plan = plan_of(find(name, order))

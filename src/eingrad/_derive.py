@@ -9,13 +9,12 @@ import itertools
 from collections.abc import Sequence
 
 from eingrad import _ir
-from eingrad._cost import weighted
 from eingrad._diff import forward, reverse
 from eingrad._ir import Input, Node
 from eingrad._plan import InputSpec, Program, lower, pairwise
 from eingrad._simplify import associate, simplify
 
-_COMPARED = 400  # nodes; above that one candidate is built, chosen by shape
+_COMPARED = 2000  # nodes; above that one candidate is built, chosen by shape
 
 Candidates = tuple[tuple[str, int], ...]
 
@@ -66,7 +65,7 @@ def _jacobians(y: Node, variables: Sequence[Node]) -> tuple[list[Node], Candidat
 def _planned(roots: Sequence[Node]) -> tuple[int, int]:
     """Planned cost of a candidate, and its flops."""
     program = compile_program(roots, _ir.inputs(roots))
-    return _cost(program), program.flops
+    return program.cost, program.flops
 
 
 def compile_program(
@@ -82,8 +81,4 @@ def compile_program(
     if len(normal.statements) > _COMPARED:
         return normal
     raw = lower(pairwise(roots), arguments, candidates)
-    return normal if _cost(normal) <= _cost(raw) else raw
-
-
-def _cost(program: Program) -> int:
-    return weighted(program.flops, program.written_bytes // 8)
+    return normal if normal.cost <= raw.cost else raw

@@ -130,13 +130,18 @@ def carries_delta(node: Node) -> bool:
     """Whether structural tensors tie output axes: most entries are then known to be zero."""
     if not isinstance(node, Einsum):
         return False
-    out = set(node.out)
-    for operand, term in zip(node.operands, node.terms, strict=True):
-        if isinstance(operand, Selection) and term[1] in out:
-            return True
-        if isinstance(operand, Merge) and term[0] in out and not out.isdisjoint(term[1:]):
-            return True
-    return False
+    structure = [
+        (operand, term)
+        for operand, term in zip(node.operands, node.terms, strict=True)
+        if isinstance(operand, STRUCTURAL)
+    ]
+    ties = {*node.out, *(term[1] for operand, term in structure if isinstance(operand, Selection))}
+    return any(
+        (term[1] in node.out)
+        if isinstance(operand, Selection)
+        else (term[0] in node.out and not ties.isdisjoint(term[1:]))
+        for operand, term in structure
+    )
 
 
 def is_product(node: Node) -> bool:
@@ -571,9 +576,11 @@ def add(terms: Sequence[Node], coefficients: Sequence[Coefficient] | None = None
     first = terms[0]
     total: dict[Node, Coefficient] = {}
     for term, coefficient in zip(terms, coefficients or [1] * len(terms), strict=True):
-        base, factor = term, coefficient
+        base: Node = term
+        factor = coefficient
         while isinstance(base, Einsum) and base.coefficient not in (0, 1):
-            base, factor = with_coefficient(base, 1), factor * base.coefficient
+            factor = factor * base.coefficient
+            base = with_coefficient(base, 1)
         if is_zero(base):
             factor = 0
         total[base] = canonical_coefficient(total.get(base, 0) + factor)

@@ -434,6 +434,11 @@ class _Lowering:
                 core = cores[0][0]
                 operands.append(self.scale(self.number[core], coefficient))
                 coefficient = 1
+            at = None if steps else _positions(piece, structure, term)
+            if at:
+                pieces.append(Piece((at,), at[1], term if cores else None, coefficient))
+                flops += math.prod(at[2])
+                continue
             if steps is None:
                 dense = self.dense(piece, term, operands.pop() if cores else None, coefficient)
                 operands.append(dense)
@@ -499,6 +504,50 @@ def _placement(
             actions.append(action)
         pending.remove(pair)
     return tuple(labels), tuple(actions)
+
+
+Expression = tuple[Any, ...]  # an index as a function of labels, see `_positions`
+
+
+def _positions(
+    piece: Einsum, structure: Sequence[tuple[Node, Subscripts]], core: Subscripts
+) -> tuple[Any, ...] | None:
+    """Where each entry of the core lies in the buffer: ``("at", labels, sizes, expressions)``.
+
+    An expression is ``("label", i)``, ``("table", table, e)`` or ``("merge", sizes, e, ...)``: an
+    output index as a function of the indices that nothing determines. None where an index is
+    determined twice.
+    """
+    by: dict[int, tuple[Node, Subscripts]] = {}
+    size = dict(piece.sizes)
+    for node, term in zip(piece.operands, piece.terms, strict=True):
+        size.update(zip(term, node.shape, strict=True))
+    for node, term in structure:
+        determined = term[1] if isinstance(node, Selection) else term[0]
+        if determined in by or determined in core:
+            return None
+        by[determined] = node, term
+
+    def expression(index: int, inside: tuple[int, ...]) -> Expression | None:
+        if index in inside:
+            return None  # a cycle
+        if index not in by:
+            return ("label", index)
+        node, term = by[index]
+        below = term[:1] if isinstance(node, Selection) else term[1:]
+        parts = [expression(i, (*inside, index)) for i in below]
+        if None in parts:
+            return None
+        if isinstance(node, Selection):
+            return parts[0] if node.is_delta else ("table", node.table, parts[0])
+        return ("merge", node.shape[1:], *parts)
+
+    expressions = [expression(index, ()) for index in piece.out]
+    if None in expressions:
+        return None
+    every = dict.fromkeys((*piece.out, *core, *(i for _, t in structure for i in t)))
+    labels = tuple(index for index in every if index not in by)
+    return ("at", labels, tuple(size[i] for i in labels), tuple(expressions))
 
 
 _ORDER = {"rename": 0, "merge": 0, "split": 0, "slice": 1, "pick": 2}

@@ -19,13 +19,14 @@ from collections.abc import Callable, Container, Sequence
 
 from eingrad import _ir
 from eingrad._ir import Einsum, Node
+from eingrad._simplify.expand import expand
 from eingrad._simplify.products import MOST_OPERANDS, regroup
 from eingrad._simplify.sums import factor, flatten
 from eingrad._simplify.twins import symmetrise
 
 Pass = Callable[[Node, Container[Node]], Node]
 
-PASSES: tuple[Pass, ...] = (regroup, flatten, symmetrise, factor)
+PASSES: tuple[Pass, ...] = (expand, regroup, flatten, symmetrise, factor)
 
 
 def simplify(roots: Sequence[Node]) -> list[Node]:
@@ -71,6 +72,7 @@ __all__ = [
     "PASSES",
     "Pass",
     "associate",
+    "expand",
     "factor",
     "flatten",
     "regroup",

@@ -1,4 +1,4 @@
-"""Sums of derivative terms: opened where they are used once, factored where terms share operands."""
+"""Sums of derivative terms: joined where they are used once, factored where they share."""
 
 from collections import Counter
 from collections.abc import Container, Sequence
@@ -44,6 +44,19 @@ class _Term:
     coefficient: Coefficient
 
 
+@dataclass(frozen=True, slots=True)
+class _Like:
+    """Shape and dtype of what is built."""
+
+    shape: Shape
+    dtype: object
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes."""
+        return len(self.shape)
+
+
 def factor(node: Node, once: Container[Node]) -> Node:
     """``a x + b x + c -> (a + b) x + c``: pull out operands that several terms share.
 
@@ -68,8 +81,8 @@ def factor(node: Node, once: Container[Node]) -> Node:
     factored = _pull_out(open_terms, node)
     if factored is None:
         return node
-    nodes, coefficients = zip(*kept, *factored, strict=True) if kept else zip(*factored)
-    return _ir.add(nodes, coefficients)
+    every = [*kept, *factored]
+    return _ir.add([n for n, _ in every], [c for _, c in every])
 
 
 def _factors(term: Node, once: Container[Node]) -> tuple[Factor, ...] | None:
@@ -93,9 +106,8 @@ def _factors(term: Node, once: Container[Node]) -> tuple[Factor, ...] | None:
     return tuple((n, tuple(axis[i] for i in t)) for n, t in pairs)
 
 
-def _pull_out(terms: Sequence[_Term], node: Node) -> list[tuple[Node, Coefficient]] | None:
+def _pull_out(terms: Sequence[_Term], node: Node | _Like) -> list[tuple[Node, Coefficient]] | None:
     """Factor until no two terms share an operand; None if none do."""
-    done: list[tuple[Node, Coefficient]] = []
     open_terms = list(terms)
     while True:
         shared = _most_shared(open_terms)
@@ -110,9 +122,8 @@ def _pull_out(terms: Sequence[_Term], node: Node) -> list[tuple[Node, Coefficien
         open_terms.append(product)
     if len(open_terms) == len(terms):
         return None
-    for term in open_terms:
-        done.append((_build(term.factors, tuple(range(node.ndim)), node), term.coefficient))
-    return done
+    every = tuple(range(node.ndim))
+    return [(_build(t.factors, every, node), t.coefficient) for t in open_terms]
 
 
 def _most_shared(terms: Sequence[_Term]) -> Factor | None:
@@ -125,7 +136,7 @@ def _most_shared(terms: Sequence[_Term]) -> Factor | None:
     return max(shared, key=lambda f: (count[f], f[0].size, f[0].digest, f[1]))
 
 
-def _product_of(common: "Counter[Factor]", members: Sequence[_Term], node: Node) -> _Term:
+def _product_of(common: "Counter[Factor]", members: Sequence[_Term], node: Node | _Like) -> _Term:
     """Make ``common * (sum of what is left of each member)``."""
     rests = [_Term(tuple((Counter(m.factors) - common).elements()), m.coefficient) for m in members]
     axes = tuple(sorted({axis for rest in rests for _, term in rest.factors for axis in term}))
@@ -141,19 +152,6 @@ def _product_of(common: "Counter[Factor]", members: Sequence[_Term], node: Node)
         inner = [(_build(rest.factors, every, like), rest.coefficient) for rest in moved]
     total = _ir.add(*zip(*inner, strict=True))
     return _Term((*common.elements(), (total, axes)), 1)
-
-
-@dataclass(frozen=True, slots=True)
-class _Like:
-    """Shape and dtype of what is built."""
-
-    shape: Shape
-    dtype: object
-
-    @property
-    def ndim(self) -> int:
-        """Number of axes."""
-        return len(self.shape)
 
 
 def _build(factors: Sequence[Factor], out: Subscripts, like: Node | _Like) -> Node:

@@ -1,11 +1,13 @@
 """Sums of transposed twins: one of each kind, symmetrised in stages."""
 
+import itertools
 from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 
 from eingrad import _ir
 from eingrad._ir import Add, Coefficient, Einsum, Node
-from eingrad._simplify.products import is_view
+from eingrad._simplify.expand import distribute, is_open
+from eingrad._simplify.products import is_outgrown
 from eingrad._simplify.sums import factor
 from eingrad._simplify.work import work
 from eingrad._subscripts import Subscripts
@@ -42,14 +44,58 @@ def symmetrise(node: Node, once: Container[Node]) -> Node:
     symmetry moves freely, sums of more than `MOST_TWINS` terms, and sums that factoring makes
     cheaper.
     """
-    if not isinstance(node, Add) or not 2 <= len(node.terms) <= MOST_TWINS:  # noqa: PLR2004
+    if not isinstance(node, Add):
         return node
+    forms = [_symmetrised(node, once)]
+    opened = _opened(node, once)
+    if opened is not node:
+        forms.append(_symmetrised(opened, once))
+    made = [form for form in forms if form is not None]
+    if not made:
+        return node
+    given = {operand for term in node.terms for operand in _ir.children(term)}
+    given.update(term for term in node.terms if not isinstance(term, Einsum))
+    given.difference_update([n for n in given if isinstance(n, Add) and is_open(n)])
+    plain = work(factor(node, once), given)
+    costs = [work(form, given) for form in made]
+    best = min(range(len(made)), key=costs.__getitem__)
+    return made[best] if costs[best] < plain else node
+
+
+def _opened(node: Add, once: Container[Node]) -> Add:
+    """Multiply out the products of outer products with sums of such, as far as few terms result."""
+    done: list[tuple[Node, Coefficient]] = []
+    pending = list(zip(node.terms, node.coefficients, strict=True))[::-1]
+    while pending:
+        term, coefficient = pending.pop()
+        if len(done) + len(pending) >= MOST_TWINS:
+            return node
+        if isinstance(term, Einsum) and _ir.is_product(term) and is_outgrown(term):
+            sums = [n for n, o in enumerate(term.operands) if isinstance(o, Add) and is_open(o)]
+            if sums:
+                total = distribute(term, sums[0], once)
+                inner = total if isinstance(total, Add) else None
+                terms = inner.terms if inner else (total,)
+                coefficients = inner.coefficients if inner else (1,)
+                pending += [(n, coefficient * c) for n, c in zip(terms, coefficients, strict=True)]
+                continue
+        done.append((term, coefficient))
+    if len(done) == len(node.terms):
+        return node
+    total = _ir.add(*zip(*done, strict=True))
+    return total if isinstance(total, Add) else node
+
+
+def _symmetrised(node: Add, once: Container[Node]) -> Node | None:
+    """Sum over the symmetries of the terms in stages; None where that saves no addition."""
+    if not 2 <= len(node.terms) <= MOST_TWINS:  # noqa: PLR2004 - one term has no twin
+        return None
     pairs = list(zip(node.terms, node.coefficients, strict=True))
     plain = [(n, c) for n, c in pairs if not _ir.carries_delta(n)]
     kept = [(n, c) for n, c in pairs if _ir.carries_delta(n)]
-    stages = _stages(plain)
+    stages = _stages(plain) if len(plain) > 1 else []
     if not stages:
-        return node
+        return None
     group = stages[-1]
     orbits = {frozenset(s.moves[n] for s in group) for n in range(len(plain))}
     free = sorted(min(orbit) for orbit in orbits if len(orbit) == len(group))
@@ -60,14 +106,7 @@ def symmetrise(node: Node, once: Container[Node]) -> Node:
         total = _ir.add([_ir.transpose(total, s.axes) for s in _cosets(done, stage)])
         done = stage
     rest = [*kept, *(plain[n] for n in others)]
-    made = _ir.add([total, *(n for n, _ in rest)], [1, *(c for _, c in rest)]) if rest else total
-    given = {operand for term in node.terms for operand in (*_ir.children(term), *_opaque(term))}
-    return made if work(made, given) <= work(factor(node, once), given) else node
-
-
-def _opaque(term: Node) -> tuple[Node, ...]:
-    """A term that forms do not differ in: it is no product."""
-    return () if isinstance(term, Einsum) else (term,)
+    return _ir.add([total, *(n for n, _ in rest)], [1, *(c for _, c in rest)]) if rest else total
 
 
 def _identity(terms: int, ndim: int) -> _Symmetry:
@@ -102,7 +141,7 @@ def _additions(chain: Sequence[Sequence[_Symmetry]], count: int) -> int:
     if not free:
         return count
     sizes = [1, *map(len, chain)]
-    staged = sum(b // a - 1 for a, b in zip(sizes[:-1], sizes[1:], strict=True))
+    staged = sum(b // a - 1 for a, b in itertools.pairwise(sizes))
     return staged + free - 1 + count - free * len(group)
 
 
@@ -170,11 +209,6 @@ def _kind(node: Node) -> Kind:
     if not isinstance(node, Einsum) or node.sizes or not node.operands:
         axes = tuple(range(node.ndim))
         return (node,), (axes,), axes
-    inner = node.operands[0]
-    if is_view(node) and not _ir.is_structured(node) and isinstance(inner, Einsum):
-        if len(set(node.terms[0])) == inner.ndim and not inner.sizes and inner.coefficient == 1:
-            axis = {index: n for n, index in enumerate(node.terms[0])}
-            return inner.operands, inner.terms, tuple(inner.out[axis[i]] for i in node.out)
     return node.operands, node.terms, node.out
 
 

@@ -21,7 +21,8 @@ def work(root: Node, given: Container[Node]) -> int:
             continue
         seen.add(node)
         if isinstance(node, Add):
-            total += weighted((len(node.terms) - 1) * node.size, node.size)
+            additions = (len(node.terms) - 1) * node.size
+            total += weighted(additions, additions)
             stack += node.terms
         elif isinstance(node, Einsum) and node.operands and not _ir.is_structured(node):
             if not is_view(node):
