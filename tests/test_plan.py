@@ -20,7 +20,7 @@ from eingrad._derive import compile_program, derivatives
 from eingrad._emit import emit
 from eingrad._plan import find_path, greedy_path, pairwise
 from eingrad._run import Kernel
-from eingrad._simplify import MOST_OPERANDS, regroup, simplify
+from eingrad._simplify import MOST_OPERANDS, associate, simplify
 from eingrad._tracer import Expression
 
 
@@ -32,7 +32,7 @@ def _derivative_node(f, shape, order):
 
 
 @given(case=functions(), seed=st.integers(0, 2**32 - 1), order=st.integers(0, 2))
-@pytest.mark.parametrize("a_pass", [regroup, pairwise, simplify])
+@pytest.mark.parametrize("a_pass", [associate, pairwise, simplify])
 def test_a_pass_keeps_value_shape_and_dtype(a_pass, case, seed, order):
     """Sound: on derivatives of random functions, against the reference evaluator."""
     f, shape = case
@@ -58,10 +58,10 @@ def test_regrouping_opens_single_uses_only():
     a, b = _ir.new_input("a", (3, 3)), _ir.new_input("b", (3, 3))
     v = _ir.new_input("v", (3,))
     ab = _ir.einsum("ij,jk->ik", a, b)
-    (flat,) = regroup([_ir.einsum("ij,j->i", ab, v)])
+    (flat,) = associate([_ir.einsum("ij,j->i", ab, v)])
     assert set(flat.operands) == {a, b, v}
     shared = [_ir.einsum("ij,j->i", ab, v), ab]
-    assert regroup(shared) == shared
+    assert associate(shared) == shared
 
 
 def test_regrouping_is_bounded():
@@ -69,7 +69,7 @@ def test_regrouping_is_bounded():
     x = _ir.new_input("m0", (2, 2))
     for k in range(1, 100):
         x = _ir.einsum("ij,jk->ik", x, _ir.new_input(f"m{k}", (2, 2)))
-    longest = max(len(_ir.children(n)) for n in _ir.topological(regroup([x])))
+    longest = max(len(_ir.children(n)) for n in _ir.topological(associate([x])))
     assert 2 < longest <= MOST_OPERANDS
 
 

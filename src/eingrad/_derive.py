@@ -9,14 +9,13 @@ import itertools
 from collections.abc import Sequence
 
 from eingrad import _ir
-from eingrad._cost import weighted
 from eingrad._diff import forward, reverse
 from eingrad._ir import Input, Node
 from eingrad._opaque import open_inputs
 from eingrad._plan import InputSpec, Program, Search, find_path, lower, pairwise
-from eingrad._simplify import regroup, simplify
+from eingrad._simplify import associate, simplify
 
-_COMPARED = 400  # nodes; above that one candidate is built, chosen by shape
+_COMPARED = 2000  # nodes; above that one candidate is built, chosen by shape
 
 Candidates = tuple[tuple[str, int], ...]
 
@@ -32,7 +31,7 @@ def derivatives(
     Within an order, the outputs are outermost, then the variable of each differentiation. `mode`
     is "forward" or "reverse" for those who want to compare; else the cheaper one is taken.
     """
-    level = pairwise(regroup(outputs))  # associate the user's chains; never expand his sums
+    level = pairwise(associate(outputs))  # associate the user's chains; never expand his sums
     roots: list[Node] = []
     candidates: Candidates = ()
     for order in range(max(orders) + 1):
@@ -75,7 +74,7 @@ def _jacobians(y: Node, variables: Sequence[Node], mode: str) -> tuple[list[Node
 def _planned(roots: Sequence[Node]) -> tuple[int, int]:
     """Planned cost of a candidate, and its flops."""
     program = compile_program(*open_inputs(roots))
-    return _cost(program), program.flops
+    return program.cost, program.flops
 
 
 def compile_program(
@@ -92,8 +91,4 @@ def compile_program(
     if len(normal.statements) > _COMPARED:
         return normal
     raw = lower(pairwise(roots, search), arguments, candidates)
-    return normal if _cost(normal) <= _cost(raw) else raw
-
-
-def _cost(program: Program) -> int:
-    return weighted(program.flops, program.written_bytes // 8)
+    return normal if normal.cost <= raw.cost else raw

@@ -265,6 +265,8 @@ def _place_piece(buffer: str, shape: Sequence[int], piece: Piece, core: str, *, 
     sizes = list(shape)
     picks: dict[int, tuple[int, ...]] = {}
     look = buffer
+    if piece.actions and piece.actions[0][0] == "at":
+        return _place_at(look, piece, core)
     for kind, axis, what in piece.actions:
         if kind == "pick":
             picks[axis] = what
@@ -309,6 +311,41 @@ def _scatter(
             positions = f"np.arange({sizes[axis]})"
         index.append(positions + (f"[:{trailing}]" if trailing else ""))
     return f"np.add.at({look}, ({', '.join(index)},), {core})"
+
+
+def _place_at(buffer: str, piece: Piece, core: str) -> str:
+    """Add a core at positions that are computed; a position may be given twice."""
+    _, labels, sizes, expressions = piece.actions[0]
+    size = dict(zip(labels, sizes, strict=True))
+
+    def index_of(label: int) -> str:
+        trailing = ", None" * (len(labels) - 1 - labels.index(label))
+        return f"np.arange({size[label]})" + (f"[:{trailing}]" if trailing else "")
+
+    valid: list[str] = []
+
+    def text(expression: Any) -> str:
+        kind, what, *below = expression
+        if kind == "label":
+            return index_of(what)
+        parts = [text(e) for e in below]
+        if kind == "merge":
+            strides = [math.prod(what[n + 1 :]) for n in range(len(what))]
+            terms = [p if s == 1 else f"{s} * {p}" for p, s in zip(parts, strides, strict=True)]
+            return f"({' + '.join(terms)})"
+        if isinstance(what, range):
+            return f"({what.start} + {what.step} * {parts[0]})"
+        if -1 in what:
+            valid.append(f"np.array({[j >= 0 for j in what]})[{parts[0]}]")
+        return f"np.array({[max(j, 0) for j in what]})[{parts[0]}]"
+
+    index = ", ".join(text(e) for e in expressions)
+    if piece.term is not None:
+        order = [i for i in labels if i in piece.term]
+        core = _expanded(_permuted(core, [piece.term.index(i) for i in order]), order, labels)
+    for mask in valid:
+        core = f"np.where({mask}, {core}, 0)"
+    return f"np.add.at({buffer}, ({index},), {core})"
 
 
 KERNELS: Mapping[str, Callable[[Statement, Sequence[str]], Lines]] = {

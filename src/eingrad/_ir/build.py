@@ -132,13 +132,18 @@ def carries_delta(node: Node) -> bool:
     """Whether structural tensors tie output axes: most entries are then known to be zero."""
     if not isinstance(node, Einsum):
         return False
-    out = set(node.out)
-    for operand, term in zip(node.operands, node.terms, strict=True):
-        if isinstance(operand, Selection) and term[1] in out:
-            return True
-        if isinstance(operand, Merge) and term[0] in out and not out.isdisjoint(term[1:]):
-            return True
-    return False
+    structure = [
+        (operand, term)
+        for operand, term in zip(node.operands, node.terms, strict=True)
+        if isinstance(operand, STRUCTURAL)
+    ]
+    ties = {*node.out, *(term[1] for operand, term in structure if isinstance(operand, Selection))}
+    return any(
+        (term[1] in node.out)
+        if isinstance(operand, Selection)
+        else (term[0] in node.out and not ties.isdisjoint(term[1:]))
+        for operand, term in structure
+    )
 
 
 def is_product(node: Node) -> bool:
@@ -255,6 +260,10 @@ def _open(
         if isinstance(node, STRUCTURAL):
             network.structure.append(factor)
         elif not _is_transparent(node):
+            if isinstance(node, Einsum) and is_product(node):
+                coefficient = canonical_coefficient(coefficient * node.coefficient)
+                twin, axes = canonical_twin(node)
+                factor = Factor(twin, tuple(factor.term[axis] for axis in axes))
             network.cores.append(factor)
         else:
             assert isinstance(node, Einsum)
@@ -268,6 +277,27 @@ def _open(
                 pending.append(Factor(inner, tuple(to_outer[index] for index in term)))
     network.summed = summed
     return network, coefficient
+
+
+def canonical_twin(node: Einsum) -> tuple[Einsum, tuple[int, ...]]:
+    """Order the output indices of a product and drop its coefficient.
+
+    So transposed and scaled twins are one operand wherever they are used. Returns the twin, and
+    for each of its axes the axis of the node that it is.
+    """
+    axes = tuple(range(node.ndim))
+    seen: dict[Einsum, tuple[int, ...]] = {}
+    while node.coefficient != 1 or list(node.out) != sorted(node.out):
+        if node in seen:  # equal operands, wired alike: no order is reached, so take one
+            return min(seen.items(), key=lambda pair: pair[0].digest)
+        if node.coefficient == 1:
+            seen[node] = axes
+        order = sorted(range(node.ndim), key=node.out.__getitem__)
+        sizes = dict(zip(node.out, node.shape, strict=True))
+        out = tuple(node.out[n] for n in order)
+        node = _einsum(node.operands, node.terms, out, sizes, 1, node.dtype)
+        axes = tuple(axes[n] for n in order)
+    return node, axes
 
 
 def _close(network: Network, coefficient: Coefficient, dtype: Any) -> Node:
@@ -302,8 +332,16 @@ def _product(
     dtype: Any,
 ) -> Node:
     settle_symmetry(cores, out)
-    if len(cores) == 1 and coefficient == 1 and cores[0].term == out:
-        return cores[0].node
+    if len(cores) == 1:
+        node, term = cores[0].node, cores[0].term
+        if coefficient == 1 and term == out:
+            return node
+        if is_product(node) and len(set(term)) == len(term) == len(out):
+            assert isinstance(node, Einsum)  # a transposed product is a product
+            to_inner = dict(zip(term, node.out, strict=True))
+            new_out = tuple(to_inner[index] for index in out)
+            inner_sizes = dict(zip(node.out, node.shape, strict=True))
+            return _einsum(node.operands, node.terms, new_out, inner_sizes, coefficient, dtype)
     nodes = tuple(f.node for f in cores)
     return _einsum(nodes, [f.term for f in cores], out, sizes, coefficient, dtype)
 
@@ -551,10 +589,12 @@ def add(terms: Sequence[Node], coefficients: Sequence[Coefficient] | None = None
     first = terms[0]
     total: dict[Node, Coefficient] = {}
     for term, coefficient in zip(terms, coefficients or [1] * len(terms), strict=True):
-        base, factor = term, coefficient
-        if isinstance(term, Einsum) and term.coefficient not in (0, 1):
-            base, factor = with_coefficient(term, 1), coefficient * term.coefficient
-        elif is_zero(term):
+        base: Node = term
+        factor = coefficient
+        while isinstance(base, Einsum) and base.coefficient not in (0, 1):
+            factor = factor * base.coefficient
+            base = with_coefficient(base, 1)
+        if is_zero(base):
             factor = 0
         total[base] = canonical_coefficient(total.get(base, 0) + factor)
     kept = sorted(((n, c) for n, c in total.items() if c != 0), key=lambda nc: nc[0].digest)

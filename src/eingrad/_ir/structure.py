@@ -14,7 +14,7 @@ index that it determines, so it ends.
 """
 
 import itertools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -84,6 +84,7 @@ def eliminate(network: Network) -> None:
         _mask_the_diagonal_of_a_selection,
         _free_the_column_of_a_selection,
         _unify_merges,
+        _select_whole_positions,
         _free_the_position_of_a_merge,
     )
     while any(rewrite(network) for rewrite in rewrites):
@@ -144,7 +145,8 @@ def _mask_the_diagonal_of_a_selection(network: Network) -> bool:
 def _free_the_column_of_a_selection(network: Network) -> bool:
     """``S[r,c] A[c] -> S[r,c] A[table[r]]``: whatever else uses c uses r; a summed c goes.
 
-    A selection of a selection comes first, so that the two compose before they meet an array.
+    A selection of a selection comes first, so that the two compose before they meet an array. A
+    selection of a part of a merge, ``S[r,c] M[m,c,j]``, stands: m is determined by r and j.
     """
     picks = [f for f in network.structure if isinstance(f.node, Selection) and not _is_delta(f)]
     columns = {f.term[1] for f in picks}
@@ -153,12 +155,13 @@ def _free_the_column_of_a_selection(network: Network) -> bool:
         selection = factor.node
         assert isinstance(selection, Selection)
         row, column = factor.term
-        others = network.users(column, factor)
-        if not others and column in network.out:
+        users = network.users(column, factor)
+        others = [f for f in users if not (isinstance(f.node, Merge) and column in f.term[1:])]
+        if not others and (column in network.out or users):
             continue
         for other in others:
             _express_in_row(network, selection, row, column, other)
-        if column not in network.out:
+        if column not in network.out and not network.users(column, factor):
             network.drop(factor, column)
             if not others and -1 in selection.table:
                 mask = np.array([j >= 0 for j in selection.table], bool)
@@ -186,10 +189,6 @@ def _express_in_row(
                 else:
                     user.node, user.term = make.selection(matched, other.shape[0]), (row, first)
         case Merge() as merge if user in network.structure:
-            if column in user.term[1:]:
-                _make_dense(network, user)
-                _take_axes(network, selection, row, column, user)
-                return
             network.drop(user)
             sizes = merge.shape[1:]
             for axis, index in enumerate(user.term[1:]):
@@ -232,6 +231,33 @@ def _unify_merges(network: Network) -> bool:
                 delta = network.make.selection(range(size), size)
                 network.structure.append(Factor(delta, pair))
             return True
+    return False
+
+
+def _select_whole_positions(network: Network) -> bool:
+    """``S[r,i] T[r,j] M[m,i,j] -> U[r,m]`` where i and j are summed: all parts of one position."""
+    for factor in network.structure:
+        if not isinstance(factor.node, Merge):
+            continue
+        parts = factor.term[1:]
+        users = [network.users(index, factor) for index in parts]
+        wired = [len(u) == 1 and u[0].term[1:] == (i,) for u, i in zip(users, parts, strict=True)]
+        if len(set(parts)) < len(parts) or not all(wired):
+            continue
+        picks = [u for (u,) in users]
+        rows = {pick.term[0] for pick in picks}
+        if len(rows) > 1 or rows.intersection(parts) or not {*parts}.isdisjoint(network.out):
+            continue
+        tables = [p.node.table for p in picks if isinstance(p.node, Selection)]
+        if len(tables) < len(picks):
+            continue
+        for pick in picks:
+            network.drop(pick)
+        network.drop(factor, *parts)
+        table = ravel(tables, factor.node.shape[1:])
+        whole = network.make.selection(table, factor.node.shape[0])
+        network.structure.append(Factor(whole, (rows.pop(), factor.term[0])))
+        return True
     return False
 
 
@@ -334,6 +360,17 @@ def unravel(table: Table, sizes: Iterable[int], axis: int) -> Table:
     for size in sizes[axis + 1 :]:
         stride *= size
     return tuple(j // stride % sizes[axis] if j >= 0 else -1 for j in table)
+
+
+def ravel(tables: Sequence[Table], sizes: Sequence[int]) -> Table:
+    """Table of the whole position whose parts are given; -1 where one part selects nothing."""
+    positions = []
+    for parts in zip(*tables, strict=True):
+        position = 0
+        for part, size in zip(parts, sizes, strict=True):
+            position = position * size + part
+        positions.append(-1 if min(parts) < 0 else position)
+    return tuple(positions)
 
 
 def dense(node: Node) -> "np.typing.NDArray[np.bool_]":

@@ -80,6 +80,7 @@ class _Lowering:
         self.dtypes: list[np.dtype[Any]] = [spec.dtype for spec in inputs]
         self.number: dict[Node, int] = {}
         self.scaled: dict[tuple[int, str], int] = {}
+        self.twins: dict[object, tuple[Einsum, Coefficient]] = {}
         self.inputs = len(inputs)
 
     def emit(
@@ -287,6 +288,18 @@ class _Lowering:
         return self.emit("reshape", (value,), shape, self.dtypes[value])
 
     def pair(self, node: Einsum) -> int:
+        """Contract two operands; a transposed twin is a view of the first one."""
+        key = (node.operands, node.terms, frozenset(node.out))
+        if key in self.twins:
+            twin, coefficient = self.twins[key]
+            ratio = node.coefficient if coefficient == 1 else 1
+            if ratio * coefficient == node.coefficient:
+                value = self.view(self.number[twin], twin.out, node.out, {})
+                return self.scale(value, ratio)
+        self.twins.setdefault(key, (node, node.coefficient))
+        return self.contract(node)
+
+    def contract(self, node: Einsum) -> int:
         """Contract two operands."""
         wanted = set(node.out)
         left, right = (self.number[n] for n in node.operands)
@@ -421,6 +434,11 @@ class _Lowering:
                 core = cores[0][0]
                 operands.append(self.scale(self.number[core], coefficient))
                 coefficient = 1
+            at = None if steps else _positions(piece, structure, term)
+            if at:
+                pieces.append(Piece((at,), at[1], term if cores else None, coefficient))
+                flops += math.prod(at[2])
+                continue
             if steps is None:
                 dense = self.dense(piece, term, operands.pop() if cores else None, coefficient)
                 operands.append(dense)
@@ -486,6 +504,50 @@ def _placement(
             actions.append(action)
         pending.remove(pair)
     return tuple(labels), tuple(actions)
+
+
+Expression = tuple[Any, ...]  # an index as a function of labels, see `_positions`
+
+
+def _positions(
+    piece: Einsum, structure: Sequence[tuple[Node, Subscripts]], core: Subscripts
+) -> tuple[Any, ...] | None:
+    """Where each entry of the core lies in the buffer: ``("at", labels, sizes, expressions)``.
+
+    An expression is ``("label", i)``, ``("table", table, e)`` or ``("merge", sizes, e, ...)``: an
+    output index as a function of the indices that nothing determines. None where an index is
+    determined twice.
+    """
+    by: dict[int, tuple[Node, Subscripts]] = {}
+    size = dict(piece.sizes)
+    for node, term in zip(piece.operands, piece.terms, strict=True):
+        size.update(zip(term, node.shape, strict=True))
+    for node, term in structure:
+        determined = term[1] if isinstance(node, Selection) else term[0]
+        if determined in by or determined in core:
+            return None
+        by[determined] = node, term
+
+    def expression(index: int, inside: tuple[int, ...]) -> Expression | None:
+        if index in inside:
+            return None  # a cycle
+        if index not in by:
+            return ("label", index)
+        node, term = by[index]
+        below = term[:1] if isinstance(node, Selection) else term[1:]
+        parts = [expression(i, (*inside, index)) for i in below]
+        if None in parts:
+            return None
+        if isinstance(node, Selection):
+            return parts[0] if node.is_delta else ("table", node.table, parts[0])
+        return ("merge", node.shape[1:], *parts)
+
+    expressions = [expression(index, ()) for index in piece.out]
+    if None in expressions:
+        return None
+    every = dict.fromkeys((*piece.out, *core, *(i for _, t in structure for i in t)))
+    labels = tuple(index for index in every if index not in by)
+    return ("at", labels, tuple(size[i] for i in labels), tuple(expressions))
 
 
 _ORDER = {"rename": 0, "merge": 0, "split": 0, "slice": 1, "pick": 2}

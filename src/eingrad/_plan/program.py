@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from eingrad import _subscripts
+from eingrad._cost import weighted
 from eingrad._subscripts import Shape, Subscripts
 
 VIEWS = frozenset({"view", "slice"})  # kernels whose result looks at an operand's memory
@@ -70,6 +71,11 @@ class Statement:
         return len(self.targets) * math.prod(self.shape) * self.dtype.itemsize
 
     @property
+    def passes(self) -> int:
+        """How often the result is written: a sum of many terms is accumulated."""
+        return max(1, len(self.operands) - 1) if self.kernel == "add" else 1
+
+    @property
     def subscripts(self) -> str:
         """Subscripts as text, where the step has any."""
         return _subscripts.text(self.terms, self.out) if self.terms else ""
@@ -93,6 +99,11 @@ class Program:
     def written_bytes(self) -> int:
         """Memory written by all statements."""
         return sum(s.bytes for s in self.statements)
+
+    @property
+    def cost(self) -> int:
+        """One number to compare programs by: arithmetic, and every element written, each time."""
+        return sum(weighted(s.flops, s.passes * s.bytes // 8) for s in self.statements)
 
     @property
     def peak_bytes(self) -> int:

@@ -1,0 +1,160 @@
+"""Sums of derivative terms: joined where they are used once, factored where they share."""
+
+from collections import Counter
+from collections.abc import Container, Sequence
+from dataclasses import dataclass
+
+from eingrad import _ir
+from eingrad._ir import Add, Coefficient, Einsum, Node
+from eingrad._simplify.products import is_outgrown
+from eingrad._subscripts import Shape, Subscripts
+
+MOST_TERMS = 128
+
+Factor = tuple[Node, Subscripts]  # an operand, and the output axis that each of its axes is
+
+
+def flatten(node: Node, once: Container[Node]) -> Node:
+    """``(a + b) + c -> a + b + c`` where the inner sum is used once.
+
+    Keeps value, shape and dtype. Terminates: operands are flat already. Leaves alone a sum with
+    other users (a remainder that many tangents share), and more than `MOST_TERMS` terms.
+    """
+    if not isinstance(node, Add):
+        return node
+    terms: list[Node] = []
+    coefficients: list[Coefficient] = []
+    room = MOST_TERMS - len(node.terms)
+    for term, coefficient in zip(node.terms, node.coefficients, strict=True):
+        if isinstance(term, Add) and term in once and len(term.terms) - 1 <= room:
+            room -= len(term.terms) - 1
+            terms += term.terms
+            coefficients += [coefficient * c for c in term.coefficients]
+        else:
+            terms.append(term)
+            coefficients.append(coefficient)
+    return node if len(terms) == len(node.terms) else _ir.add(terms, coefficients)
+
+
+@dataclass(frozen=True, slots=True)
+class _Term:
+    """A term of a sum as an elementwise product; no factors: the number alone."""
+
+    factors: tuple[Factor, ...]
+    coefficient: Coefficient
+
+
+@dataclass(frozen=True, slots=True)
+class _Like:
+    """Shape and dtype of what is built."""
+
+    shape: Shape
+    dtype: object
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes."""
+        return len(self.shape)
+
+
+def factor(node: Node, once: Container[Node]) -> Node:
+    """``a x + b x + c -> (a + b) x + c``: pull out operands that several terms share.
+
+    Only terms without deltas are looked at: those with one pattern of deltas were collected to one
+    core when the derivative was built, and that core is a sum of its own. The operand that most
+    terms share goes first, the larger of two, then by digest; with it goes whatever else these
+    terms share. Keeps value, shape and dtype. Terminates: every step makes fewer terms. Leaves
+    alone terms that are used elsewhere, unless they are outer products, which nobody shares.
+    """
+    if not isinstance(node, Add):
+        return node
+    kept: list[tuple[Node, Coefficient]] = []
+    open_terms: list[_Term] = []
+    for term, coefficient in zip(node.terms, node.coefficients, strict=True):
+        factors = _factors(term, once)
+        if factors is None:
+            kept.append((term, coefficient))
+        else:
+            open_terms.append(_Term(factors, coefficient))
+    if len(open_terms) < 2:  # noqa: PLR2004 - nothing to share
+        return node
+    factored = _pull_out(open_terms, node)
+    if factored is None:
+        return node
+    every = [*kept, *factored]
+    return _ir.add([n for n, _ in every], [c for _, c in every])
+
+
+def _factors(term: Node, once: Container[Node]) -> tuple[Factor, ...] | None:
+    """Give the operands of an elementwise product; None for what must stay as it is.
+
+    The coefficients of a sum's terms are on the sum.
+    """
+    whole = ((term, tuple(range(term.ndim))),)
+    if not isinstance(term, Einsum):
+        return whole
+    if _ir.is_structured(term):
+        return None if _ir.carries_delta(term) else whole
+    if not term.operands:
+        return ()
+    axis = {index: n for n, index in enumerate(term.out)}
+    if any(index not in axis for t in term.terms for index in t):
+        return whole
+    if term not in once and not is_outgrown(term) and len(term.operands) > 1:
+        return whole
+    pairs = zip(term.operands, term.terms, strict=True)
+    return tuple((n, tuple(axis[i] for i in t)) for n, t in pairs)
+
+
+def _pull_out(terms: Sequence[_Term], node: Node | _Like) -> list[tuple[Node, Coefficient]] | None:
+    """Factor until no two terms share an operand; None if none do."""
+    open_terms = list(terms)
+    while True:
+        shared = _most_shared(open_terms)
+        if shared is None:
+            break
+        members = [t for t in open_terms if shared in t.factors]
+        common = Counter(members[0].factors)
+        for member in members[1:]:
+            common &= Counter(member.factors)
+        open_terms = [t for t in open_terms if shared not in t.factors]
+        product = _product_of(common, members, node)
+        open_terms.append(product)
+    if len(open_terms) == len(terms):
+        return None
+    every = tuple(range(node.ndim))
+    return [(_build(t.factors, every, node), t.coefficient) for t in open_terms]
+
+
+def _most_shared(terms: Sequence[_Term]) -> Factor | None:
+    count: Counter[Factor] = Counter()
+    for term in terms:
+        count.update(set(term.factors))
+    shared = [f for f, times in count.items() if times > 1]
+    if not shared:
+        return None
+    return max(shared, key=lambda f: (count[f], f[0].size, f[0].digest, f[1]))
+
+
+def _product_of(common: "Counter[Factor]", members: Sequence[_Term], node: Node | _Like) -> _Term:
+    """Make ``common * (sum of what is left of each member)``."""
+    rests = [_Term(tuple((Counter(m.factors) - common).elements()), m.coefficient) for m in members]
+    axes = tuple(sorted({axis for rest in rests for _, term in rest.factors for axis in term}))
+    place = {axis: n for n, axis in enumerate(axes)}
+    like = _Like(tuple(node.shape[axis] for axis in axes), node.dtype)
+    moved = [
+        _Term(tuple((n, tuple(place[a] for a in t)) for n, t in rest.factors), rest.coefficient)
+        for rest in rests
+    ]
+    inner = _pull_out(moved, like)
+    if inner is None:
+        every = tuple(range(len(axes)))
+        inner = [(_build(rest.factors, every, like), rest.coefficient) for rest in moved]
+    total = _ir.add(*zip(*inner, strict=True))
+    return _Term((*common.elements(), (total, axes)), 1)
+
+
+def _build(factors: Sequence[Factor], out: Subscripts, like: Node | _Like) -> Node:
+    sizes = dict(zip(out, like.shape, strict=True))
+    nodes, terms = [n for n, _ in factors], [t for _, t in factors]
+    return _ir.contract(nodes, terms, out, sizes, 1, like.dtype)

@@ -1,0 +1,60 @@
+"""What a part of an expression costs to compute, before it is planned: to choose between forms."""
+
+import math
+from collections.abc import Container, Sequence
+
+from eingrad import _ir
+from eingrad._cost import contraction_flops, weighted
+from eingrad._ir import Add, Einsum, Node
+from eingrad._simplify.products import is_view
+from eingrad._subscripts import Subscripts
+
+
+def work(root: Node, given: Container[Node]) -> int:
+    """Flops and writes of sums and products below a node, each node once, down to given ones."""
+    total = 0
+    stack = [root]
+    seen: set[Node] = set()
+    while stack:
+        node = stack.pop()
+        if node in seen or node in given:
+            continue
+        seen.add(node)
+        if isinstance(node, Add):
+            additions = (len(node.terms) - 1) * node.size
+            total += weighted(additions, additions)
+            stack += node.terms
+        elif isinstance(node, Einsum) and node.operands and not _ir.is_structured(node):
+            if not is_view(node):
+                total += product_work(node.terms, node.out, _sizes(node))
+            stack += node.operands
+    return total
+
+
+def _sizes(node: Einsum) -> dict[int, int]:
+    sizes = dict(node.sizes)
+    for operand, term in zip(node.operands, node.terms, strict=True):
+        sizes.update(zip(term, operand.shape, strict=True))
+    return sizes
+
+
+def product_work(terms: Sequence[Subscripts], out: Subscripts, sizes: dict[int, int]) -> int:
+    """Flops and writes of a product, the pair with the smallest result first."""
+    live = [frozenset(term) for term in terms]
+    total = 0
+    while len(live) > 1:
+        best = None
+        for n, left in enumerate(live):
+            for m in range(n):
+                rest = [t for k, t in enumerate(live) if k not in (m, n)]
+                union = left | live[m]
+                kept = union & frozenset(out).union(*rest)
+                size = math.prod(sizes[i] for i in kept)
+                if best is None or size < best[0]:
+                    best = size, m, n, union, kept
+        assert best is not None
+        size, m, n, union, kept = best
+        flops = contraction_flops({i: sizes[i] for i in union}, summed=kept != union)
+        total += weighted(flops, size)
+        live = [t for k, t in enumerate(live) if k not in (m, n)] + [kept]
+    return total
