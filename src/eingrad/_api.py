@@ -14,7 +14,7 @@ import numpy as np
 
 from eingrad import _ir, _numpy_functions  # noqa: F401 - imported for what it registers
 from eingrad._compile import cache, input_specs
-from eingrad._derive import compile_program, derivatives
+from eingrad._derive import compile_program, derivatives, placed
 from eingrad._ir import Input, Node, Symmetry
 from eingrad._run import Kernel, Plan
 from eingrad._tracer import Array, Captured, Expression, Trace, check_array, node_of, tracing
@@ -296,13 +296,9 @@ class Derivative:
         traced = self._trace(args, kwargs)
         if traced.nested:
             roots, _ = derivatives(traced.outputs, traced.variables, self._orders)
-            placed = _ir.substitute(roots, traced.replaced)
-            return _nest(
-                self._orders,
-                traced.out_tree,
-                traced.argument_tree,
-                [Expression(node, traced.outer) for node in placed],
-            )
+            nodes = placed(roots, traced.outputs, traced.replaced)
+            results = [Expression(node, traced.outer) for node in nodes]
+            return _nest(self._orders, traced.out_tree, traced.argument_tree, results)
         kernel = self._kernel(traced)
         arrays = [
             np.asarray(v, node.dtype) if np.ndim(v) else np.asarray(v, node.dtype)[()]
@@ -334,13 +330,9 @@ class Derivative:
         traced = _trace(self._f, self._argnums, args, kwargs, symbolic=True)
         self._check_scalar(traced)
         roots, _ = derivatives(traced.outputs, traced.variables, self._orders)
-        placed = _ir.substitute(roots, traced.replaced)
-        return _nest(
-            self._orders,
-            traced.out_tree,
-            traced.argument_tree,
-            [Expression(node) for node in placed],
-        )
+        nodes = placed(roots, traced.outputs, traced.replaced)
+        results = [Expression(node) for node in nodes]
+        return _nest(self._orders, traced.out_tree, traced.argument_tree, results)
 
     def _trace(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> _Traced:
         traced = _trace(self._f, self._argnums, args, kwargs)

@@ -6,14 +6,14 @@ Guaranteed: the user chooses no mode; the flops of what was not taken are kept f
 """
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from eingrad import _ir
 from eingrad._diff import forward, reverse
 from eingrad._ir import Input, Node
 from eingrad._opaque import open_inputs
 from eingrad._plan import InputSpec, Program, Search, find_path, lower, pairwise
-from eingrad._simplify import associate, simplify
+from eingrad._simplify import associate, push, remember, simplify
 
 _COMPARED = 2000  # nodes; above that one candidate is built, chosen by shape
 
@@ -31,7 +31,9 @@ def derivatives(
     Within an order, the outputs are outermost, then the variable of each differentiation. `mode`
     is "forward" or "reverse" for those who want to compare; else the cheaper one is taken.
     """
-    level = pairwise(associate(outputs))  # associate the user's chains; never expand his sums
+    level = pairwise(
+        associate(contracted(outputs))
+    )  # associate the user's chains; never expand his sums
     roots: list[Node] = []
     candidates: Candidates = ()
     for order in range(max(orders) + 1):
@@ -42,6 +44,24 @@ def derivatives(
         if order in orders:
             roots += level
     return roots, candidates
+
+
+def placed(
+    derivatives: Sequence[Node], outputs: Sequence[Node], replaced: Mapping[Node, Node]
+) -> list[Node]:
+    """Substitute in derivatives, to be used in further expressions: as what may be contracted."""
+    nodes = _ir.substitute([*derivatives, *outputs], replaced)
+    made = nodes[: len(derivatives)]
+    remember(made, nodes[len(derivatives) :])
+    return made
+
+
+def contracted(roots: Sequence[Node]) -> list[Node]:
+    """Contract derivatives with what they meet before they are written out, where that is less."""
+    pushed = push(roots)
+    if all(a is b for a, b in zip(pushed, roots, strict=True)):
+        return [*roots]
+    return min(pushed, [*roots], key=lambda nodes: _planned(nodes)[0])
 
 
 def _total(candidates: Sequence[Candidates]) -> Candidates:
