@@ -179,3 +179,33 @@ def test_attention_keeps_its_structure():
     plan = steps(*attention(np.random.default_rng(0), tokens, width), 2)
     scores = tokens**2
     assert max(s.bytes for s in plan.program.statements) <= 8 * scores * width**2
+
+
+# One walk does not reach a form that a second one leaves alone here: regrouping sees products that
+# factoring and the symmetrised sums made after it.
+NOT_IDEMPOTENT = {
+    ("tanh network, first weight", 2),
+    ("tanh network, fifth weight", 2),
+    ("residual, 8 blocks", 2),
+    ("residual, 16 blocks", 2),
+    ("layernorm", 3),
+    ("CP in one factor", 2),
+    ("inverse form", 3),
+    ("inverse form", 4),
+    ("logistic", 2),
+    ("logistic", 3),
+}
+
+
+def _marked(case):
+    known = (case.name, case.order) in NOT_IDEMPOTENT
+    marks = pytest.mark.xfail(reason="a second walk still finds something") if known else ()
+    return pytest.param(case, marks=marks, id=str(case))
+
+
+@pytest.mark.parametrize("case", [_marked(case) for case in CASES])
+def test_the_normal_form_is_idempotent(case):
+    """A second walk gives the same nodes; the exceptions are named, and fail here once mended."""
+    f, x = case.build(case.small)
+    normal = simplify(roots_of(f, x, case.order)[0])
+    assert simplify(normal) == normal
