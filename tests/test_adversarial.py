@@ -209,3 +209,14 @@ def test_the_normal_form_is_idempotent(case):
     f, x = case.build(case.small)
     normal = simplify(roots_of(f, x, case.order)[0])
     assert simplify(normal) == normal
+
+
+@pytest.mark.parametrize(("shape", "taken"), [((2, 50), "reverse"), ((50, 2), "forward")])
+def test_a_plan_says_which_direction_was_taken_and_what_the_other_costs(shape, taken):
+    a = np.ones((50, 50)) / 50
+    last, first = np.ones((shape[0], 50)), np.ones((50, shape[1]))
+    plan = eg.jacobian(lambda x: last @ np.tanh(a @ np.tanh(first @ x))).plan(np.ones(shape[1]))
+    (name, least), (_, other) = plan.program.candidates
+    assert name == taken
+    assert least < other
+    assert f"taken: {taken}: {least:,} flops" in str(plan)

@@ -47,11 +47,14 @@ def derivatives(
 
 
 def _total(candidates: Sequence[Candidates]) -> Candidates:
-    """Add up the candidates of several outputs, where each was compared."""
+    """Add up the candidates of several outputs, where each was compared; what was taken first."""
     if not candidates or not all(candidates):
         return ()
     names = [name for name, _ in candidates[0]]
-    return tuple((name, sum(dict(c)[name] for c in candidates)) for name in names)
+    total = tuple((name, sum(dict(c)[name] for c in candidates)) for name in names)
+    if len({c[0][0] for c in candidates}) == 1:
+        return total
+    return (("each output its own", sum(c[0][1] for c in candidates)), *total)
 
 
 def _jacobians(
@@ -81,7 +84,8 @@ def _jacobians(
         return options["reverse"], tuple((name, flops) for name in options)
     costs = {name: _planned(nodes) for name, nodes in options.items()}
     best = min(costs, key=lambda name: costs[name][0])
-    return options[best], tuple((name, flops) for name, (_, flops) in costs.items())
+    ordered = sorted(costs, key=lambda name: name != best)
+    return options[best], tuple((name, costs[name][1]) for name in ordered)
 
 
 def _planned(roots: Sequence[Node]) -> tuple[int, int]:
