@@ -301,7 +301,9 @@ class _Network:
 
     def _is_smaller(self, derivative: _Factor, result: Iterable[int], other: int) -> bool:
         """Whether neither the result nor what the derivative is contracted with is as large."""
-        return max(self._size(result), other) < derivative.node.size
+        size = derivative.node.size
+        room = size if isinstance(derivative.node, Einsum) else size - 1
+        return self._size(result) < size and other <= room
 
     def _size(self, indices: Iterable[int]) -> int:
         sizes = dict(enumerate(self.shape))
