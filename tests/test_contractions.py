@@ -278,6 +278,26 @@ def test_contractions_of_symbols():
     assert max(s.bytes for s in plan.program.statements) <= 8 * 4**2
 
 
+PARTS = {
+    "block": lambda d: d[0],
+    "blocks": lambda d: d[0, 0],
+    "entry": lambda d: d[1, 2, 3, 0],
+    "diagonal": lambda d: np.einsum("ijij->ij", d),
+    "trace": eg.trace,
+    "transpose": lambda d: eg.transpose(d)[0],
+}
+
+
+@pytest.mark.parametrize("part", PARTS.values(), ids=PARTS.keys())
+def test_a_part_of_a_symbolic_derivative_is_not_cut_out_of_the_whole(part):
+    """Of symbols as of a function: what is not asked for is not computed."""
+    x, a = eg.variable("X", (N, N)), RNG.normal(size=(N, N)) + 5 * np.eye(N)
+    plan = eg.compile(part(eg.differentiate(np.linalg.inv(x), x)))
+    assert_close(plan(a), part(eg.jacobian(np.linalg.inv)(a)))
+    assert plan.flops == written(lambda x: part(eg.jacobian(np.linalg.inv)(x))).plan(a).flops
+    assert max(s.bytes for s in plan.program.statements) <= 8 * N**3
+
+
 def test_a_derivative_contracted_twice_is_read_from_both_sides():
     """``w J v`` is a number, at the cost of one product."""
     f, x, v, w = case("residual")

@@ -19,7 +19,7 @@ import numpy as np
 
 from eingrad import _expand, _ir, _numpy_functions, _opaque  # noqa: F401 - what it registers is used
 from eingrad._compile import cache, check_symmetry, input_specs
-from eingrad._derive import compile_program, derivatives, placed
+from eingrad._derive import compile_program, contracted, derivatives, placed
 from eingrad._ir import Constant, Input, Node, Symmetry
 from eingrad._plan import find_path, greedy_path, left_to_right_path
 from eingrad._run import Kernel, Plan
@@ -261,6 +261,7 @@ def compile(outputs: Any, *, path: str = "planned") -> Plan:
     nodes = [_expression(leaf, f"output {n}")._node for n, leaf in enumerate(leaves)]
     if any(leaf._trace is not None for leaf in leaves):
         raise DTypeError("a plan is compiled from symbols; this expression belongs to a trace")
+    nodes = contracted(nodes)
     constants = [n for n in _ir.topological(nodes) if isinstance(n, Constant)]
     large = [n for n in constants if n.size > _WRITTEN_OUT]
     captured: dict[Node, Input] = {
