@@ -1,5 +1,6 @@
 """The documents tell the truth: their examples run, and print what the pages say."""
 
+import importlib
 import inspect
 import re
 import runpy
@@ -7,6 +8,7 @@ import struct
 from pathlib import Path
 
 import numpy as np
+import opt_einsum
 import pytest
 
 import eingrad
@@ -55,6 +57,72 @@ def test_an_expected_error_is_an_output():
     assert REFRESH["refreshed"](right, "a test") == right
 
 
+def table_rows(column):
+    """Rows of the table in README.md that has this column, as dicts; only the cells of code."""
+    text = (ROOT / "README.md").read_text("utf-8")
+    (table,) = (t for t in re.findall(r"(?:^\|.*\n)+", text, re.MULTILINE) if f"| {column} |" in t)
+    names, _, *rows = ([c.strip() for c in line[1:-1].split(" | ")] for line in table.splitlines())
+    for row in rows:
+        cells = zip(names, row, strict=True)
+        yield {name: cell.strip("`") for name, cell in cells if re.fullmatch("`[^`]+`", cell)}
+
+
+def same_derivatives(ours, theirs):
+    """Compare arrays, nested alike; what is neither (a plan, a text) only has to be true."""
+    if isinstance(theirs, (tuple, list)):
+        assert len(ours) == len(theirs)
+        for a, b in zip(ours, theirs, strict=True):
+            same_derivatives(a, b)
+    elif hasattr(theirs, "dtype"):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-12, atol=1e-12)
+    else:
+        assert ours
+
+
+def functions_of(np):
+    """`f`, `h` and `F` of the table, with the functions of an array module."""
+    b = np.asarray([[1.0, 2.0], [3.0, 4.0]])
+    return {
+        "f": lambda x: np.sum(np.sin(b @ x) ** 2),
+        "h": lambda x, y: np.sum(x * np.exp(b @ y)),
+        "F": lambda x: np.sin(b @ x) * x,
+        "x": np.asarray([0.5, -0.3]),
+        "v": np.asarray([0.2, 1.0]),
+        "w": np.asarray([-1.0, 0.7]),
+    }
+
+
+def test_what_users_of_other_libraries_write_gives_the_same():
+    """Every cell of the table runs; those of JAX and of this library agree."""
+    rows = [*table_rows("JAX")]
+    assert len(rows) > 10
+    ours = {"np": np, "eg": eingrad, **functions_of(np)}
+    values = [eval(row["eingrad"], dict(ours)) for row in rows]
+
+    jax = pytest.importorskip("jax", reason="the oracle; install eingrad[jax]")
+    jax.config.update("jax_enable_x64", True)
+    check_grads = importlib.import_module("jax.test_util").check_grads
+    theirs = {"jax": jax, "jnp": jax.numpy, "check_grads": check_grads, **functions_of(jax.numpy)}
+    for row, value in zip(rows, values, strict=True):
+        same_derivatives(value, eval(row["JAX"], dict(theirs)))
+
+
+def test_what_users_of_opt_einsum_write_gives_the_same():
+    rng = np.random.default_rng(0)
+    shapes = {"p": (2, 30), "q": (30, 40), "r": (40, 1)}
+    arrays = {name: rng.normal(size=shape) for name, shape in shapes.items()}
+    symbols = {name.upper(): eingrad.variable(name.upper(), a.shape) for name, a in arrays.items()}
+    names = {"np": np, "eg": eingrad, **arrays, **symbols}
+    rows = [*table_rows("opt_einsum")]
+    assert rows
+    for row in rows:
+        ours = eval(row["eingrad"], dict(names))
+        if "opt_einsum" in row:
+            theirs = eval(row["opt_einsum"], {**vars(opt_einsum), **names})
+            same_derivatives(ours, theirs if hasattr(theirs, "dtype") else None)
+        assert ours is not None
+
+
 def test_table_of_primitives_is_up_to_date():
     """`python docs/refresh.py` writes it."""
     assert (ROOT / "docs" / "primitives.md").read_text("utf-8") == MAKE_TABLE["page"]()
@@ -63,7 +131,8 @@ def test_table_of_primitives_is_up_to_date():
 def test_relative_links_lead_somewhere():
     """A link in README.md or docs/ to a file of ours names one that exists, and its heading."""
     for path in [*REFRESH["documents"](), ROOT / "docs" / "primitives.md"]:
-        for link in re.findall(r"\]\((?!https?:)([^)]+)\)", path.read_text("utf-8")):
+        text = re.sub(r"`[^`\n]*`", "", path.read_text("utf-8"))  # f[0](x) in code is no link
+        for link in re.findall(r"\]\((?!https?:)([^)]+)\)", text):
             file, _, anchor = link.partition("#")
             target = path.parent / file if file else path
             assert target.exists(), f"{path.name}: {link}"
