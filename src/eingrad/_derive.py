@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 
 from eingrad import _ir
 from eingrad._diff import forward, reverse
+from eingrad._formula import Pattern, split_terms
 from eingrad._ir import Input, Node
 from eingrad._opaque import open_inputs
 from eingrad._plan import InputSpec, Program, Search, find_path, lower, pairwise
@@ -64,6 +65,13 @@ def contracted(roots: Sequence[Node]) -> list[Node]:
     if all(a is b for a, b in zip(pushed, roots, strict=True)):
         return [*roots]
     return min(pushed, [*roots], key=lambda nodes: _planned(nodes)[0])
+
+
+def split(roots: Sequence[Node]) -> tuple[list[Node], list[list[Pattern]]]:
+    """Split derivatives into the cores of their terms, and what places each core."""
+    terms = [split_terms(node) for node in simplify(roots)]
+    cores = [core for parts in terms for _, core, _ in parts]
+    return cores, [[(deltas, axes) for deltas, _, axes in parts] for parts in terms]
 
 
 def _total(candidates: Sequence[Candidates]) -> Candidates:
