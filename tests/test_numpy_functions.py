@@ -696,6 +696,13 @@ def norms():
     yield real("matrix_norm keepdims", lambda x: np.linalg.matrix_norm(x, keepdims=True), (2, 3))
     yield real("norm of nothing", np.linalg.norm, (0,))
     yield real("norms of nothing", lambda x: np.linalg.norm(x, axis=1), (2, 0))
+    yield from per_shape(  # by fuzz: NumPy starts at 0
+        "norm of a matrix of no rows",
+        lambda x: np.linalg.norm(x, np.inf) + np.linalg.norm(x.T, 1),
+        ((0, 3),),
+        ((0, 0),),
+        make=real,
+    )
 
 
 def gathers():
@@ -734,6 +741,7 @@ def gathers():
         s[[True, False, True], ..., [True, False]],
     ):
         yield case(f"x[{index}]", lambda x, index=index: x[index] ** 2, (3, 2, 2))
+    yield case("mask without entries", lambda x: x[np.zeros((0, 2), bool)] ** 2, (0, 2))  # by fuzz
     yield from (
         case("take", lambda x: np.take(x, [3, 0, -1]) ** 2, (2, 3)),
         case("take one", lambda x: np.take(x, 1, axis=1) ** 2, (2, 3)),
@@ -872,6 +880,7 @@ def rearrangements():
         lambda x: np.pad(x, ((1, 1), (2, 0)), constant_values=((1, 2), (3, 4))) ** 2,
         (2, 3),
     )
+    yield case("pad of a number", lambda x: np.pad(x, 2, constant_values=0.7) ** 2, ())  # by fuzz
     yield case("index of s_", lambda x: x[s[1:, ::2]] ** 2, (3, 3))
 
 
@@ -994,6 +1003,31 @@ def test_astype_float32_keeps_the_derivative(order):
     np.testing.assert_allclose(
         narrow, eg.derivative(lambda x: x**3, order)(x), rtol=1e-6, atol=1e-6
     )
+
+
+def test_matrix_powers_of_half_precision_are_products():
+    """NumPy multiplies float16 matrices, and inverts none."""
+    x = fixed(np.array([[1, 2], [0.5, 1]], np.float16))
+    cube = lambda x: np.linalg.matrix_power(x, 3)  # noqa: E731
+    value, first = (eg.derivative(cube, n)(x) for n in (0, 1))
+    assert value.dtype == first.dtype == np.float16
+    np.testing.assert_array_equal(value, cube(x))
+    np.testing.assert_array_equal(first, eg.jacobian(cube)(x.astype(float)))
+    with pytest.raises(
+        eg.errors.DTypeError, match=r"np\.linalg\.inv of float16 .*begins at float32"
+    ):
+        eg.jacobian(lambda x: np.linalg.matrix_power(x, -1))(x)
+
+
+def test_vectors_of_the_plane_have_no_cross_product():
+    """NumPy deprecates them; the message says what to write instead."""
+    with pytest.raises(
+        eg.errors.ShapeError,
+        match=r"np\.cross of vectors of 2 and 3 entries at .*: `.*np\.cross\(x, .*`; "
+        r"both must have 3 \(NumPy deprecates 2: append a zero, or write x\[0\]\*y\[1\] - "
+        r"x\[1\]\*y\[0\]\)",
+    ):
+        eg.jacobian(lambda x: np.cross(x, np.ones(3)))(np.ones(2))
 
 
 def test_astype_and_back_has_numpys_dtype():

@@ -77,7 +77,8 @@ def _index_part(part: Any) -> Any:
     if isinstance(part, (int, np.integer)) and not isinstance(part, bool):
         return operator.index(part)
     if isinstance(part, (list, np.ndarray)):
-        array = np.asarray(part, None if np.size(part) else np.intp)
+        empty = isinstance(part, list) and not np.size(part)  # NumPy takes it for integers
+        array = np.asarray(part, np.intp if empty else None)
         if array.dtype.kind in "iu" or (array.dtype.kind == "b" and array.ndim):
             return array
     raise UnsupportedFunctionError(
@@ -222,7 +223,7 @@ def _pad(array: Any, pad_width: Any, mode: Any = "constant", *, constant_values:
         table = np.pad(np.arange(node.shape[axis]), width, mode, **more)
         picks = _ir.selection(tuple(table.tolist()), node.shape[axis])
         node = _ir.take(node, axis, picks)
-    if mode != "constant" or not np.any(known(constant_values, "constant_values")):
+    if mode != "constant" or not node.ndim or not np.any(known(constant_values, "constant_values")):
         return wrap(node)
     border = np.pad(np.zeros(np.shape(array)), widths, constant_values=constant_values)
     return wrap(node) + border.astype(node.dtype)
