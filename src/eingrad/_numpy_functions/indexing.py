@@ -203,6 +203,8 @@ def _delete(arr: Any, obj: Any, axis: int | None = None) -> Traced:
 
 @implements(np.resize)
 def _resize(a: Any, new_shape: Any) -> Traced:
+    if not np.size(a):
+        return np.zeros(known(new_shape, "a shape"), a.dtype)
     return np.ravel(a)[np.resize(np.arange(np.size(a)), known(new_shape, "a shape"))]
 
 
