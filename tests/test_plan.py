@@ -297,3 +297,12 @@ def test_hostile_names_never_become_source():
     source = emit(program)
     assert "os" not in source
     assert_close(Kernel(program).run([np.float64(k) for k in range(7)])[0], 21.0)
+
+
+@pytest.mark.parametrize(("out", "expected"), [((1,), [1, 1, 2]), ((), 4)])
+def test_a_selection_and_a_merge_that_tie_summed_indices_count(out, expected):
+    """``sum_mj S[m,j] M[m,i,j]`` was lowered as if the tie placed entries: to ones."""
+    picks, merge = _ir.selection((0, 0, 0, 0, 0, 1), 2), _ir.merge((3, 2))
+    node = _ir.contract((picks, merge), ((0, 2), (0, 1, 2)), out, dtype=np.float64)
+    (result,) = Kernel(compile_program([node], [])).run([])
+    np.testing.assert_array_equal(result, expected)

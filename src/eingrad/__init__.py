@@ -18,7 +18,7 @@ from eingrad._api import (
 )
 from eingrad._compile import cache_clear, cache_info
 from eingrad._products import hvp, jvp, vjp
-from eingrad._run import Plan
+from eingrad._run import Plan, StructuredTensor
 from eingrad._symbols import (
     Lift,
     compile,
@@ -43,6 +43,7 @@ __all__ = [
     "IdentityCheck",
     "Lift",
     "Plan",
+    "StructuredTensor",
     "Term",
     "__version__",
     "cache_clear",

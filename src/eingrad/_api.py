@@ -14,9 +14,9 @@ import numpy as np
 
 from eingrad import _ir, _numpy_functions  # noqa: F401 - imported for what it registers
 from eingrad._compile import cache, input_specs
-from eingrad._derive import compile_program, derivatives
+from eingrad._derive import compile_program, derivatives, placed, split
 from eingrad._ir import Input, Node, Symmetry
-from eingrad._run import Kernel, Plan
+from eingrad._run import Kernel, Layout, Plan
 from eingrad._tracer import Array, Captured, Expression, Trace, check_array, node_of, tracing
 from eingrad._tree import LEAF, Tree, flatten
 from eingrad.errors import DTypeError, ShapeError
@@ -283,11 +283,13 @@ class Derivative:
         argnums: int | tuple[int, ...],
         *,
         scalar: bool = False,
+        structured: bool = False,
     ) -> None:
         if not callable(f):
             raise TypeError(f"{f!r} is not a function; pass the function itself, not its value")
         check_argnums(argnums)
         self._f, self._orders, self._argnums, self._scalar = f, orders, argnums, scalar
+        self._structured = structured
         self.__wrapped__ = f
         self.__name__ = getattr(f, "__name__", "f")
 
@@ -296,13 +298,9 @@ class Derivative:
         traced = self._trace(args, kwargs)
         if traced.nested:
             roots, _ = derivatives(traced.outputs, traced.variables, self._orders)
-            placed = _ir.substitute(roots, traced.replaced)
-            return _nest(
-                self._orders,
-                traced.out_tree,
-                traced.argument_tree,
-                [Expression(node, traced.outer) for node in placed],
-            )
+            nodes = placed(roots, traced.outputs, traced.replaced)
+            results = [Expression(node, traced.outer) for node in nodes]
+            return _nest(self._orders, traced.out_tree, traced.argument_tree, results)
         kernel = self._kernel(traced)
         arrays = [
             np.asarray(v, node.dtype) if np.ndim(v) else np.asarray(v, node.dtype)[()]
@@ -334,13 +332,9 @@ class Derivative:
         traced = _trace(self._f, self._argnums, args, kwargs, symbolic=True)
         self._check_scalar(traced)
         roots, _ = derivatives(traced.outputs, traced.variables, self._orders)
-        placed = _ir.substitute(roots, traced.replaced)
-        return _nest(
-            self._orders,
-            traced.out_tree,
-            traced.argument_tree,
-            [Expression(node) for node in placed],
-        )
+        nodes = placed(roots, traced.outputs, traced.replaced)
+        results = [Expression(node) for node in nodes]
+        return _nest(self._orders, traced.out_tree, traced.argument_tree, results)
 
     def _trace(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> _Traced:
         traced = _trace(self._f, self._argnums, args, kwargs)
@@ -359,12 +353,20 @@ class Derivative:
     def _kernel(self, traced: _Traced) -> Kernel:
         variables = tuple(node.digest for node in traced.variables)
         inputs = tuple((node.digest, node.name) for node in traced.inputs)
-        key = (self._orders, tuple(node.digest for node in traced.outputs), variables, inputs)
+        outputs = tuple(node.digest for node in traced.outputs)
+        key = (self._orders, self._structured, outputs, variables, inputs)
 
         def make() -> Kernel:
             roots, candidates = derivatives(traced.outputs, traced.variables, self._orders)
             specs = input_specs(traced.inputs)
-            return Kernel(compile_program(roots, traced.inputs, specs, candidates))
+            layouts = None
+            if self._structured:
+                shapes = [(node.shape, node.dtype) for node in roots]
+                roots, patterns = split(roots)
+                layouts = tuple(
+                    Layout(*what, tuple(p)) for what, p in zip(shapes, patterns, strict=True)
+                )
+            return Kernel(compile_program(roots, traced.inputs, specs, candidates), layouts)
 
         return cache.get(key, make)
 
@@ -373,7 +375,11 @@ class Derivative:
 
 
 def derivative(
-    f: Callable[..., Any], order: int = 1, argnums: int | tuple[int, ...] = 0
+    f: Callable[..., Any],
+    order: int = 1,
+    argnums: int | tuple[int, ...] = 0,
+    *,
+    structured: bool = False,
 ) -> Derivative:
     """Differentiate a NumPy function ``order`` times, as full tensors.
 
@@ -386,6 +392,8 @@ def derivative(
         0 is the function itself.
     argnums : int or tuple of int
         Positional arguments to differentiate in; a tuple gives a tuple per order, as in JAX.
+    structured : bool
+        Give a `StructuredTensor` in place of each array: deltas and cores, dense on request.
 
     Returns
     -------
@@ -414,7 +422,7 @@ def derivative(
     array(12.)
     """
     _check_order(order)
-    return Derivative(f, (order,), argnums)
+    return Derivative(f, (order,), argnums, structured=structured)
 
 
 def _check_order(order: Any) -> None:

@@ -6,16 +6,18 @@ Guaranteed: the user chooses no mode; the flops of what was not taken are kept f
 """
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from eingrad import _ir
 from eingrad._diff import forward, reverse
+from eingrad._formula import Pattern, split_terms
 from eingrad._ir import Input, Node
 from eingrad._opaque import open_inputs
 from eingrad._plan import InputSpec, Program, Search, find_path, lower, pairwise
-from eingrad._simplify import associate, simplify
+from eingrad._simplify import associate, push, remember, simplify
 
 _COMPARED = 2000  # nodes; above that one candidate is built, chosen by shape
+_MANY_COLUMNS = 8
 
 Candidates = tuple[tuple[str, int], ...]
 
@@ -31,12 +33,15 @@ def derivatives(
     Within an order, the outputs are outermost, then the variable of each differentiation. `mode`
     is "forward" or "reverse" for those who want to compare; else the cheaper one is taken.
     """
-    level = pairwise(associate(outputs))  # associate the user's chains; never expand his sums
+    level = pairwise(
+        associate(contracted(outputs))
+    )  # associate the user's chains; never expand his sums
     roots: list[Node] = []
     candidates: Candidates = ()
     for order in range(max(orders) + 1):
         if order:
-            steps = [_jacobians(node, variables, mode) for node in level]
+            last = order == max(orders)
+            steps = [_jacobians(node, variables, mode, last=last) for node in level]
             level = list(itertools.chain.from_iterable(nodes for nodes, _ in steps))
             candidates = _total([c for _, c in steps])
         if order in orders:
@@ -44,21 +49,57 @@ def derivatives(
     return roots, candidates
 
 
+def placed(
+    derivatives: Sequence[Node], outputs: Sequence[Node], replaced: Mapping[Node, Node]
+) -> list[Node]:
+    """Substitute in derivatives, to be used in further expressions: as what may be contracted."""
+    nodes = _ir.substitute([*derivatives, *outputs], replaced)
+    made = nodes[: len(derivatives)]
+    remember(made, nodes[len(derivatives) :])
+    return made
+
+
+def contracted(roots: Sequence[Node]) -> list[Node]:
+    """Contract derivatives with what they meet before they are written out, where that is less."""
+    pushed = push(roots)
+    if all(a is b for a, b in zip(pushed, roots, strict=True)):
+        return [*roots]
+    return min(pushed, [*roots], key=lambda nodes: _planned(nodes)[0])
+
+
+def split(roots: Sequence[Node]) -> tuple[list[Node], list[list[Pattern]]]:
+    """Split derivatives into the cores of their terms, and what places each core."""
+    terms = [split_terms(node) for node in simplify(roots)]
+    cores = [core for parts in terms for _, core, _ in parts]
+    return cores, [[(deltas, axes) for deltas, _, axes in parts] for parts in terms]
+
+
 def _total(candidates: Sequence[Candidates]) -> Candidates:
-    """Add up the candidates of several outputs, where each was compared."""
+    """Add up the candidates of several outputs, where each was compared; what was taken first."""
     if not candidates or not all(candidates):
         return ()
     names = [name for name, _ in candidates[0]]
-    return tuple((name, sum(dict(c)[name] for c in candidates)) for name in names)
+    total = tuple((name, sum(dict(c)[name] for c in candidates)) for name in names)
+    if len({c[0][0] for c in candidates}) == 1:
+        return total
+    return (("each output its own", sum(c[0][1] for c in candidates)), *total)
 
 
-def _jacobians(y: Node, variables: Sequence[Node], mode: str) -> tuple[list[Node], Candidates]:
-    """Differentiate in every variable, in the cheaper direction."""
+def _jacobians(
+    y: Node, variables: Sequence[Node], mode: str, *, last: bool
+) -> tuple[list[Node], Candidates]:
+    """Differentiate in every variable, in the cheaper direction.
+
+    The gradient that is only a step to the next order is taken backward without a look at the
+    other direction: of a scalar in many numbers, no forward sweep is cheaper.
+    """
     if mode == "forward":
         return [forward(y, x) for x in variables], ()
     if mode == "reverse":
         return reverse(y, variables), ()
     columns = sum(x.size for x in variables)
+    if not last and y.size == 1 and columns >= _MANY_COLUMNS:
+        return reverse(y, variables), ()
     if len(_ir.topological([y])) > _COMPARED:
         nodes = reverse(y, variables) if y.size <= columns else [forward(y, x) for x in variables]
         return nodes, ()
@@ -66,9 +107,13 @@ def _jacobians(y: Node, variables: Sequence[Node], mode: str) -> tuple[list[Node
         "reverse": reverse(y, variables),
         "forward": [forward(y, x) for x in variables],
     }
+    if options["reverse"] == options["forward"]:
+        flops = _planned(options["reverse"])[1]
+        return options["reverse"], tuple((name, flops) for name in options)
     costs = {name: _planned(nodes) for name, nodes in options.items()}
     best = min(costs, key=lambda name: costs[name][0])
-    return options[best], tuple((name, flops) for name, (_, flops) in costs.items())
+    ordered = sorted(costs, key=lambda name: name != best)
+    return options[best], tuple((name, costs[name][1]) for name in ordered)
 
 
 def _planned(roots: Sequence[Node]) -> tuple[int, int]:

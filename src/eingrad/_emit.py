@@ -42,7 +42,7 @@ def emit(program: Program, name: str = "derivative") -> str:
         temporary = [names[n] for n in dead if n not in lasting]
         if temporary:
             body.append(f"del {', '.join(temporary)}")
-    results = ", ".join(names[n] for n in program.outputs)
+    results = ", ".join(names[n] for n in program.outputs) or "()"
     arguments = ", ".join(names[: len(program.inputs)])
     lines = ["import numpy as np", ""]
     if constants:

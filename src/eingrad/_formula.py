@@ -470,6 +470,9 @@ def _printed(roots: Sequence[Node]) -> list[Node]:
 # Terms -------------------------------------------------------------------------------------------
 
 
+Pattern = tuple[tuple[tuple[int, int], ...], tuple[int, ...]]  # deltas, and the axes of a core
+
+
 def split_terms(node: Node) -> list[tuple[tuple[tuple[int, int], ...], Node, tuple[int, ...]]]:
     """Split a sum into terms: pairs of axes that a delta ties, the core, the axes it lies on.
 

@@ -19,7 +19,7 @@ import numpy as np
 
 from eingrad import _expand, _ir, _numpy_functions, _opaque  # noqa: F401 - what it registers is used
 from eingrad._compile import cache, check_symmetry, input_specs
-from eingrad._derive import compile_program, derivatives
+from eingrad._derive import compile_program, derivatives, placed
 from eingrad._ir import Constant, Input, Node, Symmetry
 from eingrad._plan import find_path, greedy_path, left_to_right_path
 from eingrad._run import Kernel, Plan
@@ -217,7 +217,7 @@ def differentiate(
     free = node if isinstance(node, Input) else _ir.new_input("free", node.shape, node.dtype)
     outputs = _ir.substitute([y._node], {node: free})
     roots, _ = derivatives(outputs, [free], (order,), mode)
-    (result,) = _ir.substitute(simplify(roots), {free: node})
+    (result,) = placed(simplify(roots), outputs, {free: node})
     return Expression(result, trace_of((y, x)))
 
 

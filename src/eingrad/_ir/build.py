@@ -178,6 +178,8 @@ def _is_transparent(node: Node) -> bool:
 
 def canonical_coefficient(value: Coefficient) -> Coefficient:
     """Write equal coefficients alike: exact rationals where they are, else floats."""
+    if type(value) is int and -_LARGEST_EXACT < value < _LARGEST_EXACT:
+        return value  # nearly all are, and this is called for every operand
     if isinstance(value, complex):
         if value.imag != 0 or math.isnan(value.imag):
             return complex(value)

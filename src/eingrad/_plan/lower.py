@@ -528,7 +528,10 @@ def _positions(
             return None
         by[determined] = node, term
 
+    reached: set[int] = set()
+
     def expression(index: int, inside: tuple[int, ...]) -> Expression | None:
+        reached.add(index)
         if index in inside:
             return None  # a cycle
         if index not in by:
@@ -543,8 +546,8 @@ def _positions(
         return ("merge", node.shape[1:], *parts)
 
     expressions = [expression(index, ()) for index in piece.out]
-    if None in expressions:
-        return None
+    if None in expressions or not reached.issuperset(by):
+        return None  # a tie of summed indices counts, and places nothing
     every = dict.fromkeys((*piece.out, *core, *(i for _, t in structure for i in t)))
     labels = tuple(index for index in every if index not in by)
     return ("at", labels, tuple(size[i] for i in labels), tuple(expressions))

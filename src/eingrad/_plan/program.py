@@ -88,7 +88,7 @@ class Program:
     inputs: tuple[InputSpec, ...]
     statements: tuple[Statement, ...]
     outputs: tuple[int, ...]
-    candidates: tuple[tuple[str, int], ...] = ()  # what was compared, and its flops
+    candidates: tuple[tuple[str, int], ...] = ()  # what was taken, what else was compared; flops
 
     @property
     def flops(self) -> int:
@@ -176,5 +176,7 @@ class Program:
         lines.insert(1, "-" * len(lines[0]))
         inputs = ", ".join(f"{i.name} {i.shape} {i.dtype}" for i in self.inputs) or "none"
         total = f"flops {self.flops:,}; peak {self.peak_bytes:,} bytes"
-        chosen = "".join(f"; {name}: {flops:,} flops" for name, flops in self.candidates)
+        words = ["taken: ", *[""] * len(self.candidates)]
+        compared = zip(words, self.candidates, strict=False)
+        chosen = "".join(f"; {word}{name}: {flops:,} flops" for word, (name, flops) in compared)
         return "\n".join([f"inputs: {inputs}", *lines, total + chosen])

@@ -2,5 +2,6 @@
 
 from eingrad._run.dense import load
 from eingrad._run.plan import Kernel, Plan
+from eingrad._run.structured import Layout, StructuredTensor
 
-__all__ = ["Kernel", "Plan", "load"]
+__all__ = ["Kernel", "Layout", "Plan", "StructuredTensor", "load"]

@@ -10,6 +10,7 @@ from eingrad._emit import emit
 from eingrad._ir import Symmetry
 from eingrad._plan import InputSpec, Program
 from eingrad._run.dense import load
+from eingrad._run.structured import Layout
 from eingrad._tree import flatten
 from eingrad.errors import DTypeError, ShapeError
 
@@ -19,24 +20,30 @@ Array = NDArray[Any]
 class Kernel:
     """A program, its source text, and the function that the text defines.
 
-    Holds no mutable state, so threads may share it. Pickles as the program, and emits again.
+    With layouts, the outputs are the cores of structured tensors. Holds no mutable state, so
+    threads may share it. Pickles as the program, and emits again.
     """
 
-    __slots__ = ("function", "program", "source")
+    __slots__ = ("function", "layouts", "program", "source")
 
-    def __init__(self, program: Program) -> None:
+    def __init__(self, program: Program, layouts: tuple[Layout, ...] | None = None) -> None:
         self.program = program
+        self.layouts = layouts
         self.source = emit(program)
         self.function = load(self.source)
 
-    def __reduce__(self) -> tuple[type["Kernel"], tuple[Program]]:
-        return Kernel, (self.program,)
+    def __reduce__(self) -> tuple[type["Kernel"], tuple[Program, tuple[Layout, ...] | None]]:
+        return Kernel, (self.program, self.layouts)
 
-    def run(self, arrays: Sequence[Array]) -> list[Array]:
+    def run(self, arrays: Sequence[Array]) -> list[Any]:
         """Compute all outputs; inputs are not written, outputs share no memory with them."""
         result = self.function(*arrays)
-        outputs = result if len(self.program.outputs) > 1 else (result,)
-        return [np.asarray(value) for value in outputs]
+        outputs = (result,) if len(self.program.outputs) == 1 else result
+        values = [np.asarray(value) for value in outputs]
+        if self.layouts is None:
+            return values
+        cores = iter(values)
+        return [layout.fill(cores) for layout in self.layouts]
 
 
 class Form(Protocol):
@@ -88,6 +95,11 @@ class Plan:
         self._form.check(arrays)
         if out is None:
             return self._form.build(self._kernel.run([*arrays, *self._captured]))
+        if self._kernel.layouts is not None:
+            raise DTypeError(
+                "a structured result has no array of its own to write to; leave out away, or make "
+                "the plan with structured=False"
+            )
         buffers, _ = flatten(out)
         check_buffers(buffers, self._kernel.program)
         results = self._kernel.run([*arrays, *self._captured])

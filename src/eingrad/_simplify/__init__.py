@@ -19,6 +19,7 @@ from collections.abc import Callable, Container, Sequence
 
 from eingrad import _ir
 from eingrad._ir import Einsum, Node
+from eingrad._simplify.contractions import push, remember
 from eingrad._simplify.expand import expand
 from eingrad._simplify.products import MOST_OPERANDS, regroup
 from eingrad._simplify.sums import factor, flatten
@@ -75,7 +76,9 @@ __all__ = [
     "expand",
     "factor",
     "flatten",
+    "push",
     "regroup",
+    "remember",
     "simplify",
     "symmetrise",
     "walk",
