@@ -158,7 +158,8 @@ def _take(a: Any, indices: Any, axis: int | None = None, *, mode: Any = "raise")
     x, axis = (np.ravel(a), 0) if axis is None else (a, axis)
     (place,) = normal_axes(axis, np.ndim(x))
     where = np.asarray(known(indices, "an index"))
-    where = where if where.size else where.astype(np.intp)
+    if not where.size or where.dtype.kind == "b":
+        where = where.astype(np.intp)  # positions 0 and 1, never a mask
     size = np.shape(x)[place]
     if mode == "wrap" and size:
         where = where % size

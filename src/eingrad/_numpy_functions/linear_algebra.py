@@ -115,7 +115,11 @@ def _tensorsolve(a: Any, b: Any, axes: Any = None) -> Traced:
 def _matrix_power(a: Any, n: int) -> Traced:
     (node,), wrap = operands(a)
     _squares(node, "matrix_power")
-    power = operator.index(known(n, "the exponent"))
+    if not hasattr(known(n, "the exponent"), "__index__"):
+        raise TypeError(
+            f"np.linalg.matrix_power at {user_line()}: exponent {n!r} is not an integer"
+        )
+    power = operator.index(n)
     if power == 0:
         size, axes = node.shape[-1], tuple(range(node.ndim))
         sizes = dict(enumerate(node.shape))

@@ -33,20 +33,29 @@ def _count(x: Any, axis: Axis, where: Any, *, keepdims: bool) -> Any:
     axes = normal_axes(axis, np.ndim(x))
     if where is None or where is True:
         return int(np.prod([np.shape(x)[a] for a in axes], dtype=int))
-    chosen = np.broadcast_to(np.asarray(known(where, "where"), bool), np.shape(x))
+    if isinstance(where, Expression):
+        where = np.where(where, 1.0, 0.0)
+        return np.sum(np.broadcast_to(where, np.shape(x)), axes, keepdims=keepdims)
+    chosen = np.broadcast_to(np.asarray(where, bool), np.shape(x))
     return np.sum(chosen, axes, keepdims=keepdims)
 
 
 def _need_elements(x: Any, axis: Axis, name: str, count: Any, ddof: Any = 0) -> None:
-    """Refuse to divide by a count that is not positive, unless there is nothing to divide."""
+    """Refuse to divide by a count that is not positive, unless there is nothing to divide.
+
+    A count of traced flags is not known here: where it is not positive, NumPy's nan comes.
+    """
+    if isinstance(count, Expression):
+        return
     axes = normal_axes(axis, np.ndim(x))
     is_empty = any(size == 0 for k, size in enumerate(np.shape(x)) if k not in axes)
     if is_empty or np.all(np.asarray(count) > ddof):
         return
-    fewest = np.min(count)
+    fewest = int(np.min(count))
+    elements = {0: "no elements", 1: "one element"}.get(fewest, f"{fewest} elements")
     raise ShapeError(
-        f"the {name} of {fewest or 'no'} elements at {user_line()} (shape {np.shape(x)}"
-        + (f", ddof {ddof}); there must be more than ddof)" if fewest else ")")
+        f"the {name} of {elements} at {user_line()} (shape {np.shape(x)})"
+        + (f"; there must be more than ddof = {ddof}" if fewest else "")
     )
 
 
@@ -326,7 +335,8 @@ def _std(  # noqa: PLR0913 - NumPy's signature
     x = converted(a, dtype)
     apart, count = _spread(x, "std", _ddof(ddof, correction), axis, where, mean)
     norm = np.linalg.vector_norm(apart, axis=axis, keepdims=True)
-    root = _divided(norm, np.sqrt(count) if np.ndim(count) else float(count) ** 0.5)
+    is_number = isinstance(count, (int, float))
+    root = _divided(norm, float(count) ** 0.5 if is_number else np.sqrt(count))
     return root if keepdims else np.squeeze(root, normal_axes(axis, np.ndim(a)))
 
 
