@@ -14,7 +14,7 @@ HEAD = """\
 # NumPy functions
 
 What can be called with a traced value. This page is generated from what the tracer has registered,
-by `python docs/refresh.py`, with the NumPy that is installed.
+by `python docs/refresh.py`, with NumPy {version}.
 
 Everything else is refused by name: no function, method or option passes silently. An option that
 has NumPy's own default, `out=None` say, counts as not given. `out=` is always refused, for it
@@ -108,7 +108,8 @@ def page() -> str:
         methods=_names(sorted(METHODS)),
         missing=f"{_names(absent)}. In place: {_names(in_place)}.",
     )
-    return _filled(HEAD + universal) + OPTIONS + "\n".join(lines) + "\n" + _filled(last)
+    head = HEAD.format(version=np.__version__.rpartition(".")[0])
+    return _filled(head + universal) + OPTIONS + "\n".join(lines) + "\n" + _filled(last)
 
 
 def _filled(text: str) -> str:

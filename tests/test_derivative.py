@@ -194,6 +194,15 @@ def test_an_inner_derivative_of_constants_is_an_array():
     assert_close(eg.grad(f)(np.zeros(3)), np.full(3, 6.0), rtol=0)
 
 
+def test_mixed_partial_of_a_power_at_exponent_zero():
+    """``d2 x**p / dx dp = x**(p-1) (1 + p log x)``, 1 / x at p = 0; found by fuzz: it was 0."""
+    x, p = np.array([0.5, 2.0]), np.zeros(2)
+    blocks = eg.hessian(lambda x, p: (x**p).sum(), argnums=(0, 1))(x, p)
+    assert_close(blocks[0][1], np.diag(1 / x), rtol=1e-14)
+    assert_close(blocks[1][0], np.diag(1 / x), rtol=1e-14)
+    assert_close(blocks[0][0], np.zeros((2, 2)))
+
+
 def test_power_with_an_array_exponent_at_zero():
     """Zero where the exponent is zero, not 0 * inf."""
     with np.errstate(all="ignore"):  # the branches that are not taken

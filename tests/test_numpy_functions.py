@@ -1,5 +1,7 @@
 """Every traced function: its value, Jacobian and second derivative, against NumPy alone."""
 
+import functools
+import inspect
 import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -321,6 +323,8 @@ def contractions():
             (2, 3, 2),
         )
     yield case("trace method", lambda x: x.trace(), (3, 3))
+    for name, g in (("trace", np.trace), ("linalg.trace", np.linalg.trace)):
+        yield real(f"{name} dtype", lambda x, g=g: g(x, dtype=np.float64) ** 2, (3, 3))
     for name, g in (("sum", np.sum), ("mean", np.mean)):
         for axis, keepdims in itertools.product(
             (None, 0, -1, (0, 2), (), (-1, 0, 1)), (True, False)
@@ -378,6 +382,21 @@ def layouts():
         case("zeros_like", lambda x: x * x + np.zeros_like(x), (2,)),
         case("ones_like", lambda x: x * np.ones_like(x), (2,)),
         case("ones_like of a shape", lambda x: x * np.ones_like(x, shape=(2, 1)), (3,)),
+        *(
+            real(
+                f"{g.__name__} of a dtype and shape",
+                lambda x, g=g, more=more: (
+                    x.sum() * (g(x, *more, dtype=np.float64, shape=(2, 1)) * 0 + 2)
+                ),
+                (3,),
+            )
+            for g, more in ((np.ones_like, ()), (np.zeros_like, ()), (np.full_like, (2,)))
+        ),
+        real(
+            "empty_like of a dtype and shape",
+            lambda x: x * np.empty_like(x, dtype=np.float64, shape=(2, 3)).shape[0],
+            (3,),
+        ),
         case("x.copy", lambda x: x.copy() * 2, (2,)),
         case("shape, ndim, size", lambda x: x * np.ndim(x) * np.size(x) * np.shape(x)[1], (2, 3)),
         case("size of an axis", lambda x: x * np.size(x, 1) * len(x) * x.ndim * x.size, (2, 3)),
@@ -502,6 +521,7 @@ def compositions():
             "flags have a layout", lambda x: np.where((x.T > 0)[:, None].T[:, 0], x * x, x), (2, 3)
         ),
         real("where any", lambda x: np.where(np.any(x > 0, axis=1), x[:, 0], x[:, 1] ** 2), (2, 3)),
+        real("where any, kept", lambda x: np.where(np.any(x > 1, 1, keepdims=True), x, 1), (2, 3)),
         real("where all", lambda x: x * np.where(np.all(x > 0, keepdims=True), x, 2.0), (2, 3)),
         real(
             "any and all methods", lambda x: np.where((x > 0).any(0) | (x < 0).all(0), x, 1), (2, 3)
@@ -542,6 +562,9 @@ def reductions():
         g = getattr(np, name)
         yield real(f"{name} where", lambda x, g=g: g(x, where=FLAGS) ** 2, (2, 3))
         yield real(f"{name} where, axis", lambda x, g=g: g(x, axis=0, where=ROWS) ** 2, (3, 2))
+        yield real(f"{name} where traced", lambda x, g=g: g(x, 1, where=x > -1.4) ** 2, (2, 3))
+        yield real(f"{name} where traced, of all", lambda x, g=g: g(x, where=x > -1) ** 2, (3, 2))
+        yield real(f"{name} of no columns", lambda x, g=g: g(x, axis=0), (2, 0))  # by fuzz
         yield real(f"{name} dtype", lambda x, g=g: g(x, dtype=np.float64) ** 2, (2, 3))
     for name in ("prod", "max", "min", "var", "std", "cumsum", "cumprod"):
         yield real(f"{name} method", lambda x, name=name: getattr(x, name)(1), (2, 3))
@@ -556,6 +579,8 @@ def reductions():
         yield case(f"{name} of one axis", lambda x, g=g: g(x) ** 2, (4,))
         yield case(f"{name} axis", lambda x, g=g: g(x, axis=0) ** 2, (2, 3))
         yield real(f"{name} dtype", lambda x, g=g: g(x, 1, dtype=np.float64) ** 2, (2, 3))
+        total = getattr(np, name.removeprefix("cum"))
+        yield real(f"{total.__name__} dtype", lambda x, g=total: g(x, dtype=np.float64), (2, 3))
         yield case(f"{name} of nothing", lambda x, g=g: g(x, axis=0), (0, 3))
     for name in ("cumulative_sum", "cumulative_prod"):
         g = getattr(np, name)
@@ -696,6 +721,13 @@ def norms():
     yield real("matrix_norm keepdims", lambda x: np.linalg.matrix_norm(x, keepdims=True), (2, 3))
     yield real("norm of nothing", np.linalg.norm, (0,))
     yield real("norms of nothing", lambda x: np.linalg.norm(x, axis=1), (2, 0))
+    yield from per_shape(  # by fuzz: NumPy starts at 0
+        "norm of a matrix of no rows",
+        lambda x: np.linalg.norm(x, np.inf) + np.linalg.norm(x.T, 1),
+        ((0, 3),),
+        ((0, 0),),
+        make=real,
+    )
 
 
 def gathers():
@@ -734,6 +766,7 @@ def gathers():
         s[[True, False, True], ..., [True, False]],
     ):
         yield case(f"x[{index}]", lambda x, index=index: x[index] ** 2, (3, 2, 2))
+    yield case("mask without entries", lambda x: x[np.zeros((0, 2), bool)] ** 2, (0, 2))  # by fuzz
     yield from (
         case("take", lambda x: np.take(x, [3, 0, -1]) ** 2, (2, 3)),
         case("take one", lambda x: np.take(x, 1, axis=1) ** 2, (2, 3)),
@@ -741,6 +774,7 @@ def gathers():
         case("take wrap", lambda x: np.take(x, [4, -5], axis=1, mode="wrap") ** 2, (2, 3)),
         case("take clip", lambda x: np.take(x, [9, -9, 1], axis=0, mode="clip") ** 2, (2, 3)),
         case("take none", lambda x: np.take(x, []), (2, 3)),
+        case("take flags", lambda x: np.take(x, [True, False, True]) ** 2, (3,)),  # as 1, 0, 1
         case("take method", lambda x: x.take([1, 0], axis=1) ** 2, (2, 3)),
         case("take_along_axis", lambda x: np.take_along_axis(x, a([[0], [2]]), 1) ** 2, (2, 3)),
         case("take_along_axis, flat", lambda x: np.take_along_axis(x, a([1, 1, 3]), None), (2, 3)),
@@ -751,8 +785,10 @@ def gathers():
         case("delete", lambda x: np.delete(x, 1, axis=1) ** 2, (2, 3)),
         case("delete, flat", lambda x: np.delete(x, [0, -1]) ** 2, (2, 3)),
         case("delete by a slice", lambda x: np.delete(x, s[::2], 0) ** 2, (3, 2)),
+        case("resize nothing", lambda x: np.sum(x) + np.resize(x, (2, 2)), (0, 3)),  # by fuzz
         case("resize", lambda x: np.resize(x, (2, 4)) ** 2, (3,)),
         case("upper triangle", lambda x: x[np.triu_indices_from(x, 1)] ** 2, (3, 3)),
+        case("lower triangle, k", lambda x: x[np.tril_indices_from(x, k=-1)] ** 2, (3, 3)),
         case("lower triangle", lambda x: x[np.tril_indices_from(x)] ** 2, (3, 3)),
         case("diagonal by indices", lambda x: x[np.diag_indices_from(x)] ** 2, (3, 3)),
     )
@@ -827,6 +863,7 @@ def rearrangements():
         case("repeat axis", lambda x: np.repeat(x, 3, axis=1) ** 2, (2, 2)),
         case("repeat by counts", lambda x: np.repeat(x, [2, 0, 1], axis=1) ** 2, (2, 3)),
         case("repeat method", lambda x: x.repeat(2, axis=0) ** 2, (2, 3)),
+        case("repeat nothing", lambda x: np.repeat(x, [], axis=0) ** 2, (0, 2)),  # by fuzz
         case("repeat never", lambda x: np.repeat(x, 0) ** 2, (2,)),
         case("flip", lambda x: np.flip(x) ** 2, (2, 3)),
         case("flip axis", lambda x: np.flip(x, (0, -1)) ** 2, (2, 2, 3)),
@@ -872,6 +909,7 @@ def rearrangements():
         lambda x: np.pad(x, ((1, 1), (2, 0)), constant_values=((1, 2), (3, 4))) ** 2,
         (2, 3),
     )
+    yield case("pad of a number", lambda x: np.pad(x, 2, constant_values=0.7) ** 2, ())  # by fuzz
     yield case("index of s_", lambda x: x[s[1:, ::2]] ** 2, (3, 3))
 
 
@@ -985,6 +1023,63 @@ def test_the_table_calls_every_traced_function(monkeypatch):
     assert {*FUNCTIONS, *UFUNCS, *METHODS} - called == set()
 
 
+OF_MEMORY = {"copy", "optimize"}  # honoured by giving the same numbers
+
+
+def _options(function):
+    """Split NumPy's options into honoured and refused ones."""
+    given = inspect.signature(function).parameters.values()
+    names = {p.name for p in given if p.default is not p.empty and p.kind is not p.VAR_KEYWORD}
+    own = set(inspect.signature(FUNCTIONS[function]).parameters)
+    return names & own, names - own
+
+
+def test_the_table_gives_every_honoured_option(monkeypatch):
+    """An option that a handler takes and forgets would pass silently otherwise."""
+    given = set()
+
+    def recording(handler):
+        own = inspect.signature(handler)
+
+        @functools.wraps(handler)
+        def recorded(*args, **kwargs):
+            given.update((handler, name) for name in own.bind(*args, **kwargs).arguments)
+            return handler(*args, **kwargs)
+
+        return recorded
+
+    functions = [f for f in FUNCTIONS if callable(f)]
+    wanted = {
+        (FUNCTIONS[f], name): f"{f.__name__} {name}"
+        for f in functions
+        for name in _options(f)[0] - OF_MEMORY
+    }
+    for function, handler in FUNCTIONS.items():
+        monkeypatch.setitem(FUNCTIONS, function, recording(handler))
+    for row in CASES:
+        eg.derivative(row.f, order=0)(*row.sample())
+    assert sorted(text for key, text in wanted.items() if key not in given) == []
+
+
+@pytest.mark.parametrize(
+    ("function", "option"),
+    [(f, name) for f in FUNCTIONS if callable(f) for name in sorted(_options(f)[1])],
+    ids=lambda x: x if isinstance(x, str) else x.__name__,
+)
+def test_an_option_that_is_not_honoured_is_refused_by_name(function, option):
+    """Whatever its value, if it is not NumPy's default."""
+    parameters = inspect.signature(function).parameters.values()
+    required = [p for p in parameters if p.default is p.empty and p.kind in (0, 1)]
+    error = eg.errors.InPlaceError if option == "out" else eg.errors.UnsupportedFunctionError
+    wanted = (
+        r"\(out=\.\.\.\) writes in place" if option == "out" else f"keyword argument '{option}'"
+    )
+    with pytest.raises(error, match=f"{function.__name__}.*{wanted}|{function.__name__}{wanted}"):
+        eg.jacobian(
+            lambda x: x.__array_function__(function, (), (x,) * len(required), {option: "other"})
+        )(np.ones((2, 2)))
+
+
 @pytest.mark.parametrize("order", [1, 2])
 def test_astype_float32_keeps_the_derivative(order):
     """A conversion has derivative one, up to the precision of the narrower dtype."""
@@ -994,6 +1089,56 @@ def test_astype_float32_keeps_the_derivative(order):
     np.testing.assert_allclose(
         narrow, eg.derivative(lambda x: x**3, order)(x), rtol=1e-6, atol=1e-6
     )
+
+
+def test_matrix_powers_of_half_precision_are_products():
+    """NumPy multiplies float16 matrices, and inverts none."""
+    x = fixed(np.array([[1, 2], [0.5, 1]], np.float16))
+    cube = lambda x: np.linalg.matrix_power(x, 3)  # noqa: E731
+    value, first = (eg.derivative(cube, n)(x) for n in (0, 1))
+    assert value.dtype == first.dtype == np.float16
+    np.testing.assert_array_equal(value, cube(x))
+    np.testing.assert_array_equal(first, eg.jacobian(cube)(x.astype(float)))
+    with pytest.raises(
+        eg.errors.DTypeError, match=r"np\.linalg\.inv of float16 .*begins at float32"
+    ):
+        eg.jacobian(lambda x: np.linalg.matrix_power(x, -1))(x)
+
+
+@pytest.mark.parametrize("name", ["var", "std"])
+def test_too_few_elements_for_ddof_are_refused(name):
+    """NumPy warns and gives nan; but a result without entries divides nothing."""
+    f = getattr(np, name)
+    with pytest.raises(
+        eg.errors.ShapeError,
+        match=rf"the {name} of one element at .*\(shape \(1,\)\); there must be more than ddof = 1",
+    ):
+        eg.grad(lambda x: f(x, ddof=1))(np.ones(1))
+    assert eg.jacobian(lambda x: f(x, axis=0, ddof=1))(np.ones((1, 0))).shape == (0, 1, 0)
+
+
+def test_powers_of_matrices_have_integer_exponents():
+    """As in NumPy."""
+    with pytest.raises(TypeError, match=r"matrix_power at .*: exponent 0\.5 is not an integer"):
+        eg.jacobian(lambda a: np.linalg.matrix_power(a, 0.5))(np.eye(2))
+
+
+def test_integers_keep_their_dtype_in_astype():
+    """A conversion that converts nothing; what is computed is float64."""
+    x = fixed(np.array([1, 2]))
+    actual = eg.jacobian(lambda x: x.astype(x.dtype) * x)(x)
+    np.testing.assert_array_equal(actual, np.diag([2.0, 4.0]))
+
+
+def test_vectors_of_the_plane_have_no_cross_product():
+    """NumPy deprecates them; the message says what to write instead."""
+    with pytest.raises(
+        eg.errors.ShapeError,
+        match=r"np\.cross of vectors of 2 and 3 entries at .*: `.*np\.cross\(x, .*`; "
+        r"both must have 3 \(NumPy deprecates 2: append a zero, or write x\[0\]\*y\[1\] - "
+        r"x\[1\]\*y\[0\]\)",
+    ):
+        eg.jacobian(lambda x: np.cross(x, np.ones(3)))(np.ones(2))
 
 
 def test_astype_and_back_has_numpys_dtype():
@@ -1021,6 +1166,50 @@ def test_a_tie_is_split_in_half(f):
     x = fixed(np.array([1.0, 2.0]))
     for first in eg.jacobian(f, argnums=(0, 1))(x, x):
         np.testing.assert_array_equal(first, np.eye(2) / 2)
+
+
+KINKS = {  # docs/conventions.md: function, point, gradient, and of the Hessian its entries
+    "abs": (lambda x: np.abs(x[0]), [0.0], [0.0], 0.0),
+    "sign": (lambda x: np.sign(x[0]), [0.0], [0.0], 0.0),
+    "max": (np.max, [1.0, 1.0, 0.0], [0.5, 0.5, 0.0], 0.0),
+    "min": (np.min, [1.0, 1.0, 1.0], [1 / 3, 1 / 3, 1 / 3], 0.0),
+    "clip": (lambda x: np.clip(x[0], 0, x[1]), [2.0, 2.0], [0.5, 0.5], 0.0),
+    "norm": (np.linalg.norm, [0.0, 0.0], [0.0, 0.0], np.nan),
+    "norm of a matrix": (lambda x: np.linalg.norm(x[None]), [0.0, 0.0], [0.0, 0.0], np.nan),
+    "hypot": (lambda x: np.hypot(x[0], x[0]), [0.0], [0.0], np.nan),
+    "std": (np.std, [2.0, 2.0, 2.0], [0.0, 0.0, 0.0], np.nan),
+    "norm 1": (lambda x: np.linalg.norm(x, 1), [0.0, 0.0], [0.0, 0.0], 0.0),
+    "norm 3": (lambda x: np.linalg.norm(x, 3), [0.0, 0.0], [0.0, 0.0], 0.0),
+    "norm inf": (lambda x: np.linalg.norm(x, np.inf), [0.0, 0.0], [0.0, 0.0], 0.0),
+    "norm 0.5": (lambda x: np.linalg.norm(x, 0.5), [0.0, 1.0], [np.nan, 1.0], np.nan),
+    "norm -1": (lambda x: np.linalg.norm(x, -1), [0.0, 1.0], [np.nan, 0.0], np.nan),
+    "arctan2": (lambda x: np.arctan2(x[0], x[1]), [0.0, 0.0], [np.nan, np.nan], np.nan),
+    "sqrt": (lambda x: np.sqrt(x[0]), [0.0], [np.inf], -np.inf),
+    "cbrt": (lambda x: np.cbrt(x[0]), [0.0], [np.inf], -np.inf),
+    "log": (lambda x: np.log(x[0]), [0.0], [np.inf], -np.inf),
+    "power": (lambda x: x[0] ** 0.5, [0.0], [np.inf], -np.inf),
+}
+
+
+@pytest.mark.parametrize("name", KINKS)
+@pytest.mark.filterwarnings("ignore:.*encountered:RuntimeWarning")
+def test_values_at_a_kink_are_those_of_the_conventions(name):
+    """Never a finite number where the slope is infinite, and 0 only where it is documented."""
+    f, point, gradient, second = KINKS[name]
+    x = fixed(np.array(point))
+    np.testing.assert_allclose(eg.grad(f)(x), gradient, rtol=1e-15)
+    hessian = eg.hessian(f)(x)
+    assert hessian[0, 0] == second or (np.isnan(hessian[0, 0]) and np.isnan(second))
+
+
+def test_products_with_zeros_divide_by_none():
+    """Gradient and Hessian of a product of which two factors are 0."""
+    x = fixed(np.array([0.0, 0.0, 3.0]))
+    np.testing.assert_array_equal(eg.grad(np.prod)(fixed(np.array([0.0, 2.0, 3.0]))), [6, 0, 0])
+    np.testing.assert_array_equal(eg.grad(np.prod)(x), np.zeros(3))
+    expected = np.zeros((3, 3))
+    expected[0, 1] = expected[1, 0] = 3
+    np.testing.assert_array_equal(eg.hessian(np.prod)(x), expected)
 
 
 @pytest.mark.parametrize("p", [0, 1, 2, 3])

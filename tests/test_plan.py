@@ -1,6 +1,8 @@
 """Laws of simplification, paths, programs and emitted source."""
 
+import gc
 import itertools
+import linecache
 import pickle
 import random
 import tracemalloc
@@ -205,6 +207,42 @@ def test_value_and_gradient_share_one_plan():
     value, gradient = both(np.ones(20))
     assert_close(value, f(np.ones(20)), rtol=1e-13)
     assert_close(gradient, eg.grad(f)(np.ones(20)), rtol=1e-13)
+
+
+def test_a_product_with_zeros_put_in_is_planned():
+    """Building a step of a product again adds no mask again; found by fuzz: it never ended."""
+    f = lambda v: np.linalg.norm(np.concatenate([v, v])[:3:2])  # noqa: E731
+    v = np.linspace(0.1, 1, 6).reshape(3, 2)
+    rows = v[[0, 2]]
+    expected = np.zeros((3, 2))
+    expected[[0, 2]] = rows / np.linalg.norm(rows)
+    assert_close(eg.jacobian(f)(v), expected, rtol=1e-14)
+    assert_close(eg.hessian(f)(v), _hessian_of_the_norm(v), rtol=1e-12)
+
+
+def _hessian_of_the_norm(v):
+    """Hessian of the norm of the first and the last row."""
+    chosen = np.array([1.0, 0.0, 1.0])[:, None] * v
+    r = np.sqrt(np.sum(chosen**2))
+    flags = np.einsum("i,ik,jl->ijkl", [1.0, 0.0, 1.0], np.eye(3), np.eye(2))
+    return flags / r - np.multiply.outer(chosen, chosen) / r**3
+
+
+def test_the_text_of_a_plan_is_forgotten_with_it():
+    """A traceback shows the generated line while the plan lives; found by fuzz: it used 4 GB."""
+    eg.cache_clear()
+    gc.collect()
+    before = {name for name in linecache.cache if name.startswith("<eingrad")}
+    plans = [eg.grad(lambda x: np.sin(x) * 0.123456).plan(1.0) for _ in range(2)]
+    eg.cache_clear()
+    (name,) = {name for name in linecache.cache if name.startswith("<eingrad")} - before
+    assert linecache.getlines(name) == plans[0].source.splitlines(keepends=True)
+    del plans[0]
+    gc.collect()
+    assert name in linecache.cache
+    plans.clear()
+    gc.collect()
+    assert name not in linecache.cache
 
 
 def test_a_kernel_pickles_and_emits_again():

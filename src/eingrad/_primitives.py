@@ -15,6 +15,7 @@ delta ever appears.
 True
 """
 
+import functools
 import math
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
@@ -130,10 +131,13 @@ def cast(node: Node, dtype: Any) -> Node:
     return apply("cast", node, dtype=dtype.str)
 
 
-def _zero_where(zero: Node, value: Node) -> Node:
-    """``value``, but 0 where another is 0: a select, for the value may be nan there."""
+def _zero_where(value: Node, *zero: Node) -> Node:
+    """``value``, but 0 where all others are 0: a select, for the value may be nan there."""
     nothing = _ir.zeros(value.shape, value.dtype)
-    return apply("where", apply("equal", zero, nothing), nothing, value)
+    flags = [apply("equal", node, nothing) for node in zero]
+    return apply(
+        "where", functools.reduce(functools.partial(apply, "logical_and"), flags), nothing, value
+    )
 
 
 def _tie(name: str) -> tuple[Rule, Rule]:
@@ -352,8 +356,8 @@ PRIMITIVES = (
               (lambda x, y, exponent: times(exponent, power(x, exponent - 1)),),
               source="{0} ** {exponent}", singular=True, attributes={"exponent": Fraction(5, 2)}),
     Primitive("pow",      np.power,     _two_positive,
-              (lambda x, p, y: _zero_where(p, times(p, apply("pow", x, plus(p, -1)))),
-               lambda x, p, y: _zero_where(x, times(apply("log", x), y))), source="{0} ** {1}", singular=True),
+              (lambda x, p, y: _zero_where(times(p, apply("pow", x, plus(p, -1))), x, p),
+               lambda x, p, y: _zero_where(times(apply("log", x), y), x)), source="{0} ** {1}", singular=True),
     Primitive("where",    np.where,     _flag_and_two_reals, source="np.where({0}, {1}, {2})"),
     Primitive("cast",     lambda x, dtype: np.asarray(x).astype(dtype), _reals, attributes={"dtype": "<f8"},
               source="np.asarray({0}, {dtype})"),

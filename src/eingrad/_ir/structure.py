@@ -19,7 +19,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from eingrad._ir.nodes import Merge, Node, Selection, Table
+from eingrad._ir.nodes import Einsum, Merge, Node, Selection, Table
 
 Rewrite = Callable[["Network"], bool]
 
@@ -163,10 +163,28 @@ def _free_the_column_of_a_selection(network: Network) -> bool:
             _express_in_row(network, selection, row, column, other)
         if column not in network.out and not network.users(column, factor):
             network.drop(factor, column)
-            if not others and -1 in selection.table:
+            if not others and not _is_zero_outside(network, selection, row):
                 mask = np.array([j >= 0 for j in selection.table], bool)
                 network.cores.append(Factor(network.make.constant(mask), (row,)))
         return True
+    return False
+
+
+def _is_zero_outside(network: Network, selection: Selection, row: int) -> bool:
+    """Whether the cores are zero where a row selects nothing, so that no mask need say it.
+
+    They are where one of them was already taken by this selection. A mask that repeated it would
+    come again at every rebuilding of the product.
+    """
+    if -1 not in selection.table:
+        return True
+    for factor in network.cores:
+        if isinstance(factor.node, Einsum):
+            wired = zip(factor.node.operands, factor.node.terms, strict=True)
+            rows = {term[0] for operand, term in wired if operand is selection}
+            outer = zip(factor.node.out, factor.term, strict=True)
+            if any(inner in rows for inner, index in outer if index == row):
+                return True
     return False
 
 

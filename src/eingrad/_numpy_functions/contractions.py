@@ -165,7 +165,7 @@ def _cross(
     if a.shape[-1] != 3 or b.shape[-1] != 3:  # noqa: PLR2004 - vectors of space
         raise ShapeError(
             f"np.cross of vectors of {a.shape[-1]} and {b.shape[-1]} entries at {user_line()}; "
-            "both must have 3"
+            "both must have 3 (NumPy deprecates 2: append a zero, or write x[0]*y[1] - x[1]*y[0])"
         )
     after, before = [1, 2, 0], [2, 0, 1]
     product = a[..., after] * b[..., before] - a[..., before] * b[..., after]

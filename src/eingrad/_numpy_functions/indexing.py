@@ -77,7 +77,8 @@ def _index_part(part: Any) -> Any:
     if isinstance(part, (int, np.integer)) and not isinstance(part, bool):
         return operator.index(part)
     if isinstance(part, (list, np.ndarray)):
-        array = np.asarray(part, None if np.size(part) else np.intp)
+        empty = isinstance(part, list) and not np.size(part)  # NumPy takes it for integers
+        array = np.asarray(part, np.intp if empty else None)
         if array.dtype.kind in "iu" or (array.dtype.kind == "b" and array.ndim):
             return array
     raise UnsupportedFunctionError(
@@ -157,7 +158,8 @@ def _take(a: Any, indices: Any, axis: int | None = None, *, mode: Any = "raise")
     x, axis = (np.ravel(a), 0) if axis is None else (a, axis)
     (place,) = normal_axes(axis, np.ndim(x))
     where = np.asarray(known(indices, "an index"))
-    where = where if where.size else where.astype(np.intp)
+    if not where.size or where.dtype.kind == "b":
+        where = where.astype(np.intp)  # positions 0 and 1, never a mask
     size = np.shape(x)[place]
     if mode == "wrap" and size:
         where = where % size
@@ -202,6 +204,8 @@ def _delete(arr: Any, obj: Any, axis: int | None = None) -> Traced:
 
 @implements(np.resize)
 def _resize(a: Any, new_shape: Any) -> Traced:
+    if not np.size(a):
+        return np.zeros(known(new_shape, "a shape"), a.dtype)
     return np.ravel(a)[np.resize(np.arange(np.size(a)), known(new_shape, "a shape"))]
 
 
@@ -222,7 +226,7 @@ def _pad(array: Any, pad_width: Any, mode: Any = "constant", *, constant_values:
         table = np.pad(np.arange(node.shape[axis]), width, mode, **more)
         picks = _ir.selection(tuple(table.tolist()), node.shape[axis])
         node = _ir.take(node, axis, picks)
-    if mode != "constant" or not np.any(known(constant_values, "constant_values")):
+    if mode != "constant" or not node.ndim or not np.any(known(constant_values, "constant_values")):
         return wrap(node)
     border = np.pad(np.zeros(np.shape(array)), widths, constant_values=constant_values)
     return wrap(node) + border.astype(node.dtype)

@@ -323,7 +323,7 @@ def _repeat(a: Any, repeats: Any, axis: int | None = None) -> Traced:
     size = np.shape(x)[place]
     counts = np.asarray(known(repeats, "repeats"))
     if counts.size != 1:
-        return np.take(x, np.repeat(np.arange(size), counts), place)
+        return np.take(x, np.repeat(np.arange(size), repeats), place)
     shape = list(np.shape(x))
     shape.insert(place + 1, counts.item())
     wide = np.broadcast_to(np.expand_dims(x, place + 1), shape)

@@ -24,11 +24,16 @@ from eingrad.errors import DTypeError, ShapeError, UnsupportedFunctionError
 
 
 def _square_matrices(node: Node, name: str) -> Node:
+    """Refuse what is not square, or too narrow for NumPy to factorise."""
     if node.dtype == np.float16:
         raise DTypeError(
             f"np.linalg.{name} of float16 at {user_line()}: NumPy's linear algebra begins at "
             "float32; convert with .astype(np.float32)"
         )
+    return _squares(node, name)
+
+
+def _squares(node: Node, name: str) -> Node:
     if node.ndim < 2 or node.shape[-1] != node.shape[-2]:  # noqa: PLR2004
         raise ShapeError(
             f"np.linalg.{name} of shape {node.shape} at {user_line()}: the last two axes must be "
@@ -109,8 +114,12 @@ def _tensorsolve(a: Any, b: Any, axes: Any = None) -> Traced:
 @implements(np.linalg.matrix_power)
 def _matrix_power(a: Any, n: int) -> Traced:
     (node,), wrap = operands(a)
-    _square_matrices(node, "matrix_power")
-    power = operator.index(known(n, "the exponent"))
+    _squares(node, "matrix_power")
+    if not hasattr(known(n, "the exponent"), "__index__"):
+        raise TypeError(
+            f"np.linalg.matrix_power at {user_line()}: exponent {n!r} is not an integer"
+        )
+    power = operator.index(n)
     if power == 0:
         size, axes = node.shape[-1], tuple(range(node.ndim))
         sizes = dict(enumerate(node.shape))
@@ -196,5 +205,10 @@ def _matrix_norm(x: Any, ord: Any, axes: tuple[int, ...], *, keepdims: bool) -> 
     refuse_complex(node, "np.linalg.norm")
     summed, other = (row, column) if abs(ord) == 1 else (column, row)
     sums = np.sum(np.abs(wrap(node)), summed, keepdims=True)
-    result = np.max(sums, other, keepdims=True) if ord > 0 else np.min(sums, other, keepdims=True)
+    if not sums.shape[other] and ord > 0:  # NumPy starts at 0
+        result = np.sum(sums, other, keepdims=True)
+    elif ord > 0:
+        result = np.max(sums, other, keepdims=True)
+    else:
+        result = np.min(sums, other, keepdims=True)
     return result if keepdims else np.squeeze(result, axes)

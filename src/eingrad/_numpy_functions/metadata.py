@@ -68,7 +68,7 @@ def _result_type(*arrays_and_dtypes: Any) -> Any:
 def _astype(x: Any, dtype: Any, /, *, copy: bool = True) -> Traced:
     del copy
     target = np.dtype(dtype)
-    if x.dtype.kind == "b" and target.kind == "b":
+    if x.dtype == target:
         return x
     if target.newbyteorder("=") not in _TARGETS or (target.kind == "f" and x.dtype.kind == "c"):
         raise DTypeError(

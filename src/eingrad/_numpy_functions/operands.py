@@ -119,7 +119,7 @@ def known(value: Any, what: str) -> Any:
     if isinstance(value, Expression):
         raise TracerLeakError(
             f"{what} is a traced value at {user_line()}; it must be known before the values: use "
-            "plain integers"
+            "plain numbers"
         )
     return value
 

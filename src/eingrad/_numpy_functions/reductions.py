@@ -33,13 +33,30 @@ def _count(x: Any, axis: Axis, where: Any, *, keepdims: bool) -> Any:
     axes = normal_axes(axis, np.ndim(x))
     if where is None or where is True:
         return int(np.prod([np.shape(x)[a] for a in axes], dtype=int))
-    chosen = np.broadcast_to(np.asarray(known(where, "where"), bool), np.shape(x))
+    if isinstance(where, Expression):
+        where = np.where(where, 1.0, 0.0)
+        return np.sum(np.broadcast_to(where, np.shape(x)), axes, keepdims=keepdims)
+    chosen = np.broadcast_to(np.asarray(where, bool), np.shape(x))
     return np.sum(chosen, axes, keepdims=keepdims)
 
 
-def _need_elements(count: Any, name: str, x: Any) -> None:
-    if np.any(np.asarray(count) <= 0):
-        raise ShapeError(f"the {name} of no elements at {user_line()} (shape {np.shape(x)})")
+def _need_elements(x: Any, axis: Axis, name: str, count: Any, ddof: Any = 0) -> None:
+    """Refuse to divide by a count that is not positive, unless there is nothing to divide.
+
+    A count of traced flags is not known here: where it is not positive, NumPy's nan comes.
+    """
+    if isinstance(count, Expression):
+        return
+    axes = normal_axes(axis, np.ndim(x))
+    is_empty = any(size == 0 for k, size in enumerate(np.shape(x)) if k not in axes)
+    if is_empty or np.all(np.asarray(count) > ddof):
+        return
+    fewest = int(np.min(count))
+    elements = {0: "no elements", 1: "one element"}.get(fewest, f"{fewest} elements")
+    raise ShapeError(
+        f"the {name} of {elements} at {user_line()} (shape {np.shape(x)})"
+        + (f"; there must be more than ddof = {ddof}" if fewest else "")
+    )
 
 
 # Sums --------------------------------------------------------------------------------------------
@@ -68,7 +85,7 @@ def _mean(
     a: Any, axis: Axis = None, dtype: Any = None, *, keepdims: bool = False, where: Any = None
 ) -> Traced:
     count = _count(a, axis, where, keepdims=keepdims)
-    _need_elements(count, "mean", a)
+    _need_elements(a, axis, "mean", count)
     return _divided(np.sum(a, axis, dtype, keepdims=keepdims, where=_or_true(where)), count)
 
 
@@ -217,8 +234,8 @@ def _extreme(name: str, pick: Any) -> Any:
         x, axes = last(_chosen(a, where, initial), axis)
         (node,), wrap = operands(x)
         refuse_complex(node, f"np.{name}")
-        if initial is None:
-            _need_elements(node.shape[-1], name, a)
+        if initial is None and not node.shape[-1]:
+            raise ShapeError(f"the {name} of no elements at {user_line()} (shape {np.shape(a)})")
         if node.shape[-1]:
             result = wrap(apply(name, node))
         else:
@@ -271,11 +288,11 @@ def _spread(a: Any, name: str, ddof: Any, axis: Axis, where: Any, mean: Any) -> 
     """Deviations from the mean, and the number that the sum of their squares is divided by."""
     (node,), _ = operands(a)
     refuse_complex(node, f"np.{name}")
-    count = _count(a, axis, where, keepdims=True) - known(ddof, "ddof")
-    _need_elements(count, name, a)
+    count = _count(a, axis, where, keepdims=True)
+    _need_elements(a, axis, name, count, known(ddof, "ddof"))
     if mean is None:
         mean = np.mean(a, axis, keepdims=True, where=_or_true(where))
-    return _chosen(a - mean, where, 0), count
+    return _chosen(a - mean, where, 0), count - ddof
 
 
 def _ddof(ddof: Any, correction: Any) -> Any:
@@ -318,7 +335,8 @@ def _std(  # noqa: PLR0913 - NumPy's signature
     x = converted(a, dtype)
     apart, count = _spread(x, "std", _ddof(ddof, correction), axis, where, mean)
     norm = np.linalg.vector_norm(apart, axis=axis, keepdims=True)
-    root = _divided(norm, np.sqrt(count) if np.ndim(count) else float(count) ** 0.5)
+    is_number = isinstance(count, (int, float))
+    root = _divided(norm, float(count) ** 0.5 if is_number else np.sqrt(count))
     return root if keepdims else np.squeeze(root, normal_axes(axis, np.ndim(a)))
 
 

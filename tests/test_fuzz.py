@@ -1,0 +1,144 @@
+"""The differential fuzzer: a thousand programs of it, what it covers, and that it finds bugs."""
+
+import dataclasses
+import functools
+import importlib.util
+import re
+from collections import Counter
+
+import fuzz
+import numpy as np
+import pytest
+
+from eingrad import _ir, _primitives
+from eingrad._compile import cache
+from eingrad._tracer import ACCUMULATE, FUNCTIONS, METHODS, REDUCE, UFUNCS, Expression
+
+SEED = 0
+SHARDS = [range(start, start + 100) for start in range(0, 1000, 100)]
+
+
+@functools.cache
+def programs():
+    """Make the programs of the shards."""
+    return [fuzz.random_program(SEED, number) for shard in SHARDS for number in shard]
+
+
+@pytest.mark.parametrize("numbers", SHARDS, ids=lambda numbers: f"{numbers[0]}-{numbers[-1]}")
+def test_derivatives_of_random_programs_are_right(numbers):
+    """To order three, against NumPy, complex steps and differences; few cannot be told."""
+    counts, failures = fuzz.run_range(SEED, numbers, 0)
+    assert not failures, "\n".join(failures)
+    assert counts["programs"] == len(numbers)
+    assert counts["excluded"] <= 0.02 * len(numbers)
+    assert counts["not finite without planning"] <= 0.02 * len(numbers)
+
+
+@pytest.mark.skipif(importlib.util.find_spec("jax") is None, reason="JAX is not installed")
+def test_random_programs_agree_with_jax():
+    """A sample, for JAX compiles slowly."""
+    counts = Counter()
+    for program in [p for p in programs() if not p.complex][::250]:
+        counts += fuzz.check(program, with_jax=True)
+    assert counts["blocks checked by jax"] > counts["blocks"] / 2
+
+
+def test_programs_call_every_supported_function():
+    """And every array method, and every method of a ufunc, that docs/functions.md lists."""
+    called = {name for p in programs() for s in p.steps for name in fuzz.functions_of(s.text)}
+    called_on_ufuncs = {
+        name for name in called if re.fullmatch(r"[a-z_]+\.(outer|reduce|accumulate)", name)
+    }
+    called_on_ufuncs -= {"linalg.outer"}
+    objects = {
+        functools.reduce(getattr, name.split("."), np)
+        for name in called - called_on_ufuncs
+        if not name.startswith("ndarray.")
+    }
+    assert {f for f in (*FUNCTIONS, *UFUNCS) if callable(f)} - objects == set()
+    assert {f"ndarray.{name}" for name in METHODS} - called == set()
+    for method, table in (("reduce", REDUCE), ("accumulate", ACCUMULATE)):
+        assert {f"{ufunc.__name__}.{method}" for ufunc in table} - called_on_ufuncs == set()
+    assert "multiply.outer" in called_on_ufuncs
+
+
+def test_program_k_holds_a_line_of_template_k():
+    """So every template is met again and again, and reaches the result."""
+    for number, program in enumerate(programs()[: len(fuzz.TEMPLATES)]):
+        template = fuzz.TEMPLATES[number]
+        wanted = fuzz.functions_of(template.text)
+        assert any(wanted <= fuzz.functions_of(step.text) for step in program.steps)
+        live = {len(program.shapes) + len(program.steps) - 1}
+        for k in reversed(range(len(program.steps))):
+            assert len(program.shapes) + k in live
+            live |= set(program.steps[k].operands)
+
+
+def test_programs_have_every_dtype_order_and_depth():
+    """Also one argument of several, some of them, and dtypes mixed."""
+    made = programs()
+    assert {d for p in made for d in p.dtypes} == set(fuzz.KINDS) - {"mixed"}
+    assert {len(p.steps) for p in made} == {1, 2, 3, 4, 5, 6}
+    assert {p.order for p in made} == {1, 2, 3}
+    assert {len(p.shapes) for p in made} == {1, 2, 3}
+    assert any(isinstance(p.argnums, int) and len(p.shapes) > 1 for p in made)
+    assert any(0 < len(p.every) < len(p.shapes) for p in made if isinstance(p.argnums, tuple))
+    assert any(len(set(p.dtypes)) > 1 for p in made)
+    assert any(0 in shape for p in made for shape in p.shapes)
+
+
+# Planted bugs ------------------------------------------------------------------------------------
+
+
+@functools.cache
+def _users():
+    """First programs that differentiate through each operand of each row of the table."""
+    users: dict[tuple[str, int], list[int]] = {}
+    for number, program in enumerate(programs()):
+        x = [_ir.new_input(f"v{k}", shape) for k, shape in enumerate(program.shapes)]
+        with np.errstate(all="ignore"):
+            result = program.function()(*map(Expression, x))
+        if not isinstance(result, Expression):
+            continue
+        moving = {n for n in x if x.index(n) in program.every}
+        for node in _ir.topological([result._node] if result.size else []):
+            moved = [k for k, below in enumerate(_ir.children(node)) if below in moving]
+            moving |= {node} if moved else set()
+            if isinstance(node, _ir.Apply):
+                for k in moved:
+                    users.setdefault((node.primitive.name, k), []).append(number)
+    return users
+
+
+RULES = [
+    (row.name, k)
+    for row in _primitives.PRIMITIVES
+    if not callable(row.rules)
+    for k, rule in enumerate(row.rules)
+    if rule is not None
+]
+
+
+@pytest.mark.parametrize(("name", "k"), RULES)
+def test_a_wrong_rule_is_found(monkeypatch, name, k):
+    """Each rule of the primitives' table, with a slope too large by a thousandth of a percent."""
+    row = _primitives.BY_NAME[name]
+    rule = row.rules[k]
+
+    def wrong(*operands, **attributes):
+        return _ir.scale(rule(*operands, **attributes), 1.00001)
+
+    rules = (*row.rules[:k], wrong, *row.rules[k + 1 :])
+    monkeypatch.setitem(_primitives.BY_NAME, name, dataclasses.replace(row, rules=rules))
+    cache.clear()
+    found, order = [], 1
+    users = _users().get((name, k))
+    if name == "quotient":  # it is in derivatives of norms alone
+        users, order = _users()["norm", 0], 2
+    for number in users[:20]:
+        program = dataclasses.replace(programs()[number], order=order)
+        found.append(fuzz.failure_of(program))
+        if isinstance(found[-1], fuzz.Mismatch):
+            break
+    cache.clear()
+    assert isinstance(found[-1], fuzz.Mismatch), found
