@@ -43,12 +43,13 @@ class _Traced:
     outer: Trace | None
 
 
-def _leaf_input(value: Any, name: str, key: tuple[Any, ...], *, wanted: bool) -> Input | None:
+def _leaf_input(value: Any, name: str, n: int, trace: Trace, *, wanted: bool) -> Input | None:
     """Make the input for one leaf of the arguments; None for a static one."""
+    key = ("argument", trace.depth, n)
     if isinstance(value, Expression):
-        return _ir.new_input(name, value.shape, value.dtype, key) if wanted else None
+        return trace.new_input(name, value.shape, value.dtype, key) if wanted else None
     if isinstance(value, (float, complex)) and not isinstance(value, np.generic):
-        return _ir.new_input(name, (), np.result_type(type(value)), key)
+        return trace.new_input(name, (), np.result_type(type(value)), key)
     if isinstance(value, _STATIC) and not (wanted and type(value) is int):
         if wanted:
             raise DTypeError(
@@ -56,7 +57,7 @@ def _leaf_input(value: Any, name: str, key: tuple[Any, ...], *, wanted: bool) ->
             )
         return None
     if type(value) is int:
-        return _ir.new_input(name, (), np.float64, key)
+        return trace.new_input(name, (), np.dtype(np.float64), key)
     if not isinstance(value, (np.ndarray, np.generic)):
         if wanted:
             raise DTypeError(
@@ -80,7 +81,7 @@ def _leaf_input(value: Any, name: str, key: tuple[Any, ...], *, wanted: bool) ->
         )
     if wanted and dtype.kind not in "fc":
         dtype = np.dtype(np.float64)
-    return _ir.new_input(name, value.shape, dtype, key)
+    return trace.new_input(name, value.shape, dtype, key)
 
 
 def _positional(f: Callable[..., Any]) -> tuple[str, ...]:
@@ -120,13 +121,13 @@ def _trace(
     inputs: list[Input] = []
     values: list[Any] = []
     variables: list[Node] = []
-    with tracing() as trace:
+    with tracing(lasting=symbolic) as trace:
         outer = trace.outer
         passed = []
         for n, (leaf, name, want) in enumerate(zip(leaves, names, wanted, strict=True)):
             made = None
             if want or not given:
-                made = _leaf_input(leaf, name, ("argument", trace.depth, n), wanted=want)
+                made = _leaf_input(leaf, name, n, trace, wanted=want)
             if made is None:
                 passed.append(leaf)
                 continue
@@ -335,7 +336,8 @@ class Derivative:
         self._check_scalar(traced)
         roots, _ = derivatives(traced.outputs, traced.variables, self._orders)
         nodes = placed(roots, traced.outputs, traced.replaced)
-        results = [Expression(node) for node in nodes]
+        trace = traced.outer if traced.nested else None
+        results = [Expression(node, trace) for node in nodes]
         return _nest(self._orders, traced.out_tree, traced.argument_tree, results)
 
     @functools.cached_property
