@@ -5,6 +5,7 @@ Guaranteed: `D(x)` traces at every call, so it is the derivative of what the fun
 graphs find their plan in a bounded cache.
 """
 
+import functools
 import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -42,12 +43,13 @@ class _Traced:
     outer: Trace | None
 
 
-def _leaf_input(value: Any, name: str, key: tuple[Any, ...], *, wanted: bool) -> Input | None:
+def _leaf_input(value: Any, name: str, n: int, trace: Trace, *, wanted: bool) -> Input | None:
     """Make the input for one leaf of the arguments; None for a static one."""
+    key = ("argument", trace.depth, n)
     if isinstance(value, Expression):
-        return _ir.new_input(name, value.shape, value.dtype, key) if wanted else None
+        return trace.new_input(name, value.shape, value.dtype, key) if wanted else None
     if isinstance(value, (float, complex)) and not isinstance(value, np.generic):
-        return _ir.new_input(name, (), np.result_type(type(value)), key)
+        return trace.new_input(name, (), np.result_type(type(value)), key)
     if isinstance(value, _STATIC) and not (wanted and type(value) is int):
         if wanted:
             raise DTypeError(
@@ -55,7 +57,7 @@ def _leaf_input(value: Any, name: str, key: tuple[Any, ...], *, wanted: bool) ->
             )
         return None
     if type(value) is int:
-        return _ir.new_input(name, (), np.float64, key)
+        return trace.new_input(name, (), np.dtype(np.float64), key)
     if not isinstance(value, (np.ndarray, np.generic)):
         if wanted:
             raise DTypeError(
@@ -79,51 +81,53 @@ def _leaf_input(value: Any, name: str, key: tuple[Any, ...], *, wanted: bool) ->
         )
     if wanted and dtype.kind not in "fc":
         dtype = np.dtype(np.float64)
-    return _ir.new_input(name, value.shape, dtype, key)
+    return trace.new_input(name, value.shape, dtype, key)
 
 
-def _names(f: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[str]:
-    """Name every leaf of the arguments by its parameter."""
+def _positional(f: Callable[..., Any]) -> tuple[str, ...]:
+    """Names of the parameters that positional arguments go to, as far as they are known."""
     try:
         parameters = [*inspect.signature(f).parameters.values()]
     except (TypeError, ValueError):
-        parameters = []
+        return ()
+    kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    return tuple(p.name for p in parameters if p.kind in kinds)
+
+
+def _names(positional: Sequence[str], counts: Sequence[int], keywords: Sequence[str]) -> list[str]:
+    """Name every leaf of the arguments by its parameter; `counts` are the leaves of each."""
     names = []
-    for n, value in enumerate(args):
-        known = n < len(parameters) and parameters[n].kind in (
-            inspect.Parameter.POSITIONAL_ONLY,
-            inspect.Parameter.POSITIONAL_OR_KEYWORD,
-        )
-        name = parameters[n].name if known else f"x{n}"
-        count = len(flatten(value)[0])
-        names += [name] if count == 1 else [f"{name}_{k}" for k in range(count)]
-    for name, value in kwargs.items():
-        count = len(flatten(value)[0])
+    first_keyword = len(counts) - len(keywords)
+    for n, count in enumerate(counts):
+        if n >= first_keyword:
+            name = keywords[n - first_keyword]
+        else:
+            name = positional[n] if n < len(positional) else f"x{n}"
         names += [name] if count == 1 else [f"{name}_{k}" for k in range(count)]
     return names
 
 
 def _trace(
     f: Callable[..., Any], argnums: int | tuple[int, ...], args: tuple[Any, ...],
-    kwargs: dict[str, Any], *, symbolic: bool = False,
+    kwargs: dict[str, Any], positional: Sequence[str], *, symbolic: bool = False,
 ) -> _Traced:  # fmt: skip
     """Call the function on expressions."""
     numbers = argument_numbers(argnums, len(args))
     trees = [flatten(value) for value in (*args, *kwargs.values())]
     leaves = [leaf for below, _ in trees for leaf in below]
     wanted = [n in numbers for n, (below, _) in enumerate(trees) for _ in below]
-    names = _names(f, args, kwargs)
+    names = _names(positional, [len(below) for below, _ in trees], [*kwargs])
     given = any(isinstance(leaf, Expression) for leaf in leaves)
     inputs: list[Input] = []
     values: list[Any] = []
     variables: list[Node] = []
-    with tracing() as trace:
+    with tracing(lasting=symbolic) as trace:
         outer = trace.outer
         passed = []
         for n, (leaf, name, want) in enumerate(zip(leaves, names, wanted, strict=True)):
             made = None
             if want or not given:
-                made = _leaf_input(leaf, name, ("argument", trace.depth, n), wanted=want)
+                made = _leaf_input(leaf, name, n, trace, wanted=want)
             if made is None:
                 passed.append(leaf)
                 continue
@@ -323,21 +327,27 @@ class Derivative:
         leaves, tree = flatten((args, kwargs))
         chosen = {node.key[2] for node in traced.inputs[:count]}
         static = {n: leaf for n, leaf in enumerate(leaves) if n not in chosen}
-        names = tuple(_names(self._f, args, kwargs))
+        counts = [len(flatten(value)[0]) for value in (*args, *kwargs.values())]
+        names = tuple(_names(self._positional, counts, [*kwargs]))
         form = _Form(self._orders, traced.out_tree, traced.argument_tree, tree, static, names)
         return Plan(self._kernel(traced), form, traced.values[count:])
 
     def expression(self, *args: Any, **kwargs: Any) -> Any:
         """Return the symbolic derivative for arguments like these, in place of its value."""
-        traced = _trace(self._f, self._argnums, args, kwargs, symbolic=True)
+        traced = _trace(self._f, self._argnums, args, kwargs, self._positional, symbolic=True)
         self._check_scalar(traced)
         roots, _ = derivatives(traced.outputs, traced.variables, self._orders)
         nodes = placed(roots, traced.outputs, traced.replaced)
-        results = [Expression(node) for node in nodes]
+        trace = traced.outer if traced.nested else None
+        results = [Expression(node, trace) for node in nodes]
         return _nest(self._orders, traced.out_tree, traced.argument_tree, results)
 
+    @functools.cached_property
+    def _positional(self) -> tuple[str, ...]:
+        return _positional(self._f)
+
     def _trace(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> _Traced:
-        traced = _trace(self._f, self._argnums, args, kwargs)
+        traced = _trace(self._f, self._argnums, args, kwargs, self._positional)
         self._check_scalar(traced)
         return traced
 

@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from eingrad import _recorded
 from eingrad._ir import Input, Symmetry
 from eingrad._plan import InputSpec
 from eingrad._run import Kernel
@@ -89,6 +90,7 @@ def cache_info() -> CacheInfo:
 def cache_clear() -> None:
     """Forget every compiled plan that calls keep; plans that you hold stay."""
     cache.clear()
+    _recorded.clear()
 
 
 def input_specs(inputs: Sequence[Input]) -> list[InputSpec]:

@@ -158,6 +158,7 @@ def _expression(value: Any, what: str) -> Expression:
             f"{what} is of type {type(value).__name__}, not an expression; make one with "
             "eingrad.variable, or differentiate a function with eingrad.derivative"
         )
+    trace_of((value,))  # refuses one that outlived its call
     return value
 
 

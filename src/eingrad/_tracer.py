@@ -14,7 +14,7 @@ import linecache
 import sys
 import sysconfig
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -25,8 +25,10 @@ from typing import Any, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
-from eingrad import _formula, _ir
+from eingrad import _formula, _ir, _recorded
 from eingrad._ir import Input, Node
+from eingrad._subscripts import Shape
+from eingrad._tree import flatten
 from eingrad.errors import (
     BranchError,
     DTypeError,
@@ -118,13 +120,17 @@ class Trace:
     """One call of the user's function on expressions.
 
     A trace inside a trace records the arrays it captures in the outermost one, whose call supplies
-    their values.
+    their values. The inputs of a *lasting* trace outlive it, in expressions that the user keeps;
+    to any other they are lent.
     """
 
     outer: "Trace | None" = None
     captured: dict[int, Captured] = field(default_factory=dict)
     open: bool = True
     opened: tuple[str, int] = ("", 0)  # file and line of the call
+    lasting: bool = False
+    lent: list[Input] = field(default_factory=list)
+    captures: int = 0  # how often an array was used
 
     @property
     def root(self) -> "Trace":
@@ -136,13 +142,25 @@ class Trace:
         """How many traces it is inside of."""
         return 0 if self.outer is None else 1 + self.outer.depth
 
+    def new_input(
+        self, name: str, shape: Shape, dtype: np.dtype[Any], key: tuple[Hashable, ...]
+    ) -> Input:
+        """Make an input that no other open trace has."""
+        if self.lasting:
+            return _ir.new_input(name, shape, dtype, key)
+        node = _recorded.lend(name, shape, dtype, key)
+        self.lent.append(node)
+        return node
+
     def capture(self, array: Array) -> Node:
         """Make an array of the user's an input of this call, locked while it is traced."""
-        captured = self.root.captured
+        root = self.root
+        root.captures += 1
+        captured = root.captured
         if id(array) not in captured:
             count = len(captured)
             dtype = array.dtype.newbyteorder("=")
-            node = _ir.new_input(f"c{count}", array.shape, dtype, ("captured", count))
+            node = root.new_input(f"c{count}", array.shape, dtype, ("captured", count))
             captured[id(array)] = Captured(node, array, array.astype(dtype))
             _lock(array)
         known = captured[id(array)]
@@ -158,6 +176,7 @@ class Trace:
         self.open = False
         if self.outer is None:
             _unlock([known.array for known in self.captured.values()])
+        _recorded.give_back(self.lent)
 
 
 _locks: dict[int, tuple[int, Array]] = {}  # id -> number of traces that read it, the array
@@ -200,12 +219,13 @@ _innermost: ContextVar[Trace | None] = ContextVar("innermost", default=None)
 
 
 @contextmanager
-def tracing() -> Iterator[Trace]:
+def tracing(*, lasting: bool = False) -> Iterator[Trace]:
     """Open a trace inside the one that is open, and close it whatever happens."""
     frame = sys._getframe()
     while frame.f_back and (_is_ours(frame) or frame.f_globals.get("__name__") == "contextlib"):
         frame = frame.f_back
-    trace = Trace(_innermost.get(), opened=(frame.f_code.co_filename, frame.f_lineno))
+    opened = frame.f_code.co_filename, frame.f_lineno
+    trace = Trace(_innermost.get(), opened=opened, lasting=lasting)
     token = _innermost.set(trace)
     try:
         yield trace
@@ -341,6 +361,10 @@ class Expression(np.lib.mixins.NDArrayOperatorsMixin):
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
         """Record a ufunc (NEP 13)."""
+        if method == "__call__" and not kwargs and ufunc in UFUNCS:
+            trace = trace_of(inputs)
+            operands = tuple(_captured(value, trace) for value in inputs)
+            return _recorded_call(ufunc, operands, {}, lambda: UFUNCS[ufunc](*operands))
         name = qualified_name(ufunc)
         if kwargs.get("out") is not None:
             raise InPlaceError(
@@ -566,6 +590,19 @@ def _call(
     args: tuple[Any, ...],
     kwargs: Mapping[str, Any],
 ) -> Any:
+    """Call a handler, where it was not called like this before."""
+    return _recorded_call(
+        function, args, kwargs, lambda: _handle(name, function, handler, args, kwargs)
+    )
+
+
+def _handle(
+    name: str,
+    function: Any,
+    handler: Callable[..., Any],
+    args: tuple[Any, ...],
+    kwargs: Mapping[str, Any],
+) -> Any:
     """Call a handler; an option that it does not have is one that is not supported."""
     required, options = _given(function, handler, args, kwargs)
     if options.get("out") is not None:
@@ -580,6 +617,56 @@ def _call(
                 f"(at {user_line()}); leave it out (supported: {honoured or 'none'})"
             )
     return handler(*required, **options)
+
+
+_PLAIN = (int, float, complex, bool, str, type(None))
+
+
+def _token(value: Any, found: list[Expression]) -> Hashable:
+    """What a value is to a handler, to look it up by; None for what only the handler can judge."""
+    kind = type(value)
+    if kind is Expression:
+        found.append(value)
+        return value._node.uid, value._weak
+    if kind in _PLAIN:
+        return kind, repr(value)  # 1, 1.0 and True are three things, and so are 0.0 and -0.0
+    if kind is tuple or kind is list:
+        tokens = [_token(item, found) for item in value]
+        return None if None in tokens else (kind, *tokens)
+    return None
+
+
+def _recorded_call(
+    function: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any], perform: Callable[[], Any]
+) -> Any:
+    """Find what a function gave for the same nodes and options, else have it performed.
+
+    What used an array meanwhile is not kept: the array belongs to this trace.
+    """
+    found: list[Expression] = []
+    token = _token((args, *kwargs.items()), found)
+    trace = trace_of(found)
+    if token is None or trace is None or trace.lasting:
+        return perform()
+    call = function, token
+    known = _recorded.find(call)
+    if known is not None:
+        tree, leaves = known
+        return tree.build(Expression(node, trace, weak=weak) for node, weak in leaves)
+    before = trace.root.captures
+    result = perform()
+    results, tree = flatten(result)
+    if trace.root.captures == before and all(type(leaf) is Expression for leaf in results):
+        _recorded.keep(call, (tree, tuple((leaf._node, leaf._weak) for leaf in results)))
+    return result
+
+
+def _captured(value: Any, trace: Trace | None) -> Any:
+    """An array of numbers as the expression that stands for it; anything else as it is."""
+    if trace is None or type(value) is not np.ndarray or not value.ndim:
+        return value
+    known = value.dtype.newbyteorder("=") in _DTYPES
+    return Expression(trace.capture(value), trace) if known else value
 
 
 def is_weak(value: Any) -> bool:
