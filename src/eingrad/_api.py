@@ -69,16 +69,11 @@ def _leaf_input(value: Any, name: str, key: tuple[Any, ...], *, wanted: bool) ->
     if not isinstance(value, (np.ndarray, np.generic)):
         if wanted:
             raise DTypeError(
-                f"argument {name!r} is of type {type(value).__name__}; "
-                "a derivative needs an array or a float there"
+                f"argument {name!r} is of type {type(value).__name__}; a derivative needs an array "
+                "or a float there, or tuples, lists and dicts of them"
             )
         return None
     check_array(value, f"argument {name!r}")
-    if isinstance(value, np.ndarray) and type(value) is not np.ndarray:
-        raise DTypeError(
-            f"argument {name!r} is a {type(value).__name__}, a subclass of ndarray whose meaning "
-            "would be lost; convert it with np.asarray"
-        )
     dtype = value.dtype.newbyteorder("=")
     if (dtype.kind == "f" and dtype.itemsize > 8) or (dtype.kind == "c" and dtype.itemsize > 16):  # noqa: PLR2004
         raise DTypeError(f"argument {name!r} has dtype {dtype}; convert it to float64")

@@ -302,6 +302,26 @@ def check_array(value: Any, what: str) -> None:
             raise DTypeError(
                 f"{what} has dtype {dtype}, which has no derivative; convert it to {wide}"
             )
+    if isinstance(value, np.ndarray) and type(value) is not np.ndarray:
+        raise DTypeError(
+            f"{what} is a {type(value).__name__}, a subclass of ndarray whose meaning would be "
+            "lost; convert it with np.asarray"
+        )
+
+
+def as_array(value: Any, what: str) -> Array:
+    """Make an array of numbers, arrays, and lists of them; refuse what means more than that."""
+    check_array(value, what)
+    if not isinstance(value, (bool, int, float, complex, np.generic, np.ndarray, list, tuple)):
+        raise DTypeError(f"{what} is of type {type(value).__name__}; give an array or a number")
+    try:
+        array = np.asarray(value)
+    except ValueError as error:
+        if "inhomogeneous" not in str(error):
+            raise
+        raise ShapeError(f"{what} is ragged, {value!r}; make its rows equally long") from None
+    check_array(array, what)
+    return array
 
 
 @dataclass(frozen=True, slots=True)
@@ -762,13 +782,7 @@ def node_of(value: Any, trace: Trace | None, what: str = "an operand") -> Node:
                 f"a list with traced values stands for an array at {user_line()}; "
                 "build it with np.stack"
             )
-        value = np.asarray(value)
-        check_array(value, what)
-    if isinstance(value, np.ndarray) and type(value) is not np.ndarray:
-        raise DTypeError(
-            f"{what} is a {type(value).__name__}, a subclass of ndarray whose meaning would be "
-            "lost; convert it with np.asarray"
-        )
+        value = as_array(value, what)
     if isinstance(value, np.ndarray):
         if trace is not None and value.ndim:
             return trace.capture(value)

@@ -1,5 +1,6 @@
 """`Plan`: a compiled program that is called with arrays."""
 
+import hashlib
 from collections.abc import Sequence
 from typing import Any, Protocol
 
@@ -10,8 +11,10 @@ from eingrad._emit import emit
 from eingrad._ir import Symmetry
 from eingrad._plan import InputSpec, Program
 from eingrad._run.dense import load
+from eingrad._run.explain import check_axes, singular
+from eingrad._tracer import as_array
 from eingrad._tree import flatten
-from eingrad.errors import DTypeError, ShapeError
+from eingrad.errors import DTypeError, PlanError, ShapeError
 
 Array = NDArray[Any]
 
@@ -25,18 +28,37 @@ class Kernel:
     __slots__ = ("function", "program", "source")
 
     def __init__(self, program: Program) -> None:
+        check_axes(program)
         self.program = program
         self.source = emit(program)
         self.function = load(self.source)
 
-    def __reduce__(self) -> tuple[type["Kernel"], tuple[Program]]:
-        return Kernel, (self.program,)
+    def __reduce__(self) -> tuple[Any, tuple[Program, str]]:
+        return _unpickled, (self.program, _fingerprint(self.source))
 
     def run(self, arrays: Sequence[Array]) -> list[Array]:
         """Compute all outputs; inputs are not written, outputs share no memory with them."""
-        result = self.function(*arrays)
+        try:
+            result = self.function(*arrays)
+        except np.linalg.LinAlgError as error:
+            raise singular(error, self.program) from None
         outputs = result if len(self.program.outputs) > 1 else (result,)
         return [np.asarray(value) for value in outputs]
+
+
+def _fingerprint(source: str) -> str:
+    return hashlib.sha256(source.encode()).hexdigest()
+
+
+def _unpickled(program: Program, fingerprint: str) -> Kernel:
+    """Emit again; refuse a program to which this version of eingrad gives another meaning."""
+    kernel = Kernel(program)
+    if _fingerprint(kernel.source) != fingerprint:
+        raise PlanError(
+            "the plan was pickled by another version of eingrad, which emitted other source for "
+            "it; make the plan again with this version"
+        )
+    return kernel
 
 
 class Form(Protocol):
@@ -80,7 +102,8 @@ class Plan:
         *args, **kwargs
             As the function is called; for a plan of symbols, the arrays of `inputs`.
         out : array, or arrays nested as the result is
-            Filled with the result and returned. It may be an argument too: it is written last.
+            Filled with the result and returned. It may be an argument too: it is written last, and
+            not at all where an error occurs.
         """
         values = self._form.bind(args, kwargs)
         specs = self._kernel.program.inputs
@@ -88,8 +111,14 @@ class Plan:
         self._form.check(arrays)
         if out is None:
             return self._form.build(self._kernel.run([*arrays, *self._captured]))
-        buffers, _ = flatten(out)
+        buffers, tree = flatten(out)
         check_buffers(buffers, self._kernel.program)
+        _, expected = flatten(self._form.build(buffers))
+        if not tree.is_like(expected):
+            raise ShapeError(
+                "out is nested in another way than the result; nest it as the result is, with the "
+                "keys of dicts in the same order"
+            )
         results = self._kernel.run([*arrays, *self._captured])
         for buffer, result in zip(buffers, results, strict=True):
             np.copyto(buffer, result)
@@ -153,13 +182,25 @@ def check_buffers(buffers: Sequence[Any], program: Program) -> None:
             raise DTypeError(f"{what} has dtype {buffer.dtype} but the result has dtype {dtype}")
         if not buffer.flags.writeable:
             raise ShapeError(f"{what} is read-only; give an array that can be written")
+        if overlaps_itself(buffer):
+            raise ShapeError(f"{what} has entries that share memory; give an array of its own")
         if any(np.shares_memory(buffer, other) for other in buffers[:n]):
             raise ShapeError(f"{what} shares memory with another array of out; give each its own")
 
 
+def overlaps_itself(array: Array) -> bool:
+    """Whether entries may share memory: each axis must step over all that is inside of it."""
+    reach = array.itemsize
+    for step, size in sorted((abs(s), n) for s, n in zip(array.strides, array.shape, strict=True)):
+        if size > 1 and step < reach:
+            return array.size > 0
+        reach += step * (size - 1)
+    return False
+
+
 def check(value: Any, spec: InputSpec) -> Any:
     """Convert a value to what an input must be, or say what differs."""
-    array = np.asarray(value)
+    array = value if type(value) is np.ndarray else as_array(value, f"argument {spec.name!r}")
     if array.shape != spec.shape:
         raise ShapeError(
             f"argument {spec.name!r} has shape {array.shape} but the plan was made for "
