@@ -15,6 +15,7 @@ from strategies import functions, point
 import eingrad as eg
 from eingrad import _ir
 from eingrad._derive import derivatives
+from eingrad.errors import IndependentWarning
 
 SEEDS = st.integers(0, 2**32 - 1)
 
@@ -111,8 +112,9 @@ def test_derivative_of_the_identity_is_deltas_only():
 
 
 def test_gradient_of_a_function_that_ignores_its_argument_is_zero():
-    """Of the right shape and dtype."""
-    result = eg.grad(lambda x: 3.0)(np.ones((2, 3), np.float32))
+    """Of the right shape and dtype; it is rarely what was meant, so there is a warning."""
+    with pytest.warns(IndependentWarning, match="<lambda> returned a value that was not computed"):
+        result = eg.grad(lambda x: 3.0)(np.ones((2, 3), np.float32))
     assert result.shape == (2, 3)
     assert result.dtype == np.float64  # that of the value, a Python float
     assert not result.any()

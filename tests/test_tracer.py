@@ -136,8 +136,8 @@ REFUSALS = {
     "np.add.at": (
         lambda x: np.add.at(np.zeros(3), 0, x),
         X,
-        UnsupportedFunctionError,
-        r"np.add.at has no",
+        InPlaceError,
+        r"np.add.at writes in place at .*np.stack",
     ),
     "np.divide.reduce": (
         np.divide.reduce,
@@ -504,7 +504,7 @@ def test_a_captured_array_cannot_be_written_during_the_call():
         w[0] = 2.0
         return y
 
-    with pytest.raises(ValueError, match="read-only"):
+    with pytest.raises(InPlaceError, match=rf"destination is read-only at .*{HERE}.*to a copy"):
         eg.jacobian(f)(X)
     assert w.flags.writeable
     assert view.flags.writeable
@@ -521,7 +521,7 @@ def test_the_base_of_a_captured_view_is_locked_too():
         base[1, 0] = 2.0
         return y
 
-    with pytest.raises(ValueError, match="read-only"):
+    with pytest.raises(InPlaceError, match=rf"destination is read-only at .*{HERE}.*to a copy"):
         eg.jacobian(f)(X)
     assert base.flags.writeable
     assert row.flags.writeable
@@ -680,6 +680,7 @@ VIEWS = {
 
 @pytest.mark.parametrize("f", VIEWS.values(), ids=VIEWS.keys())
 @pytest.mark.parametrize("order", [0, 1, 2])
+@pytest.mark.filterwarnings("ignore::eingrad.errors.IndependentWarning")
 def test_results_share_no_memory_and_may_be_written(f, order):
     """Not with the arguments, the captured arrays, each other, or another call's results."""
     x = fixed(A * 2)

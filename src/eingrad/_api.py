@@ -7,7 +7,7 @@ graphs find their plan in a bounded cache.
 
 import functools
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,9 +18,18 @@ from eingrad._compile import cache, input_specs
 from eingrad._derive import compile_program, derivatives, placed, split
 from eingrad._ir import Input, Node, Symmetry
 from eingrad._run import Kernel, Layout, Plan
-from eingrad._tracer import Array, Captured, Expression, Trace, check_array, node_of, tracing
+from eingrad._tracer import (
+    Array,
+    Captured,
+    Expression,
+    Trace,
+    check_array,
+    node_of,
+    tracing,
+    warn,
+)
 from eingrad._tree import LEAF, Tree, flatten
-from eingrad.errors import DTypeError, ShapeError
+from eingrad.errors import DTypeError, IndependentWarning, ShapeError, TracerLeakError
 
 _STATIC = (bool, int, str, bytes, type(None))
 
@@ -41,6 +50,7 @@ class _Traced:
     replaced: dict[Node, Node]  # what inputs stand for, outside
     nested: bool  # whether the value depends on what an outer call traces
     outer: Trace | None
+    independent: bool  # whether a result is no expression: its derivative is zero
 
 
 def _leaf_input(value: Any, name: str, n: int, trace: Trace, *, wanted: bool) -> Input | None:
@@ -61,16 +71,11 @@ def _leaf_input(value: Any, name: str, n: int, trace: Trace, *, wanted: bool) ->
     if not isinstance(value, (np.ndarray, np.generic)):
         if wanted:
             raise DTypeError(
-                f"argument {name!r} is of type {type(value).__name__}; "
-                "a derivative needs an array or a float there"
+                f"argument {name!r} is of type {type(value).__name__}; a derivative needs an array "
+                "or a float there, or tuples, lists and dicts of them"
             )
         return None
     check_array(value, f"argument {name!r}")
-    if isinstance(value, np.ndarray) and type(value) is not np.ndarray:
-        raise DTypeError(
-            f"argument {name!r} is a {type(value).__name__}, a subclass of ndarray whose meaning "
-            "would be lost; convert it with np.asarray"
-        )
     dtype = value.dtype.newbyteorder("=")
     if (dtype.kind == "f" and dtype.itemsize > 8) or (dtype.kind == "c" and dtype.itemsize > 16):  # noqa: PLR2004
         raise DTypeError(f"argument {name!r} has dtype {dtype}; convert it to float64")
@@ -112,6 +117,19 @@ def _trace(
     kwargs: dict[str, Any], positional: Sequence[str], *, symbolic: bool = False,
 ) -> _Traced:  # fmt: skip
     """Call the function on expressions."""
+    trace = tracing(lasting=symbolic)
+    try:
+        with trace:
+            return _traced(trace, f, argnums, args, kwargs, positional, symbolic=symbolic)
+    finally:
+        trace.close()  # again: an interrupt may have cut the first short
+
+
+def _traced(
+    trace: Trace, f: Callable[..., Any], argnums: int | tuple[int, ...], args: tuple[Any, ...],
+    kwargs: dict[str, Any], positional: Sequence[str], *, symbolic: bool,
+) -> _Traced:  # fmt: skip
+    """Call the function on expressions of this trace."""
     numbers = argument_numbers(argnums, len(args))
     trees = [flatten(value) for value in (*args, *kwargs.values())]
     leaves = [leaf for below, _ in trees for leaf in below]
@@ -121,29 +139,31 @@ def _trace(
     inputs: list[Input] = []
     values: list[Any] = []
     variables: list[Node] = []
-    with tracing(lasting=symbolic) as trace:
-        outer = trace.outer
-        passed = []
-        for n, (leaf, name, want) in enumerate(zip(leaves, names, wanted, strict=True)):
-            made = None
-            if want or not given:
-                made = _leaf_input(leaf, name, n, trace, wanted=want)
-            if made is None:
-                passed.append(leaf)
-                continue
-            weak = isinstance(leaf, (int, float, complex)) and not isinstance(leaf, np.generic)
-            weak = weak or (isinstance(leaf, Expression) and leaf._weak)
-            passed.append(Expression(made, trace, weak=weak))
-            inputs.append(made)
-            values.append(leaf)
-            if want:
-                variables.append(made)
-        rest = iter(passed)
-        built = [tree.build(rest) for _, tree in trees]
-        result = f(*built[: len(args)], **dict(zip(kwargs, built[len(args) :], strict=True)))
-        result_leaves, out_tree = flatten(result)
-        outputs = [output_node(leaf, trace, f) for leaf in result_leaves]
-        captured = [*trace.root.captured.values()]
+    outer = trace.outer
+    passed = []
+    for n, (leaf, name, want) in enumerate(zip(leaves, names, wanted, strict=True)):
+        made = None
+        if want or not given:
+            made = _leaf_input(leaf, name, n, trace, wanted=want)
+        if made is None:
+            passed.append(leaf)
+            continue
+        if isinstance(leaf, np.ndarray):
+            trace.lock(leaf)
+        weak = isinstance(leaf, (int, float, complex)) and not isinstance(leaf, np.generic)
+        weak = weak or (isinstance(leaf, Expression) and leaf._weak)
+        passed.append(Expression(made, trace, weak=weak))
+        inputs.append(made)
+        values.append(leaf)
+        if want:
+            variables.append(made)
+    rest = iter(passed)
+    built = [tree.build(rest) for _, tree in trees]
+    named = dict(zip(kwargs, built[len(args) :], strict=True))
+    result_leaves, out_tree = flatten(_called(f, trace, built[: len(args)], named))
+    outputs = [output_node(leaf, trace, f) for leaf in result_leaves]
+    independent = any(not isinstance(leaf, Expression) for leaf in result_leaves)
+    captured = [*trace.root.captured.values()]
     nested = given or (outer is not None and _reaches_outside(outputs, inputs, captured))
     replaced: dict[Node, Node] = {}
     if nested:
@@ -158,8 +178,32 @@ def _trace(
         argument_trees[0] if isinstance(argnums, int) else Tree(tuple, (), tuple(argument_trees))
     )
     return _Traced(
-        outputs, out_tree, variables, argument_tree, inputs, values, replaced, nested, outer
-    )
+        outputs, out_tree, variables, argument_tree, inputs, values, replaced, nested, outer,
+        independent,
+    )  # fmt: skip
+
+
+def _called(
+    f: Callable[..., Any], trace: Trace, args: Sequence[Any], kwargs: Mapping[str, Any]
+) -> Any:
+    """Call the function; a refusal that NumPy replaced by an error of its own comes back."""
+    try:
+        return f(*args, **kwargs)
+    except (TypeError, ValueError) as error:
+        refusal = trace.refusal(error)
+        if refusal is None:
+            raise
+        raise refusal.with_traceback(error.__traceback__) from None
+
+
+def _check_inputs(traced: _Traced, name: str) -> None:
+    """Refuse symbols that the function got by closure: they have no values."""
+    strangers = [n.name for n in _ir.inputs(traced.outputs) if n not in {*traced.inputs}]
+    if strangers:
+        raise TracerLeakError(
+            f"{name} uses {', '.join(map(repr, strangers))}, a symbol that has no value in this "
+            "call; pass it as an argument, or build the derivative with eingrad.differentiate"
+        )
 
 
 def _reaches_outside(
@@ -214,9 +258,14 @@ def argument_numbers(argnums: int | tuple[int, ...], count: int) -> list[int]:
 
 def _is_same_static(old: Any, new: Any) -> bool:
     """Whether a static argument is what the plan was made for: 1, 1.0 and True are three things."""
-    return old is new or (
-        type(old) is type(new) and not isinstance(new, np.ndarray) and bool(old == new)
-    )
+    if old is new:
+        return True
+    if type(old) is not type(new) or isinstance(new, np.ndarray):
+        return False
+    try:
+        return bool(old == new)
+    except ValueError:  # it holds arrays, whose comparison is no single truth
+        return False
 
 
 def _nest(orders: tuple[int, ...], out: Tree, argument: Tree, results: Sequence[Any]) -> Any:
@@ -334,8 +383,7 @@ class Derivative:
 
     def expression(self, *args: Any, **kwargs: Any) -> Any:
         """Return the symbolic derivative for arguments like these, in place of its value."""
-        traced = _trace(self._f, self._argnums, args, kwargs, self._positional, symbolic=True)
-        self._check_scalar(traced)
+        traced = self._trace(args, kwargs, symbolic=True)
         roots, _ = derivatives(traced.outputs, traced.variables, self._orders)
         nodes = placed(roots, traced.outputs, traced.replaced)
         trace = traced.outer if traced.nested else None
@@ -346,9 +394,18 @@ class Derivative:
     def _positional(self) -> tuple[str, ...]:
         return _positional(self._f)
 
-    def _trace(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> _Traced:
-        traced = _trace(self._f, self._argnums, args, kwargs, self._positional)
+    def _trace(
+        self, args: tuple[Any, ...], kwargs: dict[str, Any], *, symbolic: bool = False
+    ) -> _Traced:
+        traced = _trace(self._f, self._argnums, args, kwargs, self._positional, symbolic=symbolic)
         self._check_scalar(traced)
+        if traced.independent and self._orders != (0,):
+            warn(
+                f"{self.__name__} returned a value that was not computed from its arguments by "
+                "NumPy, so its derivative is zero; if it should depend on them, compute it from "
+                "them (a test like isinstance(x, np.ndarray) is false of a traced value)",
+                IndependentWarning,
+            )
         return traced
 
     def _check_scalar(self, traced: _Traced) -> None:
@@ -367,6 +424,7 @@ class Derivative:
         key = (self._orders, self._structured, outputs, variables, inputs)
 
         def make() -> Kernel:
+            _check_inputs(traced, self.__name__)
             roots, candidates = derivatives(traced.outputs, traced.variables, self._orders)
             specs = input_specs(traced.inputs)
             layouts = None

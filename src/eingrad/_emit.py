@@ -24,9 +24,24 @@ MODULE_LEVEL = frozenset({"constant", "number"})  # kernels that are no step of 
 
 def emit(program: Program, name: str = "derivative") -> str:
     """Write the module: imports, constants, one function."""
+    return "".join(f"{line}\n" for line, _ in _module(program, name))
+
+
+def steps(program: Program) -> list[tuple[int, Statement]]:
+    """Find the line of the source, counted from 1, that each statement begins on."""
+    return [(n, s) for n, (_, s) in enumerate(_module(program, "derivative"), 1) if s is not None]
+
+
+def line_of(program: Program, number: int) -> str:
+    """Return a line of the source, without what is said beside it."""
+    return _module(program, "derivative")[number - 1][0].partition("  #")[0].strip()
+
+
+def _module(program: Program, name: str) -> list[tuple[str, Statement | None]]:
+    """Write lines, each with the statement that begins on it."""
     names = [spec.variable for spec in program.inputs]
     constants: Lines = []
-    body: Lines = []
+    body: list[tuple[str, Statement | None]] = []
     lasting = set(range(len(names)))  # values that are no local variable of the function
     for statement, dead in zip(program.statements, program.dead_after(), strict=True):
         names += [f"t{n - len(program.inputs)}" for n in statement.targets]
@@ -38,10 +53,11 @@ def emit(program: Program, name: str = "derivative") -> str:
             else:
                 constants.append(f"{names[target]} = {_array(statement.details['value'])}")
             continue
-        body += KERNELS[statement.kernel](statement, names)
+        first, *more = KERNELS[statement.kernel](statement, names)
+        body += [(first, statement), *((line, None) for line in more)]
         temporary = [names[n] for n in dead if n not in lasting]
         if temporary:
-            body.append(f"del {', '.join(temporary)}")
+            body.append((f"del {', '.join(temporary)}", None))
     results = ", ".join(names[n] for n in program.outputs) or "()"
     arguments = ", ".join(names[: len(program.inputs)])
     lines = ["import numpy as np", ""]
@@ -50,9 +66,9 @@ def emit(program: Program, name: str = "derivative") -> str:
     lines += ["", f"def {name}({arguments}):"]
     for spec in program.inputs:
         lines.append(f"    # {spec.variable}: shape {spec.shape}, {spec.dtype}")
-    lines += [f"    {line}" for line in body]
-    lines.append(f"    return {results}")
-    return "\n".join(lines) + "\n"
+    module: list[tuple[str, Statement | None]] = [(line, None) for line in lines]
+    module += [(f"    {line}", statement) for line, statement in body]
+    return [*module, (f"    return {results}", None)]
 
 
 # Literals ----------------------------------------------------------------------------------------

@@ -531,16 +531,20 @@ class Lift:
         order, below = _order_and_variable(jets)
         x = _ir.new_input("X", below, key=("lifted", "X"))
         values: dict[str, Array] = {}
-        with tracing() as trace:
-            symbols = []
-            for n, jet in enumerate(jets):
-                symbols.append(jet.symbol(f"F{n}", x))
-                values.update(jet.named(f"F{n}"))
-            result = self._f(*(Expression(node, trace) for node in symbols))
-            leaves, tree = flatten(result)
-            outputs = [node_of(leaf, trace, "the result") for leaf in leaves]
-            for known in trace.root.captured.values():
-                values[known.node.name] = known.copy
+        trace = tracing()
+        try:
+            with trace:
+                symbols = []
+                for n, jet in enumerate(jets):
+                    symbols.append(jet.symbol(f"F{n}", x))
+                    values.update(jet.named(f"F{n}"))
+                result = self._f(*(Expression(node, trace) for node in symbols))
+                leaves, tree = flatten(result)
+                outputs = [node_of(leaf, trace, "the result") for leaf in leaves]
+                for known in trace.root.captured.values():
+                    values[known.node.name] = known.copy
+        finally:
+            trace.close()  # again: an interrupt may have cut the first short
         key = ("lift", order, below, *(n.digest for n in outputs), *(n.digest for n in symbols))
 
         def make() -> Kernel:

@@ -14,8 +14,9 @@ import linecache
 import sys
 import sysconfig
 import threading
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+import traceback
+import warnings
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -34,6 +35,7 @@ from eingrad.errors import (
     DTypeError,
     InPlaceError,
     ShapeError,
+    TraceError,
     TracerLeakError,
     UnsupportedFunctionError,
 )
@@ -65,7 +67,10 @@ def _is_ours(frame: FrameType) -> bool:
 
 
 def _user_frames() -> list[FrameType]:
-    """From the user's line down into an installed library that he called, if any."""
+    """From the user's line down into an installed library that he called, if any.
+
+    Where the traced function is itself installed, there is no line of the user's to begin with.
+    """
     start = sys._getframe()
     while start.f_back and _is_ours(start):
         start = start.f_back
@@ -73,24 +78,56 @@ def _user_frames() -> list[FrameType]:
     frame: FrameType | None = start
     while frame is not None and not _is_ours(frame):
         below.append(frame)
-        if not frame.f_code.co_filename.startswith(_INSTALLED):
-            return below[::-1]
+        if not _is_installed(frame):
+            break
         frame = frame.f_back
-    return below[:1]  # the traced function is itself installed
+    return below[::-1]
+
+
+def _is_installed(frame: FrameType) -> bool:
+    return frame.f_code.co_filename.startswith(_INSTALLED)
 
 
 def user_line() -> str:
     """Where in the user's code we are: ``file:line: the line``."""
     frame = _user_frames()[0]
-    name, number = frame.f_code.co_filename, frame.f_lineno
+    return _shown(frame, frame.f_lineno)
+
+
+def _shown(frame: FrameType, number: int) -> str:
+    name = frame.f_code.co_filename
     line = linecache.getline(name, number, frame.f_globals).strip()
     line = line if len(line) <= _LONGEST_LINE else line[:_LONGEST_LINE] + "..."
     return f"{name}:{number}" + (f": `{line}`" if line else "")
 
 
+def _failed_line(error: BaseException) -> str:
+    """Where in the user's code an exception was raised that is on its way up."""
+    steps = [*traceback.walk_tb(error.__traceback__)]
+    ours = [step for step in steps if not _is_ours(step[0])] or steps
+    return _shown(*ours[-1])
+
+
+def _is_called_by_masked_array() -> bool:
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None and _is_ours(frame):
+        if frame.f_globals.get("__name__") == "numpy.ma.core":
+            return True
+        frame = frame.f_back
+    return False
+
+
+def warn(message: str, category: type[Warning]) -> None:
+    """Warn, at the user's line."""
+    level, frame = 1, sys._getframe()
+    while frame.f_back and _is_ours(frame):
+        level, frame = level + 1, frame.f_back
+    warnings.warn(message, category, stacklevel=level)
+
+
 def _called_library() -> str:
     """Name the function of another library that the user's line called: ``scipy.linalg.expm``."""
-    for frame in _user_frames()[1:]:
+    for frame in filter(_is_installed, _user_frames()):
         parts = str(frame.f_globals.get("__name__", "")).split(".")
         private = [n for n, part in enumerate(parts) if part.startswith("_")]
         module = ".".join(parts[: private[0]] if private else parts)
@@ -115,9 +152,9 @@ class Captured:
     copy: Array
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Trace:
-    """One call of the user's function on expressions.
+    """One call of the user's function on expressions: open while it is entered, ``with trace:``.
 
     A trace inside a trace records the arrays it captures in the outermost one, whose call supplies
     their values. The inputs of a *lasting* trace outlive it, in expressions that the user keeps;
@@ -152,6 +189,12 @@ class Trace:
         self.lent.append(node)
         return node
 
+    def encloses(self, other: "Trace | None") -> bool:
+        """Whether it is the other one, or the other one is inside of it."""
+        while other is not None and other is not self:
+            other = other.outer
+        return other is self
+
     def capture(self, array: Array) -> Node:
         """Make an array of the user's an input of this call, locked while it is traced."""
         root = self.root
@@ -162,7 +205,7 @@ class Trace:
             dtype = array.dtype.newbyteorder("=")
             node = root.new_input(f"c{count}", array.shape, dtype, ("captured", count))
             captured[id(array)] = Captured(node, array, array.astype(dtype))
-            _lock(array)
+            self.root.lock(array)
         known = captured[id(array)]
         if known.copy.tobytes() != array.astype(known.copy.dtype, copy=False).tobytes():
             raise InPlaceError(
@@ -171,15 +214,48 @@ class Trace:
             )
         return known.node
 
+    def lock(self, array: Array) -> None:
+        """Make an array, and all whose memory it looks at, read-only until this trace ends."""
+        with _locks_guard:
+            for owner in _owners(array):
+                if id(owner) in _locks or owner.flags.writeable:
+                    _, holders = _locks.setdefault(id(owner), (owner, set()))
+                    holders.add(self)  # before the flag: what is noted here, closing undoes
+                    owner.flags.writeable = False
+
     def close(self) -> None:
-        """End the trace: its expressions are dead, the captured arrays writable again."""
+        """End the trace: its expressions are dead, its arrays writable again.
+
+        May be repeated, so that a second call finishes what an interrupt cut short.
+        """
+        if self.encloses(_innermost.get()):
+            _innermost.set(self.outer)
         self.open = False
-        if self.outer is None:
-            _unlock([known.array for known in self.captured.values()])
-        _recorded.give_back(self.lent)
+        _unlock(self)
+        lent, self.lent = self.lent, []
+        _recorded.give_back(lent)
+
+    def refusal(self, error: BaseException) -> TraceError | None:
+        """Find the refusal of ours that an exception of NumPy's stands for, if it does."""
+        if isinstance(error.__cause__, TraceError):  # "setting an array element with a sequence"
+            return error.__cause__
+        if type(error) is ValueError and "read-only" in str(error) and _holds_any(self):
+            return InPlaceError(
+                f"{error} at {_failed_line(error)}: arrays that the function is given or has used "
+                "are read-only until the call ends, since its derivative was recorded with their "
+                "values; write to a copy instead"
+            )
+        return None
+
+    def __enter__(self) -> "Trace":
+        _innermost.set(self)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
 
-_locks: dict[int, tuple[int, Array]] = {}  # id -> number of traces that read it, the array
+_locks: dict[int, tuple[Array, set[Trace]]] = {}  # id -> the array, and the traces that read it
 _locks_guard = threading.Lock()
 
 
@@ -191,47 +267,34 @@ def _owners(array: Array) -> Iterator[Array]:
         owner = owner.base
 
 
-def _lock(array: Array) -> None:
+def _holds_any(trace: Trace) -> bool:
     with _locks_guard:
-        for owner in _owners(array):
-            if id(owner) in _locks or owner.flags.writeable:
-                count, _ = _locks.get(id(owner), (0, owner))
-                _locks[id(owner)] = (count + 1, owner)
-                owner.flags.writeable = False
+        return any(held.encloses(trace) for _, holders in _locks.values() for held in holders)
 
 
-def _unlock(arrays: Sequence[Array]) -> None:
+def _unlock(trace: Trace) -> None:
     """Make arrays writable that no trace reads any more; a view waits for its base."""
     with _locks_guard:
-        for array in arrays:
-            for owner in _owners(array):
-                if id(owner) in _locks:
-                    _locks[id(owner)] = (_locks[id(owner)][0] - 1, owner)
-        free = [owner for count, owner in _locks.values() if count == 0]
+        for _, holders in _locks.values():
+            holders.discard(trace)
+        free = [owner for owner, holders in _locks.values() if not holders]
         for owner in sorted(free, key=lambda owner: len([*_owners(owner)])):
             if id(owner.base) not in _locks:
-                del _locks[id(owner)]
                 if not isinstance(owner.base, np.ndarray) or owner.base.flags.writeable:
                     owner.flags.writeable = True
+                del _locks[id(owner)]
 
 
 _innermost: ContextVar[Trace | None] = ContextVar("innermost", default=None)
 
 
-@contextmanager
-def tracing(*, lasting: bool = False) -> Iterator[Trace]:
-    """Open a trace inside the one that is open, and close it whatever happens."""
+def tracing(*, lasting: bool = False) -> Trace:
+    """Make a trace inside the one that is open, to be entered: ``with tracing() as trace:``."""
     frame = sys._getframe()
-    while frame.f_back and (_is_ours(frame) or frame.f_globals.get("__name__") == "contextlib"):
+    while frame.f_back and _is_ours(frame):
         frame = frame.f_back
     opened = frame.f_code.co_filename, frame.f_lineno
-    trace = Trace(_innermost.get(), opened=opened, lasting=lasting)
-    token = _innermost.set(trace)
-    try:
-        yield trace
-    finally:
-        _innermost.reset(token)
-        trace.close()
+    return Trace(_innermost.get(), opened=opened, lasting=lasting)
 
 
 # Values ------------------------------------------------------------------------------------------
@@ -260,6 +323,26 @@ def check_array(value: Any, what: str) -> None:
             raise DTypeError(
                 f"{what} has dtype {dtype}, which has no derivative; convert it to {wide}"
             )
+    if isinstance(value, np.ndarray) and type(value) is not np.ndarray:
+        raise DTypeError(
+            f"{what} is a {type(value).__name__}, a subclass of ndarray whose meaning would be "
+            "lost; convert it with np.asarray"
+        )
+
+
+def as_array(value: Any, what: str) -> Array:
+    """Make an array of numbers, arrays, and lists of them; refuse what means more than that."""
+    check_array(value, what)
+    if not isinstance(value, (bool, int, float, complex, np.generic, np.ndarray, list, tuple)):
+        raise DTypeError(f"{what} is of type {type(value).__name__}; give an array or a number")
+    try:
+        array = np.asarray(value)
+    except ValueError as error:
+        if "inhomogeneous" not in str(error):
+            raise
+        raise ShapeError(f"{what} is ragged, {value!r}; make its rows equally long") from None
+    check_array(array, what)
+    return array
 
 
 @dataclass(frozen=True, slots=True)
@@ -355,8 +438,6 @@ class Expression(np.lib.mixins.NDArrayOperatorsMixin):
             for deltas, core, axes in _formula.split_terms(self._node)
         )
 
-    __hash__ = object.__hash__
-
     # What NumPy asks
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
@@ -374,6 +455,8 @@ class Expression(np.lib.mixins.NDArrayOperatorsMixin):
         given = {
             k: v for k, v in kwargs.items() if not _says_nothing(v, _UFUNC_DEFAULTS.get(k, ...))
         }
+        if method == "at":
+            raise InPlaceError(_written(f"{name}.at"))
         methods = {"reduce": REDUCE, "accumulate": ACCUMULATE}.get(method, {})
         if ufunc in methods:
             return methods[ufunc](*inputs, **{"axis": 0, **given})
@@ -455,6 +538,11 @@ class Expression(np.lib.mixins.NDArrayOperatorsMixin):
             "use np.where(condition, a, b), np.maximum or np.minimum"
         )
 
+    def __hash__(self) -> int:
+        if self._trace is not None:  # a dict of the user's would not find its value: silently
+            self._leak("hash() (a dict key, a set, functools.cache)")
+        return object.__hash__(self)
+
     def _leak(self, how: str) -> NoReturn:
         raise TracerLeakError(
             f"{how} of a traced value at {user_line()}; it has no numbers yet: keep to NumPy "
@@ -473,6 +561,9 @@ class Expression(np.lib.mixins.NDArrayOperatorsMixin):
     def __index__(self) -> NoReturn:  # noqa: PLE0305 - it never returns
         self._leak("an integer index")
 
+    def __trunc__(self) -> NoReturn:
+        self._leak("math.trunc()")
+
     def __round__(self, ndigits: int | None = None) -> NoReturn:
         self._leak("round()")
 
@@ -482,6 +573,11 @@ class Expression(np.lib.mixins.NDArrayOperatorsMixin):
         return str(self)
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> NoReturn:
+        if _is_called_by_masked_array():
+            raise DTypeError(
+                f"a masked array, or a function of np.ma, meets a traced value at {user_line()}; "
+                "the mask would be lost: fill it first, with its method filled"
+            )
         library = _called_library()
         if library:
             self._leak(f"{library} does not dispatch to traced values: conversion to an array")
@@ -524,18 +620,27 @@ def qualified_name(function: Any) -> str:
 
 def _unsupported(name: str) -> str:
     """Say that a function is not there, and which supported name is nearest."""
-    methods = [f"ndarray.{method}" for method in METHODS]
-    known = [
-        *map(qualified_name, UFUNCS),
-        *(qualified_name(f) for f in FUNCTIONS if callable(f)),
-        *methods,
-    ]
-    near = difflib.get_close_matches(name, known, 1)
-    hint = f"the nearest that is supported is {near[0]}; " if near else ""
+    near = _nearest(name)
+    hint = f"the nearest that is supported is {near}; " if near else ""
     return (
         f"{name} has no derivative here (at {user_line()}); {hint}write it with supported "
         "functions, which docs/functions.md lists"
     )
+
+
+def _nearest(name: str) -> str | None:
+    """Find the supported function, or method, whose last word is nearest to that of a name."""
+    place, _, word = name.rpartition(".")
+    if place == "ndarray":
+        known = {method: f"ndarray.{method}" for method in METHODS}
+    else:
+        named = map(qualified_name, (*UFUNCS, *filter(callable, FUNCTIONS)))
+        known = {full.rpartition(".")[2]: full for full in sorted(named, reverse=True)}
+    near = difflib.get_close_matches(word, known, 1, _LEAST_SIMILAR)
+    return known[near[0]] if near else None
+
+
+_LEAST_SIMILAR = 0.66  # of two names; below it, a suggestion misleads: nansum and sum are 0.67
 
 
 def _written(name: str) -> str:
@@ -732,11 +837,24 @@ def trace_of(values: Any) -> Trace | None:
 
 
 def _check_open(trace: Trace | None) -> None:
-    if trace is not None and not trace.open:
+    """Refuse a value of a call that has ended, or that another thread is in the middle of.
+
+    The second is no part of the call that is traced here: the derivative would be of another graph.
+    """
+    if trace is None:
+        return
+    if not trace.open:
         raise TracerLeakError(
             f"a traced value outlived the call it was made in at {trace.opened[0]}:"
             f"{trace.opened[1]} (used at {user_line()}); return it from the function instead of "
             "storing it"
+        )
+    innermost = _innermost.get()
+    if innermost is not None and trace is not innermost and not trace.encloses(innermost):
+        raise TracerLeakError(
+            f"a traced value of the call at {trace.opened[0]}:{trace.opened[1]} is used in a call "
+            f"of another thread, at {user_line()}; start the thread in its context, with "
+            "contextvars.copy_context().run, or give it arrays"
         )
 
 
@@ -752,13 +870,7 @@ def node_of(value: Any, trace: Trace | None, what: str = "an operand") -> Node:
                 f"a list with traced values stands for an array at {user_line()}; "
                 "build it with np.stack"
             )
-        value = np.asarray(value)
-        check_array(value, what)
-    if isinstance(value, np.ndarray) and type(value) is not np.ndarray:
-        raise DTypeError(
-            f"{what} is a {type(value).__name__}, a subclass of ndarray whose meaning would be "
-            "lost; convert it with np.asarray"
-        )
+        value = as_array(value, what)
     if isinstance(value, np.ndarray):
         if trace is not None and value.ndim:
             return trace.capture(value)

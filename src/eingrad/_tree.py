@@ -7,9 +7,14 @@
 {'a': 10, 'b': (20, 30)}
 """
 
+from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
+
+from eingrad.errors import ShapeError
+
+_DEEPEST = 100  # levels; deeper is a mistake, or a list that contains itself
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +34,18 @@ class Tree:
             return next(leaves)
         values = [branch._build(leaves) for branch in self.branches]
         if issubclass(self.kind, dict):
-            return dict(zip(self.keys, values, strict=True))
+            return self.kind(zip(self.keys, values, strict=True))
         if hasattr(self.kind, "_fields"):
             return self.kind(*values)
         return self.kind(values)
+
+    def is_like(self, other: "Tree") -> bool:
+        """Whether leaves of one are in the places of the other; a list is like a tuple."""
+        return (self.kind is None) == (other.kind is None) and (
+            self.keys == other.keys
+            and len(self.branches) == len(other.branches)
+            and all(a.is_like(b) for a, b in zip(self.branches, other.branches, strict=True))
+        )
 
     @property
     def size(self) -> int:
@@ -50,18 +63,26 @@ LEAF = Tree()
 
 
 def flatten(value: Any) -> tuple[list[Any], Tree]:
-    """Flatten nested tuples, lists and dicts; anything else is a leaf."""
-    if isinstance(value, dict):
+    """Flatten nested tuples, named tuples, lists and dicts; anything else is a leaf.
+
+    So are other subclasses of them: they may mean more than their items.
+    """
+    leaves: list[Any] = []
+    return leaves, _flatten(value, leaves, 0)
+
+
+def _flatten(value: Any, leaves: list[Any], depth: int) -> Tree:
+    if depth > _DEEPEST:
+        raise ShapeError(
+            f"tuples, lists and dicts are nested more than {_DEEPEST} deep, or contain "
+            "themselves; give flatter ones"
+        )
+    kind = type(value)
+    if kind in (dict, OrderedDict):
         keys, items = tuple(value), list(value.values())
-    elif isinstance(value, (tuple, list)):
+    elif kind in (tuple, list) or (isinstance(value, tuple) and hasattr(kind, "_fields")):
         keys, items = (), list(value)
     else:
-        return [value], LEAF
-    leaves: list[Any] = []
-    branches = []
-    for item in items:
-        below, tree = flatten(item)
-        leaves += below
-        branches.append(tree)
-    kind = dict if isinstance(value, dict) else type(value)
-    return leaves, Tree(kind, keys, tuple(branches))
+        leaves.append(value)
+        return LEAF
+    return Tree(kind, keys, tuple(_flatten(item, leaves, depth + 1) for item in items))

@@ -9,6 +9,8 @@ __all__ = [
     "DTypeError",
     "EingradError",
     "InPlaceError",
+    "IndependentWarning",
+    "PlanError",
     "ShapeError",
     "SubscriptsError",
     "SymmetryError",
@@ -82,4 +84,19 @@ class UnsupportedFunctionError(TraceError, NotImplementedError):
     """A NumPy function, method or keyword that has no derivative here.
 
     The message names it. Nothing untraced ever passes as a constant.
+    """
+
+
+class PlanError(EingradError, ValueError):
+    """A plan that cannot be used as it is.
+
+    Raised when one is unpickled that another version of eingrad made. Make it again.
+    """
+
+
+class IndependentWarning(UserWarning):
+    """A derivative that is zero because the function's result was not computed from its arguments.
+
+    Given for ``grad(lambda x: 1.0)``, and where the computation was lost on the way, as in
+    ``if isinstance(x, np.ndarray)``, which is false of a traced value.
     """

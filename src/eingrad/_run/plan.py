@@ -1,5 +1,6 @@
 """`Plan`: a compiled program that is called with arrays."""
 
+import hashlib
 from collections.abc import Sequence
 from typing import Any, Protocol
 
@@ -10,9 +11,11 @@ from eingrad._emit import emit
 from eingrad._ir import Symmetry
 from eingrad._plan import InputSpec, Program
 from eingrad._run.dense import load
+from eingrad._run.explain import check_axes, singular
 from eingrad._run.structured import Layout
+from eingrad._tracer import as_array
 from eingrad._tree import flatten
-from eingrad.errors import DTypeError, ShapeError
+from eingrad.errors import DTypeError, PlanError, ShapeError
 
 Array = NDArray[Any]
 
@@ -27,23 +30,42 @@ class Kernel:
     __slots__ = ("function", "layouts", "program", "source")
 
     def __init__(self, program: Program, layouts: tuple[Layout, ...] | None = None) -> None:
+        check_axes(program)
         self.program = program
         self.layouts = layouts
         self.source = emit(program)
         self.function = load(self.source)
 
-    def __reduce__(self) -> tuple[type["Kernel"], tuple[Program, tuple[Layout, ...] | None]]:
-        return Kernel, (self.program, self.layouts)
+    def __reduce__(self) -> tuple[Any, tuple[Program, tuple[Layout, ...] | None, str]]:
+        return _unpickled, (self.program, self.layouts, _fingerprint(self.source))
 
     def run(self, arrays: Sequence[Array]) -> list[Any]:
         """Compute all outputs; inputs are not written, outputs share no memory with them."""
-        result = self.function(*arrays)
+        try:
+            result = self.function(*arrays)
+        except np.linalg.LinAlgError as error:
+            raise singular(error, self.program) from None
         outputs = (result,) if len(self.program.outputs) == 1 else result
         values = [np.asarray(value) for value in outputs]
         if self.layouts is None:
             return values
         cores = iter(values)
         return [layout.fill(cores) for layout in self.layouts]
+
+
+def _fingerprint(source: str) -> str:
+    return hashlib.sha256(source.encode()).hexdigest()
+
+
+def _unpickled(program: Program, layouts: tuple[Layout, ...] | None, fingerprint: str) -> Kernel:
+    """Emit again; refuse a program to which this version of eingrad gives another meaning."""
+    kernel = Kernel(program, layouts)
+    if _fingerprint(kernel.source) != fingerprint:
+        raise PlanError(
+            "the plan was pickled by another version of eingrad, which emitted other source for "
+            "it; make the plan again with this version"
+        )
+    return kernel
 
 
 class Form(Protocol):
@@ -87,7 +109,8 @@ class Plan:
         *args, **kwargs
             As the function is called; for a plan of symbols, the arrays of `inputs`.
         out : array, or arrays nested as the result is
-            Filled with the result and returned. It may be an argument too: it is written last.
+            Filled with the result and returned. It may be an argument too: it is written last, and
+            not at all where an error occurs.
         """
         values = self._form.bind(args, kwargs)
         specs = self._kernel.program.inputs
@@ -100,8 +123,14 @@ class Plan:
                 "a structured result has no array of its own to write to; leave out away, or make "
                 "the plan with structured=False"
             )
-        buffers, _ = flatten(out)
+        buffers, tree = flatten(out)
         check_buffers(buffers, self._kernel.program)
+        _, expected = flatten(self._form.build(buffers))
+        if not tree.is_like(expected):
+            raise ShapeError(
+                "out is nested in another way than the result; nest it as the result is, with the "
+                "keys of dicts in the same order"
+            )
         results = self._kernel.run([*arrays, *self._captured])
         for buffer, result in zip(buffers, results, strict=True):
             np.copyto(buffer, result)
@@ -165,13 +194,25 @@ def check_buffers(buffers: Sequence[Any], program: Program) -> None:
             raise DTypeError(f"{what} has dtype {buffer.dtype} but the result has dtype {dtype}")
         if not buffer.flags.writeable:
             raise ShapeError(f"{what} is read-only; give an array that can be written")
+        if overlaps_itself(buffer):
+            raise ShapeError(f"{what} has entries that share memory; give an array of its own")
         if any(np.shares_memory(buffer, other) for other in buffers[:n]):
             raise ShapeError(f"{what} shares memory with another array of out; give each its own")
 
 
+def overlaps_itself(array: Array) -> bool:
+    """Whether entries may share memory: each axis must step over all that is inside of it."""
+    reach = array.itemsize
+    for step, size in sorted((abs(s), n) for s, n in zip(array.strides, array.shape, strict=True)):
+        if size > 1 and step < reach:
+            return array.size > 0
+        reach += step * (size - 1)
+    return False
+
+
 def check(value: Any, spec: InputSpec) -> Any:
     """Convert a value to what an input must be, or say what differs."""
-    array = np.asarray(value)
+    array = value if type(value) is np.ndarray else as_array(value, f"argument {spec.name!r}")
     if array.shape != spec.shape:
         raise ShapeError(
             f"argument {spec.name!r} has shape {array.shape} but the plan was made for "

@@ -1,0 +1,46 @@
+"""Say of a program what NumPy would not: which operand is singular, which step has too many axes.
+
+In: a program, and NumPy's error. Out: an error in the user's words.
+"""
+
+import traceback
+
+import numpy as np
+
+from eingrad._emit import line_of, steps
+from eingrad._plan import Program
+from eingrad.errors import ShapeError
+
+_MOST_AXES = 64  # of an array in NumPy 2
+
+
+def check_axes(program: Program) -> None:
+    """Refuse a program with a step that no array can hold, before anything is computed."""
+    for statement in program.statements:
+        if len(statement.shape) > _MOST_AXES:
+            raise ShapeError(
+                f"a step of the plan ({statement.kernel}) has {len(statement.shape)} axes, but "
+                f"NumPy arrays have at most {_MOST_AXES}; flatten arguments with np.reshape, or "
+                "lower the order"
+            )
+
+
+def singular(error: np.linalg.LinAlgError, program: Program) -> np.linalg.LinAlgError:
+    """Name the operand that a step of linear algebra could not take."""
+    frame, number = [*traceback.walk_tb(error.__traceback__)][1]  # 0 is the caller of the source
+    del frame
+    lines = dict(steps(program))
+    statement = lines[number]
+    operand = statement.operands[0]
+    spec = program.inputs[operand] if operand < len(program.inputs) else None
+    made = next((line_of(program, n) for n, s in lines.items() if operand in s.targets), "")
+    shape = spec.shape if spec else _shape(program, operand)
+    return np.linalg.LinAlgError(
+        f"{error}: operand {repr(spec.name) if spec else f'`{made}`'} of shape {shape}, in "
+        f"`{line_of(program, number)}`, line {number} of the plan's source; neither its inverse "
+        "nor a derivative through it exists there"
+    )
+
+
+def _shape(program: Program, value: int) -> tuple[int, ...]:
+    return next(s.shape for s in program.statements if value in s.targets)
