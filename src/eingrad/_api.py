@@ -18,6 +18,7 @@ from eingrad._compile import cache, input_specs
 from eingrad._derive import compile_program, derivatives, placed, split
 from eingrad._ir import Input, Node, Symmetry
 from eingrad._run import Kernel, Layout, Plan
+from eingrad._simplify import remember
 from eingrad._tracer import (
     Array,
     Captured,
@@ -50,6 +51,7 @@ class _Traced:
     replaced: dict[Node, Node]  # what inputs stand for, outside
     nested: bool  # whether the value depends on what an outer call traces
     outer: Trace | None
+    made: set[bytes]  # digests of derivatives that the outputs are made of
     independent: bool  # whether a result is no expression: its derivative is zero
 
 
@@ -179,7 +181,7 @@ def _traced(
     )
     return _Traced(
         outputs, out_tree, variables, argument_tree, inputs, values, replaced, nested, outer,
-        independent,
+        trace.made, independent,
     )  # fmt: skip
 
 
@@ -350,8 +352,7 @@ class Derivative:
         """Compute the derivative at these arguments."""
         traced = self._trace(args, kwargs)
         if traced.nested:
-            roots, _ = derivatives(traced.outputs, traced.variables, self._orders)
-            nodes = placed(roots, traced.outputs, traced.replaced)
+            nodes = self._placed(traced)
             results = [Expression(node, traced.outer) for node in nodes]
             return _nest(self._orders, traced.out_tree, traced.argument_tree, results)
         kernel = self._kernel(traced)
@@ -384,8 +385,7 @@ class Derivative:
     def expression(self, *args: Any, **kwargs: Any) -> Any:
         """Return the symbolic derivative for arguments like these, in place of its value."""
         traced = self._trace(args, kwargs, symbolic=True)
-        roots, _ = derivatives(traced.outputs, traced.variables, self._orders)
-        nodes = placed(roots, traced.outputs, traced.replaced)
+        nodes = self._placed(traced)
         trace = traced.outer if traced.nested else None
         results = [Expression(node, trace) for node in nodes]
         return _nest(self._orders, traced.out_tree, traced.argument_tree, results)
@@ -417,15 +417,27 @@ class Derivative:
                 " use eingrad.jacobian, or sum the result"
             )
 
+    def _placed(self, traced: _Traced) -> list[Node]:
+        """Differentiate symbolically, and note what may be opened if it is contracted."""
+        roots, _ = derivatives(traced.outputs, traced.variables, self._orders, made=traced.made)
+        nodes, made = placed(roots, traced.outputs, traced.replaced)
+        if traced.nested and traced.outer is not None:
+            traced.outer.made |= made
+        else:
+            remember(nodes, made)
+        return nodes
+
     def _kernel(self, traced: _Traced) -> Kernel:
         variables = tuple(node.digest for node in traced.variables)
         inputs = tuple((node.digest, node.name) for node in traced.inputs)
         outputs = tuple(node.digest for node in traced.outputs)
-        key = (self._orders, self._structured, outputs, variables, inputs)
+        key = (self._orders, self._structured, outputs, variables, inputs, frozenset(traced.made))
 
         def make() -> Kernel:
             _check_inputs(traced, self.__name__)
-            roots, candidates = derivatives(traced.outputs, traced.variables, self._orders)
+            roots, candidates = derivatives(
+                traced.outputs, traced.variables, self._orders, made=traced.made
+            )
             specs = input_specs(traced.inputs)
             layouts = None
             if self._structured:

@@ -14,7 +14,7 @@ from eingrad._formula import Pattern, split_terms
 from eingrad._ir import Input, Node
 from eingrad._opaque import open_inputs
 from eingrad._plan import InputSpec, Program, Search, find_path, lower, pairwise
-from eingrad._simplify import associate, push, remember, simplify
+from eingrad._simplify import Made, associate, made_by_differentiation, push, simplify
 
 _COMPARED = 2000  # nodes; above that one candidate is built, chosen by shape
 _MANY_COLUMNS = 8
@@ -27,15 +27,16 @@ def derivatives(
     variables: Sequence[Node],
     orders: Sequence[int],
     mode: str = "cheapest",
+    made: Made = frozenset(),
 ) -> tuple[list[Node], Candidates]:
     """Differentiate each output ``order`` times, for each order and each choice of variables.
 
     Within an order, the outputs are outermost, then the variable of each differentiation. `mode`
-    is "forward" or "reverse" for those who want to compare; else the cheaper one is taken.
+    is "forward" or "reverse" for those who want to compare; else the cheaper one is taken. `made`
+    are digests of derivatives that the outputs are made of.
     """
-    level = pairwise(
-        associate(contracted(outputs))
-    )  # associate the user's chains; never expand his sums
+    # Associate the user's chains; never expand his sums.
+    level = pairwise(associate(contracted(outputs, made)))
     roots: list[Node] = []
     candidates: Candidates = ()
     for order in range(max(orders) + 1):
@@ -51,17 +52,16 @@ def derivatives(
 
 def placed(
     derivatives: Sequence[Node], outputs: Sequence[Node], replaced: Mapping[Node, Node]
-) -> list[Node]:
-    """Substitute in derivatives, to be used in further expressions: as what may be contracted."""
+) -> tuple[list[Node], Made]:
+    """Substitute in derivatives, to be used in expressions; say what may be opened there."""
     nodes = _ir.substitute([*derivatives, *outputs], replaced)
-    made = nodes[: len(derivatives)]
-    remember(made, nodes[len(derivatives) :])
-    return made
+    count = len(derivatives)
+    return nodes[:count], made_by_differentiation(nodes[:count], nodes[count:])
 
 
-def contracted(roots: Sequence[Node]) -> list[Node]:
+def contracted(roots: Sequence[Node], made: Made) -> list[Node]:
     """Contract derivatives with what they meet before they are written out, where that is less."""
-    pushed = push(roots)
+    pushed = push(roots, made) if made else [*roots]
     if all(a is b for a, b in zip(pushed, roots, strict=True)):
         return [*roots]
     return min(pushed, [*roots], key=lambda nodes: _planned(nodes)[0])

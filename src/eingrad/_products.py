@@ -164,7 +164,9 @@ def hvp(f: Callable[..., Any], argnums: Argnums = 0) -> Derivative:
     def product(*args: Any, **kwargs: Any) -> Any:
         call = _Call(f, argnums, args, kwargs)
         seeds = call.seeds(call.variables, call.argument_tree, "tangent", "the argument")
-        gradients, _ = derivatives(call.outputs, call.variables, (1,))
+        gradients, _ = derivatives(
+            call.outputs, call.variables, (1,), made=call.trace.made if call.trace else frozenset()
+        )
         nodes = pushforward(gradients, seeds)
         return call.wrapped(call.out_tree.nest(call.argument_tree), nodes)
 

@@ -23,7 +23,7 @@ from eingrad._derive import compile_program, contracted, derivatives, placed
 from eingrad._ir import Constant, Input, Node, Symmetry
 from eingrad._plan import find_path, greedy_path, left_to_right_path
 from eingrad._run import Kernel, Plan
-from eingrad._simplify import simplify
+from eingrad._simplify import remember, remembered, simplify
 from eingrad._tracer import (
     Array,
     Expression,
@@ -217,8 +217,9 @@ def differentiate(
         raise ValueError(f"mode must be one of {', '.join(map(repr, MODES))}, not {mode!r}")
     free = node if isinstance(node, Input) else _ir.new_input("free", node.shape, node.dtype)
     outputs = _ir.substitute([y._node], {node: free})
-    roots, _ = derivatives(outputs, [free], (order,), mode)
-    (result,) = placed(simplify(roots), outputs, {free: node})
+    roots, _ = derivatives(outputs, [free], (order,), mode, remembered(outputs))
+    (result,), made = placed(simplify(roots), outputs, {free: node})
+    remember([result], made)
     return Expression(result, trace_of((y, x)))
 
 
@@ -262,7 +263,7 @@ def compile(outputs: Any, *, path: str = "planned") -> Plan:
     nodes = [_expression(leaf, f"output {n}")._node for n, leaf in enumerate(leaves)]
     if any(leaf._trace is not None for leaf in leaves):
         raise DTypeError("a plan is compiled from symbols; this expression belongs to a trace")
-    nodes = contracted(nodes)
+    nodes = contracted(nodes, remembered(nodes))
     constants = [n for n in _ir.topological(nodes) if isinstance(n, Constant)]
     large = [n for n in constants if n.size > _WRITTEN_OUT]
     captured: dict[Node, Input] = {
@@ -545,10 +546,17 @@ class Lift:
                     values[known.node.name] = known.copy
         finally:
             trace.close()  # again: an interrupt may have cut the first short
-        key = ("lift", order, below, *(n.digest for n in outputs), *(n.digest for n in symbols))
+        key = (
+            "lift",
+            order,
+            below,
+            frozenset(trace.made),
+            *(n.digest for n in outputs),
+            *(n.digest for n in symbols),
+        )
 
         def make() -> Kernel:
-            roots, _ = derivatives(outputs, [x], tuple(range(order + 1)))
+            roots, _ = derivatives(outputs, [x], tuple(range(order + 1)), made=trace.made)
             opened, inputs = _opaque.open_inputs(roots)
             return Kernel(compile_program(opened, inputs, input_specs(inputs)))
 

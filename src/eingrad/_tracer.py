@@ -167,6 +167,7 @@ class Trace:
     opened: tuple[str, int] = ("", 0)  # file and line of the call
     lasting: bool = False
     lent: list[Input] = field(default_factory=list)
+    made: set[bytes] = field(default_factory=set)  # digests of derivatives computed within
     captures: int = 0  # how often an array was used
 
     @property

@@ -19,7 +19,13 @@ from collections.abc import Callable, Container, Sequence
 
 from eingrad import _ir
 from eingrad._ir import Einsum, Node
-from eingrad._simplify.contractions import push, remember
+from eingrad._simplify.contractions import (
+    Made,
+    made_by_differentiation,
+    push,
+    remember,
+    remembered,
+)
 from eingrad._simplify.expand import expand
 from eingrad._simplify.products import MOST_OPERANDS, regroup
 from eingrad._simplify.sums import factor, flatten
@@ -71,14 +77,17 @@ def _core(node: Node) -> Node:
 __all__ = [
     "MOST_OPERANDS",
     "PASSES",
+    "Made",
     "Pass",
     "associate",
     "expand",
     "factor",
     "flatten",
+    "made_by_differentiation",
     "push",
     "regroup",
     "remember",
+    "remembered",
     "simplify",
     "symmetrise",
     "walk",

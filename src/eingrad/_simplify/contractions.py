@@ -10,8 +10,8 @@ Guaranteed: every sum is opened once for all that meets it, so the result is lin
 >>> from eingrad import _ir
 >>> w, d, v = (_ir.new_input(n, (3,) * k) for n, k in (("w", 2), ("d", 1), ("v", 1)))
 >>> sum_of_two = _ir.add([w, _ir.einsum("i,ij->ij", d, w)])
->>> remember([sum_of_two], [])
->>> (pushed,) = push([_ir.einsum("ij,j->i", sum_of_two, v)])
+>>> made = made_by_differentiation([sum_of_two], [])
+>>> (pushed,) = push([_ir.einsum("ij,j->i", sum_of_two, v)], made)
 >>> [n.shape for n in _ir.children(pushed)]
 [(3,), (3,)]
 """
@@ -20,46 +20,66 @@ import heapq
 import itertools
 import math
 import threading
-from collections.abc import Collection, Generator, Iterable, Sequence
+import weakref
+from collections.abc import Generator, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from eingrad import _ir
-from eingrad._ir import STRUCTURAL, Add, Coefficient, Einsum, Node
+from eingrad._ir import STRUCTURAL, Add, Coefficient, Einsum, Input, Node
 from eingrad._subscripts import Shape, Subscripts
 
-_REMEMBERED = 1 << 17  # nodes; what is forgotten is written out before it is contracted
-_made: dict[bytes, None] = {}  # digests: a node may die, and be made again, before it is contracted
+# Digests of what was differentiated, by the symbols in it. Inside a trace, the trace keeps them.
+_of_symbols: weakref.WeakKeyDictionary[Input, frozenset[bytes]] = weakref.WeakKeyDictionary()
 _lock = threading.Lock()
 
-Opens = Collection[Node]
+Made = Set[bytes]
+Opens = Mapping[Node, int]  # what may be opened, numbered operands first
 Task = Generator[Node, Node, Node]  # asks for the pushed form of nodes, returns that of its own
 
 
-def remember(derivatives: Sequence[Node], values: Sequence[Node]) -> None:
-    """Note what differentiation made: the sums and products of derivatives that no value has."""
+def made_by_differentiation(derivatives: Sequence[Node], values: Sequence[Node]) -> Made:
+    """Give the digests of the sums and products that derivatives have and their values have not.
+
+    Digests, for a node may die and be made again before it is contracted.
+    """
     known = {*_ir.topological(values)}
     made = [n for n in _ir.topological(derivatives) if _is_linear(n) and n not in known]
+    return {twin.digest for node in made for twin in _twins(node)}
+
+
+def remember(derivatives: Sequence[Node], made: Made) -> None:
+    """Note for symbols what was made of them; it is forgotten with the symbol."""
     with _lock:
-        _made.update(dict.fromkeys(twin.digest for node in made for twin in _twins(node)))
-        for digest in [*_made][: max(0, len(_made) - _REMEMBERED)]:
-            del _made[digest]
+        for symbol in _ir.inputs(derivatives):
+            _of_symbols[symbol] = _of_symbols.get(symbol, frozenset()) | made
 
 
-def push(roots: Sequence[Node]) -> list[Node]:
-    """Multiply, trace and index derivatives from the outside in, wherever that keeps them small."""
-    opens: set[Node] = set()  # derivatives, and what is linear in them
+def remembered(roots: Sequence[Node]) -> Made:
+    """Recall what was made of the symbols below."""
+    with _lock:
+        made = [_of_symbols.get(symbol, frozenset()) for symbol in _ir.inputs(roots)]
+    return frozenset().union(*made)
+
+
+def push(roots: Sequence[Node], made: Made) -> list[Node]:
+    """Multiply, trace and index derivatives from the outside in, wherever that keeps them small.
+
+    `made` has the digests of what may be opened. Keeps value, shape and dtype.
+    """
+    opens: dict[Node, int] = {}  # derivatives, and what is linear in them
     pushed: dict[Node, Node] = {}
 
     def rule(node: Node) -> Node:
-        made = node.digest in _made
-        if not made and not (_is_linear(node) and _uses(node, opens)):
+        is_made = node.digest in made
+        if not is_made and not (_is_linear(node) and _uses(node, opens)):
             return node
-        if not made and isinstance(node, Einsum):
+        if not is_made and isinstance(node, Einsum):
             node = _run(node, opens, pushed)
-        opens.update(_twins(node))
+        for twin in _twins(node):
+            opens.setdefault(twin, len(opens))
         return node
 
     return _ir.rewrite(roots, rule)
@@ -101,6 +121,8 @@ def _run(root: Node, opens: Opens, pushed: dict[Node, Node]) -> Node:
             answer = pushed[node] = stop.value
             continue
         answer = pushed.get(asked)
+        if answer is None and any(asked is node for node, _ in stack):
+            answer = asked  # a part that canonical form makes the whole again: it stays
         if answer is None:
             stack.append((asked, _task(asked, opens)))
     assert isinstance(answer, Node)
@@ -114,22 +136,24 @@ def _task(root: Node, opens: Opens) -> Task:
     queue: list[tuple[int, int, _Meeting]] = []  # what is used is made before its users
     serial = itertools.count()
     fresh: Iterable[Node] = (root,)
+    limit = math.inf  # what opens must have been made before what was opened last: so this ends
     while True:
         for node in fresh:
             if _ir.is_zero(node):
                 continue
             network = yield from _contracted(_Network.read(node, opens), opens)
             found = network.whole(opens)
-            if found is None:
+            if found is None or opens[found.node] >= limit:
                 ended.setdefault(network.end(), []).append(network)
                 continue
             meeting, rest = network.meeting(found)
             if meeting not in met:
-                heapq.heappush(queue, (-meeting.tensor.uid, next(serial), meeting))
+                heapq.heappush(queue, (-opens[meeting.tensor], next(serial), meeting))
             met.setdefault(meeting, []).append((yield rest))
         if not queue:
             break
         meeting = heapq.heappop(queue)[-1]
+        limit = opens[meeting.tensor]
         fresh = meeting.opened(_ir.add(met.pop(meeting)))
     done: list[Node] = []
     for end, networks in ended.items():
