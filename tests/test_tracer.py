@@ -1,13 +1,16 @@
 """What tracing refuses, and the laws of a traced call."""
 
 import math
+import threading
 from collections import UserList, namedtuple
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 
 import numpy as np
 import pytest
 
 import eingrad as eg
+from eingrad import _ir
 from eingrad.errors import (
     BranchError,
     DTypeError,
@@ -850,3 +853,115 @@ def test_views_of_one_array_are_writable_again():
     first, second = base[0], base[1]
     eg.grad(lambda x: (first @ x).sum() + (second @ x).sum() + base.sum())(np.ones(2))
     assert all(array.flags.writeable for array in (base, first, second))
+
+
+# Calls that are found again ----------------------------------------------------------------------
+
+
+def _uid():
+    return _ir.new_input("probe", ()).uid
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda x: np.tanh(W @ (x * 2.0) + W[0, 0]).sum(),
+        lambda x: np.linalg.slogdet(np.outer(x, x) + A)[1],
+        lambda x: np.linalg.norm(np.stack([x, np.sin(x)]), axis=1).sum(),
+    ],
+)
+def test_a_second_call_builds_no_nodes(f):
+    """What was recorded on the same inputs is found: the count is exact."""
+    gradient = eg.grad(f)
+    first = gradient(X)
+    before = _uid()
+    second = gradient(X)
+    assert _uid() == before + 1
+    np.testing.assert_array_equal(first, second)
+
+
+def test_every_call_sees_what_the_function_is_now():
+    """Constants, captured arrays and the function's own text may change between calls."""
+    state = {"factor": 2.0, "array": X, "power": 2}
+    gradient = eg.grad(lambda x: (state["factor"] * state["array"] * x ** state["power"]).sum())
+    np.testing.assert_allclose(gradient(X), 4 * X * X)
+    state["factor"] = 3.0
+    np.testing.assert_allclose(gradient(X), 6 * X * X)
+    state["array"] = fixed([1.0, 0.0, 0.0])
+    np.testing.assert_allclose(gradient(X), [6 * X[0], 0, 0])
+    state["power"] = 3
+    np.testing.assert_allclose(gradient(X), [9 * X[0] ** 2, 0, 0])
+
+
+def test_equal_numbers_of_other_kinds_are_other_calls():
+    """``1 == True``, but only one of them is a flag."""
+    f = eg.grad(lambda x, one: np.where((x > 0) & one, x, 2 * x).sum())
+    np.testing.assert_array_equal(f(X, True), np.ones(3))
+    with pytest.raises(DTypeError, match="supported for booleans alone"):
+        f(X, 1)
+
+
+def test_a_python_number_does_not_decide_the_dtype_but_a_numpy_number_does():
+    """The two may have the same input."""
+    f = eg.derivative(lambda x, y: x * y, 0)
+    y = np.ones(2, np.float32)
+    for x, dtype in ((2.0, np.float32), (np.float64(2), np.float64), (2.0, np.float32)):
+        assert f(x, y).dtype == dtype
+
+
+def test_an_array_that_a_call_makes_is_captured_at_every_call():
+    """It belongs to one trace, so the call is not found again."""
+    f = eg.grad(lambda x: (np.multiply(x, [1.0, 2.0, 3.0]) + x @ [0.0, 0.0, 1.0]).sum())
+    g = eg.grad(lambda x: np.einsum("i,ij,j", x, A, x))
+    for _ in range(2):
+        np.testing.assert_array_equal(f(X), [1, 2, 6])
+        np.testing.assert_allclose(g(X), (A + A.T) @ X)
+
+
+def test_derivatives_of_the_same_name_inside_each_other_stay_apart():
+    """An inner call never gets the input of a call that is still open."""
+
+    def inner(x, y):
+        return eg.grad(lambda x: x**2 * y)(x)  # 2 x y
+
+    for _ in range(2):
+        assert eg.grad(lambda x: inner(x, x) + inner(3.0, x))(2.0) == 4 * 2.0 + 6.0
+        assert eg.grad(lambda x: inner(x, inner(x, x)))(2.0) == 12 * 2.0**2
+
+
+def test_open_traces_of_threads_share_no_input():
+    """Two calls at once, one inside the other's time, each with its own input."""
+    nodes = []
+    barrier = threading.Barrier(2)
+
+    def f(x):
+        nodes.append(x._node)
+        barrier.wait(10)
+        return x * x
+
+    with ThreadPoolExecutor(2) as pool:
+        results = [*pool.map(eg.grad(f), (1.0, 2.0))]
+    assert results == [2.0, 4.0]
+    assert nodes[0] is not nodes[1]
+
+
+def test_an_expression_made_while_tracing_dies_with_its_trace():
+    """Its variable is given to the next call, where it would mean something else."""
+    kept = []
+
+    def f(x):
+        kept.append(eg.jacobian(lambda y: x * y).expression(x))
+        return x * x
+
+    assert eg.grad(f)(3.0) == 6.0
+    with pytest.raises(TracerLeakError, match="outlived the call"):
+        eg.grad(lambda x: x * kept[0])(3.0)
+    with pytest.raises(TracerLeakError, match="outlived the call"):
+        eg.compile(kept[0])
+
+
+def test_the_expression_of_a_call_keeps_its_variable():
+    """Expressions outlive their trace, so their inputs are never given to another."""
+    held = eg.jacobian(lambda x: x**2).expression(3.0)
+    other = eg.jacobian(lambda x: x**2).expression(3.0)
+    assert _ir.inputs([held._node])[0] is not _ir.inputs([other._node])[0]
