@@ -28,11 +28,12 @@ import numpy as np
 
 from eingrad import _ir
 from eingrad._ir import STRUCTURAL, Add, Coefficient, Einsum, Node
+from eingrad._locks import fork_safe
 from eingrad._subscripts import Shape, Subscripts
 
 _REMEMBERED = 1 << 17  # nodes; what is forgotten is written out before it is contracted
 _made: dict[bytes, None] = {}  # digests: a node may die, and be made again, before it is contracted
-_lock = threading.Lock()
+_lock = fork_safe(threading.Lock())
 
 Opens = Collection[Node]
 Task = Generator[Node, Node, Node]  # asks for the pushed form of nodes, returns that of its own
