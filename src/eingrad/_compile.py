@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from eingrad import _recorded
 from eingrad._ir import Input, Symmetry
+from eingrad._locks import fork_safe
 from eingrad._plan import InputSpec
 from eingrad._run import Kernel
 from eingrad.errors import SymmetryError
@@ -41,7 +42,7 @@ class Cache:
     def __init__(self, maxsize: int) -> None:
         self.maxsize = maxsize
         self._kernels: OrderedDict[Any, Kernel] = OrderedDict()
-        self._lock = threading.Lock()
+        self._lock = fork_safe(threading.Lock())
         self._hits = self._misses = 0
 
     def get(self, key: Any, make: Callable[[], Kernel]) -> Kernel:

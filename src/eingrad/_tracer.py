@@ -28,6 +28,7 @@ from numpy.typing import NDArray
 
 from eingrad import _formula, _ir, _recorded
 from eingrad._ir import Input, Node
+from eingrad._locks import fork_safe
 from eingrad._subscripts import Shape
 from eingrad._tree import flatten
 from eingrad.errors import (
@@ -257,7 +258,7 @@ class Trace:
 
 
 _locks: dict[int, tuple[Array, set[Trace]]] = {}  # id -> the array, and the traces that read it
-_locks_guard = threading.Lock()
+_locks_guard = fork_safe(threading.Lock())
 
 
 def _owners(array: Array) -> Iterator[Array]:

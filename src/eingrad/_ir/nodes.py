@@ -26,6 +26,7 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from eingrad._locks import fork_safe
 from eingrad._subscripts import Shape, Subscripts
 
 Coefficient = int | Fraction | float | complex
@@ -152,7 +153,7 @@ class Apply(Node):
 
 N = TypeVar("N", bound=Node)
 
-_lock = threading.RLock()
+_lock = fork_safe(threading.RLock())
 _uids = itertools.count()
 _table: weakref.WeakValueDictionary[tuple[Hashable, ...], Node] = weakref.WeakValueDictionary()
 

@@ -29,11 +29,12 @@ import numpy as np
 
 from eingrad import _ir
 from eingrad._ir import STRUCTURAL, Add, Coefficient, Einsum, Input, Node
+from eingrad._locks import fork_safe
 from eingrad._subscripts import Shape, Subscripts
 
 # Digests of what was differentiated, by the symbols in it. Inside a trace, the trace keeps them.
 _of_symbols: weakref.WeakKeyDictionary[Input, frozenset[bytes]] = weakref.WeakKeyDictionary()
-_lock = threading.Lock()
+_lock = fork_safe(threading.Lock())
 
 Made = Set[bytes]
 Opens = Mapping[Node, int]  # what may be opened, numbered operands first

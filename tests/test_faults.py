@@ -1,0 +1,1389 @@
+"""The catalogue of faults: awkward input ends in the right value or in an error that names it.
+
+One test id per fault, in words: shapes and dtypes, Python's semantics under tracing, concurrency
+(also in `test_sharing`), aliasing. Every message is matched: what, where, what to do.
+"""
+
+import asyncio
+import contextvars
+import dataclasses
+import functools
+import gc
+import itertools
+import math
+import os
+import re
+import subprocess
+import sys
+import threading
+from collections import Counter, OrderedDict, defaultdict, namedtuple
+
+import numpy as np
+import pytest
+
+import eingrad as eg
+from eingrad import _ir
+from eingrad.errors import (
+    BranchError,
+    DTypeError,
+    IndependentWarning,
+    InPlaceError,
+    ShapeError,
+    SubscriptsError,
+    TracerLeakError,
+    UnsupportedFunctionError,
+)
+
+HERE = r"test_faults\.py:\d+: `.*"  # the user's line, quoted
+
+
+def fixed(values, dtype=float):
+    """Make a read-only array, as every input of a test is."""
+    array = np.array(values, dtype)
+    array.flags.writeable = False
+    return array
+
+
+X = fixed([1.0, 2.0, 3.0])
+A = fixed([[2.0, 1.0, 0.0], [0.5, 3.0, 1.0], [0.0, 1.0, 4.0]])
+W = fixed([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])
+SINGULAR = fixed([[1.0, 2.0], [2.0, 4.0]])
+MASKED = np.ma.masked_array([1.0, 2.0, 3.0], [False, True, False])
+
+
+class Subclass(np.ndarray):
+    """An array whose meaning nobody knows."""
+
+
+class Quantity:
+    """A number with a unit, which conversion to an array drops."""
+
+    def __array__(self, dtype=None, copy=None):
+        return np.ones(3)
+
+
+Pair = namedtuple("Pair", "a b")
+
+
+class NoPair(tuple):
+    """A tuple that is not made as tuples are."""
+
+    def __new__(cls, a, b):
+        return super().__new__(cls, (a, b))
+
+
+@dataclasses.dataclass
+class Box:
+    """No array, no number, no container."""
+
+    value: object
+
+
+def matrix(values):
+    """Make an `np.matrix`, whose constructor warns."""
+    return np.asarray(values).view(np.matrix)
+
+
+def raises(call, error, message):
+    with pytest.raises(error, match=re.compile(message, re.DOTALL)) as caught:
+        call()
+    return caught.value
+
+
+def parametrize(names, table):
+    """One id per row, in words."""
+    return pytest.mark.parametrize(names, table.values(), ids=table.keys())
+
+
+# A. Shapes, dtypes, layouts ----------------------------------------------------------------------
+
+REFUSED_INPUT = {
+    "one index of two sizes": (
+        lambda: eg.jacobian(lambda x: np.einsum("pq,qr->pr", x, A))(W.T),
+        ShapeError,
+        (
+            r"index 'q' has size 2 in operand 0 .*'pq', shape \(3, 2\)\) but size 3 in operand 1 .*"
+            r"'qr', shape \(3, 3\)\); make the two axes equal or"
+        ),
+    ),
+    "one index of two sizes, symbols": (
+        lambda: np.einsum("ab,bc->ac", eg.variable("P", (2, 3)), eg.variable("Q", (4, 5))),
+        ShapeError,
+        r"index 'b' has size 3 in operand 0 .* but size 4 in operand 1",
+    ),
+    "matrix product of two sizes": (
+        lambda: eg.jacobian(lambda x: x @ W)(A),
+        ShapeError,
+        rf"matmul of shapes \(3, 3\) and \(2, 3\) at .*{HERE}.*last axis of the first must equal",
+    ),
+    "output index of no operand": (
+        lambda: eg.jacobian(lambda x: np.einsum("i->ij", x))(X),
+        SubscriptsError,
+        "output index 'j' is in no operand; remove it, or broadcast with np.broadcast_to",
+    ),
+    "reduction of no elements": (
+        lambda: eg.grad(lambda x: x.max())(np.zeros(0)),
+        ShapeError,
+        rf"the max of no elements at .*{HERE}.*shape \(0,\)",
+    ),
+    "more axes than arrays have": (
+        lambda: eg.hessian(lambda x: x * x * x)(np.ones((1,) * 22)),
+        ShapeError,
+        r"a step of the plan \(\w+\) has 66 axes, but NumPy arrays have at most 64; flatten",
+    ),
+    "bool": (
+        lambda: eg.grad(np.sum)(np.ones(3, bool)),
+        DTypeError,
+        "argument 'a' is boolean; a derivative needs numbers there: convert with .astype",
+    ),
+    "bool, arithmetic of flags alone": (
+        lambda: eg.grad(lambda x: ((x > 0) + (x > 1)).sum())(X),
+        DTypeError,
+        rf"arithmetic on boolean values alone at .*{HERE}.*convert with .astype\(float\)",
+    ),
+    "longdouble": (
+        lambda: eg.grad(np.sum)(X.astype(np.longdouble)),
+        DTypeError,
+        "argument 'a' has dtype .*, which has no derivative; convert it to float64",
+    ),
+    "complex longdouble, captured": (
+        lambda: eg.grad(lambda x: (x * X.astype(np.clongdouble)).sum())(X),
+        DTypeError,
+        "operand 1 has dtype .*, which has no derivative; convert it to complex128",
+    ),
+    "structured": (
+        lambda: eg.grad(np.sum)(np.zeros(2, [("a", float)])),
+        DTypeError,
+        r"argument 'a' has dtype \[\('a', '<f8'\)\], which has no derivative; convert it",
+    ),
+    "structured, to a plan": (
+        lambda: eg.grad(np.sum).plan(X)(np.zeros(3, [("a", float)])),
+        DTypeError,
+        r"argument 'a' has dtype \[\('a', '<f8'\)\] but the plan was made for float64",
+    ),
+    "string": (
+        lambda: eg.grad(np.sum)(np.array(["1.0"])),
+        DTypeError,
+        "argument 'a' has dtype <U3, which has no derivative",
+    ),
+    "string, to a plan": (
+        lambda: eg.grad(np.sum).plan(X)(np.array(["1", "2", "3"])),
+        DTypeError,
+        "argument 'a' has dtype <U1 but the plan was made for float64",
+    ),
+    "datetime": (
+        lambda: eg.grad(np.sum)(np.array([1], "m8[s]")),
+        DTypeError,
+        r"argument 'a' has dtype timedelta64\[s\], which has no derivative",
+    ),
+    "object": (
+        lambda: eg.grad(np.sum)(np.array([1.0, None])),
+        DTypeError,
+        "argument 'a' has dtype object, which has no derivative; convert it to a float",
+    ),
+    "object, to a plan": (
+        lambda: eg.grad(np.sum).plan(X)(np.array([1, 2, 3], object)),
+        DTypeError,
+        "argument 'a' has dtype object but the plan was made for float64",
+    ),
+    "object, captured": (
+        lambda: eg.grad(lambda x: (np.array([1, 2, 3], object) * x).sum())(X),
+        DTypeError,
+        "operand 0 has dtype object, which has no derivative",
+    ),
+    "object, returned": (
+        lambda: eg.jacobian(lambda x: np.array([None]))(X),
+        DTypeError,
+        "the result of <lambda> has dtype object",
+    ),
+    "not holomorphic: abs": (
+        lambda: eg.jacobian(np.abs)(X + 0j),
+        DTypeError,
+        rf"np.absolute is not holomorphic, so it has no derivative for complex .*{HERE}",
+    ),
+    "not holomorphic: vdot": (
+        lambda: eg.jacobian(lambda x: np.vdot(x, x))(X + 0j),
+        DTypeError,
+        "np.conj is not holomorphic",
+    ),
+    "not holomorphic: real": (
+        lambda: eg.jacobian(lambda x: x.real)(X + 0j),
+        DTypeError,
+        "np.real .* is not holomorphic",
+    ),
+    "not holomorphic: max": (
+        lambda: eg.jacobian(np.max)(X + 0j),
+        DTypeError,
+        "np.max is not holomorphic",
+    ),
+    "masked array": (
+        lambda: eg.grad(np.sum)(MASKED),
+        DTypeError,
+        "argument 'a' is a masked array, whose mask would be lost; fill it first",
+    ),
+    "masked array, to a plan": (
+        lambda: eg.grad(np.sum).plan(X)(MASKED),
+        DTypeError,
+        "argument 'a' is a masked array, whose mask would be lost; fill it first",
+    ),
+    "masked array, to a plan of symbols": (
+        lambda: eg.compile(eg.variable("v", (3,)) * 2)(MASKED),
+        DTypeError,
+        "argument 'v' is a masked array",
+    ),
+    "masked array, captured": (
+        lambda: eg.grad(lambda x: (x * MASKED).sum())(X),
+        DTypeError,
+        "operand 1 is a masked array, whose mask would be lost",
+    ),
+    "masked array, captured, on the left": (
+        lambda: eg.grad(lambda x: (MASKED * x).sum())(X),
+        DTypeError,
+        rf"a masked array, or a function of np.ma, meets a traced value at .*{HERE}.*fill it first",
+    ),
+    "masked array, in an einsum": (
+        lambda: eg.grad(lambda x: np.einsum("i,i->", MASKED, x))(X),
+        DTypeError,
+        "operand 0 is a masked array",
+    ),
+    "masked array, returned": (
+        lambda: eg.jacobian(lambda x: MASKED)(X),
+        DTypeError,
+        "the result of <lambda> is a masked array",
+    ),
+    "function of np.ma": (
+        lambda: eg.grad(np.ma.sum)(X),
+        DTypeError,
+        "a masked array, or a function of np.ma, meets a traced value",
+    ),
+    "np.matrix": (
+        lambda: eg.grad(np.sum)(matrix(A)),
+        DTypeError,
+        r"argument 'a' is an np.matrix, whose \* is a matrix product; convert it with np.asarray",
+    ),
+    "np.matrix, not differentiated": (
+        lambda: eg.grad(lambda x, m: (m @ x).sum())(A, matrix(A)),
+        DTypeError,
+        "argument 'm' is an np.matrix",
+    ),
+    "np.matrix, to a plan": (
+        lambda: eg.grad(np.sum).plan(A)(matrix(A)),
+        DTypeError,
+        "argument 'a' is an np.matrix",
+    ),
+    "np.matrix, captured": (
+        lambda: eg.grad(lambda x: (matrix(A) * x).sum())(A),
+        DTypeError,
+        "operand 0 is an np.matrix",
+    ),
+    "subclass": (
+        lambda: eg.grad(np.sum)(X.view(Subclass)),
+        DTypeError,
+        "argument 'a' is a Subclass, a subclass of ndarray whose meaning would be lost; convert",
+    ),
+    "subclass, to a plan": (
+        lambda: eg.grad(np.sum).plan(X)(X.view(Subclass)),
+        DTypeError,
+        "argument 'a' is a Subclass",
+    ),
+    "subclass, captured": (
+        lambda: eg.grad(lambda x: (x * X.view(Subclass)).sum())(X),
+        DTypeError,
+        "operand 1 is a Subclass",
+    ),
+    "quantity with a unit": (
+        lambda: eg.grad(np.sum)(Quantity()),
+        DTypeError,
+        "argument 'a' is of type Quantity; a derivative needs an array or a float there",
+    ),
+    "quantity with a unit, to a plan": (
+        lambda: eg.grad(np.sum).plan(X)(Quantity()),
+        DTypeError,
+        "argument 'a' is of type Quantity; give an array or a number",
+    ),
+    "quantity with a unit, captured": (
+        lambda: eg.grad(lambda x: (x * Quantity()).sum())(X),
+        DTypeError,
+        rf"operand 1 is .*Quantity.*, at .*{HERE}.*only arrays, numbers and traced values",
+    ),
+    "ragged list, captured": (
+        lambda: eg.jacobian(lambda x: x * [[1, 2], [3]])(X),
+        ShapeError,
+        r"operand 1 is ragged, \[\[1, 2\], \[3\]\]; make its rows equally long",
+    ),
+    "ragged list, to a plan": (
+        lambda: eg.compile(eg.variable("v", (2,)) * 2)([[1, 2], [3]]),
+        ShapeError,
+        r"argument 'v' is ragged, \[\[1, 2\], \[3\]\]; make its rows equally long",
+    ),
+    "another shape than planned": (
+        lambda: eg.grad(np.sum).plan(X)(np.ones((3, 1))),
+        ShapeError,
+        r"argument 'a' has shape \(3, 1\) but the plan was made for \(3,\); make a plan for the",
+    ),
+    "a number where an array was planned": (
+        lambda: eg.grad(np.sum).plan(X)(1.0),
+        ShapeError,
+        r"argument 'a' has shape \(\) but the plan was made for \(3,\)",
+    ),
+    "another nesting than planned": (
+        lambda: eg.grad(np.sum).plan(X)([X]),
+        ShapeError,
+        "the plan was made for other positional and keyword arguments, or for another nesting",
+    ),
+    "complex where floats were planned": (
+        lambda: eg.grad(np.sum).plan(X)(X + 0j),
+        DTypeError,
+        "argument 'a' has dtype complex128 but the plan was made for float64; make a plan for the",
+    ),
+    "int of more bits than a float has": (
+        lambda: eg.grad(lambda x: (x * 10**400).sum())(X),
+        DTypeError,
+        rf"an integer of 1329 bits at .*{HERE}.*is no float64",
+    ),
+}
+
+
+@parametrize(("call", "error", "message"), REFUSED_INPUT)
+def test_input_that_has_no_meaning_is_refused(call, error, message):
+    """By name, at the door."""
+    raises(call, error, message)
+
+
+def einsum_of_many_labels(x):
+    """Sixty indices in one network."""
+    y = x
+    for _ in range(30):
+        y = np.einsum("a,b->ab", y, np.ones(1)) @ np.ones(1)
+    return y.sum()
+
+
+def long_network(x):
+    """One einsum of 60 indices, by sublists."""
+    chain = itertools.chain.from_iterable((np.eye(2), [k, k + 1]) for k in range(59))
+    return np.einsum(x, [0], *chain, x, [59], [])
+
+
+RIGHT_INPUT = {
+    "axis of size one that broadcasts in an einsum": (
+        lambda: eg.jacobian(lambda x: np.einsum("ij,jk->ik", W, x))(fixed([[1.0, 2.0]])),
+        np.einsum("i,km->ikm", W.sum(1), np.eye(2))[:, :, None, :],
+    ),
+    "axis of size zero": (
+        lambda: eg.jacobian(lambda x: np.einsum("ab,b,d->ad", x, X, np.zeros(0)))(A),
+        np.zeros((3, 0, 3, 3)),
+    ),
+    "axis of size zero, summed": (
+        lambda: eg.jacobian(lambda x: np.einsum("ab,bc->ac", x, np.zeros((0, 2))))(np.ones((2, 0))),
+        np.zeros((2, 2, 2, 0)),
+    ),
+    "matrices of size zero": (
+        lambda: eg.hessian(lambda x: np.linalg.slogdet(x)[1])(np.zeros((0, 0))),
+        np.zeros((0, 0, 0, 0)),
+    ),
+    "Python float": (lambda: eg.grad(lambda x: x**2)(2.0), 4.0),
+    "NumPy scalar": (lambda: eg.grad(lambda x: x**2)(np.float64(2.0)), 4.0),
+    "array without axes": (lambda: eg.grad(lambda x: x**2)(fixed(2.0)), 4.0),
+    "repeated index, summed": (lambda: eg.grad(lambda x: np.einsum("ii->", x))(A), np.eye(3)),
+    "repeated index, kept": (
+        lambda: eg.jacobian(lambda x: np.einsum("ii->i", x))(A),
+        np.einsum("ia,ib->iab", np.eye(3), np.eye(3)),
+    ),
+    "repeated index, with another": (
+        lambda: eg.hessian(lambda x: np.einsum("iij->j", np.einsum("i,j,k", x, x, X)) @ X)(X),
+        2 * np.eye(3) * (X @ X),
+    ),
+    "sixty indices": (lambda: eg.hessian(long_network)(fixed([1.0, 2.0])), 2 * np.eye(2)),
+    "thirty steps that broadcast": (lambda: eg.grad(einsum_of_many_labels)(X), np.ones(3)),
+    "integers": (lambda: eg.grad(lambda x: (x**2).sum())(fixed([1, 2], int)), [2.0, 4.0]),
+    "Python integer": (lambda: eg.grad(lambda x: x**2)(3), 6.0),
+    "unsigned integers that would wrap": (
+        lambda: eg.grad(lambda x: ((x - fixed([5, 5], np.uint8)) ** 2).sum())(
+            fixed([1, 2], np.uint8)
+        ),
+        [-8.0, -6.0],
+    ),
+    "integers to a negative power": (
+        lambda: eg.grad(lambda x: (x**-1).sum())(fixed([1, 2], int)),
+        [-1.0, -0.25],
+    ),
+    "bool that is not differentiated": (
+        lambda: eg.jacobian(np.where, 1)(fixed([True, False], bool), fixed([1.0, 2.0]), 0.0),
+        [[1.0, 0.0], [0.0, 0.0]],
+    ),
+    "big-endian": (lambda: eg.grad(lambda x: (x**2).sum())(X.astype(">f8")), 2 * X),
+    "big-endian, to a plan": (
+        lambda: eg.grad(lambda x: (x**2).sum()).plan(X)(X.astype(">f8")),
+        2 * X,
+    ),
+    "big-endian, captured": (lambda: eg.grad(lambda x: x @ X.astype(">f4"))(X), X),
+    "complex": (
+        lambda: eg.jacobian(np.exp)(fixed([1j, 2.0], complex)),
+        np.diag(np.exp([1j, 2.0])),
+    ),
+    "list of lists, captured": (
+        lambda: eg.grad(lambda x: (x @ [[1, 2], [3, 4]])[1])(X[:2]),
+        [2, 4],
+    ),
+    "list, to a plan of symbols": (
+        lambda: eg.compile(eg.variable("v", (2,)) * 2)([1, 2]),
+        [2.0, 4.0],
+    ),
+    "symmetric argument, its entries independent": (
+        lambda: eg.grad(lambda x: x[0, 1])(np.eye(2)),
+        [[0.0, 1.0], [0.0, 0.0]],
+    ),
+}
+
+
+@parametrize(("call", "expected"), RIGHT_INPUT)
+def test_awkward_input_has_the_right_derivative(call, expected):
+    """And the right shape; inputs are read-only."""
+    result = call()
+    assert isinstance(result, np.ndarray)
+    np.testing.assert_allclose(result, expected, rtol=1e-14, atol=1e-14, strict=False)
+    assert result.shape == np.shape(expected)
+
+
+def summed_to(values, shape):
+    """Sum over the axes along which an array of this shape was broadcast."""
+    values = values.sum(tuple(range(values.ndim - len(shape))))
+    return values.sum(tuple(n for n, size in enumerate(shape) if size == 1), keepdims=True)
+
+
+@pytest.mark.parametrize("shapes", [((3, 1), (1, 4)), ((3,), (4, 3)), ((), (2, 3)), ((1,), (1, 1))])
+def test_derivatives_sum_over_broadcast_axes(shapes):
+    """Of a product, in both factors."""
+    a, b = (fixed(np.arange(1.0, 1 + np.prod(shape)).reshape(shape)) for shape in shapes)
+    in_a, in_b = eg.grad(lambda a, b: np.sum(a * b), argnums=(0, 1))(a, b)
+    ones = np.ones(np.broadcast_shapes(*shapes))
+    np.testing.assert_array_equal(in_a, summed_to(b * ones, a.shape), strict=True)
+    np.testing.assert_array_equal(in_b, summed_to(a * ones, b.shape), strict=True)
+
+
+FLOATS = [np.float16, np.float32, np.float64, np.complex64, np.complex128]
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_a_dtype_is_kept_to_any_order(dtype):
+    """Constants of the user's, and ours, do not raise it (NEP 50)."""
+    for order in (0, 1, 2, 3):
+        result = eg.derivative(lambda x: (np.sin(x) * 0.5 + 2 * x**3).sum(), order)(X.astype(dtype))
+        assert result.dtype == dtype
+
+
+@pytest.mark.parametrize(("one", "other"), [*itertools.product(FLOATS, repeat=2)])
+def test_two_dtypes_promote_as_in_numpy(one, other):
+    """All pairs."""
+    a, b = X.astype(one), X.astype(other)
+    assert eg.jacobian(lambda x: x * b)(a).dtype == (a * b).dtype
+    assert eg.jacobian(lambda x: x @ b)(a).dtype == (a @ b).dtype
+
+
+# B. Tracing and Python ---------------------------------------------------------------------------
+
+
+def branch(x):
+    if x[0] > 0:
+        return x.sum()
+    return -x.sum()
+
+
+def loop(x):
+    while x[0] > 0:
+        x = x - 1
+    return x.sum()
+
+
+def filled(x):
+    z = np.zeros(3)
+    z[0] = x[0]
+    return z.sum()
+
+
+def filled_with_all(x):
+    z = np.zeros(3)
+    z[:] = x
+    return z.sum()
+
+
+def assigned(x):
+    x[0] = 1.0
+    return x.sum()
+
+
+def accumulated(x):
+    z = np.zeros(3)
+    z += x
+    return z.sum()
+
+
+def accumulated_row(x):
+    z = np.zeros((2, 3))
+    z[1] += x
+    return z.sum()
+
+
+def incremented(x):
+    x += 1
+    return x.sum()
+
+
+def installed(name, x):
+    """Call a function of SciPy, if it is there."""
+    module, _, function = name.rpartition(".")
+    return getattr(pytest.importorskip(module), function)(x)
+
+
+REFUSED_CODE = {
+    "if": (
+        lambda: eg.grad(branch)(X),
+        BranchError,
+        (
+            r"the truth of a traced value was asked for at .*test_faults\.py:\d+: "
+            r"`if x\[0\] > 0:`; it has no numbers yet: use np.where\(condition, a, b\), np.maximum"
+        ),
+    ),
+    "while": (lambda: eg.grad(loop)(X), BranchError, r"`while x\[0\] > 0:`; .*np.where"),
+    "max of two": (lambda: eg.grad(lambda x: max(x[0], x[1]))(X), BranchError, "np.maximum"),
+    "sorted": (lambda: eg.grad(lambda x: sorted(x)[0])(X), BranchError, rf"at .*{HERE}"),
+    "in a list": (lambda: eg.grad(lambda x: x[0] in [x[1]])(X), BranchError, rf"at .*{HERE}"),
+    "in a traced value": (lambda: eg.grad(lambda x: 1.0 in x)(X), BranchError, rf"at .*{HERE}"),
+    "not": (lambda: eg.grad(lambda x: not x[0])(X), BranchError, rf"at .*{HERE}"),
+    "any": (lambda: eg.grad(lambda x: any(x))(X), BranchError, rf"at .*{HERE}"),  # noqa: PLW0108
+    "equal to a number": (
+        lambda: eg.grad(lambda x: x.sum() if x[0] == 1 else 0.0)(X),
+        BranchError,
+        rf"at .*{HERE}",
+    ),
+    "np.allclose": (
+        lambda: eg.grad(lambda x: x.sum() if np.allclose(x, X) else 0.0)(X),
+        UnsupportedFunctionError,
+        rf"np.allclose has no derivative here \(at .*{HERE}",
+    ),
+    "dict key": (
+        lambda: eg.grad(lambda x: {1.0: 2.0}.get(x[0], 0.0))(X),
+        TracerLeakError,
+        rf"hash\(\) \(a dict key, a set, functools.cache\) of a traced value at .*{HERE}",
+    ),
+    "functools.cache": (
+        lambda: eg.grad(functools.cache(lambda x: x.sum()))(X),
+        TracerLeakError,
+        r"hash\(\) .*of a traced value",
+    ),
+    "float": (lambda: eg.grad(lambda x: float(x[0]))(X), TracerLeakError, rf"float\(\) of.*{HERE}"),
+    "int": (lambda: eg.grad(lambda x: int(x[0]))(X), TracerLeakError, rf"int\(\) of .*{HERE}"),
+    "complex": (lambda: eg.grad(lambda x: complex(x[0]))(X), TracerLeakError, r"complex\(\) of a"),
+    "round": (lambda: eg.grad(lambda x: round(x[0], 2))(X), TracerLeakError, r"round\(\) of a tr"),
+    "math.sin": (lambda: eg.grad(lambda x: math.sin(x[0]))(X), TracerLeakError, r"float\(\) of a"),
+    "math.trunc": (lambda: eg.grad(lambda x: math.trunc(x[0]))(X), TracerLeakError, "math.trunc"),
+    "math.fsum": (lambda: eg.grad(math.fsum)(X), TracerLeakError, r"float\(\) of a traced"),
+    "range": (lambda: eg.grad(lambda x: range(x[0]))(X), TracerLeakError, "integer index of a tr"),
+    "index of an array": (
+        lambda: eg.grad(lambda x: X[x[0]])(X),
+        TracerLeakError,
+        rf"conversion to an array .* of a traced value at .*{HERE}",
+    ),
+    "index of a list": (lambda: eg.grad(lambda x: [1, 2][x[0]])(X), TracerLeakError, "integer ind"),
+    "formatting": (lambda: eg.grad(lambda x: f"{x[0]:.2f}")(X), TracerLeakError, "formatting of"),
+    "percent formatting": (lambda: eg.grad(lambda x: "%f" % x[0])(X), TracerLeakError, "float"),  # noqa: UP031
+    "item": (lambda: eg.grad(lambda x: x[0].item())(X), TracerLeakError, "ndarray.item of a"),
+    "tolist": (lambda: eg.grad(lambda x: x.tolist())(X), TracerLeakError, "ndarray.tolist of"),
+    "np.float64": (lambda: eg.grad(lambda x: np.float64(x[0]))(X), TracerLeakError, "conversion"),
+    "np.asarray": (
+        lambda: eg.grad(lambda x: np.asarray(x).sum())(X),
+        TracerLeakError,
+        rf"conversion to an array .* at .*{HERE}.*keep to NumPy functions of the value itself",
+    ),
+    "np.array of elements": (
+        lambda: eg.grad(lambda x: np.array([x[0], x[1]]).sum())(X),
+        TracerLeakError,
+        "build arrays with np.stack or np.concatenate",
+    ),
+    "np.fromiter": (
+        lambda: eg.grad(lambda x: np.fromiter(x, float).sum())(X),
+        TracerLeakError,
+        rf"float\(\) of a traced value at .*{HERE}",
+    ),
+    "np.vectorize": (
+        lambda: eg.grad(lambda x: np.vectorize(math.sin)(x).sum())(X),
+        TracerLeakError,
+        "conversion to an array",
+    ),
+    "assignment": (
+        lambda: eg.grad(assigned)(X),
+        InPlaceError,
+        (
+            r"a traced value was assigned to at .*`x\[0\] = 1.0`; build the array with np.stack, "
+            "np.concatenate or np.where instead"
+        ),
+    ),
+    "assignment of an element to an array": (
+        lambda: eg.grad(filled)(X),
+        TracerLeakError,
+        r"of a traced value at .*`z\[0\] = x\[0\]`; .*build arrays with np.stack",
+    ),
+    "assignment of all to an array": (
+        lambda: eg.grad(filled_with_all)(X),
+        TracerLeakError,
+        r"of a traced value at .*`z\[:\] = x`; .*build arrays with np.stack",
+    ),
+    "array += traced": (
+        lambda: eg.grad(accumulated)(X),
+        InPlaceError,
+        r"np.add writes into an existing array at .*`z \+= x`; .*\(z = z \+ x instead of z \+= x\)",
+    ),
+    "row of an array += traced": (
+        lambda: eg.grad(accumulated_row)(X),
+        InPlaceError,
+        r"np.add writes into an existing array at .*`z\[1\] \+= x`",
+    ),
+    "traced += 1": (
+        lambda: eg.grad(incremented)(X),
+        InPlaceError,
+        r"a traced value was changed in place at .*`x \+= 1`; write x = x \+ y, not x \+= y",
+    ),
+    "out= of a ufunc": (
+        lambda: eg.grad(lambda x: np.add(X, x, out=np.zeros(3)).sum())(X),
+        InPlaceError,
+        rf"np.add writes into an existing array at .*{HERE}.*write y = np.add\(...\)",
+    ),
+    "out= of a function": (
+        lambda: eg.grad(lambda x: np.sum(x, out=np.zeros(())))(X),
+        InPlaceError,
+        rf"np.sum\(out=...\) writes in place at .*{HERE}.*use its result",
+    ),
+    "np.add.at": (
+        lambda: eg.grad(lambda x: np.add.at(np.zeros(3), [0], x[0]))(X),
+        InPlaceError,
+        r"np.add.at writes in place at .*build the array with np.stack",
+    ),
+    "np.copyto": (
+        lambda: eg.grad(lambda x: np.copyto(np.zeros(3), x))(X),
+        InPlaceError,
+        "np.copyto writes in place",
+    ),
+    "sort in place": (lambda: eg.grad(lambda x: x.sort())(X), InPlaceError, "ndarray.sort writes"),
+    "unsupported function": (
+        lambda: eg.grad(lambda x: np.interp(1.5, X, x))(X),
+        UnsupportedFunctionError,
+        rf"np.interp has no derivative here \(at .*{HERE}.*docs/functions.md lists",
+    ),
+    "unsupported function, the nearest named": (
+        lambda: eg.grad(np.median)(X),
+        UnsupportedFunctionError,
+        "np.median has no derivative here .*; the nearest that is supported is np.mean; write it",
+    ),
+    "unsupported method, the nearest named": (
+        lambda: eg.grad(lambda x: x.argmax())(X),
+        UnsupportedFunctionError,
+        "ndarray.argmax has no derivative here .*; the nearest that is supported is ndarray.max;",
+    ),
+    "unsupported function of np.linalg": (
+        lambda: eg.grad(np.linalg.svd)(A),
+        UnsupportedFunctionError,
+        "np.linalg.svd has no derivative here",
+    ),
+    "unsupported keyword of a ufunc": (
+        lambda: eg.grad(lambda x: np.sin(x, where=[True, False, True]))(X),
+        UnsupportedFunctionError,
+        rf"np.sin: keyword 'where' is not supported on traced values \(at .*{HERE}.*leave it out",
+    ),
+    "unsupported keyword of a function": (
+        lambda: eg.grad(lambda x: np.einsum("i->", x, casting="unsafe"))(X),
+        UnsupportedFunctionError,
+        "np.einsum: keyword argument 'casting' is not supported on traced values .*leave it out",
+    ),
+    "unsupported ufunc method": (
+        lambda: eg.grad(lambda x: np.add.reduceat(x, [0, 1]).sum())(X),
+        UnsupportedFunctionError,
+        "np.add.reduceat has no derivative here",
+    ),
+    "unsupported accumulation": (
+        lambda: eg.jacobian(np.maximum.accumulate)(X),
+        UnsupportedFunctionError,
+        "np.maximum.accumulate has no derivative here",
+    ),
+    "function of SciPy": (
+        lambda: eg.jacobian(lambda x: installed("scipy.linalg.expm", x))(A),
+        TracerLeakError,
+        (
+            "scipy.linalg.expm does not dispatch to traced values: conversion to an array of "
+            rf"a traced value at .*{HERE}"
+        ),
+    ),
+    "function of SciPy, itself differentiated": (
+        lambda: eg.jacobian(pytest.importorskip("scipy.linalg").expm)(A),
+        TracerLeakError,
+        "scipy.linalg.expm does not dispatch to traced values",
+    ),
+    "ufunc of SciPy": (
+        lambda: eg.jacobian(lambda x: installed("scipy.special.erf", x))(X),
+        UnsupportedFunctionError,
+        "scipy.special.erf has no derivative here",
+    ),
+    "None returned": (lambda: eg.grad(lambda x: None)(X), DTypeError, "returned None; it must"),
+    "text returned": (lambda: eg.grad(lambda x: "a")(X), DTypeError, "returned 'a'; it must"),
+    "None returned in a tuple": (
+        lambda: eg.jacobian(lambda x: (x, None))(X),
+        DTypeError,
+        "<lambda> returned None; it must return arrays or numbers",
+    ),
+    "generator function": (
+        lambda: eg.jacobian(lambda x: (v for v in x))(X),
+        DTypeError,
+        "the result of <lambda> is <generator .*only arrays, numbers and traced values",
+    ),
+    "object returned": (
+        lambda: eg.jacobian(Box)(X),
+        DTypeError,
+        "the result of Box is Box.*of type Box.*only arrays, numbers and traced values",
+    ),
+    "object differentiated": (
+        lambda: eg.jacobian(lambda p: p.value)(Box(X)),
+        DTypeError,
+        "argument 'p' is of type Box; a derivative needs an array or a float there, or tuples,",
+    ),
+    "set differentiated": (
+        lambda: eg.grad(sum)({1.0, 2.0}),
+        DTypeError,
+        "is of type set; a derivative needs an array",
+    ),
+    "Counter differentiated": (
+        lambda: eg.grad(lambda p: p["a"])(Counter(a=1)),
+        DTypeError,
+        "argument 'p' is of type Counter; a derivative needs",
+    ),
+    "defaultdict differentiated": (
+        lambda: eg.grad(lambda p: p["a"])(defaultdict(float, a=1.0)),
+        DTypeError,
+        "argument 'p' is of type defaultdict; a derivative needs",
+    ),
+    "subclass of tuple differentiated": (
+        lambda: eg.grad(lambda p: p[0])(NoPair(1.0, 2.0)),
+        DTypeError,
+        "argument 'p' is of type NoPair; a derivative needs",
+    ),
+    "None among what is differentiated": (
+        lambda: eg.grad(lambda p: p[0])((1.0, None)),
+        DTypeError,
+        "argument 'p_1' is None; a derivative needs an array or a float there",
+    ),
+    "argument that is not positional": (
+        lambda: eg.grad(lambda x: x.sum())(x=X),
+        ShapeError,
+        "argnums 0 names argument 0, but the call has 0 positional arguments; argnums counts",
+    ),
+    "symbol by closure": (
+        lambda: eg.grad(lambda x: (x * eg.variable("v", (3,))).sum())(X),
+        TracerLeakError,
+        "<lambda> uses 'v', a symbol that has no value in this call; pass it as an argument",
+    ),
+}
+
+
+@parametrize(("call", "error", "message"), REFUSED_CODE)
+def test_code_that_cannot_be_traced_is_refused(call, error, message):
+    """With the line of the user's, and what to write instead."""
+    raises(call, error, message)
+
+
+def nested_list(depth):
+    value = X
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
+def cyclic_list():
+    value = [X]
+    value.append(value)
+    return value
+
+
+@pytest.mark.parametrize("value", [nested_list(3000), cyclic_list()], ids=["deep", "cyclic"])
+def test_a_bottomless_nesting_is_refused(value):
+    """Not by RecursionError."""
+    raises(
+        lambda: eg.grad(lambda p: p[0])(value),
+        ShapeError,
+        "nested more than 100 deep, or contain themselves; give flatter ones",
+    )
+
+
+class Model:
+    """With a method, and callable."""
+
+    weights = fixed([1.0, 2.0, 3.0])
+
+    def value(self, x):
+        return x @ self.weights
+
+    def __call__(self, x, power=2):
+        return (x**power).sum()
+
+
+def without_source():
+    """Make a function whose text nobody can find."""
+    namespace = {}
+    exec("def f(x):\n    return (x**2).sum()", namespace)
+    return namespace["f"]
+
+
+RIGHT_CODE = {
+    "built-in sum": (lambda: eg.grad(sum)(X), np.ones(3)),
+    "math.prod": (lambda: eg.grad(math.prod)(X), [6.0, 3.0, 2.0]),
+    "list that is filled": (
+        lambda: eg.grad(lambda x: np.stack([*x[:1], x[1] * 2, x[0]]).sum())(X),
+        [2.0, 2.0, 0.0],
+    ),
+    "ufunc.reduce": (lambda: eg.grad(np.multiply.reduce)(X), [6.0, 3.0, 2.0]),
+    "ufunc.outer": (
+        lambda: eg.jacobian(lambda x: np.multiply.outer(x, X))(X),
+        np.einsum("ik,j->ijk", np.eye(3), X),
+    ),
+    "ufunc.accumulate": (lambda: eg.jacobian(np.add.accumulate)(X), np.tri(3)),
+    "where=": (lambda: eg.grad(lambda x: np.sum(x, where=[True, False, True]))(X), [1.0, 0.0, 1.0]),
+    "initial=": (lambda: eg.grad(lambda x: np.sum(x, initial=2.0))(X), np.ones(3)),
+    "out=None": (lambda: eg.grad(lambda x: np.add(X, x, out=None).sum())(X), np.ones(3)),
+    "perturbations of two levels": (
+        lambda: eg.grad(lambda x: x * eg.grad(lambda y: x + y)(1.0))(2.0),
+        1.0,
+    ),
+    "the argument itself": (lambda: eg.jacobian(lambda x: x)(X), np.eye(3)),
+    "method": (lambda: eg.grad(Model().value)(X), X),
+    "callable object": (lambda: eg.grad(Model())(X), 2 * X),
+    "keyword argument": (lambda: eg.grad(Model())(X, power=3), 3 * X**2),
+    "function of a class": (lambda: eg.grad(Model.value, argnums=1)(Model(), X), X),
+    "partial": (lambda: eg.grad(functools.partial(lambda a, x: (a * x).sum(), 2.0))(X), [2.0] * 3),
+    "any number of arguments": (lambda: eg.grad(lambda *a: a[0] @ a[1], argnums=1)(X, 2 * X), X),
+    "function without source": (lambda: eg.grad(without_source())(X), 2 * X),
+    "built-in function": (lambda: eg.grad(np.sin)(0.0), 1.0),
+    "nan in the argument stays in its place": (
+        lambda: eg.grad(lambda x: (x**2).sum())(fixed([np.nan, 1.0, np.inf])),
+        [np.nan, 2.0, np.inf],
+    ),
+    "named tuple": (lambda: eg.grad(lambda p: p.a @ p.b)(Pair(X, 2 * X)).a, 2 * X),
+    "OrderedDict": (lambda: eg.grad(lambda p: p["a"] @ p["b"])(OrderedDict(a=X, b=2 * X))["b"], X),
+    "dict in a list in a tuple": (
+        lambda: eg.grad(lambda p: p[0][0]["a"] @ p[1])(([{"a": X}], 2 * X))[0][0]["a"],
+        2 * X,
+    ),
+    "dict of results": (lambda: eg.jacobian(lambda x: {"a": (x,)})(X)["a"][0], np.eye(3)),
+    "object that is not differentiated": (
+        lambda: eg.grad(lambda x, box: x @ box.value)(X, Box(X)),
+        X,
+    ),
+}
+
+
+@parametrize(("call", "expected"), RIGHT_CODE)
+def test_everyday_python_has_the_right_derivative(call, expected):
+    """Tracing needs no source text, and no special style."""
+    np.testing.assert_allclose(call(), expected, rtol=1e-14)
+
+
+def test_containers_come_back_as_what_they_were():
+    """Of the class they were given in."""
+    gradient = eg.grad(lambda p: p["a"].a @ p["a"].b)
+    assert type(gradient(OrderedDict(a=Pair(X, X)))) is OrderedDict
+    assert type(gradient({"a": Pair(X, X)})["a"]) is Pair
+
+
+CONSTANT = {
+    "number": (lambda x: 5.0, (3,)),
+    "integer": (lambda x: 5, (3,)),
+    "array": (lambda x: np.ones(2), (2, 3)),
+    "lost in a test of the class": (lambda x: x.sum() if isinstance(x, np.ndarray) else 0.0, (3,)),
+}
+
+
+@parametrize(("f", "shape"), CONSTANT)
+def test_a_result_that_was_not_computed_from_the_argument_warns(f, shape):
+    """Zeros of the right shape; at the line of the call."""
+    message = "<lambda> returned a value that was not computed from its arguments by NumPy"
+    with pytest.warns(IndependentWarning, match=message) as caught:
+        result = eg.jacobian(f)(X)
+    assert caught[0].filename == __file__
+    np.testing.assert_array_equal(result, np.zeros(shape), strict=True)
+
+
+def test_the_value_of_a_constant_function_does_not_warn():
+    """Nothing is differentiated; nor does a derivative that vanishes."""
+    assert eg.derivative(lambda x: 5.0, 0)(X) == 5.0
+    np.testing.assert_array_equal(eg.hessian(np.sum)(X), np.zeros((3, 3)))
+
+
+def test_results_among_others_are_looked_at_one_by_one():
+    """One constant of two is enough for the warning."""
+    with pytest.warns(IndependentWarning):
+        eg.jacobian(lambda x: (x, 1.0))(X)
+
+
+# Arrays written while they are traced
+
+WRITES = {
+    "element": lambda w: w.__setitem__(0, 9.0),
+    "all": lambda w: w.__setitem__(slice(None), 9.0),
+    "sort": lambda w: w.sort(),
+    "fill": lambda w: w.fill(9.0),
+    "ufunc": lambda w: np.add(w, 1, out=w),
+    "a view": lambda w: w[1:].__setitem__(0, 9.0),
+    "copyto": lambda w: np.copyto(w, 9.0),
+}
+
+
+@pytest.mark.parametrize("role", ["captured", "argument", "base of a view", "not differentiated"])
+@parametrize("write", WRITES)
+def test_an_array_in_use_cannot_be_written_while_it_is_traced(role, write):
+    """Its values are part of the derivative already; afterwards it is as it was."""
+    w = np.array([3.0, 1.0, 2.0])
+    used = w[:] if role == "base of a view" else w
+
+    def f(x, other):
+        y = x * (used if role in ("captured", "base of a view") else other)
+        write(w)
+        return y.sum()
+
+    arguments = {
+        "argument": (w, X),
+        "not differentiated": (X, w),
+    }.get(role, (X, X))
+    raises(
+        lambda: eg.grad(f)(*arguments),
+        InPlaceError,
+        r"read-only at .*test_faults\.py:\d+: `.*`: arrays that the function is given or has used "
+        "are read-only until the call ends.*write to a copy instead",
+    )
+    np.testing.assert_array_equal(w, [3.0, 1.0, 2.0])
+    write(w)
+
+
+def test_an_array_written_by_another_view_is_noticed_or_harmless():
+    """No lock reaches a view that was made before."""
+    owner = np.ones(3)
+    used, other = owner[:], owner[::-1]
+
+    def once(x):
+        y = x * used
+        other[...] = 0.0
+        return y.sum()
+
+    np.testing.assert_array_equal(eg.grad(once)(X), np.ones(3))
+    owner[...] = 1.0
+
+    def twice(x):
+        y = x * used
+        other[...] = 0.0
+        return (y + used * x).sum()
+
+    raises(
+        lambda: eg.grad(twice)(X), InPlaceError, rf"was changed while it was .*again at .*{HERE}"
+    )
+
+
+def test_a_read_only_error_of_the_users_own_passes_unchanged():
+    """Nothing of ours is locked then."""
+    frozen = fixed([1.0])
+
+    def f(x):
+        frozen[0] = 2.0
+        return x
+
+    with pytest.raises(ValueError, match=r"^assignment destination is read-only$") as caught:
+        eg.jacobian(f)(2.0)
+    assert type(caught.value) is ValueError
+
+
+def test_a_plan_keeps_the_values_it_was_made_with():
+    """Also those of a read-only view, whose base may change."""
+    base = np.ones(3)
+    view = base[:]
+    view.flags.writeable = False
+    gradient = eg.grad(lambda x: x @ view)
+    plan = gradient.plan(X)
+    base[...] = 9.0
+    np.testing.assert_array_equal(plan(X), np.ones(3))
+    np.testing.assert_array_equal(gradient(X), np.full(3, 9.0))
+
+
+# Traced values where they do not belong
+
+OUTLIVED = {
+    "ufunc": np.sin,
+    "function": np.sum,
+    "operator": lambda x: x + 1,
+    "reflected operator": lambda x: X * x,
+    "comparison": lambda x: x == 1,
+    "index": lambda x: x[0],
+    "method": lambda x: x.sum(),
+    "transpose": lambda x: x.T,
+    "capture in another call": lambda x: eg.grad(lambda y: (x * y).sum())(X),
+    "argument of another call": eg.grad(np.sum),
+    "result of another call": lambda x: eg.jacobian(lambda _: x)(X),
+}
+
+
+@parametrize("use", OUTLIVED)
+def test_a_traced_value_that_outlives_its_call_is_refused(use):
+    """And the call it was made in is named."""
+    kept = []
+
+    def f(x):
+        kept.append(x * 2)
+        return x.sum()
+
+    eg.grad(f)(X)
+    raises(
+        lambda: use(kept[0]),
+        TracerLeakError,
+        r"outlived the call it was made in at .*test_faults\.py:\d+ \(used at .*test_faults\.py:\d+"
+        ".*return it from the function instead of storing it",
+    )
+
+
+def in_a_thread(job):
+    """Run in a thread of its own; its error comes back."""
+    results = []
+
+    def run():
+        try:
+            results.append(job())
+        except Exception as error:
+            results.append(error)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
+    if isinstance(results[0], Exception):
+        raise results[0]
+    return results[0]
+
+
+def test_a_thread_may_compute_with_a_traced_value():
+    """It is no part of a call there."""
+    np.testing.assert_array_equal(eg.grad(lambda x: in_a_thread((x**2).sum))(X), 2 * X)
+
+
+def test_a_call_in_a_thread_refuses_values_of_a_call_outside():
+    """It was taken for its own argument: the gradient of x * y in y came out as that of y * y."""
+    eg.grad(lambda y: (y * y).sum())(X)  # its plan was found for the other
+
+    def f(x):
+        return in_a_thread(lambda: eg.grad(lambda y: (x * y).sum())(X)).sum()
+
+    raises(
+        lambda: eg.grad(f)(X),
+        TracerLeakError,
+        r"a traced value of the call at .*test_faults\.py:\d+ is used in a call of another thread, "
+        rf"at .*{HERE}.*start the thread in its context, with contextvars.copy_context\(\).run",
+    )
+
+
+def test_a_call_in_a_thread_is_part_of_the_call_outside_in_its_context():
+    """As the message says."""
+
+    def f(x):
+        inner = lambda: eg.grad(lambda y: (x**2 * y).sum())(X)  # noqa: E731
+        return in_a_thread(functools.partial(contextvars.copy_context().run, inner)).sum()
+
+    np.testing.assert_array_equal(eg.grad(f)(X), 2 * X)
+
+
+def test_a_call_in_a_thread_that_uses_nothing_outside_is_its_own():
+    """Traces of two threads do not mix."""
+
+    def f(x):
+        return x @ in_a_thread(lambda: eg.grad(lambda y: (y**3).sum())(X))
+
+    np.testing.assert_array_equal(eg.grad(f)(X), 3 * X**2)
+
+
+def test_coroutines_that_take_turns_do_not_mix():
+    """Each has a context of its own."""
+
+    async def one(power):
+        await asyncio.sleep(0)
+        result = eg.grad(lambda x: (x**power).sum())(X)
+        await asyncio.sleep(0)
+        return result
+
+    async def all_of_them():
+        return await asyncio.gather(*map(one, (2, 3, 4)))
+
+    for power, result in zip((2, 3, 4), asyncio.run(all_of_them()), strict=True):
+        np.testing.assert_allclose(result, power * X ** (power - 1), rtol=1e-15)
+
+
+def test_a_coroutine_function_is_refused():
+    """What it returns is no value."""
+
+    async def later(x):
+        return x
+
+    made = []
+
+    def f(x):
+        made.append(later(x))
+        return made[0]
+
+    raises(lambda: eg.jacobian(f)(X), DTypeError, "the result of f is <coroutine object .*of type")
+    made[0].close()
+
+
+def test_an_exception_of_the_users_passes_unchanged_and_leaves_no_trace_open():
+    """The same object, not a copy."""
+    mine = KeyError("mine")
+
+    def f(x):
+        _ = x * A
+        raise mine
+
+    with pytest.raises(KeyError) as caught:
+        eg.jacobian(f)(X)
+    assert caught.value is mine
+    np.testing.assert_array_equal(eg.grad(np.sum)(X), np.ones(3))
+
+
+def test_a_static_argument_that_holds_arrays_is_not_taken_for_another():
+    """Comparing two of them has no single truth; asking for it was an error of NumPy's."""
+    plan = eg.grad(lambda x, box: x @ box.value).plan(X, box := Box(X))
+    np.testing.assert_array_equal(plan(X, box), X)
+    raises(
+        lambda: plan(X, Box(2 * X)),
+        ShapeError,
+        "static argument 'box' is Box.* but the plan was made for Box.*; make a new plan",
+    )
+
+
+# C. Singular matrices, overflow ------------------------------------------------------------------
+
+SINGULAR_CALLS = {
+    "inv": (lambda: eg.jacobian(np.linalg.inv)(SINGULAR), "operand 'a' of shape", "inv"),
+    "inv, value alone": (lambda: eg.derivative(np.linalg.inv, 0)(SINGULAR), "operand 'a'", "inv"),
+    "inv, plan": (
+        lambda: eg.jacobian(np.linalg.inv).plan(np.eye(2))(SINGULAR),
+        "operand 'a'",
+        "inv",
+    ),
+    "inv, plan of symbols": (
+        lambda: eg.compile(np.linalg.inv(eg.variable("Q", (2, 2))))(SINGULAR),
+        "operand 'Q' of shape",
+        "inv",
+    ),
+    "inv of an intermediate": (
+        lambda: eg.grad(lambda s: np.linalg.inv(s * SINGULAR).sum())(1.0),
+        r"operand `t0 = s \* c0` of shape",
+        "inv",
+    ),
+    "inv of a captured array": (
+        lambda: eg.grad(lambda s: (s * np.linalg.inv(np.eye(2) * s - np.eye(2))).sum())(1.0),
+        "operand `",
+        "inv",
+    ),
+    "solve": (
+        lambda: eg.derivative(lambda m: np.linalg.solve(m, X[:2]), 0)(SINGULAR),
+        "operand 'm' of shape",
+        "",
+    ),
+    "matrix_power": (
+        lambda: eg.jacobian(lambda m: np.linalg.matrix_power(m, -2))(SINGULAR),
+        "operand 'm' of shape",
+        "inv",
+    ),
+    "slogdet": (
+        lambda: eg.grad(lambda m: np.linalg.slogdet(m)[1])(SINGULAR),
+        "operand 'm' of shape",
+        "inv",
+    ),
+}
+
+
+@parametrize(("call", "operand", "function"), SINGULAR_CALLS)
+def test_a_singular_matrix_is_named(call, operand, function):
+    """In NumPy's own class of error, with the operand and the line of the source."""
+    raises(
+        call,
+        np.linalg.LinAlgError,
+        rf"Singular matrix: {operand}.*\(2, 2\), in `\w+ = np.linalg.{function}.*, line \d+ of the "
+        "plan's source; neither its inverse nor a derivative through it exists there",
+    )
+
+
+SPECIAL = {
+    "overflow of exp": (lambda: eg.grad(np.exp)(1000.0), np.inf, "overflow encountered in exp"),
+    "pole": (lambda: eg.grad(lambda x: 1 / x)(0.0), -np.inf, "divide by zero"),
+    "root at zero": (lambda: eg.grad(np.sqrt)(0.0), np.inf, "divide by zero"),
+    "root at zero, of an array": (
+        lambda: eg.grad(lambda x: np.sqrt(x).sum())(np.zeros(1)),
+        [np.inf],
+        "divide by zero",
+    ),
+    "power at zero": (lambda: eg.grad(lambda x: x**0.5)(0.0), np.inf, "divide by zero"),
+}
+
+
+@parametrize(("call", "expected", "warning"), SPECIAL)
+def test_special_values_are_ieee_with_numpys_warning(call, expected, warning):
+    """Floats like arrays: no ZeroDivisionError, no OverflowError."""
+    with pytest.warns(RuntimeWarning, match=warning):
+        result = call()
+    np.testing.assert_array_equal(result, expected)
+
+
+def test_numpys_error_state_is_the_users():
+    """He may silence a warning, or make it an error."""
+    with np.errstate(over="ignore"):
+        assert eg.grad(np.exp)(1000.0) == np.inf
+    with np.errstate(over="raise"), pytest.raises(FloatingPointError, match="overflow"):
+        eg.grad(np.exp)(1000.0)
+
+
+# E. Determinism, memory --------------------------------------------------------------------------
+
+SCRIPT = """
+import numpy as np, eingrad as eg
+A = np.arange(9.0).reshape(3, 3) + np.eye(3)
+def f(x):
+    B = A + np.outer(x, x)
+    return np.sin(A @ x) @ np.linalg.solve(A, x * np.exp(x)) + np.linalg.slogdet(B)[1]
+for order in (1, 2, 3):
+    plan = eg.derivative(f, order).plan(np.ones(3))
+    print(plan.source, plan)
+"""
+
+
+def test_the_source_does_not_depend_on_the_hash_seed():
+    """Nor do path and table."""
+    texts = {
+        subprocess.run(
+            [sys.executable, "-c", SCRIPT],
+            env={**os.environ, "PYTHONHASHSEED": str(seed)},
+            capture_output=True,
+            check=True,
+            text=True,
+        ).stdout
+        for seed in (0, 1, 2)
+    }
+    assert len(texts) == 1
+    assert "def derivative" in texts.pop()
+
+
+def test_a_deep_graph_is_freed_without_recursion():
+    """And nothing of it is left."""
+    gc.collect()
+    before = _ir.nodes.number_of_live_nodes()
+    x = eg.variable("x", ())
+    for _ in range(20_000):
+        x = np.sin(x)
+    assert _ir.nodes.number_of_live_nodes() >= before + 20_000
+    del x
+    gc.collect()
+    assert _ir.nodes.number_of_live_nodes() <= before
+
+
+# F. Aliasing, out= -------------------------------------------------------------------------------
+
+SHARING = {
+    "captured array returned": lambda x: A,
+    "argument returned": lambda x: x,
+    "one array twice": lambda x: (x * 2, x * 2),
+    "an array and its transpose": lambda x: (x @ x, (x @ x).T),
+    "an array and its shape changed": lambda x: (x @ x, (x @ x).ravel()),
+    "an array and a part of it": lambda x: (x @ x, (x @ x)[0]),
+    "an array and a broadcast of it": lambda x: (x @ x, np.broadcast_to(x @ x, (2, 3, 3))),
+}
+
+
+@pytest.mark.filterwarnings("ignore::eingrad.errors.IndependentWarning")
+@parametrize("f", SHARING)
+def test_results_share_memory_with_nothing(f):
+    """Not with arguments, captured arrays, a plan's constants, each other; all may be written."""
+    everything = eg.value_and_derivatives(f, 2)
+    plan = everything.plan(A)
+    results = []
+    for value in (everything(A), plan(A), plan(A)):
+        for part in value:
+            results += part if isinstance(part, tuple) else [part]
+    for one, other in itertools.combinations([*results, A], 2):
+        assert not np.shares_memory(one, other)
+    assert all(result.flags.writeable for result in results)
+
+
+def overlapping(shape):
+    return np.lib.stride_tricks.as_strided(np.zeros(shape[-1]), shape, (0, 8))
+
+
+REFUSED_OUT = {
+    "shape": (np.zeros((3, 2)), ShapeError, r"out has shape \(3, 2\) but the result has shape"),
+    "dtype": (np.zeros((3, 3), np.float32), DTypeError, "out has dtype float32 but the result has"),
+    "integers": (np.zeros((3, 3), int), DTypeError, "out has dtype int64 but the result has dtype"),
+    "byte order": (np.zeros((3, 3), ">f8"), DTypeError, "out has dtype >f8 but the result has"),
+    "read-only": (fixed(np.zeros((3, 3))), ShapeError, "out is read-only; give an array that can"),
+    "entries that share memory": (
+        overlapping((3, 3)),
+        ShapeError,
+        "out has entries that share memory; give an array of its own",
+    ),
+    "masked array": (np.ma.zeros((3, 3)), DTypeError, "out is a MaskedArray; it must be a NumPy"),
+    "np.matrix": (matrix(np.zeros((3, 3))), DTypeError, "out is a matrix; it must be a NumPy"),
+    "text": ("abc", DTypeError, "out is a str; it must be a NumPy array"),
+    "too many": ((np.zeros((3, 3)),) * 2, ShapeError, "out holds 2 arrays but the plan has 1"),
+    "nested": ([np.zeros((3, 3))], ShapeError, "out is nested in another way than the result"),
+}
+
+
+@parametrize(("out", "error", "message"), REFUSED_OUT)
+def test_an_out_that_cannot_be_written_is_refused(out, error, message):
+    """Before anything is computed: the matrix is singular."""
+    plan = eg.derivative(np.linalg.inv, 0).plan(A)
+    raises(lambda: plan(np.zeros((3, 3)), out=out), error, message)
+
+
+def test_an_out_with_keys_in_another_order_is_refused():
+    """The results were swapped."""
+    plan = eg.derivative(lambda x: {"a": x, "b": 2 * x}, 0).plan(X)
+    raises(
+        lambda: plan(X, out={"b": np.zeros(3), "a": np.zeros(3)}),
+        ShapeError,
+        "nested in another way than the result; nest it .* the keys of dicts in the same order",
+    )
+    out = {"a": np.zeros(3), "b": np.zeros(3)}
+    assert plan(X, out=out) is out
+    np.testing.assert_array_equal(out["b"], 2 * X)
+
+
+OUTS = {
+    "Fortran order": lambda: np.zeros((3, 3), order="F"),
+    "every second column": lambda: np.zeros((3, 6))[:, ::2],
+    "backwards": lambda: np.zeros((3, 3))[::-1],
+    "the transpose of a larger one": lambda: np.zeros((3, 5, 3))[:, 2].T,
+    "unaligned": lambda: np.zeros(73, np.uint8)[1:].view(float).reshape(3, 3),
+}
+
+
+@parametrize("make", OUTS)
+def test_an_out_of_any_layout_is_filled(make):
+    """Only its entries."""
+    plan = eg.jacobian(lambda x: x**2).plan(X)
+    out = make()
+    assert plan(X, out=out) is out
+    np.testing.assert_array_equal(out, np.diag(2 * X))
+
+
+def test_out_is_untouched_by_an_error():
+    """It is written last."""
+    plan = eg.jacobian(np.linalg.inv).plan(np.eye(2))
+    out = np.full((2,) * 4, 7.0)
+    with pytest.raises(np.linalg.LinAlgError):
+        plan(SINGULAR, out=out)
+    assert (out == 7.0).all()
+
+
+def test_out_may_be_an_argument():
+    """Also where it is read again after the first result is known."""
+    plan = eg.derivative(lambda x: (x @ x, x @ x @ x), 0).plan(A)
+    first, second = np.array(A), np.zeros((3, 3))
+    plan(first, out=(first, second))
+    np.testing.assert_allclose(first, A @ A, rtol=1e-15)
+    np.testing.assert_allclose(second, A @ A @ A, rtol=1e-15)
