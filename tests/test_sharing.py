@@ -423,6 +423,8 @@ def places(job):
     seen = {}
 
     def look(frame):
+        if frame.f_code.co_name == "_forget":  # a finalizer: Python prints its errors, and goes on
+            return False
         key = frame.f_code.co_filename, frame.f_lineno
         seen[key] = seen.get(key, 0) + 1
         return False
@@ -436,6 +438,7 @@ STATEFUL = ("_tracer.py", "_api.py", "_compile.py", "nodes.py", "plan.py", "dens
 
 def test_an_interrupt_at_any_line_leaves_everything_usable():
     """At each line of the modules that hold state, closing a trace included; a sample elsewhere."""
+    compile_anew()  # what is done once in a process is done
     reached = places(compile_anew)
     stateful = [key for key in reached if key[0].endswith(STATEFUL)]
     others = [key for key in reached if key not in set(stateful)]
@@ -444,6 +447,7 @@ def test_an_interrupt_at_any_line_leaves_everything_usable():
         file, line = key
         with pytest.raises(KeyboardInterrupt):
             interrupted_at(lambda frame, line=line: frame.f_lineno == line, compile_anew, file)
+            pytest.fail(f"{file}:{line} was reached once, and not again")
         assert_usable()
         tried += 1
     assert tried > 300
