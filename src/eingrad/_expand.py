@@ -16,7 +16,7 @@ True
 """
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -177,27 +177,47 @@ def _opened(factors: Factors, out: Subscripts) -> tuple[list[Node], list[Subscri
 
 
 def _cancelled(factors: Factors, out: Subscripts) -> Factors | None:
-    """``A^-1[i,j] A[j,k] -> delta[i,k]`` and ``1/x * x -> 1``, where j is used by these alone."""
+    """Cancel one inverse or reciprocal with what it is the inverse of; None where none meets it."""
     for n, (node, term) in enumerate(factors):
-        if not isinstance(node, Apply) or node.primitive.name not in {"inverse", "reciprocal"}:
+        cancel = _CANCEL.get(node.primitive.name) if isinstance(node, Apply) else None
+        if cancel is None:
             continue
+        assert isinstance(node, Apply)
         for m, (other, other_term) in enumerate(factors):
             if other is not node.operands[0] or m == n:
                 continue
             rest = [f for k, f in enumerate(factors) if k not in (n, m)]
-            if node.primitive.name == "reciprocal":
-                if term == other_term and set(term) <= {*out, *(i for _, t in rest for i in t)}:
-                    return rest
-                continue
-            used = [i for _, t in rest for i in t] + list(out)
-            batch, (p, q), (r, s) = term[:-2], term[-2:], other_term[-2:]
-            for shared, ends in ((q == r and q, (p, s)), (p == s and p, (r, q))):
-                if shared is False or batch != other_term[:-2] or shared in used:
-                    continue
-                ones = {*batch} - {*used}
-                if not ones:
-                    return [*rest, (_ir.delta(node.shape[-1]), ends)]
+            used = {*out, *(index for _, t in rest for index in t)}
+            left = cancel(node, term, other_term, used)
+            if left is not None:
+                return [*rest, *left]
     return None
+
+
+def _cancelled_reciprocal(
+    node: Node, term: Subscripts, other: Subscripts, used: set[int]
+) -> Factors | None:
+    """``1/x[i] x[i] -> 1``; an index that nothing else uses would still be summed."""
+    del node
+    return [] if term == other and used.issuperset(term) else None
+
+
+def _cancelled_inverse(
+    node: Node, term: Subscripts, other: Subscripts, used: set[int]
+) -> Factors | None:
+    """``A^-1[i,j] A[j,k] -> delta[i,k]`` where j is summed, and is an index of these two alone."""
+    batch, (p, q), (r, s) = term[:-2], term[-2:], other[-2:]
+    if batch != other[:-2] or not used.issuperset(batch) or not {p, q, r, s}.isdisjoint(batch):
+        return None
+    if p == q or r == s:  # a diagonal: j would occur three times
+        return None
+    for left, right, ends in ((q, r, (p, s)), (p, s, (r, q))):
+        if left == right and left not in used:
+            return [(_ir.delta(node.shape[-1]), ends)]
+    return None
+
+
+_CANCEL = {"reciprocal": _cancelled_reciprocal, "inverse": _cancelled_inverse}
 
 
 # Laws of calls -----------------------------------------------------------------------------------
@@ -213,9 +233,8 @@ def _law(node: Apply, operands: Sequence[Node]) -> Polynomial:
         made = _ir.einsum("...ij,...jk->...ik", apply("inverse", operands[0]), operands[1])
     elif name in _LAWS:
         made = _LAWS[name](operands[0])
-    elif name == "power" and dict(node.attributes)["exponent"] in (3, 4):
-        exponent = 3 if dict(node.attributes)["exponent"] == 3 else 4  # noqa: PLR2004
-        made = _multiplied(*[operands[0]] * exponent)
+    elif name == "power" and (exponent := dict(node.attributes)["exponent"]) in _OPENED_POWERS:
+        made = _multiplied(*[operands[0]] * _OPENED_POWERS[exponent])
     else:
         made = _ir.with_children(node, operands)
     if isinstance(made, Einsum) and made.operands:
@@ -258,7 +277,7 @@ def _reciprocal(x: Node) -> Node:
         return reciprocal(x)
     operands = [_reciprocal(n) for n in x.operands]
     sizes = {i: sizes[i] for i in x.out}
-    return _ir.contract(operands, x.terms, x.out, sizes, 1 / Fraction(x.coefficient))
+    return _ir.contract(operands, x.terms, x.out, sizes, 1 / Fraction(x.coefficient), x.dtype)
 
 
 def _inverse(x: Node) -> Node:
@@ -300,15 +319,18 @@ def _det(x: Node) -> Node:
     return _ir.contract(factors, [()] * len(factors), (), {}, scale)
 
 
+_OPENED_POWERS: dict[Hashable, int] = {3: 3, 4: 4}
 _LAWS = {"reciprocal": _reciprocal, "inverse": _inverse, "det": _det}
 
 
 def _chain(x: Node) -> tuple[int | Fraction, list[tuple[Node, bool]]] | None:
     """Read ``c A B^T``: the number, and the square matrices left to right, flipped or not."""
+    if x.ndim != 2:  # noqa: PLR2004 - a stack of matrices
+        return None
     if not isinstance(x, Einsum):
         return 1, [(x, False)]
     c = x.coefficient
-    if x.ndim != 2 or isinstance(c, (float, complex)) or c == 0:  # noqa: PLR2004 - one matrix
+    if isinstance(c, (float, complex)) or c == 0:
         return None
     pairs = list(zip(x.operands, x.terms, strict=True))
     chain: list[tuple[Node, bool]] = []
