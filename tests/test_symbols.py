@@ -1,5 +1,6 @@
 """The verbs on symbols: variables, opaque functions, differentiation, plans, lifts, the Remark."""
 
+import functools
 import itertools
 import pickle
 
@@ -311,6 +312,19 @@ def test_product_of_two_derivatives_keeps_the_axes_of_both():
     assert_close(eg.product(a, b), np.einsum("iak,ajl->ijkl", a, b))
 
 
+@pytest.mark.parametrize("count", [2, 30])
+def test_a_product_of_many_factors(count):
+    """More axes than einsum has letters; each factor keeps its own."""
+    rng = np.random.default_rng(0)
+    factors = [rng.normal(size=(2, 2, 1 + (n == 1))) for n in range(count)]
+    tensor = eg.product(*factors)
+    assert tensor.shape == (2, 2, *(factor.shape[2] for factor in factors))
+    for k in (0, 1):
+        matrices = [factor[..., k * (n == 1)] for n, factor in enumerate(factors)]
+        expected = functools.reduce(np.matmul, matrices)
+        assert_close(tensor[:, :, 0, k].reshape(2, 2), expected, rtol=1e-12)
+
+
 def test_the_remark_refuses_what_it_cannot_mean():
     """With the shapes."""
     with pytest.raises(ShapeError, match=r"trace of shape \(3,\): it acts on the first two axes"):
@@ -469,6 +483,26 @@ def test_wrong_jets_are_refused():
         eg.lift(F)
     with pytest.raises(TracerLeakError, match="conversion to an array"):
         eg.jacobian(lambda x: eg.lift(np.linalg.inv)((x, dF))[0])(F)
+
+
+def test_only_a_tuple_is_read_as_derivatives():
+    """A list of numbers is an array, held constant; beside it a tuple is what varies."""
+    F, dF = np.array([1.0, 2.0]), np.ones((2, 3))
+    with pytest.raises(ShapeError, match="no argument has derivatives; give one as the tuple"):
+        eg.lift(np.sin)([1.0, 2.0])
+    value, first = eg.lift(lambda F, c: F * c)((F, dF), [3.0, 4.0])
+    assert_close(value, [3.0, 8.0])
+    assert_close(first, [[3.0] * 3, [4.0] * 3])
+
+
+def test_static_arguments_of_a_lift_reach_the_function():
+    """As int, bool, str and None do in a derivative."""
+    F, dF = np.array([1.0, 2.0]), np.arange(6.0).reshape(2, 3)
+    picked = eg.lift(lambda F, k: F[k])
+    for k in (0, 1):
+        assert_close(picked((F, dF), k)[1], dF[k])
+    with pytest.raises(DTypeError, match=r"argument 0 is boolean, .*\.astype\(float\)"):
+        eg.lift(np.sum)((F > 1, dF))
 
 
 # Closed forms at order 4 -------------------------------------------------------------------------
