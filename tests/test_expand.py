@@ -139,6 +139,30 @@ def test_a_contraction_of_nothing_needs_a_dtype():
         _ir.contract((), (), ())
 
 
+@pytest.mark.parametrize(
+    ("a", "b"),
+    [
+        (1e17 * x + x, 1e17 * x),
+        (0.1 * x + 1e-18 * x, 0.1 * x),
+        (np.exp(0.1 * x + 1e-18 * x), np.exp(0.1 * x)),
+        ((67108863 * x + y) ** 3, 67108863**3 * x**3 + 3 * 67108863**2 * x**2 * y
+         + 3 * 67108863 * x * y**2 + y**3 + 0 * x),
+        ((0.1 + 0.2) * x, 0.1 * x + 0.2 * x),
+    ],
+)  # fmt: skip
+def test_nothing_is_proved_of_rounded_coefficients(a, b):
+    """What the builder, or Python, rounded is not what was written."""
+    assert not are_equal(a._node, b._node)
+
+
+def test_short_coefficients_are_exact():
+    """Halves and quarters, integers and thirds are proved with; sums beyond 2**53 are not lost."""
+    assert are_equal((0.5 * (x + y) * 0.25)._node, (0.125 * x + 0.125 * y)._node)
+    assert are_equal(((x + 0.5 * y) ** 2)._node, (x * x + x * y + 0.25 * y * y)._node)
+    large = 2**26 * (2**27 * x + y)
+    assert not are_equal((large + 0.5 * x)._node, large._node)
+
+
 def test_what_is_too_large_is_given_up():
     """Twelve factors of two terms and more are not worth a proof."""
     product = 1.0

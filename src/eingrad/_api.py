@@ -32,7 +32,6 @@ from eingrad._tracer import (
 from eingrad._tree import LEAF, Tree, flatten
 from eingrad.errors import DTypeError, IndependentWarning, ShapeError, TracerLeakError
 
-
 # One call, traced --------------------------------------------------------------------------------
 
 

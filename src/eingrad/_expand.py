@@ -16,6 +16,7 @@ True
 """
 
 import itertools
+import math
 from collections.abc import Hashable, Iterator, Sequence
 from fractions import Fraction
 from typing import Any
@@ -29,37 +30,82 @@ from eingrad._primitives import apply, reciprocal
 from eingrad._subscripts import Subscripts
 
 _MOST_MONOMIALS = 4000
+_SHORT = 2**26
 
 Polynomial = dict[Node, Coefficient]  # monomial -> coefficient
 Factors = list[tuple[Node, Subscripts]]
 
 
-class _TooLargeError(Exception):
-    """A product has too many terms to be worth a proof."""
+class _GivenUpError(Exception):
+    """A product has too many terms to be worth a proof, or a coefficient was rounded."""
 
 
 def expand(root: Node) -> Node | None:
     """Expand a node to a sum of products; None beyond a few thousand of them."""
+    forms = _forms(root)
+    try:
+        return None if forms is None else _sum(forms[root], root)
+    except _GivenUpError:
+        return None
+
+
+def are_equal(a: Node, b: Node) -> bool:
+    """Whether two nodes expand to one normal form: a proof; False means that none was found.
+
+    Nothing is proved of a coefficient that fills a float: it may have been rounded before, as in
+    ``0.1 x + 1e-18 x``.
+    """
+    if not all(map(_is_short, _coefficients([a, b]))):
+        return False
+    difference = _ir.add([a, b], (1, -1))
+    forms = _forms(difference)
+    return forms is not None and not forms[difference]
+
+
+def _forms(root: Node) -> dict[Node, Polynomial] | None:
+    """Expand a node and all below it."""
     forms: dict[Node, Polynomial] = {}
     try:
         for node in _ir.topological([root]):
             if not isinstance(node, STRUCTURAL):
                 forms[node] = _expanded(node, forms)
-    except _TooLargeError:
+    except (_GivenUpError, OverflowError):
         return None
-    return _sum(forms[root], root)
+    return forms
 
 
-def are_equal(a: Node, b: Node) -> bool:
-    """Whether two nodes expand to one normal form: a proof; False means that none was found."""
-    difference = expand(_ir.add([a, b], (1, -1)))
-    return difference is not None and _ir.is_zero(difference)
+# Coefficients, exactly ---------------------------------------------------------------------------
+
+
+def _coefficients(roots: Sequence[Node]) -> Iterator[Coefficient]:
+    for node in _ir.topological(roots):
+        if isinstance(node, Einsum):
+            yield node.coefficient
+        elif isinstance(node, Add):
+            yield from node.coefficients
+
+
+def _is_short(c: Coefficient) -> bool:
+    """Whether a number is exact: a rational, or a float whose products and sums are not rounded."""
+    if isinstance(c, complex):
+        return _is_short(c.real) and _is_short(c.imag)
+    if not isinstance(c, float):
+        return True
+    numerator, denominator = c.as_integer_ratio() if math.isfinite(c) else (_SHORT, 1)
+    return abs(numerator) < _SHORT and denominator < _SHORT
+
+
+def _exact(c: Coefficient) -> Coefficient:
+    """Write a float as the rational that it is."""
+    return Fraction(c) if isinstance(c, float) and math.isfinite(c) else c
 
 
 def _sum(form: Polynomial, like: Node) -> Node:
     if not form:
         return _ir.zeros(like.shape, like.dtype)
     nodes, coefficients = zip(*form.items(), strict=True)
+    if any(_exact(_ir.canonical_coefficient(c)) != c for c in coefficients):
+        raise _GivenUpError
     return _ir.add(nodes, coefficients)
 
 
@@ -69,7 +115,7 @@ def _expanded(node: Node, forms: dict[Node, Polynomial]) -> Polynomial:
             total: Polynomial = {}
             for term, c in zip(terms, coefficients, strict=True):
                 for monomial, factor in forms[term].items():
-                    _collect(total, monomial, c * factor)
+                    _collect(total, monomial, _exact(c) * factor)
             return total
         case Einsum():
             return _distributed(node, forms)
@@ -89,9 +135,11 @@ def _collect(total: Polynomial, monomial: Node, coefficient: Coefficient) -> Non
     if isinstance(monomial, Einsum) and monomial.coefficient != 1:
         if _ir.is_zero(monomial):
             return
-        coefficient = coefficient * monomial.coefficient
+        if not _is_short(monomial.coefficient):  # a law made it, and may have rounded it
+            raise _GivenUpError
+        coefficient = _exact(coefficient) * _exact(monomial.coefficient)
         monomial = _ir.with_coefficient(monomial, 1)
-    coefficient = _ir.canonical_coefficient(total.get(monomial, 0) + coefficient)
+    coefficient = total.get(monomial, 0) + _exact(coefficient)
     total[monomial] = coefficient
     if coefficient == 0:
         del total[monomial]
@@ -107,11 +155,11 @@ def _distributed(node: Einsum, forms: dict[Node, Polynomial]) -> Polynomial:
         count *= len(choice)
     total: Polynomial = {}
     if count > _MOST_MONOMIALS:
-        raise _TooLargeError
+        raise _GivenUpError
     for chosen in itertools.product(*choices):
-        coefficient: Coefficient = node.coefficient
+        coefficient = _exact(node.coefficient)
         for _, c in chosen:
-            coefficient = coefficient * c
+            coefficient = coefficient * _exact(c)
         factors = list(zip((n for n, _ in chosen), node.terms, strict=True))
         monomial = _monomial(factors, node.out, dict(node.sizes), node.dtype)
         _collect(total, monomial, coefficient)
@@ -254,7 +302,7 @@ def _products(made: Einsum) -> Iterator[tuple[Node, Coefficient]]:
     for chosen in itertools.product(*choices):
         coefficient: Coefficient = 1
         for _, c in chosen:
-            coefficient = coefficient * c
+            coefficient = coefficient * _exact(c)
         parts = list(zip((n for n, _ in chosen), terms, strict=True))
         sizes = dict(made.sizes)
         yield _monomial(parts, made.out, sizes, made.dtype), coefficient
