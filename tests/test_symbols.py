@@ -95,6 +95,45 @@ def test_a_function_of_two_arguments_is_told_apart_by_them():
     assert_close(plan(F_at_Y=b, F_at_X=a), a @ b)
 
 
+def test_a_repeated_argument_is_named_by_its_number():
+    """``d F(X, X) / dX`` is the sum of two derivatives, which are two inputs."""
+    Z = eg.variable("Z", (2, 2))
+    twice = eg.differentiate(eg.function("F", Z, Z, shape=()), Z)
+    assert str(twice) == "[i,j] = dF_d1[i,j] + dF_d2[i,j]"
+    plan = eg.compile(twice)
+    assert plan.inputs == ("dF_d1", "dF_d2")
+    a, b = np.random.default_rng(0).normal(size=(2, 2, 2))
+    assert_close(plan(a, b), a + b)
+
+
+def test_calls_of_unnamed_arguments_are_numbered():
+    """``F(Z + Z^T) + F(Z Z)``, and their derivatives by the same numbers."""
+    Z = eg.variable("Z", (2, 2))
+    F = [eg.function("F", argument, shape=(2,)) for argument in (Z + Z.T, Z * Z)]
+    plan = eg.compile((F[0] - F[1], eg.differentiate(F[0] - F[1], Z)))
+    assert {*plan.inputs} == {"Z", "F_call1", "F_call2", "dF_d1_call1", "dF_d1_call2"}
+    point = np.array([[0.3, -1.0], [2.0, 0.7]])
+    f = lambda x: np.sin(x) @ np.ones(2)  # noqa: E731
+    values = {}
+    for argument in (point + point.T, point * point):
+        values[len(values)] = f(argument), eg.jacobian(f)(argument)
+    numbers = [1, 2] if _first_call_is(plan, values) else [2, 1]
+    named = {}
+    for n, (value, first) in zip(numbers, values.values(), strict=True):
+        named |= {f"F_call{n}": value, f"dF_d1_call{n}": first}
+    difference = lambda z: f(z + z.T) - f(z * z)  # noqa: E731
+    left, right = plan(Z=point, **named)
+    assert_close(left, difference(point))
+    assert_close(right, eg.jacobian(difference)(point))
+
+
+def _first_call_is(plan, values):
+    """Whether call 1 is the first argument: the value tells, for it is a plain difference."""
+    zero = {name: np.zeros(spec.shape) for name, spec in zip(
+        plan.inputs, plan.program.inputs, strict=True)}  # fmt: skip
+    return plan(**zero | {"F_call1": values[0][0]})[0] @ values[0][0] > 0
+
+
 def test_differentiating_in_a_function_holds_its_arguments():
     """``d det F / dF``: the axes of F, not of X."""
     dy = eg.differentiate(np.linalg.det(F) * np.sum(X), F)

@@ -89,7 +89,9 @@ def function(
     """Make ``F(X)``, a function of which nothing is known.
 
     Its derivatives are symbols too: ``dF_dX``, ``d2F_dX_dX``, of shape ``shape + n * X.shape``. A
-    plan takes them as inputs. By Schwarz's theorem they do not depend on the order of
+    plan takes them as inputs. An argument that has no name, or is given twice, goes by its number:
+    ``dF_d1``; where names collide, they say the arguments or number the calls: ``F_at_X``,
+    ``F_call1``. By Schwarz's theorem they do not depend on the order of
     differentiation.
 
     Parameters
