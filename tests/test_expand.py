@@ -46,6 +46,9 @@ EQUAL = {
     "cancelled stack": (inv(stack) @ stack, stack @ inv(stack)),
     "multiple of the determinants of a stack": (det(stack) * 2, det(stack) + det(stack)),
     "reciprocal of a constant": (1 / one, one),
+    "identity that is an array": (inv(A) @ A, np.eye(3) + 0 * A),
+    "multiple of the identity": (A @ (2 * np.eye(3)), 2 * A),
+    "array of equal entries": (x @ np.full((3, 2), 0.5), np.full(2, 0.5) * np.sum(x)),
     "symmetric by construction": ((x @ (S + S.T)) - (S + S.T) @ x, x - x),
 }
 UNEQUAL = {
@@ -65,6 +68,7 @@ UNEQUAL = {
         np.einsum("qpq,qqs->ps", inv(cube), cube),
         3 * np.einsum("qp,qs->ps", 0 * A + 1, 0 * A + 1),
     ),
+    "not quite the identity": (A @ np.diag([1.0, 1.0, 2.0]), A),
     "diagonal": (np.trace(A) * x, np.einsum("ii->i", A) * x),
 }
 

@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 
 from eingrad import _ir
-from eingrad._ir import STRUCTURAL, Add, Apply, Coefficient, Einsum, Node
+from eingrad._ir import STRUCTURAL, Add, Apply, Coefficient, Constant, Einsum, Node
 from eingrad._opaque import is_opaque
 from eingrad._primitives import apply, reciprocal
 from eingrad._subscripts import Subscripts
@@ -122,7 +122,27 @@ def _expanded(node: Node, forms: dict[Node, Polynomial]) -> Polynomial:
         case Apply() if not is_opaque(node):
             operands = [_sum(forms[n], n) for n in node.operands]
             return _law(node, operands)
+        case Constant():
+            made = _read(node)
+            if made is not node:
+                total = {}
+                _collect(total, made, 1)
+                return total
     return _atom(node)
+
+
+def _read(node: Constant) -> Node:
+    """Write an array of equal entries, or a multiple of the identity, as what it is."""
+    value = node.value
+    number = value.flat[0].item() if value.size else 0
+    if value.dtype.kind not in "fc" or not _is_short(number):
+        return node
+    if (value == number).all():
+        return _ir.fill(number, node.shape, node.dtype)
+    if value.ndim == 2 and np.array_equal(value, number * np.eye(len(value))):  # noqa: PLR2004
+        delta = _ir.delta(len(value))
+        return _ir.contract([delta], [(0, 1)], (0, 1), {}, number, node.dtype)
+    return node
 
 
 def _atom(node: Node) -> Polynomial:
