@@ -319,3 +319,62 @@ def test_many_entries_several_arguments_and_no_entries():
         DTypeError, match="argument 0 has dtype complex128; derivatives are checked"
     ):
         eg.check_derivatives(lambda x: x, np.ones(2, complex))
+
+
+KINKS = {
+    "abs": (np.abs, np.array([0.05])),
+    "maximum, in random directions": (
+        lambda x: np.maximum(x, 0),
+        np.random.default_rng(1).normal(size=40),
+    ),
+    "a power of abs, over six decades": (lambda x: np.abs(x) ** 2.5, np.array([1e-3, 1e3])),
+}
+
+
+@pytest.mark.parametrize(("f", "x"), KINKS.values(), ids=KINKS.keys())
+def test_right_derivatives_next_to_a_kink_pass(f, x):
+    """The step of the difference becomes small enough."""
+    check = eg.check_derivatives(f, x)
+    assert check, check
+    assert {row[2] for row in check.rows[1:]} == {"difference"}
+
+
+def _half_abs(x):
+    """``abs``, but half of it where it is traced."""
+    return np.abs(x) if isinstance(x, np.ndarray) else np.abs(x) * 0.5
+
+
+def test_wrong_values_that_are_small_are_found():
+    """Errors are relative to the function's own scale."""
+    f = lambda x: 1e-15 * x * x if isinstance(x, np.ndarray) else 3e-15 * x * x  # noqa: E731
+    assert not eg.check_derivatives(f, np.array([1.0, 2.0]))
+    assert not eg.check_derivatives(_half_abs, np.array([1e-9]))
+
+
+def test_terms_that_cancel_are_no_wrong_derivative():
+    """What is zero but for rounding."""
+    f = lambda x: np.sin(x) ** 2 + np.cos(x) ** 2 - 1  # noqa: E731
+    check = eg.check_derivatives(f, np.linspace(0, 3, 7), order=3)
+    assert check, check
+
+
+def test_wrong_arguments_of_check_derivatives_are_refused_by_name():
+    """The argument's number, the order, the value."""
+    assert eg.check_derivatives(lambda a, b: a * b, 1.0, 2.0, argnums=-1).rows[0][1] == 1
+    with pytest.raises(ShapeError, match="argnums 3 names argument 3, but the call has 1"):
+        eg.check_derivatives(np.sin, 1.0, argnums=3)
+    with pytest.raises(TypeError, match=r"argnums must be an integer or a tuple of integers"):
+        eg.check_derivatives(np.sin, 1.0, argnums=0.0)
+    for order in (1.5, -1):
+        with pytest.raises(
+            ValueError, match=f"order must be an integer of at least 0, not {order}"
+        ):
+            eg.check_derivatives(np.sin, 1.0, order=order)
+    with pytest.raises(DTypeError, match="pair returned a value of type tuple; it must return one"):
+        eg.check_derivatives(_pair, 1.0)
+    with pytest.raises(ValueError, match="log is not finite at the point: nan"):
+        eg.check_derivatives(np.log, -1.0)
+
+
+def _pair(x):
+    return x, x

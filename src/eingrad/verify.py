@@ -21,12 +21,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eingrad import _ir, _opaque
-from eingrad._api import derivative
+from eingrad._api import argument_numbers, check_argnums, check_order, derivative
 from eingrad._ir import Add, Einsum, Node
 from eingrad._run import Plan
-from eingrad._symbols import are_equal, compile, variable
+from eingrad._symbols import are_equal, compile, differentiate, variable
 from eingrad._tracer import Expression, node_of
-from eingrad.errors import DTypeError, ShapeError, TraceError
+from eingrad.errors import DTypeError, EingradError, ShapeError, TraceError
 
 Array = NDArray[Any]
 Sample = Callable[[np.random.Generator, str, tuple[int, ...]], Array]
@@ -307,19 +307,12 @@ class _Sides:
         return values if all(np.isfinite(value).all() for value in values[:2]) else None
 
     def error(self, arrays: Mapping[str, Array]) -> float | None:
-        """Give the largest difference, relative to the largest entry; None if not finite.
-
-        A difference that may be rounding in a sum is relative to the largest of its terms.
-        """
+        """Give the largest difference, relative as `_relative_error`; None if not finite."""
         values = self.values(arrays)
         if values is None:
             return None
         left, right, *terms = values
-        difference = _largest(left - right)
-        cancelling = max((_largest(term[np.isfinite(term)]) for term in terms), default=0.0)
-        if difference <= _ROUNDING * self.precision * cancelling:
-            return difference / max(cancelling, _largest(left), _largest(right), _TINY)
-        return difference / max(_largest(left), _largest(right))
+        return _relative_error(left, right, _largest_finite(terms), self.precision)
 
     def near(self, arrays: Mapping[str, Array], rng: np.random.Generator) -> dict[str, Array]:
         """Move every entry by about as much as it may be rounded by."""
@@ -359,6 +352,22 @@ _TINY = float(np.finfo(np.float64).tiny)
 
 def _largest(array: Array) -> float:
     return float(np.max(np.abs(array), initial=0))
+
+
+def _largest_finite(arrays: Sequence[Array]) -> float:
+    return max((_largest(array[np.isfinite(array)]) for array in arrays), default=0.0)
+
+
+def _relative_error(a: Array, b: Array, cancelling: float, precision: float) -> float:
+    """Give the largest difference, relative to the largest entry of either.
+
+    One that may be rounding of terms that cancel is relative to the largest of these.
+    """
+    difference = _largest(a - b)
+    scale = max(_largest(a), _largest(b), _TINY)
+    if difference <= _ROUNDING * precision * cancelling:
+        scale = max(scale, cancelling)
+    return difference / scale
 
 
 def _terms_that_cancel(roots: Sequence[Node]) -> list[Expression]:
@@ -561,23 +570,33 @@ def check_derivatives(
     Raises
     ------
     DTypeError
-        If an argument named by `argnums` is no array or number.
+        If an argument named by `argnums` is no array or number, or the function returns no one
+        array of floats.
+    ShapeError
+        If the call has no argument of that number.
+    ValueError
+        If the order is no integer of at least 0, or the function is not finite at the point.
 
     Notes
     -----
     Order 0 is compared with the function itself. Order n is compared with the complex step of
     order n - 1, ``imag f(x + ih) / h``, exact to rounding, where the function is analytic; where it
-    is not (``abs``, ``maximum``), with a central difference of eighth order.
+    is not (``abs``, ``maximum``), with a central difference of eighth order, whose step is made
+    smaller until they agree: near a kink only a small one does.
+
+    Errors are relative to the largest entry, or to the largest term of the sums that the derivative
+    is computed by, where the difference may be rounding of these.
 
     Examples
     --------
     >>> bool(check_derivatives(lambda x: np.sin(x) * x, np.array([0.5, 1.0]), order=3))
     True
     """
+    check_order(order)
+    check_argnums(argnums)
     rng = np.random.default_rng(seed)
     rows: list[tuple[int, int, str, float, float]] = []
-    numbers = (argnums,) if isinstance(argnums, int) else argnums
-    for number in numbers:
+    for number in argument_numbers(argnums, len(args)):
         x = np.asarray(args[number])
         if x.dtype.kind not in "fiu":
             raise DTypeError(
@@ -585,26 +604,79 @@ def check_derivatives(
                 "numbers"
             )
         x = x if x.dtype.kind == "f" else x.astype(float)
-        precision = float(np.finfo(x.dtype).eps)
-
-        def at(n: int, x: Array, number: int = number) -> Array:
-            moved = (*args[:number], x, *args[number + 1 :])
-            return np.asarray(derivative(f, n, argnums=number)(*moved))
-
-        value = np.asarray(f(*args[:number], x, *args[number + 1 :]))
-        rows.append((0, number, "the function", _relative(at(0, x), value), 1e3 * precision))
-        for n in range(1, order + 1):
-            directions = _directions(x.shape, rng)
-            if not directions:
-                break  # nothing to differentiate in
-            method, expected, tolerance = _stepped(partial(at, n - 1), x, directions)
-            exact = np.stack([np.tensordot(at(n, x), v, axes=x.ndim) for v in directions])
-            rows.append((n, number, method, _relative(exact, expected), tolerance))
+        rows += _orders(_Function(f, args, number), x, order, rng)
     return DerivativeCheck(tuple(rows))
+
+
+@dataclass(frozen=True)
+class _Function:
+    """A user's function of one of its arguments, the others as they were given."""
+
+    f: Callable[..., Any]
+    args: tuple[Any, ...]
+    number: int
+
+    def arguments(self, x: Any) -> tuple[Any, ...]:
+        """Put x in its place."""
+        return (*self.args[: self.number], x, *self.args[self.number + 1 :])
+
+    def value(self, x: Array) -> Array:
+        """Call the function itself, which must give one finite array."""
+        with np.errstate(all="ignore"):  # what is not finite is refused below
+            value = self.f(*self.arguments(x))
+        name = getattr(self.f, "__name__", "the function")
+        if value is None or isinstance(value, (str, tuple, list, dict)):
+            raise DTypeError(
+                f"{name} returned a value of type {type(value).__name__}; it must return one array "
+                "or number (check the entries of a tuple one by one)"
+            )
+        value = np.asarray(value)
+        if not np.isfinite(value).all():
+            raise ValueError(f"{name} is not finite at the point: {_short(value)}")
+        return value
+
+    def derivative(self, order: int) -> Callable[[Array], Array]:
+        """Give the derivative of one order as a function of this argument."""
+        compiled = derivative(self.f, order, argnums=self.number)
+        return lambda x: np.asarray(compiled(*self.arguments(x)))
+
+    def largest_term(self, x: Array, order: int) -> float:
+        """Give the largest term of the sums in a derivative, which may cancel in it."""
+        symbol = variable("x", x.shape, x.dtype)
+        try:
+            value = _side(self.f(*self.arguments(symbol)), "left")
+            tensor = differentiate(value, symbol, order)
+        except EingradError:  # what a traced value can do and a symbol cannot
+            return 0.0
+        terms = compile(_terms_that_cancel([tensor._node]))
+        with np.errstate(all="ignore"):
+            values = terms(*([x] if terms.inputs else []))
+        return _largest_finite(values)
+
+
+Row = tuple[int, int, str, float, float]
+
+
+def _orders(f: _Function, x: Array, order: int, rng: np.random.Generator) -> Iterator[Row]:
+    """Compare every order at one point."""
+    eps = float(np.finfo(x.dtype).eps)
+    value, below = f.value(x), f.derivative(0)
+    tolerance = 1e3 * eps
+    error = _relative(below(x), value, f.largest_term(x, 0))
+    yield 0, f.number, "the function", error, tolerance
+    directions = _directions(x.shape, rng)
+    for n in range(1, order + 1 if directions else 1):  # none: nothing to differentiate in
+        at = f.derivative(n)
+        exact = np.stack([np.tensordot(at(x), v, axes=x.ndim) for v in directions])
+        method, expected, tolerance = _stepped(below, x, directions, exact)
+        error = _relative(exact, expected, f.largest_term(x, n))
+        yield n, f.number, method, error, tolerance
+        below = at
 
 
 _MOST_DIRECTIONS = 32
 _STENCIL = ((1, 4 / 5), (2, -1 / 5), (3, 4 / 105), (4, -1 / 280))  # of eighth order
+_SMALLER = 8.0  # how much smaller the next step of a difference is
 
 
 def _directions(shape: tuple[int, ...], rng: np.random.Generator) -> list[Array]:
@@ -616,7 +688,7 @@ def _directions(shape: tuple[int, ...], rng: np.random.Generator) -> list[Array]
 
 
 def _stepped(
-    below: Callable[[Array], Array], x: Array, directions: Sequence[Array]
+    below: Callable[[Array], Array], x: Array, directions: Sequence[Array], exact: Array
 ) -> tuple[str, Array, float]:
     """Differentiate along directions: by complex step where the function is analytic."""
     eps = float(np.finfo(x.dtype).eps)
@@ -627,22 +699,46 @@ def _stepped(
         pass
     else:
         return "complex step", np.stack(moved), 1e5 * eps
-    step = eps ** (1 / 9) * max(1.0, float(np.max(np.abs(x), initial=0)))
+    tolerance = float(np.sqrt(eps))
+    close = tolerance * _largest(exact) / 2
     central = [
-        sum((c * (below(_at(x, k * step, v)) - below(_at(x, -k * step, v))) for k, c in _STENCIL))
-        / step
-        for v in directions
+        _difference(below, x, v, derivative, close)
+        for v, derivative in zip(directions, exact, strict=True)
     ]
-    return "difference", np.stack(central), eps**0.5
+    return "difference", np.stack(central), tolerance
+
+
+def _difference(
+    below: Callable[[Array], Array], x: Array, direction: Array, exact: Array, close: float
+) -> Array:
+    """Take a central difference with the step, of ever smaller ones, that agrees best.
+
+    A large step is the most exact, unless it reaches a kink; a small one loses digits.
+    """
+    eps = float(np.finfo(x.dtype).eps)
+    step = eps ** (1 / 9) * max(1.0, _largest(x))
+    best, least = np.full_like(exact, np.nan), np.inf
+    while step > np.sqrt(eps):
+        values = [
+            c * (below(_at(x, k * step, direction)) - below(_at(x, -k * step, direction)))
+            for k, c in _STENCIL
+        ]
+        found = np.asarray(sum(values)) / step
+        error = _largest(found - exact)
+        if error < least:
+            best, least = found, error
+        if error <= close:
+            break
+        step /= _SMALLER
+    return best
 
 
 def _at(x: Array, step: float, direction: Array) -> Array:
-    return (x + step * direction).astype(x.dtype)
+    return np.asarray(x + step * direction, x.dtype)
 
 
-def _relative(actual: Array, expected: Array) -> float:
+def _relative(actual: Array, expected: Array, cancelling: float) -> float:
     if actual.shape != expected.shape:
         return float("inf")
-    scale = max(1.0, float(np.max(np.abs(expected), initial=0)))
-    error = np.max(np.abs(actual - expected), initial=0) / scale
-    return float(error) if np.isfinite(error) else float("inf")
+    error = _relative_error(actual, expected, cancelling, float(np.finfo(actual.dtype).eps))
+    return error if np.isfinite(error) else float("inf")
