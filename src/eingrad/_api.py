@@ -502,11 +502,11 @@ def derivative(
     >>> derivative(lambda x: x**3, order=2)(2.0)
     array(12.)
     """
-    _check_order(order)
+    check_order(order)
     return Derivative(f, (order,), argnums, structured=structured)
 
 
-def _check_order(order: Any) -> None:
+def check_order(order: Any) -> None:
     if type(order) is not int or order < 0:
         raise ValueError(f"order must be an integer of at least 0, not {order!r}")
 
@@ -621,7 +621,7 @@ def value_and_derivatives(
     >>> value_and_derivatives(lambda x: x**3)(2.0)
     (array(8.), array(12.), array(12.))
     """
-    _check_order(order)
+    check_order(order)
     return Derivative(f, tuple(range(order + 1)), argnums)
 
 
