@@ -447,7 +447,6 @@ def test_an_interrupt_at_any_line_leaves_everything_usable():
         file, line = key
         with pytest.raises(KeyboardInterrupt):
             interrupted_at(lambda frame, line=line: frame.f_lineno == line, compile_anew, file)
-            pytest.fail(f"{file}:{line} was reached once, and not again")
         assert_usable()
         tried += 1
     assert tried > 300
