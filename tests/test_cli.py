@@ -39,6 +39,15 @@ def test_json_is_one_document(capsys):
     assert set(rows[0]["flops"]) == set(identities.PATHS)
 
 
+def test_json_has_no_infinity(capsys, monkeypatch):
+    """An error of a wrong shape is infinite; no JSON parser need know that."""
+    monkeypatch.setattr(identities, "_error", lambda *_: float("inf"))
+    assert cli.main(["identities", "5.104", "--order", "1", "--json"]) == 1
+    printed = capsys.readouterr().out
+    assert "Infinity" not in printed
+    assert json.loads(printed)["identities"][0]["matrix_error"] is None
+
+
 def test_a_failed_check_is_an_exit_status(capsys, monkeypatch):
     """A tolerance that nothing meets."""
     monkeypatch.setattr(identities, "TOLERANCE", -1.0)
@@ -52,7 +61,9 @@ def test_a_failed_check_is_an_exit_status(capsys, monkeypatch):
     [
         (["identities", "5.1"], "invalid choice: '5.1'"),
         (["identities", "--size", "0", "1", "2"], "a size is a positive integer, not 0"),
-        (["identities", "--size", "a", "1", "2"], "invalid _size value: 'a'"),
+        (["identities", "--size", "a", "1", "2"], "a size is a positive integer, not a"),
+        (["identities", "5.99", "--seed", "-1"], "a seed is an integer of at least 0, not -1"),
+        (["identities", "5.99", "--seed", "x"], "a seed is an integer of at least 0, not x"),
         (["identities", "--order", "4"], "invalid choice: 4"),
         ([], "the following arguments are required: COMMAND"),
     ],

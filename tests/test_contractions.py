@@ -161,6 +161,30 @@ def test_a_tangent_of_another_shape_is_an_error(product):
         product(np.sin)(x, (x, x))
 
 
+@pytest.mark.parametrize("product", [eg.jvp, eg.vjp, eg.hvp])
+def test_a_missing_tangent_is_named(product):
+    """In the words of the user's call, not by the number it has inside."""
+    x = np.ones(3)
+    role = "cotangent" if product is eg.vjp else "tangent"
+    call = rf"call {product.__name__}\(f\)\(x, v\), the {role} v after all arguments of f"
+    for f, args in ((np.sin, (x,)), (np.multiply, (x, x)), (lambda a, b: a * b, (x, x)), (abs, ())):
+        with pytest.raises(ShapeError, match=rf"the {role} is missing.*{call}"):
+            product(f)(*args)
+    with pytest.raises(ShapeError, match=rf"argument 2, but the call has 2 .* before the {role};"):
+        product(lambda a, b: a * b, 2)(x, x, x)
+    with pytest.raises(ShapeError, match=r"argument -3, but the call has 2"):
+        product(lambda a, b: a * b, -3)(x, x, x)
+
+
+def test_a_tangent_of_another_nesting_is_shown():
+    """Both nestings, and what makes an array of a list."""
+    x = np.ones(3)
+    with pytest.raises(ShapeError, match=r"array, not \[array, array, array\]; np.array makes an"):
+        eg.jvp(np.sin)(x, [1.0, 2.0, 3.0])
+    with pytest.raises(ShapeError, match=r"\{'a': array\}, not \{'b': array\}$"):
+        eg.jvp(lambda p: p["a"])({"a": x}, {"b": x})
+
+
 # Contractions that a user writes --------------------------------------------------------------
 
 

@@ -14,6 +14,9 @@ from eingrad._expand import are_equal, expand
 A, B, S = (eg.variable(name, (3, 3)) for name in "ABS")
 A1, B1 = eg.variable("A1", (1, 1)), eg.variable("B1", (1, 1))
 x, y = eg.variable("x", 3), eg.variable("y", 3)
+stack = eg.variable("stack", (2, 3, 3))
+cube = eg.variable("cube", (3, 3, 3))
+one = eg.differentiate(x.sum(), x)  # a constant, without operands
 inv, det = np.linalg.inv, np.linalg.det
 
 EQUAL = {
@@ -40,6 +43,12 @@ EQUAL = {
     "determinant of an inverse": (det(inv(A)), 1 / det(A)),
     "quotient": (x * y / x, y),
     "sum of what is repeated": (np.sum(np.broadcast_to(x, (2, 3)), 0), 2 * x),
+    "cancelled stack": (inv(stack) @ stack, stack @ inv(stack)),
+    "multiple of the determinants of a stack": (det(stack) * 2, det(stack) + det(stack)),
+    "reciprocal of a constant": (1 / one, one),
+    "identity that is an array": (inv(A) @ A, np.eye(3) + 0 * A),
+    "multiple of the identity": (A @ (2 * np.eye(3)), 2 * A),
+    "array of equal entries": (x @ np.full((3, 2), 0.5), np.full(2, 0.5) * np.sum(x)),
     "symmetric by construction": ((x @ (S + S.T)) - (S + S.T) @ x, x - x),
 }
 UNEQUAL = {
@@ -49,6 +58,17 @@ UNEQUAL = {
     "determinant of a sum": (det(A + B), det(A) + det(B)),
     "factor": (x @ x, 2 * x @ x),
     "quotient of a sum": (1 / np.sum(x * y) * x * y, x / x),
+    "row of the diagonal of an inverse": (np.diag(inv(A)) @ A, 0 * A[0] + 1),
+    "inverse and matrix, entry by entry on the diagonal": (
+        np.einsum("qq,qq->", inv(A), A),
+        np.trace(A @ inv(A)),
+    ),
+    "inverse times the diagonal": (inv(A) @ np.diag(A), 0 * A[0] + 1),
+    "stack along its own index": (
+        np.einsum("qpq,qqs->ps", inv(cube), cube),
+        3 * np.einsum("qp,qs->ps", 0 * A + 1, 0 * A + 1),
+    ),
+    "not quite the identity": (A @ np.diag([1.0, 1.0, 2.0]), A),
     "diagonal": (np.trace(A) * x, np.einsum("ii->i", A) * x),
 }
 
@@ -59,7 +79,8 @@ def test_equal_expressions_expand_to_one_form(a, b):
     assert are_equal(a._node, b._node)
     plan = eg.compile((a, b))
     values = [
-        np.random.default_rng(n).normal(size=s.shape) + 2 * (np.eye(*s.shape) if s.shape[1:] else 1)
+        np.random.default_rng(n).normal(size=s.shape)
+        + 2 * (np.eye(*s.shape[-2:]) if s.shape[1:] else 1)
         for n, s in enumerate(plan.program.inputs)
     ]
     assert_close(*plan(*values))
@@ -84,6 +105,66 @@ def test_expansion_keeps_the_value(case, seed):
     values = {symbol._node: point(shape, seed)}
     assert_close(evaluate(expanded, values), evaluate(node, values))
     assert expand(expanded) is expanded
+
+
+@st.composite
+def cancelling_products(draw):
+    """Products of x with its inverse, determinant or reciprocal, subscripts repeating freely."""
+    shape = draw(st.sampled_from([(2, 2), (3, 3), (2, 2, 2), (3, 2, 2)]))
+    symbol = eg.variable("x", shape)
+    choices = [symbol, 1 / symbol, inv(symbol), det(symbol), 1 / det(symbol)]
+    indices = {n: [f"{n}{k}" for k in range(3)] for n in shape}
+    operands, used = [], set()
+    first = draw(st.sampled_from(choices[1:]))
+    for factor in [symbol, first, *draw(st.lists(st.sampled_from(choices), max_size=2))]:
+        term = [draw(st.sampled_from(indices[n])) for n in factor.shape]
+        operands += [factor, term]
+        used.update(term)
+    numbers = {index: n for n, index in enumerate(sorted(used))}
+    operands[1::2] = [[numbers[i] for i in term] for term in operands[1::2]]
+    out = draw(st.lists(st.sampled_from(sorted(numbers.values())), max_size=3, unique=True))
+    return symbol, np.einsum(*operands, out) if used else operands[0]
+
+
+@given(case=cancelling_products(), seed=st.integers(0, 2**32 - 1))
+def test_cancellation_keeps_the_value(case, seed):
+    """Where subscripts repeat within an operand, and in stacks of matrices."""
+    symbol, product = case
+    value = np.random.default_rng(seed).uniform(0.5, 1.5, size=symbol.shape)
+    value = value + 2 * np.eye(symbol.shape[-1])
+    values = {symbol._node: value}
+    expanded = expand(product._node)
+    assert_close(evaluate(expanded, values), evaluate(product._node, values))
+
+
+def test_a_contraction_of_nothing_needs_a_dtype():
+    """Refused by its cause, not by a StopIteration out of a generator."""
+    with pytest.raises(TypeError, match="of nothing, needs a dtype"):
+        _ir.contract((), (), ())
+
+
+@pytest.mark.parametrize(
+    ("a", "b"),
+    [
+        (1e17 * x + x, 1e17 * x),
+        (0.1 * x + 1e-18 * x, 0.1 * x),
+        (np.exp(0.1 * x + 1e-18 * x), np.exp(0.1 * x)),
+        ((67108863 * x + y) ** 3, 67108863**3 * x**3 + 3 * 67108863**2 * x**2 * y
+         + 3 * 67108863 * x * y**2 + y**3 + 0 * x),
+        ((0.1 + 0.2) * x, 0.1 * x + 0.2 * x),
+    ],
+)  # fmt: skip
+def test_nothing_is_proved_of_rounded_coefficients(a, b):
+    """What the builder, or Python, rounded is not what was written."""
+    assert not are_equal(a._node, b._node)
+
+
+def test_short_coefficients_are_exact():
+    """Halves and quarters, integers and thirds are proved with; sums beyond 2**53 are not lost."""
+    assert are_equal((0.5 * (x + y) * 0.25)._node, (0.125 * x + 0.125 * y)._node)
+    assert are_equal(((x + 0.5 * y) ** 2)._node, (x * x + x * y + 0.25 * y * y)._node)
+    large = 2**26 * (2**27 * x + y)
+    assert not are_equal((large + 0.5 * x)._node, large._node)
 
 
 def test_what_is_too_large_is_given_up():

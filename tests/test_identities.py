@@ -85,6 +85,30 @@ def _fields(identity):
     return {name: getattr(identity, name) for name in identity.__dataclass_fields__}
 
 
+def test_the_derivative_itself_is_evaluated_from_left_to_right(monkeypatch):
+    """Not only the tensor form: a wrong value along that path is seen."""
+    compiled = identities.compile
+    stated = IDENTITIES["5.101"].state((4, 2, 3))
+    derivative, tensor = stated.derivative(2), stated.tensor_form(2)
+    assert str(derivative) != str(tensor)
+
+    def wrong(side, path="planned"):
+        is_derivative = str(side) == str(derivative)
+        return compiled(1.001 * side if is_derivative and path != "planned" else side, path=path)
+
+    monkeypatch.setattr(identities, "compile", wrong)
+    report = identities.check("5.101", order=2)
+    assert report.path_error == pytest.approx(1e-3, rel=0.01)
+
+
+def test_errors_are_relative_to_the_larger_side():
+    """Of small tensors too."""
+    assert identities._error(np.array([1e-12]), np.array([2e-12])) == 0.5
+    assert identities._error(np.array([2e-12]), np.array([0.0])) == 1.0
+    assert identities._error(np.zeros(2), np.zeros(2)) == 0.0
+    assert identities._error(np.array([np.nan]), np.array([0.0])) == np.inf
+
+
 def test_the_concrete_function_has_the_derivatives_that_it_says():
     """The closed form of the sample is itself checked, by the complex step."""
     point = IDENTITIES["5.99"].sample(np.random.default_rng(0), (3, 2, 2))

@@ -1,5 +1,6 @@
 """The verbs on symbols: variables, opaque functions, differentiation, plans, lifts, the Remark."""
 
+import functools
 import itertools
 import pickle
 
@@ -92,6 +93,45 @@ def test_a_function_of_two_arguments_is_told_apart_by_them():
     a, b = np.random.default_rng(0).normal(size=(2, 3, 3))
     assert_close(plan(a, b), a @ b)
     assert_close(plan(F_at_Y=b, F_at_X=a), a @ b)
+
+
+def test_a_repeated_argument_is_named_by_its_number():
+    """``d F(X, X) / dX`` is the sum of two derivatives, which are two inputs."""
+    Z = eg.variable("Z", (2, 2))
+    twice = eg.differentiate(eg.function("F", Z, Z, shape=()), Z)
+    assert str(twice) == "[i,j] = dF_d1[i,j] + dF_d2[i,j]"
+    plan = eg.compile(twice)
+    assert plan.inputs == ("dF_d1", "dF_d2")
+    a, b = np.random.default_rng(0).normal(size=(2, 2, 2))
+    assert_close(plan(a, b), a + b)
+
+
+def test_calls_of_unnamed_arguments_are_numbered():
+    """``F(Z + Z^T) + F(Z Z)``, and their derivatives by the same numbers."""
+    Z = eg.variable("Z", (2, 2))
+    F = [eg.function("F", argument, shape=(2,)) for argument in (Z + Z.T, Z * Z)]
+    plan = eg.compile((F[0] - F[1], eg.differentiate(F[0] - F[1], Z)))
+    assert {*plan.inputs} == {"Z", "F_call1", "F_call2", "dF_d1_call1", "dF_d1_call2"}
+    point = np.array([[0.3, -1.0], [2.0, 0.7]])
+    f = lambda x: np.sin(x) @ np.ones(2)  # noqa: E731
+    values = {}
+    for argument in (point + point.T, point * point):
+        values[len(values)] = f(argument), eg.jacobian(f)(argument)
+    numbers = [1, 2] if _first_call_is(plan, values) else [2, 1]
+    named = {}
+    for n, (value, first) in zip(numbers, values.values(), strict=True):
+        named |= {f"F_call{n}": value, f"dF_d1_call{n}": first}
+    difference = lambda z: f(z + z.T) - f(z * z)  # noqa: E731
+    left, right = plan(Z=point, **named)
+    assert_close(left, difference(point))
+    assert_close(right, eg.jacobian(difference)(point))
+
+
+def _first_call_is(plan, values):
+    """Whether call 1 is the first argument: the value tells, for it is a plain difference."""
+    zero = {name: np.zeros(spec.shape) for name, spec in zip(
+        plan.inputs, plan.program.inputs, strict=True)}  # fmt: skip
+    return plan(**zero | {"F_call1": values[0][0]})[0] @ values[0][0] > 0
 
 
 def test_differentiating_in_a_function_holds_its_arguments():
@@ -311,6 +351,19 @@ def test_product_of_two_derivatives_keeps_the_axes_of_both():
     assert_close(eg.product(a, b), np.einsum("iak,ajl->ijkl", a, b))
 
 
+@pytest.mark.parametrize("count", [2, 30])
+def test_a_product_of_many_factors(count):
+    """More axes than einsum has letters; each factor keeps its own."""
+    rng = np.random.default_rng(0)
+    factors = [rng.normal(size=(2, 2, 1 + (n == 1))) for n in range(count)]
+    tensor = eg.product(*factors)
+    assert tensor.shape == (2, 2, *(factor.shape[2] for factor in factors))
+    for k in (0, 1):
+        matrices = [factor[..., k * (n == 1)] for n, factor in enumerate(factors)]
+        expected = functools.reduce(np.matmul, matrices)
+        assert_close(tensor[:, :, 0, k].reshape(2, 2), expected, rtol=1e-12)
+
+
 def test_the_remark_refuses_what_it_cannot_mean():
     """With the shapes."""
     with pytest.raises(ShapeError, match=r"trace of shape \(3,\): it acts on the first two axes"):
@@ -469,6 +522,26 @@ def test_wrong_jets_are_refused():
         eg.lift(F)
     with pytest.raises(TracerLeakError, match="conversion to an array"):
         eg.jacobian(lambda x: eg.lift(np.linalg.inv)((x, dF))[0])(F)
+
+
+def test_only_a_tuple_is_read_as_derivatives():
+    """A list of numbers is an array, held constant; beside it a tuple is what varies."""
+    F, dF = np.array([1.0, 2.0]), np.ones((2, 3))
+    with pytest.raises(ShapeError, match="no argument has derivatives; give one as the tuple"):
+        eg.lift(np.sin)([1.0, 2.0])
+    value, first = eg.lift(lambda F, c: F * c)((F, dF), [3.0, 4.0])
+    assert_close(value, [3.0, 8.0])
+    assert_close(first, [[3.0] * 3, [4.0] * 3])
+
+
+def test_static_arguments_of_a_lift_reach_the_function():
+    """As int, bool, str and None do in a derivative."""
+    F, dF = np.array([1.0, 2.0]), np.arange(6.0).reshape(2, 3)
+    picked = eg.lift(lambda F, k: F[k])
+    for k in (0, 1):
+        assert_close(picked((F, dF), k)[1], dF[k])
+    with pytest.raises(DTypeError, match=r"argument 0 is boolean, .*\.astype\(float\)"):
+        eg.lift(np.sum)((F > 1, dF))
 
 
 # Closed forms at order 4 -------------------------------------------------------------------------

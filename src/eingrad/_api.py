@@ -20,6 +20,7 @@ from eingrad._ir import Input, Node, Symmetry
 from eingrad._run import Kernel, Layout, Plan
 from eingrad._simplify import remember
 from eingrad._tracer import (
+    STATIC,
     Array,
     Captured,
     Expression,
@@ -31,9 +32,6 @@ from eingrad._tracer import (
 )
 from eingrad._tree import LEAF, Tree, flatten
 from eingrad.errors import DTypeError, IndependentWarning, ShapeError, TracerLeakError
-
-_STATIC = (bool, int, str, bytes, type(None))
-
 
 # One call, traced --------------------------------------------------------------------------------
 
@@ -62,7 +60,7 @@ def _leaf_input(value: Any, name: str, n: int, trace: Trace, *, wanted: bool) ->
         return trace.new_input(name, value.shape, value.dtype, key) if wanted else None
     if isinstance(value, (float, complex)) and not isinstance(value, np.generic):
         return trace.new_input(name, (), np.result_type(type(value)), key)
-    if isinstance(value, _STATIC) and not (wanted and type(value) is int):
+    if isinstance(value, STATIC) and not (wanted and type(value) is int):
         if wanted:
             raise DTypeError(
                 f"argument {name!r} is {value!r}; a derivative needs an array or a float there"
@@ -243,14 +241,14 @@ def check_argnums(argnums: Any) -> tuple[int, ...]:
     return numbers
 
 
-def argument_numbers(argnums: int | tuple[int, ...], count: int) -> list[int]:
+def argument_numbers(argnums: int | tuple[int, ...], count: int, where: str = "") -> list[int]:
     """Count arguments from the front; refuse one that the call does not have."""
     numbers = [argnums] if isinstance(argnums, int) else [*argnums]
     for n in numbers:
         if not -count <= n < count:
             raise ShapeError(
                 f"argnums {argnums} names argument {n}, but the call has {count} positional "
-                "arguments; argnums counts positional arguments from 0"
+                f"arguments{where}; argnums counts positional arguments from 0"
             )
     numbers = [n % count for n in numbers]
     if len(set(numbers)) < len(numbers):
@@ -339,12 +337,13 @@ class Derivative:
         *,
         scalar: bool = False,
         structured: bool = False,
+        check: Callable[[Sequence[Any], Mapping[str, Any]], None] | None = None,
     ) -> None:
         if not callable(f):
             raise TypeError(f"{f!r} is not a function; pass the function itself, not its value")
         check_argnums(argnums)
         self._f, self._orders, self._argnums, self._scalar = f, orders, argnums, scalar
-        self._structured = structured
+        self._structured, self._check = structured, check
         self.__wrapped__ = f
         self.__name__ = getattr(f, "__name__", "f")
 
@@ -397,6 +396,8 @@ class Derivative:
     def _trace(
         self, args: tuple[Any, ...], kwargs: dict[str, Any], *, symbolic: bool = False
     ) -> _Traced:
+        if self._check is not None:
+            self._check(args, kwargs)
         traced = _trace(self._f, self._argnums, args, kwargs, self._positional, symbolic=symbolic)
         self._check_scalar(traced)
         if traced.independent and self._orders != (0,):
@@ -501,11 +502,11 @@ def derivative(
     >>> derivative(lambda x: x**3, order=2)(2.0)
     array(12.)
     """
-    _check_order(order)
+    check_order(order)
     return Derivative(f, (order,), argnums, structured=structured)
 
 
-def _check_order(order: Any) -> None:
+def check_order(order: Any) -> None:
     if type(order) is not int or order < 0:
         raise ValueError(f"order must be an integer of at least 0, not {order!r}")
 
@@ -620,7 +621,7 @@ def value_and_derivatives(
     >>> value_and_derivatives(lambda x: x**3)(2.0)
     (array(8.), array(12.), array(12.))
     """
-    _check_order(order)
+    check_order(order)
     return Derivative(f, tuple(range(order + 1)), argnums)
 
 

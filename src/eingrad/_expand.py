@@ -16,50 +16,96 @@ True
 """
 
 import itertools
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Hashable, Iterator, Sequence
 from fractions import Fraction
 from typing import Any
 
 import numpy as np
 
 from eingrad import _ir
-from eingrad._ir import STRUCTURAL, Add, Apply, Coefficient, Einsum, Node
+from eingrad._ir import STRUCTURAL, Add, Apply, Coefficient, Constant, Einsum, Node
 from eingrad._opaque import is_opaque
 from eingrad._primitives import apply, reciprocal
 from eingrad._subscripts import Subscripts
 
 _MOST_MONOMIALS = 4000
+_SHORT = 2**26
 
 Polynomial = dict[Node, Coefficient]  # monomial -> coefficient
 Factors = list[tuple[Node, Subscripts]]
 
 
-class _TooLargeError(Exception):
-    """A product has too many terms to be worth a proof."""
+class _GivenUpError(Exception):
+    """A product has too many terms to be worth a proof, or a coefficient was rounded."""
 
 
 def expand(root: Node) -> Node | None:
     """Expand a node to a sum of products; None beyond a few thousand of them."""
+    forms = _forms(root)
+    try:
+        return None if forms is None else _sum(forms[root], root)
+    except _GivenUpError:
+        return None
+
+
+def are_equal(a: Node, b: Node) -> bool:
+    """Whether two nodes expand to one normal form: a proof; False means that none was found.
+
+    Nothing is proved of a coefficient that fills a float: it may have been rounded before, as in
+    ``0.1 x + 1e-18 x``.
+    """
+    if not all(map(_is_short, _coefficients([a, b]))):
+        return False
+    difference = _ir.add([a, b], (1, -1))
+    forms = _forms(difference)
+    return forms is not None and not forms[difference]
+
+
+def _forms(root: Node) -> dict[Node, Polynomial] | None:
+    """Expand a node and all below it."""
     forms: dict[Node, Polynomial] = {}
     try:
         for node in _ir.topological([root]):
             if not isinstance(node, STRUCTURAL):
                 forms[node] = _expanded(node, forms)
-    except _TooLargeError:
+    except (_GivenUpError, OverflowError):
         return None
-    return _sum(forms[root], root)
+    return forms
 
 
-def are_equal(a: Node, b: Node) -> bool:
-    """Whether two nodes expand to one normal form: a proof; False means that none was found."""
-    difference = expand(_ir.add([a, b], (1, -1)))
-    return difference is not None and _ir.is_zero(difference)
+# Coefficients, exactly ---------------------------------------------------------------------------
+
+
+def _coefficients(roots: Sequence[Node]) -> Iterator[Coefficient]:
+    for node in _ir.topological(roots):
+        if isinstance(node, Einsum):
+            yield node.coefficient
+        elif isinstance(node, Add):
+            yield from node.coefficients
+
+
+def _is_short(c: Coefficient) -> bool:
+    """Whether a number is exact: a rational, or a float whose products and sums are not rounded."""
+    if isinstance(c, complex):
+        return _is_short(c.real) and _is_short(c.imag)
+    if not isinstance(c, float):
+        return True
+    numerator, denominator = c.as_integer_ratio() if math.isfinite(c) else (_SHORT, 1)
+    return abs(numerator) < _SHORT and denominator < _SHORT
+
+
+def _exact(c: Coefficient) -> Coefficient:
+    """Write a float as the rational that it is."""
+    return Fraction(c) if isinstance(c, float) and math.isfinite(c) else c
 
 
 def _sum(form: Polynomial, like: Node) -> Node:
     if not form:
         return _ir.zeros(like.shape, like.dtype)
     nodes, coefficients = zip(*form.items(), strict=True)
+    if any(_exact(_ir.canonical_coefficient(c)) != c for c in coefficients):
+        raise _GivenUpError
     return _ir.add(nodes, coefficients)
 
 
@@ -69,14 +115,34 @@ def _expanded(node: Node, forms: dict[Node, Polynomial]) -> Polynomial:
             total: Polynomial = {}
             for term, c in zip(terms, coefficients, strict=True):
                 for monomial, factor in forms[term].items():
-                    _collect(total, monomial, c * factor)
+                    _collect(total, monomial, _exact(c) * factor)
             return total
         case Einsum():
             return _distributed(node, forms)
         case Apply() if not is_opaque(node):
             operands = [_sum(forms[n], n) for n in node.operands]
             return _law(node, operands)
+        case Constant():
+            made = _read(node)
+            if made is not node:
+                total = {}
+                _collect(total, made, 1)
+                return total
     return _atom(node)
+
+
+def _read(node: Constant) -> Node:
+    """Write an array of equal entries, or a multiple of the identity, as what it is."""
+    value = node.value
+    number = value.flat[0].item() if value.size else 0
+    if value.dtype.kind not in "fc" or not _is_short(number):
+        return node
+    if (value == number).all():
+        return _ir.fill(number, node.shape, node.dtype)
+    if value.ndim == 2 and np.array_equal(value, number * np.eye(len(value))):  # noqa: PLR2004
+        delta = _ir.delta(len(value))
+        return _ir.contract([delta], [(0, 1)], (0, 1), {}, number, node.dtype)
+    return node
 
 
 def _atom(node: Node) -> Polynomial:
@@ -89,9 +155,11 @@ def _collect(total: Polynomial, monomial: Node, coefficient: Coefficient) -> Non
     if isinstance(monomial, Einsum) and monomial.coefficient != 1:
         if _ir.is_zero(monomial):
             return
-        coefficient = coefficient * monomial.coefficient
+        if not _is_short(monomial.coefficient):  # a law made it, and may have rounded it
+            raise _GivenUpError
+        coefficient = _exact(coefficient) * _exact(monomial.coefficient)
         monomial = _ir.with_coefficient(monomial, 1)
-    coefficient = _ir.canonical_coefficient(total.get(monomial, 0) + coefficient)
+    coefficient = total.get(monomial, 0) + _exact(coefficient)
     total[monomial] = coefficient
     if coefficient == 0:
         del total[monomial]
@@ -107,11 +175,11 @@ def _distributed(node: Einsum, forms: dict[Node, Polynomial]) -> Polynomial:
         count *= len(choice)
     total: Polynomial = {}
     if count > _MOST_MONOMIALS:
-        raise _TooLargeError
+        raise _GivenUpError
     for chosen in itertools.product(*choices):
-        coefficient: Coefficient = node.coefficient
+        coefficient = _exact(node.coefficient)
         for _, c in chosen:
-            coefficient = coefficient * c
+            coefficient = coefficient * _exact(c)
         factors = list(zip((n for n, _ in chosen), node.terms, strict=True))
         monomial = _monomial(factors, node.out, dict(node.sizes), node.dtype)
         _collect(total, monomial, coefficient)
@@ -177,27 +245,47 @@ def _opened(factors: Factors, out: Subscripts) -> tuple[list[Node], list[Subscri
 
 
 def _cancelled(factors: Factors, out: Subscripts) -> Factors | None:
-    """``A^-1[i,j] A[j,k] -> delta[i,k]`` and ``1/x * x -> 1``, where j is used by these alone."""
+    """Cancel one inverse or reciprocal with what it is the inverse of; None where none meets it."""
     for n, (node, term) in enumerate(factors):
-        if not isinstance(node, Apply) or node.primitive.name not in {"inverse", "reciprocal"}:
+        cancel = _CANCEL.get(node.primitive.name) if isinstance(node, Apply) else None
+        if cancel is None:
             continue
+        assert isinstance(node, Apply)
         for m, (other, other_term) in enumerate(factors):
             if other is not node.operands[0] or m == n:
                 continue
             rest = [f for k, f in enumerate(factors) if k not in (n, m)]
-            if node.primitive.name == "reciprocal":
-                if term == other_term and set(term) <= {*out, *(i for _, t in rest for i in t)}:
-                    return rest
-                continue
-            used = [i for _, t in rest for i in t] + list(out)
-            batch, (p, q), (r, s) = term[:-2], term[-2:], other_term[-2:]
-            for shared, ends in ((q == r and q, (p, s)), (p == s and p, (r, q))):
-                if shared is False or batch != other_term[:-2] or shared in used:
-                    continue
-                ones = {*batch} - {*used}
-                if not ones:
-                    return [*rest, (_ir.delta(node.shape[-1]), ends)]
+            used = {*out, *(index for _, t in rest for index in t)}
+            left = cancel(node, term, other_term, used)
+            if left is not None:
+                return [*rest, *left]
     return None
+
+
+def _cancelled_reciprocal(
+    node: Node, term: Subscripts, other: Subscripts, used: set[int]
+) -> Factors | None:
+    """``1/x[i] x[i] -> 1``; an index that nothing else uses would still be summed."""
+    del node
+    return [] if term == other and used.issuperset(term) else None
+
+
+def _cancelled_inverse(
+    node: Node, term: Subscripts, other: Subscripts, used: set[int]
+) -> Factors | None:
+    """``A^-1[i,j] A[j,k] -> delta[i,k]`` where j is summed, and is an index of these two alone."""
+    batch, (p, q), (r, s) = term[:-2], term[-2:], other[-2:]
+    if batch != other[:-2] or not used.issuperset(batch) or not {p, q, r, s}.isdisjoint(batch):
+        return None
+    if p == q or r == s:  # a diagonal: j would occur three times
+        return None
+    for left, right, ends in ((q, r, (p, s)), (p, s, (r, q))):
+        if left == right and left not in used:
+            return [(_ir.delta(node.shape[-1]), ends)]
+    return None
+
+
+_CANCEL = {"reciprocal": _cancelled_reciprocal, "inverse": _cancelled_inverse}
 
 
 # Laws of calls -----------------------------------------------------------------------------------
@@ -213,9 +301,8 @@ def _law(node: Apply, operands: Sequence[Node]) -> Polynomial:
         made = _ir.einsum("...ij,...jk->...ik", apply("inverse", operands[0]), operands[1])
     elif name in _LAWS:
         made = _LAWS[name](operands[0])
-    elif name == "power" and dict(node.attributes)["exponent"] in (3, 4):
-        exponent = 3 if dict(node.attributes)["exponent"] == 3 else 4  # noqa: PLR2004
-        made = _multiplied(*[operands[0]] * exponent)
+    elif name == "power" and (exponent := dict(node.attributes)["exponent"]) in _OPENED_POWERS:
+        made = _multiplied(*[operands[0]] * _OPENED_POWERS[exponent])
     else:
         made = _ir.with_children(node, operands)
     if isinstance(made, Einsum) and made.operands:
@@ -235,7 +322,7 @@ def _products(made: Einsum) -> Iterator[tuple[Node, Coefficient]]:
     for chosen in itertools.product(*choices):
         coefficient: Coefficient = 1
         for _, c in chosen:
-            coefficient = coefficient * c
+            coefficient = coefficient * _exact(c)
         parts = list(zip((n for n, _ in chosen), terms, strict=True))
         sizes = dict(made.sizes)
         yield _monomial(parts, made.out, sizes, made.dtype), coefficient
@@ -258,7 +345,7 @@ def _reciprocal(x: Node) -> Node:
         return reciprocal(x)
     operands = [_reciprocal(n) for n in x.operands]
     sizes = {i: sizes[i] for i in x.out}
-    return _ir.contract(operands, x.terms, x.out, sizes, 1 / Fraction(x.coefficient))
+    return _ir.contract(operands, x.terms, x.out, sizes, 1 / Fraction(x.coefficient), x.dtype)
 
 
 def _inverse(x: Node) -> Node:
@@ -300,15 +387,18 @@ def _det(x: Node) -> Node:
     return _ir.contract(factors, [()] * len(factors), (), {}, scale)
 
 
+_OPENED_POWERS: dict[Hashable, int] = {3: 3, 4: 4}
 _LAWS = {"reciprocal": _reciprocal, "inverse": _inverse, "det": _det}
 
 
 def _chain(x: Node) -> tuple[int | Fraction, list[tuple[Node, bool]]] | None:
     """Read ``c A B^T``: the number, and the square matrices left to right, flipped or not."""
+    if x.ndim != 2:  # noqa: PLR2004 - a stack of matrices
+        return None
     if not isinstance(x, Einsum):
         return 1, [(x, False)]
     c = x.coefficient
-    if x.ndim != 2 or isinstance(c, (float, complex)) or c == 0:  # noqa: PLR2004 - one matrix
+    if isinstance(c, (float, complex)) or c == 0:
         return None
     pairs = list(zip(x.operands, x.terms, strict=True))
     chain: list[tuple[Node, bool]] = []

@@ -94,20 +94,58 @@ def name_and_arguments(node: Node) -> tuple[str, list[str]]:
     wrt = dict(node.attributes)["wrt"]
     assert isinstance(wrt, tuple)
     name = node.primitive.name.removeprefix(_PREFIX)
-    return name, [_argument_label(node.operands[k], k) for k in wrt]
+    return name, [_argument_label(node, k) for k in wrt]
 
 
 def label(node: Node) -> str:
-    """Name an opaque node: ``F``, ``dF_dX``, ``d2F_dX_dX``; an unnamed argument by its number."""
+    """Name an opaque node: ``F``, ``dF_dX``, ``d2F_dX_dX``, ``dF_d1``.
+
+    An argument that has no name, or is given twice, goes by its number.
+    """
     name, below = name_and_arguments(node)
     power = str(len(below)) if len(below) > 1 else ""
     return f"d{power}{name}_d{'_d'.join(below)}" if below else name
 
 
-def _argument_label(node: Node, k: int) -> str:
-    if isinstance(node, Input):
-        return node.name
-    return label(node) if is_opaque(node) else str(k + 1)
+def _argument_label(node: Apply, k: int) -> str:
+    """Name an argument; by its number where it has no name, or is given twice."""
+    argument = node.operands[k]
+    if node.operands.count(argument) > 1:
+        return str(k + 1)
+    if isinstance(argument, Input):
+        return argument.name
+    return label(argument) if is_opaque(argument) else str(k + 1)
+
+
+def _names(found: Sequence[Node]) -> dict[Node, str]:
+    """Name opaque nodes apart: ``F_at_X``, ``F_at_Y``; ``F_call1``, ``F_call2`` of no names."""
+    names = {node: label(node) for node in found}
+    counts = Counter(names.values())
+    for node, name in names.items():
+        if counts[name] > 1:
+            assert isinstance(node, Apply)
+            at = [_argument_label(node, k) for k in range(len(node.operands))]
+            names[node] = "_".join([name, "at", *at])
+    counts = Counter(names.values())
+    calls: dict[str, list[bytes]] = {}
+    for node in found:
+        if counts[names[node]] > 1:
+            calls.setdefault(_function_of(node), []).append(_call(node))
+    for node in found:
+        if counts[names[node]] > 1:
+            number = 1 + sorted({*calls[_function_of(node)]}).index(_call(node))
+            names[node] = f"{label(node)}_call{number}"
+    return names
+
+
+def _function_of(node: Node) -> str:
+    """Name the function of an opaque node."""
+    return name_and_arguments(node)[0]
+
+
+def _call(node: Node) -> bytes:
+    """What tells calls of a function apart: its arguments."""
+    return b"".join(n.digest for n in _ir.children(node))
 
 
 def open_inputs(roots: Sequence[Node]) -> tuple[list[Node], list[Input]]:
@@ -118,16 +156,12 @@ def open_inputs(roots: Sequence[Node]) -> tuple[list[Node], list[Input]]:
     ``("opaque", symmetry)``.
     """
     found = [node for node in _ir.topological(roots) if is_opaque(node)]
-    names = Counter(map(label, found))
+    names = _names(found)
     replaced: dict[Node, Node] = {}
     for node in found:
         assert isinstance(node, Apply)
-        name = label(node)
-        if names[name] > 1:  # F(X) and F(Y)
-            at = [_argument_label(n, k) for k, n in enumerate(node.operands)]
-            name = "_".join([name, "at", *at])
         key = ("opaque", node.symmetry)
-        replaced[node] = _ir.new_input(name, node.shape, node.dtype, key)
+        replaced[node] = _ir.new_input(names[node], node.shape, node.dtype, key)
     roots = _ir.substitute(roots, replaced)
     made = set(replaced.values())
     used = _ir.inputs(roots)

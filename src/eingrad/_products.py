@@ -6,7 +6,8 @@ costs a small multiple of the function, and is traced, planned and cached like a
 """
 
 import inspect
-from collections.abc import Callable, Sequence
+import reprlib
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -44,7 +45,10 @@ class _Call:
         """Pair nodes with the leaves of the last argument, which is nested as they are."""
         leaves, given = flatten(self.last)
         if given != tree:
-            raise ShapeError(f"the {role} must be nested as {of} is")
+            raise ShapeError(
+                f"the {role} must be nested as {of} is: {_nesting(tree)}, not {_nesting(given)}"
+                + ("; np.array makes an array of a list" if given.kind is list else "")
+            )
         seeds: dict[Node, Node] = {}
         for node, leaf in zip(nodes, leaves, strict=True):
             value = node_of(leaf, self.trace, f"the {role}")
@@ -60,6 +64,18 @@ class _Call:
     def wrapped(self, tree: Tree, nodes: Sequence[Node]) -> Any:
         """Nest results."""
         return tree.build([Expression(node, self.trace) for node in nodes])
+
+
+class _Leaf:
+    """Stands for an array in a nesting that is printed."""
+
+    def __repr__(self) -> str:
+        return "array"
+
+
+def _nesting(tree: Tree) -> str:
+    """Print how a value is nested, long ones cut short: ``array``, ``{'a': array}``."""
+    return reprlib.repr(tree.build([_Leaf()] * tree.size))
 
 
 def jvp(f: Callable[..., Any], argnums: Argnums = 0) -> Derivative:
@@ -94,7 +110,7 @@ def jvp(f: Callable[..., Any], argnums: Argnums = 0) -> Derivative:
         seeds = call.seeds(call.variables, call.argument_tree, "tangent", "the argument")
         return call.wrapped(call.out_tree, pushforward(call.outputs, seeds))
 
-    return _product_of(f, product, argnums, "tangent")
+    return _product_of(f, product, argnums, "jvp", "tangent")
 
 
 def vjp(f: Callable[..., Any], argnums: Argnums = 0) -> Derivative:
@@ -131,7 +147,7 @@ def vjp(f: Callable[..., Any], argnums: Argnums = 0) -> Derivative:
         seeds = call.seeds(call.outputs, call.out_tree, "cotangent", result)
         return call.wrapped(call.argument_tree, pullback(seeds, call.variables))
 
-    return _product_of(f, product, argnums, "cotangent")
+    return _product_of(f, product, argnums, "vjp", "cotangent")
 
 
 def hvp(f: Callable[..., Any], argnums: Argnums = 0) -> Derivative:
@@ -170,11 +186,11 @@ def hvp(f: Callable[..., Any], argnums: Argnums = 0) -> Derivative:
         nodes = pushforward(gradients, seeds)
         return call.wrapped(call.out_tree.nest(call.argument_tree), nodes)
 
-    return _product_of(f, product, argnums, "tangent")
+    return _product_of(f, product, argnums, "hvp", "tangent")
 
 
 def _product_of(
-    f: Callable[..., Any], product: Callable[..., Any], argnums: Argnums, last: str
+    f: Callable[..., Any], product: Callable[..., Any], argnums: Argnums, verb: str, last: str
 ) -> Derivative:
     """Make a product a function of the point and one more argument, traced in all it needs."""
     if not callable(f):
@@ -190,4 +206,17 @@ def _product_of(
     if last not in {p.name for p in plain} and len(positional) == len(parameters):
         plain.append(inspect.Parameter(last, inspect.Parameter.POSITIONAL_ONLY))
         product.__signature__ = inspect.Signature(plain)  # type: ignore[attr-defined]
-    return Derivative(product, (0,), (*(n if n >= 0 else n - 1 for n in numbers), -1))
+    required = sum(p.default is p.empty for p in positional)
+
+    def check(args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
+        """Refuse a call without a point and a last argument, in the words of the user's call."""
+        missing = not kwargs and len(args) == required  # as if f itself were called
+        if len(args) <= 1 or missing:
+            raise ShapeError(
+                f"the {last} is missing, or what comes before it: {len(args)} positional arguments "
+                f"were given; call {verb}(f)(x, v), the {last} v after all arguments of f"
+            )
+        argument_numbers(argnums, len(args) - 1, f", before the {last}")
+
+    chosen = (*(n if n >= 0 else n - 1 for n in numbers), -1)
+    return Derivative(product, (0,), chosen, check=check)

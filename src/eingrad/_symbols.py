@@ -10,8 +10,9 @@ derivative tensor has the axes of the value first, then those of the variable, o
 [i,j,k,l] = -inv(X)[i,k] inv(X)[l,j]
 """
 
+import functools
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,6 +26,7 @@ from eingrad._plan import find_path, greedy_path, left_to_right_path
 from eingrad._run import Kernel, Plan
 from eingrad._simplify import remember, remembered, simplify
 from eingrad._tracer import (
+    STATIC,
     Array,
     Expression,
     Term,
@@ -87,7 +89,9 @@ def function(
     """Make ``F(X)``, a function of which nothing is known.
 
     Its derivatives are symbols too: ``dF_dX``, ``d2F_dX_dX``, of shape ``shape + n * X.shape``. A
-    plan takes them as inputs. By Schwarz's theorem they do not depend on the order of
+    plan takes them as inputs. An argument that has no name, or is given twice, goes by its number:
+    ``dF_d1``; where names collide, they say the arguments or number the calls: ``F_at_X``,
+    ``F_call1``. By Schwarz's theorem they do not depend on the order of
     differentiation.
 
     Parameters
@@ -462,6 +466,8 @@ def product(*factors: Any) -> Any:
                 f"second axis of the one ({left.shape[1]}) must equal the first of the other "
                 f"({right.shape[0]})"
             )
+    if not any(isinstance(tensor, Expression) for tensor in tensors):
+        return functools.reduce(_product_of_two, tensors)  # einsum has letters for 52 axes only
     fresh = len(tensors) + 1  # index n is shared by factors n - 1 and n
     operands: list[Any] = []
     trailing: list[int] = []
@@ -471,6 +477,12 @@ def product(*factors: Any) -> Any:
         trailing += rest
         operands += [tensor, [n, n + 1, *rest]]
     return np.einsum(*operands, [0, len(tensors), *trailing], optimize=True)
+
+
+def _product_of_two(left: Array, right: Array) -> Array:
+    """``A[i,a,..] B[a,j,..]``: the matrix axes in front, then those of the left, of the right."""
+    made = np.tensordot(left, right, ((1,), (0,)))  # i, those of the left, j, those of the right
+    return np.moveaxis(made, left.ndim - 1, 1)
 
 
 def terms(tensor: Any) -> tuple[Term, ...]:
@@ -528,18 +540,22 @@ class Lift:
 
     def __call__(self, *arguments: Any) -> Any:
         """Compute the value and its derivatives from those of the arguments."""
-        jets = [_Jet.of(value, f"argument {n}") for n, value in enumerate(arguments)]
+        jets = {
+            n: _Jet.of(value, f"argument {n}")
+            for n, value in enumerate(arguments)
+            if type(value) not in STATIC
+        }
         order, below = _order_and_variable(jets)
         x = _ir.new_input("X", below, key=("lifted", "X"))
         values: dict[str, Array] = {}
         trace = tracing()
         try:
             with trace:
-                symbols = []
-                for n, jet in enumerate(jets):
-                    symbols.append(jet.symbol(f"F{n}", x))
+                symbols = {n: jet.symbol(f"F{n}", x) for n, jet in jets.items()}
+                for n, jet in jets.items():
                     values.update(jet.named(f"F{n}"))
-                result = self._f(*(Expression(node, trace) for node in symbols))
+                passed = {n: Expression(node, trace) for n, node in symbols.items()}
+                result = self._f(*(passed.get(n, value) for n, value in enumerate(arguments)))
                 leaves, tree = flatten(result)
                 outputs = [node_of(leaf, trace, "the result") for leaf in leaves]
                 for known in trace.root.captured.values():
@@ -552,7 +568,7 @@ class Lift:
             below,
             frozenset(trace.made),
             *(n.digest for n in outputs),
-            *(n.digest for n in symbols),
+            *(n.digest for n in symbols.values()),
         )
 
         def make() -> Kernel:
@@ -583,7 +599,8 @@ def lift(f: Callable[..., Any]) -> Lift:
     Lift
         Called with one argument per argument of ``f``: a tuple ``(F, dF)`` or ``(F, dF, d2F)``, to
         any order, of shapes ``F.shape + n * X.shape`` for whatever ``X`` the functions are of; or a
-        plain array, which is held constant. Returns the tuple of the same length for ``f``; where
+        plain array, or a list of numbers, which is held constant; or int, bool, str and None, which
+        reach ``f`` as they are. Returns the tuple of the same length for ``f``; where
         ``f`` returns several arrays, nested as they are.
 
     Raises
@@ -624,7 +641,7 @@ class _Jet:
     @classmethod
     def of(cls, value: Any, what: str) -> "_Jet":
         """Check one argument of a lifted function."""
-        given = value if isinstance(value, (tuple, list)) else (value,)
+        given = value if isinstance(value, tuple) else (value,)
         if not given:
             raise ShapeError(f"{what} is empty; give the array, or the tuple (F, dF, ...)")
         names = (what, *(f"derivative {n} of {what}" for n in range(1, len(given))))
@@ -633,6 +650,10 @@ class _Jet:
             check_array(item, name)
             array = np.asarray(item)
             check_array(array, name)
+            if array.dtype.kind == "b" and len(given) > 1:
+                raise DTypeError(
+                    f"{name} is boolean, which has no derivatives; convert it with .astype(float)"
+                )
             arrays.append(array)
         dtype = np.result_type(*arrays)
         dtype = dtype if dtype.kind in "fc" else np.dtype(np.float64)
@@ -672,9 +693,9 @@ class _Jet:
         return {f"{power[n]}{name}{'_dX' * n}": array for n, array in enumerate(self.arrays)}
 
 
-def _order_and_variable(jets: Sequence[_Jet]) -> tuple[int, tuple[int, ...]]:
+def _order_and_variable(jets: Mapping[int, _Jet]) -> tuple[int, tuple[int, ...]]:
     """Find the order and the shape of the variable that all arguments agree on."""
-    varying = {n: jet for n, jet in enumerate(jets) if jet.order}
+    varying = {n: jet for n, jet in jets.items() if jet.order}
     if not varying:
         raise ShapeError("no argument has derivatives; give one as the tuple (F, dF, ...)")
     first, jet = next(iter(varying.items()))

@@ -726,6 +726,7 @@ def _handle(
     return handler(*required, **options)
 
 
+STATIC = (bool, int, str, bytes, type(None))  # what reaches the user's function as it is
 _PLAIN = (int, float, complex, bool, str, type(None))
 
 

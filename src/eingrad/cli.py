@@ -10,6 +10,7 @@ import argparse
 import dataclasses
 import importlib.metadata
 import json
+import math
 import os
 import platform
 import sys
@@ -78,7 +79,7 @@ def _parser() -> argparse.ArgumentParser:
         "--order", type=int, choices=(1, 2, 3), default=2, metavar="K",
         help="check orders 1 to K, at most 3 (default: 2)",
     )  # fmt: skip
-    command.add_argument("--seed", type=int, default=0, metavar="S", help="of the random point")
+    command.add_argument("--seed", type=_seed, default=0, metavar="S", help="of the random point")
     command.add_argument("--json", action="store_true", help="print one JSON document")
     command.set_defaults(run=_identities)
 
@@ -89,9 +90,20 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _size(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"a size is a positive integer, not {text}")
+    return _integer(text, 1, "a size is a positive integer")
+
+
+def _seed(text: str) -> int:
+    return _integer(text, 0, "a seed is an integer of at least 0")
+
+
+def _integer(text: str, least: int, what: str) -> int:
+    try:
+        value = int(text)
+    except ValueError:
+        value = least - 1
+    if value < least:
+        raise argparse.ArgumentTypeError(f"{what}, not {text}")
     return value
 
 
@@ -118,7 +130,7 @@ def _identities(options: argparse.Namespace) -> int:
     needed = check_symmetry_is_needed() if symmetric else None
     passed = all(report.passed for report in reports) and needed in (None, True)
     if options.json:
-        print(json.dumps(_document(reports, needed), indent=2))  # noqa: T201
+        print(_json(_document(reports, needed)))  # noqa: T201
         return 0 if passed else 1
     lines = _table(reports)
     if symmetric:
@@ -221,6 +233,19 @@ def _document(reports: Sequence[identities.Report], needed: bool | None) -> dict
     return document
 
 
+def _json(value: Any) -> str:
+    """Write a document; JSON has no infinity and no NaN, so these are null."""
+    return json.dumps(_without_infinities(value), indent=2, allow_nan=False)
+
+
+def _without_infinities(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_infinities(part) for key, part in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_without_infinities(part) for part in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
 # info --------------------------------------------------------------------------------------------
 
 
@@ -236,7 +261,7 @@ def _info(options: argparse.Namespace) -> int:
         **{name: os.environ[name] for name in _THREAD_VARIABLES if name in os.environ},
     }
     if options.json:
-        print(json.dumps(facts, indent=2))  # noqa: T201
+        print(_json(facts))  # noqa: T201
     else:
         width = max(map(len, facts))
         print("\n".join(f"{name:{width}}  {value}" for name, value in facts.items()))  # noqa: T201

@@ -217,7 +217,9 @@ def contract(
     """
     out = tuple(out)
     if dtype is None:
-        dtype = next(n.dtype for n in operands if not isinstance(n, STRUCTURAL))
+        dtype = next((n.dtype for n in operands if not isinstance(n, STRUCTURAL)), None)
+    if dtype is None:
+        raise TypeError("a contraction of structural tensors alone, or of nothing, needs a dtype")
     dtype = np.dtype(dtype)
     network, coefficient = _open(operands, terms, out, dict(sizes or {}), coefficient, dtype)
     shape = tuple(network.sizes[index] for index in out)

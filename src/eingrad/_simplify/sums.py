@@ -78,7 +78,7 @@ def factor(node: Node, once: Container[Node]) -> Node:
             open_terms.append(_Term(factors, coefficient))
     if len(open_terms) < 2:  # noqa: PLR2004 - nothing to share
         return node
-    factored = _pull_out(open_terms, node)
+    factored = _pull_out(open_terms, node, once)
     if factored is None:
         return node
     every = [*kept, *factored]
@@ -106,7 +106,9 @@ def _factors(term: Node, once: Container[Node]) -> tuple[Factor, ...] | None:
     return tuple((n, tuple(axis[i] for i in t)) for n, t in pairs)
 
 
-def _pull_out(terms: Sequence[_Term], node: Node | _Like) -> list[tuple[Node, Coefficient]] | None:
+def _pull_out(
+    terms: Sequence[_Term], node: Node | _Like, once: Container[Node]
+) -> list[tuple[Node, Coefficient]] | None:
     """Factor until no two terms share an operand; None if none do."""
     open_terms = list(terms)
     while True:
@@ -118,7 +120,7 @@ def _pull_out(terms: Sequence[_Term], node: Node | _Like) -> list[tuple[Node, Co
         for member in members[1:]:
             common &= Counter(member.factors)
         open_terms = [t for t in open_terms if shared not in t.factors]
-        product = _product_of(common, members, node)
+        product = _product_of(common, members, node, once)
         open_terms.append(product)
     if len(open_terms) == len(terms):
         return None
@@ -136,8 +138,13 @@ def _most_shared(terms: Sequence[_Term]) -> Factor | None:
     return max(shared, key=lambda f: (count[f], f[0].size, f[0].digest, f[1]))
 
 
-def _product_of(common: "Counter[Factor]", members: Sequence[_Term], node: Node | _Like) -> _Term:
-    """Make ``common * (sum of what is left of each member)``."""
+def _product_of(
+    common: "Counter[Factor]",
+    members: Sequence[_Term],
+    node: Node | _Like,
+    once: Container[Node],
+) -> _Term:
+    """Make ``common * (sum of what is left of each member)``, the sum in normal form itself."""
     rests = [_Term(tuple((Counter(m.factors) - common).elements()), m.coefficient) for m in members]
     axes = tuple(sorted({axis for rest in rests for _, term in rest.factors for axis in term}))
     place = {axis: n for n, axis in enumerate(axes)}
@@ -146,11 +153,14 @@ def _product_of(common: "Counter[Factor]", members: Sequence[_Term], node: Node 
         _Term(tuple((n, tuple(place[a] for a in t)) for n, t in rest.factors), rest.coefficient)
         for rest in rests
     ]
-    inner = _pull_out(moved, like)
+    inner = _pull_out(moved, like, once)
     if inner is None:
         every = tuple(range(len(axes)))
         inner = [(_build(rest.factors, every, like), rest.coefficient) for rest in moved]
     total = _ir.add(*zip(*inner, strict=True))
+    flat = flatten(total, once)  # what is left of a member may be a sum
+    if flat is not total:
+        total = factor(flat, once)
     return _Term((*common.elements(), (total, axes)), 1)
 
 
