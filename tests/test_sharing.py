@@ -445,8 +445,11 @@ def test_an_interrupt_at_any_line_leaves_everything_usable():
     tried = 0
     for key in [*stateful, *others[::20]]:
         file, line = key
-        with pytest.raises(KeyboardInterrupt):
+        try:
             interrupted_at(lambda frame, line=line: frame.f_lineno == line, compile_anew, file)
+        except KeyboardInterrupt:
+            pass
+        else:
             pytest.fail(f"{file}:{line} was reached once, and not again")
         assert_usable()
         tried += 1
