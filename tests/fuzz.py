@@ -1035,11 +1035,13 @@ def _check_dtype(program, f, order, results, losses):
     floats = [np.asarray(a, float) if a.dtype.kind == "i" else a for a in args]
     expected = np.asarray(f(*floats)).dtype
     for n in range(order + 1):
-        for where, block in blocks(program, eg.derivative(f, n, program.argnums)(*args), n).items():
+        made = blocks(program, eg.derivative(f, n, program.argnums)(*args), n)
+        for where, block in made.items():
             what = f"{', '.join(program.dtypes)}: order {n}, {where}"
             if block.dtype != expected:
                 raise Mismatch(f"{what}: dtype {block.dtype}, not {expected}")
-            if scale_of(results[n][where]) < 1e3:  # far from the largest float16
+            narrow = "float16" in program.dtypes  # its range is short: squares of 300 are infinite
+            if not narrow or (np.all(np.isfinite(block)) and scale_of(results[n][where]) < 1e3):
                 unit = max(UNITS[np.finfo(a.dtype).bits // 8] for a in floats)
                 close(block, results[n][where], SAFETY * unit * losses[n], what)
 

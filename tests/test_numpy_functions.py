@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import eingrad as eg
+from eingrad._primitives import PRIMITIVES
 from eingrad._tracer import FUNCTIONS, METHODS, UFUNCS
 
 STEP = 1e-30  # of the complex step: no difference is taken, so none cancels
@@ -1248,6 +1249,25 @@ def test_mixed_precision_promotes_as_numpy_does():
         expected = np.asarray(f(x)).dtype
         got = [eg.derivative(f, order)(x).dtype for order in (0, 1)]
         assert got == [expected] * 2, f"row {n}"
+
+
+HOLOMORPHIC = [
+    row.name
+    for row in PRIMITIVES
+    if isinstance(row.numpy, np.ufunc) and row.numpy.nin == 1 and row.rules and not row.real
+]
+
+
+@pytest.mark.parametrize("name", HOLOMORPHIC)
+def test_derivatives_at_complex_points_are_on_the_branch_of_the_value(name):
+    """In all four quadrants, inside and outside of the unit circle; found by fuzz in arccosh."""
+    f = getattr(np, name)
+    z = np.array(
+        [a * x + b * y * 1j for a in (1, -1) for b in (1, -1) for x, y in ((1.3, 0.7), (0.4, 0.3))]
+    )
+    h = 1e-3
+    expected = (8 * (f(z + h) - f(z - h)) - (f(z + 2 * h) - f(z - 2 * h))) / (12 * h)
+    np.testing.assert_allclose(np.diag(eg.jacobian(f)(fixed(z))), expected, rtol=1e-8)
 
 
 def test_integer_arguments_are_differentiated_as_float64():

@@ -185,6 +185,13 @@ def _solve_right_rule(a: Node, b: Node, y: Node) -> Node:
     return _ir.einsum("...ik,jl->...ijkl", apply("inverse", a), _ir.delta(b.shape[-1]))
 
 
+def _arccosh_rule(x: Node) -> Node:
+    """``(x - 1)**(-1/2) (x + 1)**(-1/2)``; one root of the product has the other sign on the left."""
+    if x.dtype.kind != "c":
+        return power(plus(-1, times(x, x)), Fraction(-1, 2))
+    return times(*(power(plus(x, one), Fraction(-1, 2)) for one in (-1, 1)))
+
+
 def _spread(y: Node, x: Node) -> Node:
     """Repeat a reduction of the last axis of x along that axis."""
     return _ir.broadcast(_ir.reshape(y, (*y.shape, 1)), x.shape)
@@ -330,7 +337,7 @@ PRIMITIVES = (
     _unary("cosh",        _reals,       lambda x, y: apply("sinh", x)),
     _unary("tanh",        _reals,       lambda x, y: plus(1, times(-1, y, y))),
     _unary("arcsinh",     _reals,       lambda x, y: power(plus(1, times(x, x)), Fraction(-1, 2))),
-    _unary("arccosh",     _above_one,   lambda x, y: power(plus(-1, times(x, x)), Fraction(-1, 2)), singular=True),
+    _unary("arccosh",     _above_one,   lambda x, y: _arccosh_rule(x), singular=True),
     _unary("arctanh",     _below_one,   lambda x, y: reciprocal(plus(1, times(-1, x, x))), singular=True),
     _unary("absolute",    _reals,       lambda x, y: apply("sign", x), real=True),
     _unary("sign",        _reals,       None, real=True),
