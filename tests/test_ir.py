@@ -114,3 +114,13 @@ def test_verifier_finds_a_wrong_sum():
     wrong = _ir.Add(-1, b"", (3,), x.dtype, (x, y), (1, 1))
     with pytest.raises(AssertionError, match="another shape"):
         _ir.verify([wrong])
+
+
+def test_a_selection_of_the_part_of_a_merge_is_a_mask():
+    """``S[m,c] M[m,i,c] A[m]``: each used to be rewritten by the other, without end."""
+    a = _ir.new_input("a", (6,))
+    operands = [a, _ir.merge((3, 2)), _ir.selection((0, 0, 0, 1, 1, 1), 2)]
+    node = _ir.contract(operands, [(0,), (0, 1, 2), (0, 2)], (1, 2), {})
+    values = np.arange(1.0, 7.0)
+    expected = (values * (np.arange(6) % 2 == [0, 0, 0, 1, 1, 1])).reshape(3, 2)
+    assert_close(evaluate(node, {a: values}), expected)

@@ -82,6 +82,7 @@ def eliminate(network: Network) -> None:
         _rename_a_delta,
         _gather_on_one_index,
         _mask_the_diagonal_of_a_selection,
+        _mask_the_part_of_a_merge,
         _free_the_column_of_a_selection,
         _unify_merges,
         _select_whole_positions,
@@ -139,6 +140,25 @@ def _mask_the_diagonal_of_a_selection(network: Network) -> bool:
             mask = np.array([i == j for i, j in enumerate(selection.table)], bool)
             network.cores.append(Factor(network.make.constant(mask), (row,)))
             return True
+    return False
+
+
+def _mask_the_part_of_a_merge(network: Network) -> bool:
+    """``S[m,c] M[m,i,c] -> mask[m] M[m,i,c]``: the merge determines c, the selection must agree."""
+    merges = [f for f in network.structure if isinstance(f.node, Merge)]
+    for factor in network.structure:
+        selection = factor.node
+        if not isinstance(selection, Selection):
+            continue
+        row, column = factor.term
+        for merge in merges:
+            if merge.term[0] == row and column in merge.term[1:]:
+                sizes, axis = merge.node.shape[1:], merge.term.index(column, 1) - 1
+                parts = unravel(range(merge.node.shape[0]), sizes, axis)
+                mask = np.array([i == j for i, j in zip(selection.table, parts, strict=True)], bool)
+                network.drop(factor)
+                network.cores.append(Factor(network.make.constant(mask), (row,)))
+                return True
     return False
 
 
