@@ -30,6 +30,7 @@ from eingrad._primitives import apply, reciprocal
 from eingrad._subscripts import Subscripts
 
 _MOST_MONOMIALS = 4000
+_MOST_ROUNDS = 8
 _SHORT = 2**26
 
 Polynomial = dict[Node, Coefficient]  # monomial -> coefficient
@@ -41,7 +42,20 @@ class _GivenUpError(Exception):
 
 
 def expand(root: Node) -> Node | None:
-    """Expand a node to a sum of products; None beyond a few thousand of them."""
+    """Expand a node to a sum of products; None beyond a few thousand of them.
+
+    Until nothing changes: a law may make what another opens.
+    """
+    for _ in range(_MOST_ROUNDS):
+        expanded = _expanded_once(root)
+        if expanded is None or expanded is root:
+            break
+        root = expanded
+    return expanded
+
+
+def _expanded_once(root: Node) -> Node | None:
+    """Expand every node, operands first."""
     forms = _forms(root)
     try:
         return None if forms is None else _sum(forms[root], root)
