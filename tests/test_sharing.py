@@ -235,8 +235,11 @@ def test_a_plan_pickled_by_a_version_that_emitted_other_source_is_refused(monkey
 
 METHODS = multiprocessing.get_all_start_methods()
 FORK = pytest.mark.skipif("fork" not in METHODS, reason="the platform has no fork")
-# a BLAS has threads of its own
-FORKS_WITH_THREADS = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded")
+# Python warns of the threads of a BLAS; JAX, where an earlier test imported it, of its own. The
+# children of these tests use neither.
+FORKS_WITH_THREADS = pytest.mark.filterwarnings(
+    "ignore:This process .* is multi-threaded", r"ignore:os\.fork\(\) was called:RuntimeWarning"
+)
 
 
 def work(plan):
