@@ -15,7 +15,7 @@ import numpy as np
 
 from eingrad import _ir, _numpy_functions  # noqa: F401 - imported for what it registers
 from eingrad._compile import cache, input_specs
-from eingrad._derive import compile_program, derivatives, placed, split
+from eingrad._derive import compile_program, derive, placed, split
 from eingrad._ir import Input, Node, Symmetry
 from eingrad._run import Kernel, Layout, Plan
 from eingrad._simplify import remember
@@ -351,8 +351,7 @@ class Derivative:
         """Compute the derivative at these arguments."""
         traced = self._trace(args, kwargs)
         if traced.nested:
-            nodes = self._placed(traced)
-            results = [Expression(node, traced.outer) for node in nodes]
+            results = self._placed(traced, traced.outer)
             return _nest(self._orders, traced.out_tree, traced.argument_tree, results)
         kernel = self._kernel(traced)
         arrays = [
@@ -384,9 +383,7 @@ class Derivative:
     def expression(self, *args: Any, **kwargs: Any) -> Any:
         """Return the symbolic derivative for arguments like these, in place of its value."""
         traced = self._trace(args, kwargs, symbolic=True)
-        nodes = self._placed(traced)
-        trace = traced.outer if traced.nested else None
-        results = [Expression(node, trace) for node in nodes]
+        results = self._placed(traced, traced.outer if traced.nested else None)
         return _nest(self._orders, traced.out_tree, traced.argument_tree, results)
 
     @functools.cached_property
@@ -418,15 +415,18 @@ class Derivative:
                 " use eingrad.jacobian, or sum the result"
             )
 
-    def _placed(self, traced: _Traced) -> list[Node]:
+    def _placed(self, traced: _Traced, trace: Trace | None) -> list[Expression]:
         """Differentiate symbolically, and note what may be opened if it is contracted."""
-        roots, _ = derivatives(traced.outputs, traced.variables, self._orders, made=traced.made)
-        nodes, made = placed(roots, traced.outputs, traced.replaced)
+        found, _ = derive(traced.outputs, traced.variables, self._orders, made=traced.made)
+        nodes, made = placed([root.plain() for root in found], traced.outputs, traced.replaced)
         if traced.nested and traced.outer is not None:
             traced.outer.made |= made
         else:
             remember(nodes, made)
-        return nodes
+        return [
+            Expression(node, trace, symmetry=root.symmetry if root.is_ordered else ())
+            for node, root in zip(nodes, found, strict=True)
+        ]
 
     def _kernel(self, traced: _Traced) -> Kernel:
         variables = tuple(node.digest for node in traced.variables)
@@ -436,18 +436,21 @@ class Derivative:
 
         def make() -> Kernel:
             _check_inputs(traced, self.__name__)
-            roots, candidates = derivatives(
+            found, candidates = derive(
                 traced.outputs, traced.variables, self._orders, made=traced.made
             )
             specs = input_specs(traced.inputs)
             layouts = None
-            if self._structured:
-                shapes = [(node.shape, node.dtype) for node in roots]
-                roots, patterns = split(roots)
+            if not self._structured:
+                nodes = [root.mirrored() for root in found]
+            else:
+                nodes = [root.plain() for root in found]
+                shapes = [(node.shape, node.dtype) for node in nodes]
+                nodes, patterns = split(nodes)
                 layouts = tuple(
                     Layout(*what, tuple(p)) for what, p in zip(shapes, patterns, strict=True)
                 )
-            return Kernel(compile_program(roots, traced.inputs, specs, candidates), layouts)
+            return Kernel(compile_program(nodes, traced.inputs, specs, candidates), layouts)
 
         return cache.get(key, make)
 

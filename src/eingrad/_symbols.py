@@ -20,9 +20,9 @@ import numpy as np
 
 from eingrad import _expand, _ir, _numpy_functions, _opaque  # noqa: F401 - what it registers is used
 from eingrad._compile import cache, check_symmetry, input_specs
-from eingrad._derive import compile_program, contracted, derivatives, placed
+from eingrad._derive import compile_program, contracted, derive, placed
 from eingrad._ir import Constant, Input, Node, Symmetry
-from eingrad._plan import find_path, greedy_path, left_to_right_path
+from eingrad._plan import find_path, greedy_path, left_to_right_path, mirror
 from eingrad._run import Kernel, Plan
 from eingrad._simplify import remember, remembered, simplify
 from eingrad._tracer import (
@@ -221,10 +221,10 @@ def differentiate(
         raise ValueError(f"mode must be one of {', '.join(map(repr, MODES))}, not {mode!r}")
     free = node if isinstance(node, Input) else _ir.new_input("free", node.shape, node.dtype)
     outputs = _ir.substitute([y._node], {node: free})
-    roots, _ = derivatives(outputs, [free], (order,), mode, remembered(outputs))
-    (result,), made = placed(simplify(roots), outputs, {free: node})
+    (root,), _ = derive(outputs, [free], (order,), mode, remembered(outputs))
+    (result,), made = placed(simplify([root.plain()]), outputs, {free: node})
     remember([result], made)
-    return Expression(result, trace_of((y, x)))
+    return Expression(result, trace_of((y, x)), symmetry=root.symmetry)
 
 
 def compile(outputs: Any, *, path: str = "planned") -> Plan:
@@ -280,6 +280,7 @@ def compile(outputs: Any, *, path: str = "planned") -> Plan:
     for name in names:
         if names.count(name) > 1:
             raise ValueError(f"two symbols are named {name!r}; give them different names")
+    roots = [mirror(root, leaf._symmetry) for root, leaf in zip(roots, leaves, strict=True)]
     program = compile_program(roots, inputs, input_specs(inputs), search=PATHS[path])
     form = _SymbolForm(names, tuple(map(_symmetry, inputs)), tree)
     return Plan(Kernel(program), form, [values[n] for n in inputs if n in values])
@@ -572,8 +573,8 @@ class Lift:
         )
 
         def make() -> Kernel:
-            roots, _ = derivatives(outputs, [x], tuple(range(order + 1)), made=trace.made)
-            opened, inputs = _opaque.open_inputs(roots)
+            found, _ = derive(outputs, [x], tuple(range(order + 1)), made=trace.made)
+            opened, inputs = _opaque.open_inputs([root.mirrored() for root in found])
             return Kernel(compile_program(opened, inputs, input_specs(inputs)))
 
         kernel = cache.get(key, make)

@@ -27,7 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eingrad import _formula, _ir, _recorded
-from eingrad._ir import Input, Node
+from eingrad._ir import Input, Node, Symmetry
 from eingrad._locks import fork_safe
 from eingrad._subscripts import Shape
 from eingrad._tree import flatten
@@ -376,13 +376,21 @@ class Expression(np.lib.mixins.NDArrayOperatorsMixin):
     differentiated is called with some.
     """
 
-    __slots__ = ("_node", "_trace", "_weak")
+    __slots__ = ("_node", "_symmetry", "_trace", "_weak")
     __array_priority__ = 1000
 
-    def __init__(self, node: Node, trace: Trace | None = None, *, weak: bool = False) -> None:
+    def __init__(
+        self,
+        node: Node,
+        trace: Trace | None = None,
+        *,
+        weak: bool = False,
+        symmetry: Symmetry = (),
+    ) -> None:
         self._node = node
         self._trace = trace
         self._weak = weak
+        self._symmetry = symmetry  # of a derivative: which blocks of axes may be interchanged
 
     # What is known
 

@@ -13,9 +13,23 @@ import numpy as np
 
 from eingrad import _ir
 from eingrad._cost import call_flops, contraction_flops
-from eingrad._ir import Add, Apply, Coefficient, Constant, Einsum, Input, Merge, Node, Selection
+from eingrad._ir import (
+    Add,
+    Apply,
+    Coefficient,
+    Constant,
+    Einsum,
+    Input,
+    Merge,
+    Node,
+    Selection,
+)
+from eingrad._plan.mirror import comparators, is_exactly_symmetric, is_mirror
 from eingrad._plan.program import ALIASES, InputSpec, Piece, Program, Statement
 from eingrad._subscripts import Shape, Subscripts
+
+_FEW = 4096  # elements: mirrored at once; more of them row by row, in place
+_IN_ORDER = frozenset({"place", "matmul", "fill"})  # kernels whose result lies in order of its axes
 
 
 def lower(
@@ -81,6 +95,7 @@ class _Lowering:
         self.number: dict[Node, int] = {}
         self.scaled: dict[tuple[int, str], int] = {}
         self.twins: dict[object, tuple[Einsum, Coefficient]] = {}
+        self.triangles: dict[int, int] = {}
         self.inputs = len(inputs)
 
     def emit(
@@ -112,6 +127,8 @@ class _Lowering:
                 made = self.einsum(node)
             case Add():
                 made = self.sum_of_terms(node)
+            case Apply() if is_mirror(node):
+                made = self.mirror(node)
             case Apply():
                 made = self.call(node)
             case _:
@@ -226,6 +243,38 @@ class _Lowering:
                 details={"coefficient": coefficient},
             )  # fmt: skip
         return self.scaled[key]
+
+    # Symmetry ------------------------------------------------------------------------------------
+
+    def mirror(self, node: Apply) -> int:
+        """Copy one entry to all that must equal it, unless all are computed alike."""
+        (below,) = node.operands
+        value = self.number[below]
+        if is_exactly_symmetric(below, node.symmetry):
+            return value
+        flat, pairs = comparators(node.shape, node.symmetry)
+        if not pairs:
+            return value
+        details: dict[str, Any] = {"flat": flat, "axes": tuple(axis for axis, _ in pairs)}
+        if node.size <= _FEW:
+            triangles = [self.triangle(n) for _, n in pairs]
+            return self.emit("mirror", (value, *triangles), node.shape, node.dtype, details=details)
+        made = next((s for s in self.statements if value in s.targets), None)
+        if made is None or made.kernel in ALIASES or made.kernel == "constant":
+            value = self.emit("copy", (value,), node.shape, node.dtype)  # not ours to write to
+        # what lies in another order than its axes is copied when it is reshaped
+        in_order = flat == node.shape or (made is not None and made.kernel in _IN_ORDER)
+        workspace = 0 if in_order else node.size * node.dtype.itemsize
+        return self.emit(
+            "mirror in place", (value,), node.shape, node.dtype, details=details,
+            workspace_bytes=workspace,
+        )  # fmt: skip
+
+    def triangle(self, n: int) -> int:
+        """Make a mask of the lower triangle of a matrix, once."""
+        if n not in self.triangles:
+            self.triangles[n] = self.emit("triangle", (), (n, n), np.dtype(bool))
+        return self.triangles[n]
 
     # Einsums -------------------------------------------------------------------------------------
 
