@@ -397,6 +397,14 @@ RIGHT_INPUT = {
     "thirty steps that broadcast": (lambda: eg.grad(einsum_of_many_labels)(X), np.ones(3)),
     "integers": (lambda: eg.grad(lambda x: (x**2).sum())(fixed([1, 2], int)), [2.0, 4.0]),
     "Python integer": (lambda: eg.grad(lambda x: x**2)(3), 6.0),
+    "integers that are held constant, returned": (
+        lambda: eg.jacobian(lambda x, n: np.diff(n, 0, axis=-1))(X, fixed([1, 2], int)),
+        np.zeros((2, 3)),
+    ),
+    "integers that are held constant, converted and returned among others": (
+        lambda: eg.jacobian(lambda x, n: {"x": x, "n": n.astype(int)})(X, fixed([1, 2], int))["n"],
+        np.zeros((2, 3)),
+    ),
     "unsigned integers that would wrap": (
         lambda: eg.grad(lambda x: ((x - fixed([5, 5], np.uint8)) ** 2).sum())(
             fixed([1, 2], np.uint8)
@@ -881,6 +889,22 @@ RIGHT_CODE = {
 def test_everyday_python_has_the_right_derivative(call, expected):
     """Tracing needs no source text, and no special style."""
     np.testing.assert_allclose(call(), expected, rtol=1e-14)
+
+
+def test_integers_that_are_returned_are_floats_of_the_same_value():
+    """As are integers that are computed with: no dtype of a derivative depends on which."""
+    n = fixed([1, 2], np.int32)
+    for f in (lambda x, n: n, lambda x, n: n * 1, lambda x, n: n.astype(np.int32)):
+        value, derivative = eg.value_and_derivatives(f, order=1)(2.0, n)
+        np.testing.assert_array_equal(value, np.array([1.0, 2.0]), strict=True)
+        np.testing.assert_array_equal(derivative, np.zeros(2), strict=True)
+
+
+def test_flags_that_are_returned_are_refused():
+    """A comparison may depend on the argument; its derivative is zero almost everywhere only."""
+    for f in (lambda x, flags: x > 1, lambda x, flags: flags):
+        with pytest.raises(DTypeError, match=r"returned bool values.*np\.where turns a condition"):
+            eg.jacobian(f)(2.0, fixed([True, False], bool))
 
 
 def test_containers_come_back_as_what_they_were():

@@ -17,6 +17,7 @@ from eingrad import _ir, _numpy_functions  # noqa: F401 - imported for what it r
 from eingrad._compile import cache, input_specs
 from eingrad._derive import compile_program, derivatives, placed, split
 from eingrad._ir import Input, Node, Symmetry
+from eingrad._primitives import cast
 from eingrad._run import Kernel, Layout, Plan
 from eingrad._simplify import remember
 from eingrad._tracer import (
@@ -215,12 +216,18 @@ def _reaches_outside(
 
 
 def output_node(leaf: Any, trace: Trace | None, f: Callable[..., Any]) -> Node:
-    """Make the node of a result of the user's function; refuse what has no derivative."""
+    """Make the node of a result of the user's function; refuse what has no derivative.
+
+    Integers become floats: one that is differentiated is a float already, so the others are held
+    constant, and the derivative is zero. Flags are refused, for a comparison may depend on it.
+    """
     name = getattr(f, "__name__", "the function")
     if leaf is None or isinstance(leaf, str):
         raise DTypeError(f"{name} returned {leaf!r}; it must return arrays or numbers")
     node = node_of(leaf, trace, f"the result of {name}")
-    if node.dtype.kind not in "fc":
+    if node.dtype.kind in "iu":
+        return cast(node, np.float64)
+    if node.dtype.kind == "b":
         if isinstance(leaf, Expression):
             raise DTypeError(
                 f"{name} returned {node.dtype} values, which have no derivative; "
