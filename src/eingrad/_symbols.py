@@ -196,7 +196,12 @@ def differentiate(
     TypeError
         If ``y`` or ``x`` is no expression, or ``x`` neither a variable nor a function.
     ValueError
-        If the order is negative, or the mode unknown.
+        If the order is negative, or the mode unknown; or if ``y`` does not depend on ``x``, but on
+        another variable of the same name.
+
+    Notes
+    -----
+    Of an expression that ``x`` does not occur in, the derivative is zero.
 
     References
     ----------
@@ -219,12 +224,27 @@ def differentiate(
         raise ValueError(f"order must be an integer of at least 0, not {order!r}")
     if mode not in MODES:
         raise ValueError(f"mode must be one of {', '.join(map(repr, MODES))}, not {mode!r}")
+    _check_namesakes(y._node, node)
     free = node if isinstance(node, Input) else _ir.new_input("free", node.shape, node.dtype)
     outputs = _ir.substitute([y._node], {node: free})
     roots, _ = derivatives(outputs, [free], (order,), mode, remembered(outputs))
     (result,), made = placed(simplify(roots), outputs, {free: node})
     remember([result], made)
     return Expression(result, trace_of((y, x)))
+
+
+def _check_namesakes(y: Node, x: Node) -> None:
+    """Refuse a variable in the place of another one that has its name: all would be zero."""
+    present = [node for node in _ir.inputs([y]) if node.key[0] == "variable"]
+    shapes = {node.name: node.shape for node in present}
+    for node in _ir.inputs([x]):
+        if node.key[0] == "variable" and node not in present and node.name in shapes:
+            raise ValueError(
+                f"the expression does not depend on this variable {node.name!r}, of shape "
+                f"{node.shape}, but on another one of that name, of shape {shapes[node.name]}; "
+                "every call of eingrad.variable makes another variable: use the one that the "
+                "expression was made with, or give them different names"
+            )
 
 
 def compile(outputs: Any, *, path: str = "planned") -> Plan:
