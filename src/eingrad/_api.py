@@ -161,7 +161,12 @@ def _traced(
     rest = iter(passed)
     built = [tree.build(rest) for _, tree in trees]
     named = dict(zip(kwargs, built[len(args) :], strict=True))
-    result_leaves, out_tree = flatten(_called(f, trace, built[: len(args)], named))
+    try:
+        result = _called(f, trace, built[: len(args)], named)
+    except (TypeError, ValueError, AttributeError) as error:
+        _note_lists(error, built, [*kwargs], positional)
+        raise
+    result_leaves, out_tree = flatten(result)
     outputs = [output_node(leaf, trace, f) for leaf in result_leaves]
     independent = any(not isinstance(leaf, Expression) for leaf in result_leaves)
     captured = [*trace.root.captured.values()]
@@ -195,6 +200,22 @@ def _called(
         if refusal is None:
             raise
         raise refusal.with_traceback(error.__traceback__) from None
+
+
+def _note_lists(
+    error: Exception, args: Sequence[Any], keywords: Sequence[str], positional: Sequence[str]
+) -> None:
+    """Tell of arguments that are lists of numbers, where the function may have wanted arrays."""
+    names = _names(positional, [1] * len(args), keywords)
+    for name, value in zip(names, args, strict=True):
+        leaves, tree = flatten(value)
+        traced = any(isinstance(leaf, Expression) for leaf in leaves)
+        if traced and tree.is_sequence and all(np.ndim(leaf) == 0 for leaf in leaves):
+            kind = type(value).__name__
+            error.add_note(
+                f"argument {name!r} is a {kind}, so the function gets a {kind} of traced numbers, "
+                f"and no array; for an array, pass np.array({name})"
+            )
 
 
 def _check_inputs(traced: _Traced, name: str) -> None:
@@ -303,15 +324,20 @@ class _Form:
         """Find the values of the inputs; refuse another form, or other static arguments."""
         new, tree = flatten((args, kwargs))
         if tree != self.arguments:
+            given = any(flatten(value)[1].is_sequence for value in (*args, *kwargs.values()))
+            hint = "; np.array makes an array of a list" if given else ""
             raise ShapeError(
                 "the plan was made for other positional and keyword arguments, or for another "
-                "nesting of them; call it in the way it was made"
+                f"nesting of them; call it in the way it was made{hint}"
             )
         for n, old in self.static.items():
             if not _is_same_static(old, new[n]):
+                kind = type(old).__name__
+                same = isinstance(new[n], np.generic) and new[n] == old
+                hint = f"pass {kind}({self.names[n]}), or " if same else ""
                 raise ShapeError(
                     f"static argument {self.names[n]!r} is {new[n]!r} but the plan was made for "
-                    f"{old!r}; make a new plan"
+                    f"{old!r}; {hint}make a new plan"
                 )
         return [value for n, value in enumerate(new) if n not in self.static]
 

@@ -535,9 +535,10 @@ class Expression(np.lib.mixins.NDArrayOperatorsMixin):
     # What must not pass silently
 
     def __bool__(self) -> NoReturn:
+        remedy = how_to_hold(self) or "use np.where(condition, a, b), np.maximum or np.minimum"
         raise BranchError(
             f"the truth of a traced value was asked for at {user_line()}; it has no numbers yet: "
-            "use np.where(condition, a, b), np.maximum or np.minimum"
+            f"{remedy}"
         )
 
     def __hash__(self) -> int:
@@ -546,9 +547,12 @@ class Expression(np.lib.mixins.NDArrayOperatorsMixin):
         return object.__hash__(self)
 
     def _leak(self, how: str) -> NoReturn:
+        remedy = how_to_hold(self) or (
+            "keep to NumPy functions of the value itself, and build arrays with np.stack or "
+            "np.concatenate"
+        )
         raise TracerLeakError(
-            f"{how} of a traced value at {user_line()}; it has no numbers yet: keep to NumPy "
-            "functions of the value itself, and build arrays with np.stack or np.concatenate"
+            f"{how} of a traced value at {user_line()}; it has no numbers yet: {remedy}"
         )
 
     def __float__(self) -> NoReturn:
@@ -599,6 +603,25 @@ class Expression(np.lib.mixins.NDArrayOperatorsMixin):
             f"a traced value was assigned to at {user_line()}; build the array with np.stack, "
             "np.concatenate or np.where instead"
         )
+
+
+def how_to_hold(value: Expression) -> str:
+    """How to give a function integers or flags whose values it must know; "" for other values.
+
+    They are arguments that are not differentiated, or come of such alone: ``labels``, ``k > 1``.
+    """
+    inputs = _ir.inputs([value._node])
+    if not inputs or any(n.key[0] != "argument" or n.dtype.kind not in "biu" for n in inputs):
+        return ""
+    names = [n.name for n in inputs]
+    said = f"{'argument' if len(names) == 1 else 'arguments'} {', '.join(map(repr, names))}"
+    if all(n.shape == () for n in inputs):
+        static = (f"{'bool' if n.dtype.kind == 'b' else 'int'}({n.name})" for n in inputs)
+        return f"pass {', '.join(static)} for {said}: the function sees that as it is"
+    return (
+        f"capture {said}, as in lambda x: f(x, {', '.join(names)}), or pass "
+        f"{', '.join(f'{name}.tolist()' for name in names)}: the function sees that as it is"
+    )
 
 
 # Calls -------------------------------------------------------------------------------------------
