@@ -756,15 +756,23 @@ REFUSED_CODE = {
         UnsupportedFunctionError,
         rf"np.interp has no derivative here \(at .*{HERE}.*docs/functions.md lists",
     ),
-    "unsupported function, the nearest named": (
+    "unsupported function, nothing like it": (
         lambda: eg.grad(np.median)(X),
         UnsupportedFunctionError,
-        "np.median has no derivative here .*; the nearest that is supported is np.mean; write it",
+        r"np.median has no derivative here \(at .*\); write it with supported functions, which",
     ),
-    "unsupported method, the nearest named": (
+    "unsupported function, what does the same named": (
+        lambda: eg.grad(np.nansum)(X),
+        UnsupportedFunctionError,
+        (
+            r"np.nansum has no derivative here \(at .*\); write "
+            r"np.sum\(np.where\(np.isnan\(x\), 0, x\)\); docs/functions.md lists what is supported"
+        ),
+    ),
+    "unsupported method, what does nearly the same named": (
         lambda: eg.grad(lambda x: x.argmax())(X),
         UnsupportedFunctionError,
-        "ndarray.argmax has no derivative here .*; the nearest that is supported is ndarray.max;",
+        r"; write x == x.max\(\) \(a mask of the largest, not its position\); docs/functions",
     ),
     "unsupported function of np.linalg": (
         lambda: eg.grad(np.linalg.svd)(A),

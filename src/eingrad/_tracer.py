@@ -7,7 +7,6 @@ untraced passes as a constant; no array of the user's is written while he is bei
 Which functions are known is in `_numpy_functions`, which fills `FUNCTIONS` and `UFUNCS`.
 """
 
-import difflib
 import functools
 import inspect
 import linecache
@@ -30,6 +29,7 @@ from eingrad import _formula, _ir, _recorded
 from eingrad._ir import Input, Node
 from eingrad._locks import fork_safe
 from eingrad._subscripts import Shape
+from eingrad._substitutes import SUBSTITUTES
 from eingrad._tree import flatten
 from eingrad.errors import (
     BranchError,
@@ -644,28 +644,16 @@ def qualified_name(function: Any) -> str:
 
 
 def _unsupported(name: str) -> str:
-    """Say that a function is not there, and which supported name is nearest."""
-    near = _nearest(name)
-    hint = f"the nearest that is supported is {near}; " if near else ""
-    return (
-        f"{name} has no derivative here (at {user_line()}); {hint}write it with supported "
-        "functions, which docs/functions.md lists"
-    )
+    """Say that a function is not there, and what to write in its place.
 
-
-def _nearest(name: str) -> str | None:
-    """Find the supported function, or method, whose last word is nearest to that of a name."""
-    place, _, word = name.rpartition(".")
-    if place == "ndarray":
-        known = {method: f"ndarray.{method}" for method in METHODS}
-    else:
-        named = map(qualified_name, (*UFUNCS, *filter(callable, FUNCTIONS)))
-        known = {full.rpartition(".")[2]: full for full in sorted(named, reverse=True)}
-    near = difflib.get_close_matches(word, known, 1, _LEAST_SIMILAR)
-    return known[near[0]] if near else None
-
-
-_LEAST_SIMILAR = 0.66  # of two names; below it, a suggestion misleads: nansum and sum are 0.67
+    A name that is spelt alike is no help: NumPy has the function, so the name is as it was meant.
+    """
+    expression, _, where = SUBSTITUTES.get(name, "").partition("  # ")
+    remedy = "write it with supported functions, which docs/functions.md lists"
+    if expression:
+        where = f" ({where})" if where else ""
+        remedy = f"write {expression}{where}; docs/functions.md lists what is supported"
+    return f"{name} has no derivative here (at {user_line()}); {remedy}"
 
 
 def _written(name: str) -> str:
