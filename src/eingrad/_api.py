@@ -19,6 +19,7 @@ from eingrad._derive import compile_program, derivatives, placed, split
 from eingrad._ir import Input, Node, Symmetry
 from eingrad._primitives import cast
 from eingrad._run import Kernel, Layout, Plan
+from eingrad._scopes import names_of
 from eingrad._simplify import remember
 from eingrad._tracer import (
     STATIC,
@@ -47,6 +48,7 @@ class _Traced:
     argument_tree: Tree
     inputs: list[Input]  # arguments, then captured arrays
     values: list[Any]  # the arrays for them
+    captured: list[Array]  # as they were found
     replaced: dict[Node, Node]  # what inputs stand for, outside
     nested: bool  # whether the value depends on what an outer call traces
     outer: Trace | None
@@ -184,8 +186,8 @@ def _traced(
         argument_trees[0] if isinstance(argnums, int) else Tree(tuple, (), tuple(argument_trees))
     )
     return _Traced(
-        outputs, out_tree, variables, argument_tree, inputs, values, replaced, nested, outer,
-        trace.made, independent,
+        outputs, out_tree, variables, argument_tree, inputs, values,
+        [known.array for known in captured], replaced, nested, outer, trace.made, independent,
     )  # fmt: skip
 
 
@@ -412,7 +414,8 @@ class Derivative:
         counts = [len(flatten(value)[0]) for value in (*args, *kwargs.values())]
         names = tuple(_names(self._positional, counts, [*kwargs]))
         form = _Form(self._orders, traced.out_tree, traced.argument_tree, tree, static, names)
-        return Plan(self._kernel(traced), form, traced.values[count:])
+        variables = names_of(self._f, traced.captured)
+        return Plan(self._kernel(traced), form, traced.values[count:], variables)
 
     def expression(self, *args: Any, **kwargs: Any) -> Any:
         """Return the symbolic derivative for arguments like these, in place of its value."""
