@@ -511,6 +511,7 @@ def derivative(
         Positional arguments to differentiate in; a tuple gives a tuple per order, as in JAX.
     structured : bool
         Give a `StructuredTensor` in place of each array: deltas and cores, dense on request.
+        Products with vectors, sums and traces use the deltas.
 
     Returns
     -------
@@ -547,7 +548,9 @@ def check_order(order: Any) -> None:
         raise ValueError(f"order must be an integer of at least 0, not {order!r}")
 
 
-def jacobian(f: Callable[..., Any], argnums: int | tuple[int, ...] = 0) -> Derivative:
+def jacobian(
+    f: Callable[..., Any], argnums: int | tuple[int, ...] = 0, *, structured: bool = False
+) -> Derivative:
     """Differentiate once: shape ``out + in``.
 
     Parameters
@@ -555,6 +558,8 @@ def jacobian(f: Callable[..., Any], argnums: int | tuple[int, ...] = 0) -> Deriv
     f : callable
         See `derivative`.
     argnums : int or tuple of int
+        See `derivative`.
+    structured : bool
         See `derivative`.
 
     Returns
@@ -569,10 +574,12 @@ def jacobian(f: Callable[..., Any], argnums: int | tuple[int, ...] = 0) -> Deriv
     array([[2., 0.],
            [0., 4.]])
     """
-    return derivative(f, 1, argnums)
+    return derivative(f, 1, argnums, structured=structured)
 
 
-def grad(f: Callable[..., Any], argnums: int | tuple[int, ...] = 0) -> Derivative:
+def grad(
+    f: Callable[..., Any], argnums: int | tuple[int, ...] = 0, *, structured: bool = False
+) -> Derivative:
     """Differentiate a scalar function once: the shape of the argument.
 
     Parameters
@@ -580,6 +587,8 @@ def grad(f: Callable[..., Any], argnums: int | tuple[int, ...] = 0) -> Derivativ
     f : callable
         Returns one number; see `derivative`.
     argnums : int or tuple of int
+        See `derivative`.
+    structured : bool
         See `derivative`.
 
     Returns
@@ -598,10 +607,12 @@ def grad(f: Callable[..., Any], argnums: int | tuple[int, ...] = 0) -> Derivativ
     >>> grad(lambda x: x @ B @ x)(np.array([1.0, 2.0]))
     array([8., 7.])
     """
-    return Derivative(f, (1,), argnums, scalar=True)
+    return Derivative(f, (1,), argnums, scalar=True, structured=structured)
 
 
-def hessian(f: Callable[..., Any], argnums: int | tuple[int, ...] = 0) -> Derivative:
+def hessian(
+    f: Callable[..., Any], argnums: int | tuple[int, ...] = 0, *, structured: bool = False
+) -> Derivative:
     """Differentiate twice: shape ``out + in + in``.
 
     Parameters
@@ -609,6 +620,8 @@ def hessian(f: Callable[..., Any], argnums: int | tuple[int, ...] = 0) -> Deriva
     f : callable
         See `derivative`.
     argnums : int or tuple of int
+        See `derivative`.
+    structured : bool
         See `derivative`.
 
     Returns
@@ -623,11 +636,15 @@ def hessian(f: Callable[..., Any], argnums: int | tuple[int, ...] = 0) -> Deriva
     array([[ 6.,  0.],
            [ 0., 12.]])
     """
-    return derivative(f, 2, argnums)
+    return derivative(f, 2, argnums, structured=structured)
 
 
 def value_and_derivatives(
-    f: Callable[..., Any], order: int = 2, argnums: int | tuple[int, ...] = 0
+    f: Callable[..., Any],
+    order: int = 2,
+    argnums: int | tuple[int, ...] = 0,
+    *,
+    structured: bool = False,
 ) -> Derivative:
     """Compute a function and its derivatives of every order up to one, from one plan.
 
@@ -638,6 +655,8 @@ def value_and_derivatives(
     order : int, at least 0
         The highest order.
     argnums : int or tuple of int
+        See `derivative`.
+    structured : bool
         See `derivative`.
 
     Returns
@@ -658,10 +677,12 @@ def value_and_derivatives(
     (array(8.), array(12.), array(12.))
     """
     check_order(order)
-    return Derivative(f, tuple(range(order + 1)), argnums)
+    return Derivative(f, tuple(range(order + 1)), argnums, structured=structured)
 
 
-def value_and_grad(f: Callable[..., Any], argnums: int | tuple[int, ...] = 0) -> Derivative:
+def value_and_grad(
+    f: Callable[..., Any], argnums: int | tuple[int, ...] = 0, *, structured: bool = False
+) -> Derivative:
     """Compute a scalar function and its gradient from one plan, intermediates shared.
 
     Parameters
@@ -669,6 +690,8 @@ def value_and_grad(f: Callable[..., Any], argnums: int | tuple[int, ...] = 0) ->
     f : callable
         Returns one number; see `derivative`.
     argnums : int or tuple of int
+        See `derivative`.
+    structured : bool
         See `derivative`.
 
     Returns
@@ -682,4 +705,4 @@ def value_and_grad(f: Callable[..., Any], argnums: int | tuple[int, ...] = 0) ->
     >>> value_and_grad(lambda x: x @ x)(np.array([3.0, 4.0]))
     (array(25.), array([6., 8.]))
     """
-    return Derivative(f, (0, 1), argnums, scalar=True)
+    return Derivative(f, (0, 1), argnums, scalar=True, structured=structured)

@@ -23,7 +23,7 @@ from eingrad._compile import cache, check_symmetry, input_specs
 from eingrad._derive import compile_program, contracted, derivatives, placed
 from eingrad._ir import Constant, Input, Node, Symmetry
 from eingrad._plan import find_path, greedy_path, left_to_right_path
-from eingrad._run import Kernel, Plan
+from eingrad._run import Kernel, Plan, StructuredTensor
 from eingrad._simplify import remember, remembered, simplify
 from eingrad._tracer import (
     STATIC,
@@ -533,7 +533,7 @@ def terms(tensor: Any) -> tuple[Term, ...]:
 
 
 def _tensor(value: Any, what: str) -> Any:
-    if not isinstance(value, Expression):
+    if not isinstance(value, (Expression, StructuredTensor)):
         check_array(value, what)
         value = np.asarray(value)
         check_array(value, what)
