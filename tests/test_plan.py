@@ -384,6 +384,31 @@ def test_captured_arrays_of_a_closure_are_named():
         assert [known.variable for known in plan.captured] == ["inner"]
 
 
+def test_looking_for_names_runs_no_code_of_the_user():
+    """Nor ends in a list that contains itself, or at a key that prints something."""
+
+    class Loud:
+        __slots__ = ()
+
+        def __getattr__(self, name):
+            raise AssertionError(name)
+
+        def __repr__(self):
+            raise AssertionError
+
+    loud, itself = Loud(), []
+    itself.append(itself)
+    keyed = {loud: np.ones(3), 1: np.zeros(3)}
+
+    def f(x):
+        assert loud is not None
+        assert itself
+        return x @ keyed[1] + x @ keyed[loud]
+
+    plan = eg.grad(f).plan(np.ones(3))
+    assert [known.variable for known in plan.captured] == ["keyed[1]", None]
+
+
 def test_a_plan_tells_what_it_captured():
     """In its table, and as arrays that cannot be written; its source runs with them."""
     x = np.array([1.0, 2.0])

@@ -55,7 +55,7 @@ def _seen_by(f: Any) -> Iterator[tuple[str, Any]]:
         scope, attributes, inner = _scope(function)
         waiting += inner
         for name, value in scope.items():
-            held = getattr(value, "__dict__", {})
+            held = _held(value)
             pairs = [(name, value), *((f"{name}.{a}", held[a]) for a in attributes if a in held)]
             for place, item in _with_items(pairs):
                 if isinstance(item, np.ndarray):
@@ -104,8 +104,17 @@ def _scope(f: Any) -> tuple[dict[str, Any], set[str], list[Any]]:
 
 def _wrapped(f: Any) -> list[Any]:
     """What a decorator, or a derivative, was made of."""
-    held = getattr(f, "__dict__", {})
+    held = _held(f)
     return [held["__wrapped__"]] if "__wrapped__" in held else []
+
+
+def _held(value: Any) -> Mapping[str, Any]:
+    """The attributes of an object that are there without any code of its class."""
+    try:
+        held: Mapping[str, Any] = object.__getattribute__(value, "__dict__")
+    except AttributeError:
+        return {}
+    return held
 
 
 def _called(f: Any) -> list[Any]:

@@ -378,7 +378,7 @@ def trace(tensor: Any) -> Any:
 
     Parameters
     ----------
-    tensor : (n, n, ...) Expression or array_like
+    tensor : (n, n, ...) Expression, StructuredTensor or array_like
 
     Returns
     -------
@@ -417,7 +417,7 @@ def transpose(tensor: Any) -> Any:
 
     Parameters
     ----------
-    tensor : (n, m, ...) Expression or array_like
+    tensor : (n, m, ...) Expression, StructuredTensor or array_like
 
     Returns
     -------
