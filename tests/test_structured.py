@@ -285,12 +285,17 @@ REFUSED = {
     "a traced value": (
         lambda: eg.jacobian(lambda x: DIAGONAL @ x)(np.ones(3)),
         DTypeError,
-        "operand 0 is StructuredTensor of shape .* only arrays, numbers and traced values",
+        "operand 0 is StructuredTensor of shape .*: np.asarray makes an array of it",
+    ),
+    "a traced value, on the left": (
+        lambda: eg.jacobian(lambda x: x @ DIAGONAL)(np.ones(3)),
+        DTypeError,
+        "operand 1 is StructuredTensor of shape .*: np.asarray makes an array of it",
     ),
     "a traced value, to a function": (
         lambda: eg.jacobian(lambda x: np.tensordot(DIAGONAL, x, 1))(np.ones(3)),
-        TypeError,
-        "StructuredTensor",
+        DTypeError,
+        "operand 0 is StructuredTensor of shape .*: np.asarray makes an array of it",
     ),
 }
 

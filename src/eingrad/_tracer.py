@@ -891,9 +891,10 @@ def node_of(value: Any, trace: Trace | None, what: str = "an operand") -> Node:
         return _ir.constant(value) if value.ndim else number_node(value[()])
     if isinstance(value, (bool, int, float, complex, np.generic)):
         return number_node(value)
+    hint = ": np.asarray makes an array of it" if hasattr(type(value), "__array__") else ""
     raise DTypeError(
         f"{what} is {value!r} of type {type(value).__name__}, at {user_line()}; "
-        "only arrays, numbers and traced values can be computed with"
+        f"only arrays, numbers and traced values can be computed with{hint}"
     )
 
 
