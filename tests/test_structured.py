@@ -97,14 +97,15 @@ SEEDS = st.integers(0, 2**32 - 1)
 def random_tensor(seed, shape=None):
     """Up to three terms, each with random deltas, its core on some of the axes that are left."""
     rng = np.random.default_rng(seed)
-    shape = shape or tuple(rng.integers(2, 4, size=rng.integers(2, 5)).tolist())
+    drawn = rng.integers(2, 3 + rng.integers(2), size=rng.integers(2, 5))  # of one size or two
+    shape = shape or tuple(drawn.tolist())
     terms = []
     for _ in range(rng.integers(0, 4)):
         free, deltas = list(range(len(shape))), []
-        for _ in range(rng.integers(0, 3)):
-            a, b = sorted(rng.choice(free, 2, replace=False).tolist()) if len(free) > 1 else (0, 0)
-            if a != b and shape[a] == shape[b]:
-                deltas.append((a, b))
+        for b in rng.permutation(len(shape))[: rng.integers(0, len(shape))].tolist():
+            like = [a for a in free if a != b and shape[a] == shape[b]]
+            if like:  # a may be tied in its turn, and b may have been tied to
+                deltas.append((like[rng.integers(len(like))], b))
                 free.remove(b)
         axes = tuple(rng.permutation([n for n in free if rng.random() < 0.8]).tolist())
         core = rng.normal(size=[shape[n] for n in axes])
