@@ -103,7 +103,7 @@ def random_tensor(seed, shape=None):
     for _ in range(rng.integers(0, 4)):
         free, deltas = list(range(len(shape))), []
         for b in rng.permutation(len(shape))[: rng.integers(0, len(shape))].tolist():
-            like = [a for a in free if a != b and shape[a] == shape[b]]
+            like = [a for a, size in enumerate(shape) if a != b and size == shape[b]]
             if like:  # a may be tied in its turn, and b may have been tied to
                 deltas.append((like[rng.integers(len(like))], b))
                 free.remove(b)
