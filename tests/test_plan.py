@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from reference import assert_close, central_difference, evaluate
+from reference import assert_close, central_difference, complex_step, evaluate
 from strategies import functions, point, structured_networks
 
 import eingrad as eg
@@ -442,3 +442,15 @@ def test_large_constants_of_symbols_have_no_variable():
     (known,) = plan.captured
     assert str(known) == "c0 is an array without a name"
     np.testing.assert_array_equal(known.array, np.arange(100.0))
+
+
+def test_a_reshape_without_common_sizes_of_a_stack_is_placed_not_multiplied_out():
+    """``(2, 3) -> (3, 2)`` splits what a merge of other sizes made: positions are computed."""
+
+    def f(x):
+        return np.stack([0.5 * x - 1, np.sin(x)]).reshape(3, 2)
+
+    x = np.array([0.2, 0.7, 1.1])
+    plan = eg.jacobian(f).plan(x)
+    assert "einsum" not in plan.source
+    np.testing.assert_allclose(plan(x), complex_step(f, x), rtol=1e-15)

@@ -395,6 +395,9 @@ def _place_at(buffer: str, piece: Piece, core: str) -> str:
         kind, what, *below = expression
         if kind == "label":
             return index_of(what)
+        if kind == "part":
+            size_of_part, whole = below
+            return f"({text(whole)} // {what} % {size_of_part})"
         parts = [text(e) for e in below]
         if kind == "merge":
             strides = [math.prod(what[n + 1 :]) for n in range(len(what))]
