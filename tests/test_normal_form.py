@@ -5,7 +5,7 @@ No test here measures time. `cases.py` holds the functions.
 
 import numpy as np
 import pytest
-from cases import CASES
+from cases import CASES, find
 from reference import assert_close, central_difference, complex_step
 
 import eingrad as eg
@@ -16,11 +16,6 @@ NOT_HOLOMORPHIC = ("logdet", "logistic", "Gaussian")
 def plan_of(case):
     f, x = case.build(case.sizes)
     return eg.derivative(f, case.order).plan(x)
-
-
-def find(name, order):
-    (case,) = [c for c in CASES if c.name == name and c.order == order]
-    return case
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
