@@ -16,6 +16,12 @@ N = 40
 RNG = np.random.default_rng(0)
 X, MATRIX, A = RNG.normal(size=N), RNG.normal(size=(6, 6)), RNG.normal(size=N)
 
+
+def all_together(x):
+    joined = np.concatenate([np.sin(x[2:]), x[:2] ** 2]).reshape(2, -1)
+    return joined * x[::-1].reshape(2, -1)
+
+
 # Alone, and in a function of several steps.
 SELECTIONS = {
     "slice": (lambda x: x[2:5], X),
@@ -42,10 +48,7 @@ SELECTIONS = {
     "reshape, then sine": (lambda x: np.sin(x.reshape(5, 8)) ** 2, X),
     "reshape without common refinement": (lambda x: np.sin(x.reshape(4, 9)), MATRIX),
     "transpose, then tanh": (lambda x: np.tanh(x.T), MATRIX),
-    "all together": (
-        lambda x: np.concatenate([np.sin(x[2:]), x[:2] ** 2]).reshape(2, -1) * x[::-1].reshape(2, -1),
-        X,
-    ),
+    "all together": (all_together, X),
 }  # fmt: skip
 
 STEPS = 6  # elementwise steps per entry, at most: of the functions above, their derivatives
