@@ -127,6 +127,12 @@ def trace_of_power(rng, p, n):
     return lambda x: np.trace(power(x)), x
 
 
+def trace_by_squaring(rng, squarings, n):
+    """``tr(X^4)``, say, as ``tr((X @ X) @ (X @ X))``."""
+    power, x = matrix_power_by_squaring(rng, squarings, n)
+    return lambda x: np.trace(power(x)), x
+
+
 def stack_of_scalars(rng, n):
     """A quadratic form of n scalars, each made by itself."""
     a, b = rng.normal(size=(2, n, n)) / np.sqrt(n)
@@ -328,6 +334,7 @@ def gaussian_process_in_inputs(rng, n):
 CASES = (
     #    name                            made by               order  sizes         small
     Case("tanh network, first weight", lambda r, *s: tanh_network(r, 0, *s), 2, (10, 20, 200), (4, 3, 5)),
+    Case("tanh network, first weight", lambda r, *s: tanh_network(r, 0, *s), 3, (10, 20, 200), (3, 2, 3)),
     Case("tanh network, fifth weight", lambda r, *s: tanh_network(r, s[0] // 2 - 1, *s), 2, (10, 20, 200), (4, 3, 5)),
     Case("tanh network, last weight", lambda r, *s: tanh_network(r, s[0] - 1, *s), 2, (10, 20, 200), (4, 3, 5)),
     Case("gated residual, 4 blocks", gated_residual, 2, (4, 10), (3, 2)),
@@ -345,6 +352,9 @@ CASES = (
     Case("X^8 by squaring", matrix_power_by_squaring, 1, (3, 32), (2, 3)),
     Case("tr X^4", trace_of_power, 2, (4, 32), (4, 3)),
     Case("tr X^4", trace_of_power, 3, (4, 8), (4, 2)),
+    Case("tr X^4 by squaring", trace_by_squaring, 2, (2, 32), (2, 3)),
+    Case("tr X^4 by squaring", trace_by_squaring, 3, (2, 8), (2, 2)),
+    Case("tr X^6", trace_of_power, 5, (6, 3), (6, 2)),
     Case("stack of 32 scalars", stack_of_scalars, 1, (32,), (4,)),
     Case("stack of 32 scalars", stack_of_scalars, 2, (32,), (4,)),
     Case("x * x, 12 times", squared_often, 1, (12, 8), (5, 3)),
@@ -354,6 +364,8 @@ CASES = (
     Case("pairwise distances, N = 100", pairwise_distances, 2, (100,), (4,)),
     Case("pairwise distances, N = 400", pairwise_distances, 2, (400,), (4,)),
     Case("angle energy, N = 30", angle_energy, 2, (30,), (5,)),
+    Case("pairwise distances, N = 10", pairwise_distances, 3, (10,), (2,)),
+    Case("angle energy, N = 4", angle_energy, 3, (4,), (3,)),
     Case("slices", slices, 1, (100,), (8,)),
     Case("slices", slices, 2, (100,), (8,)),
     Case("masked factorisation", masked_factorisation, 2, (50, 60, 5), (3, 4, 2)),
@@ -371,6 +383,7 @@ CASES = (
     Case("logdet", logdet, 2, (32,), (3,)),
     Case("logdet", logdet, 3, (10,), (2,)),
     Case("logdet", logdet, 4, (5,), (2,)),
+    Case("logdet", logdet, 5, (4,), (2,)),
     Case("det", det, 2, (32,), (3,)),
     Case("det", det, 3, (10,), (2,)),
     Case("det", det, 4, (5,), (2,)),
@@ -381,6 +394,14 @@ CASES = (
     Case("softmax", softmax, 2, (50,), (4,)),
     Case("logistic", logistic, 2, (200, 20), (4, 3)),
     Case("logistic", logistic, 3, (200, 20), (4, 3)),
+    Case("logistic", logistic, 5, (50, 8), (4, 2)),
     Case("Gaussian process, n = 300", gaussian_process, 2, (300,), (6,)),
     Case("Gaussian process in its inputs", gaussian_process_in_inputs, 2, (20,), (4,)),
+    Case("Gaussian process in its inputs", gaussian_process_in_inputs, 3, (6,), (3,)),
 )  # fmt: skip
+
+
+def find(name: str, order: int) -> Case:
+    """Look up a case."""
+    (case,) = (c for c in CASES if (c.name, c.order) == (name, order))
+    return case

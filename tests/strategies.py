@@ -98,6 +98,29 @@ def functions(draw, most_steps=6, largest=40):
     return RandomFunction(steps), shape
 
 
+def random_function(seed, steps=5, largest=9):
+    """A random function and the shape of its argument, the same for the same seed."""
+    rng = np.random.default_rng(seed)
+    shape = tuple(rng.integers(1, 4, size=rng.integers(0, 3)).tolist())
+    pool = [np.full(shape, 0.5)]
+    made = []
+    while len(made) < steps:
+        first = int(rng.integers(max(0, len(pool) - 3), len(pool)))
+        if rng.random() < 0.5:
+            step = (str(rng.choice(sorted(UNARY))), first)
+        else:
+            step = (str(rng.choice(sorted(BINARY))), first, int(rng.integers(len(pool))))
+        operation = UNARY.get(step[0]) or BINARY[step[0]]
+        try:
+            value = np.asarray(operation(np, *(pool[n] for n in step[1:])))
+        except ValueError:
+            continue  # shapes that do not fit
+        if value.size <= largest and value.ndim <= 4:
+            made.append(step)
+            pool.append(value)
+    return RandomFunction(made), shape
+
+
 def point(shape, seed):
     """A read-only array of moderate numbers."""
     x = np.random.default_rng(seed).uniform(-1, 1, size=shape)
