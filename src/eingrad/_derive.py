@@ -6,7 +6,7 @@ Guaranteed: the user chooses no mode; the flops of what was not taken are kept f
 """
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from eingrad import _ir
 from eingrad._diff import forward, reverse
@@ -17,6 +17,7 @@ from eingrad._plan import InputSpec, Program, Search, find_path, lower, pairwise
 from eingrad._simplify import Made, associate, made_by_differentiation, push, simplify
 
 _COMPARED = 2000  # nodes; above that one candidate is built, chosen by shape
+_PLANNED_BETWEEN = 50  # nodes of a value whose derivatives are planned before the next order
 _MANY_COLUMNS = 8
 
 Candidates = tuple[tuple[str, int], ...]
@@ -36,7 +37,22 @@ def derivatives(
     are digests of derivatives that the outputs are made of.
     """
     # Associate the user's chains; never expand his sums.
-    level = pairwise(associate(contracted(outputs, made)))
+    start = pairwise(associate(contracted(outputs, made)))
+    roots, candidates = _differentiated(start, variables, orders, mode)
+    if max(orders) < 2 or not candidates or len(_ir.topological(start)) > _PLANNED_BETWEEN:  # noqa: PLR2004
+        return roots, candidates
+    others, compared = _differentiated(start, variables, orders, mode, between=_in_pairs)
+    return (others, compared) if _planned(others) < _planned(roots) else (roots, candidates)
+
+
+def _differentiated(
+    level: Sequence[Node],
+    variables: Sequence[Node],
+    orders: Sequence[int],
+    mode: str,
+    between: Callable[[Sequence[Node]], Sequence[Node]] = list,
+) -> tuple[list[Node], Candidates]:
+    """Differentiate order by order; `between` is done to a derivative before its own derivative."""
     roots: list[Node] = []
     candidates: Candidates = ()
     for order in range(max(orders) + 1):
@@ -45,9 +61,21 @@ def derivatives(
             steps = [_jacobians(node, variables, mode, last=last) for node in level]
             level = list(itertools.chain.from_iterable(nodes for nodes, _ in steps))
             candidates = _total([c for _, c in steps])
+            if not last:
+                level = between(level)
         if order in orders:
             roots += level
     return roots, candidates
+
+
+def _in_pairs(derivatives: Sequence[Node]) -> list[Node]:
+    """Plan derivatives before they are differentiated again.
+
+    Then the product rule meets their intermediates, and the sum is in factors: of
+    ``(inv(F) dF) inv(F)`` there are two terms, of ``inv(F) dF inv(F)`` three. Often that is less
+    work; not always, for what then has two users is not opened again.
+    """
+    return pairwise(simplify(derivatives))
 
 
 def placed(

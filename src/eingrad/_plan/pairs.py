@@ -21,16 +21,17 @@ import itertools
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence, Set
-from typing import NamedTuple, TypeGuard
+from typing import Any, NamedTuple, TypeGuard
 
 from eingrad import _ir
 from eingrad._ir import Einsum, Node
 from eingrad._plan.path import Search, cheapest_tree, find_path
 from eingrad._plan.search import Network, Tree, tree_of_path
-from eingrad._subscripts import Subscripts
+from eingrad._subscripts import Subscripts, renumber
 
+_MOST_OPENED = 8  # operands of a product in which others are opened
 _MOST_PARTS = 512  # of one product that are compared with those of others
-_MOST_TRIED = 64  # values that might be made for several products
+_MOST_TRIED = 48  # values that might be made for several products
 
 
 def pairwise(roots: Sequence[Node], search: Search = find_path) -> list[Node]:
@@ -43,23 +44,19 @@ def pairwise(roots: Sequence[Node], search: Search = find_path) -> list[Node]:
     roots = list(roots)
     while True:
         nodes = _ir.topological(roots)
-        long = dict.fromkeys(_ir.canonical_twin(node)[0] for node in nodes if _is_long(node))
+        twins = {node: _ir.canonical_twin(node)[0] for node in nodes if _is_product(node)}
+        long = [*dict.fromkeys(twin for twin in twins.values() if len(twin.operands) > 2)]  # noqa: PLR2004
         if not long:
             return roots
         if search is find_path:
-            pairs = [_ir.canonical_twin(node)[0] for node in nodes if _is_pair(node)]
-            plans = _plan_together([*long], pairs)
+            plans = _plan_together(long, [*dict.fromkeys(twins.values())])
         else:
             plans = {value: _plan_alone(value, search) for value in long}
         roots = _Assembly(plans).rewrite(roots, nodes)
 
 
-def _is_long(node: Node) -> TypeGuard[Einsum]:
-    return isinstance(node, Einsum) and _ir.is_product(node) and len(node.operands) > 2  # noqa: PLR2004
-
-
-def _is_pair(node: Node) -> TypeGuard[Einsum]:
-    return isinstance(node, Einsum) and _ir.is_product(node) and len(node.operands) == 2  # noqa: PLR2004
+def _is_product(node: Node) -> TypeGuard[Einsum]:
+    return isinstance(node, Einsum) and _ir.is_product(node) and len(node.operands) > 1
 
 
 # Products and their parts ------------------------------------------------------------------------
@@ -73,27 +70,59 @@ class _Part(NamedTuple):
 
 
 class _Plan(NamedTuple):
-    """The tree of a product, and those of its parts that are made elsewhere."""
+    """How a product is made: a form of it, a tree, and the parts of it that are made elsewhere."""
 
+    form: Einsum
     tree: Tree
     made: Mapping[int, _Part]
 
 
-def _sizes(value: Einsum) -> dict[int, int]:
-    return {
-        index: size
-        for node, term in zip(value.operands, value.terms, strict=True)
-        for index, size in zip(term, node.shape, strict=True)
-    }
+def _form(value: Einsum) -> Einsum:
+    """Open contractions among the operands, where that is less work though they are made anyway."""
+    operands, terms = [*value.operands], [*value.terms]
+    fresh = itertools.count(1 + max((index for term in terms for index in term), default=-1))
+    inside: list[int] = []  # sets of operands that were one
+    for k in reversed(range(len(operands))):
+        inner, count = operands[k], len(_ir.children(operands[k]))
+        if _opens(inner) and len(operands) + count - 1 <= _MOST_OPENED:
+            outer = dict(zip(inner.out, terms[k], strict=True))
+            for index in sorted({i for term in inner.terms for i in term}.difference(outer)):
+                outer[index] = next(fresh)
+            operands[k : k + 1] = inner.operands
+            terms[k : k + 1] = [tuple(outer[i] for i in term) for term in inner.terms]
+            inside = [(1 << count) - 1 << k, *(s << count - 1 for s in inside)]
+    if not inside:
+        return value
+    network, opened = _network(value), _network_of(operands, terms, value.out)
+    if opened.cost(cheapest_tree(opened, frozenset(inside))) >= network.cost(
+        cheapest_tree(network)
+    ):
+        return value
+    form = _ir.contract(operands, terms, value.out, dtype=value.dtype)
+    return form if isinstance(form, Einsum) and form.coefficient == 1 else value
+
+
+def _opens(node: Node) -> TypeGuard[Einsum]:
+    return _is_product(node) and node.coefficient == 1 and _ir.sums(node)
 
 
 def _network(value: Einsum) -> Network:
-    return Network(value.terms, value.out, _sizes(value))
+    return _network_of(value.operands, value.terms, value.out)
+
+
+def _network_of(operands: Sequence[Node], terms: Sequence[Subscripts], out: Subscripts) -> Network:
+    sizes = {
+        index: size
+        for node, term in zip(operands, terms, strict=True)
+        for index, size in zip(term, node.shape, strict=True)
+    }
+    return Network(terms, out, sizes)
 
 
 def _plan_alone(value: Einsum, search: Search) -> _Plan:
-    path = search(value.terms, value.out, _sizes(value))
-    return _Plan(tree_of_path(path, len(value.terms)), {})
+    terms, out, sizes = _network(value).key
+    path = search(terms, out, dict(sizes))
+    return _Plan(value, tree_of_path(path, len(value.terms)), {})
 
 
 def _signatures(value: Einsum) -> dict[int, tuple[int, ...]]:
@@ -112,37 +141,24 @@ def _signatures(value: Einsum) -> dict[int, tuple[int, ...]]:
     return {**found, (1 << count) - 1: tuple(sorted(uids))}
 
 
-def _part(value: Einsum, network: Network, operands: int) -> _Part | None:
-    """Build a part as a node; None where building finds other operands in it."""
-    chosen = [k for k in range(len(value.operands)) if operands >> k & 1]
-    out = sorted(network.wanted(operands))
-    nodes, terms = [value.operands[k] for k in chosen], [value.terms[k] for k in chosen]
-    node = _ir.contract(nodes, terms, out, dtype=value.dtype)
-    if not isinstance(node, Einsum) or Counter(node.operands) != Counter(nodes):
-        return None
-    twin, axes = _ir.canonical_twin(node)
-    return _Part(twin, tuple(out[axis] for axis in axes))
-
-
 # Planning together -------------------------------------------------------------------------------
 
 
-def _plan_together(values: Sequence[Einsum], pairs: Sequence[Einsum]) -> dict[Einsum, _Plan]:
+def _plan_together(values: Sequence[Einsum], made: Sequence[Einsum]) -> dict[Einsum, _Plan]:
     """Choose trees for all products, and what is made for several of them.
 
     Greedy: from what is made in any case, take up one value after the other where the total cost
     falls.
     """
-    common = _Common(values, pairs)
-    made = {*values, *pairs}
-    plans = {value: common.plan(value, made) for value in values}
-    for value in common.candidates(made):
-        users = [user for user in plans if common.has_part(user, value)]
-        new = {user: common.plan(user, {*made, value}) for user in users}
-        new[value] = common.plan(value, made)
-        now = sum(common.cost(user, plans[user]) for user in users)
-        if sum(itertools.starmap(common.cost, new.items())) < now:
-            made.add(value)
+    common = _Common(values, made)
+    known = {*made}
+    plans = {value: common.plan(value, known) for value in values}
+    for value in common.candidates(known):
+        users = [user for user, plan in plans.items() if common.has_part(plan.form, value)]
+        new = {user: common.plan(user, {*known, value}) for user in users}
+        new[value] = common.plan(value, known)
+        if sum(map(common.cost, new.values())) < sum(common.cost(plans[user]) for user in users):
+            known.add(value)
             plans.update(new)
     return plans
 
@@ -150,50 +166,70 @@ def _plan_together(values: Sequence[Einsum], pairs: Sequence[Einsum]) -> dict[Ei
 class _Common:
     """Parts that several products have, and plans of products when some values are made."""
 
-    def __init__(self, values: Sequence[Einsum], pairs: Sequence[Einsum]) -> None:
-        self.counts: Counter[tuple[int, ...]] = Counter()
-        for value in (*values, *pairs):
-            self.counts.update(_signatures(value).values())
+    def __init__(self, values: Sequence[Einsum], made: Sequence[Einsum]) -> None:
+        self.forms = {value: _form(value) for value in values}
         self.networks: dict[Einsum, Network] = {}
         self.parts: dict[Einsum, dict[int, _Part]] = {}
-        for value in values:
-            self.read(value)
+        self.built: dict[Any, tuple[Einsum, tuple[int, ...]] | None] = {}
+        self.counts: Counter[tuple[int, ...]] = Counter()
+        for form in {**dict.fromkeys(made), **dict.fromkeys(self.forms.values())}:
+            self.counts.update(_signatures(form).values())
+        for form in self.forms.values():
+            self.read(form)
 
-    def read(self, value: Einsum) -> None:
+    def read(self, form: Einsum) -> None:
         """Find the parts of a product that others may have too."""
-        network = self.networks[value] = _network(value)
-        self.parts[value] = {
+        if form in self.parts:
+            return
+        network = self.networks[form] = _network(form)
+        self.parts[form] = {
             operands: part
-            for operands, signature in _signatures(value).items()
+            for operands, signature in _signatures(form).items()
             if self.counts[signature] > 1 and operands != network.whole
-            for part in [_part(value, network, operands)]
+            for part in [self.part(form, network, operands)]
             if part
         }
 
-    def has_part(self, value: Einsum, other: Einsum) -> bool:
-        """Whether the other is a part of a value."""
-        return any(part.value is other for part in self.parts[value].values())
+    def part(self, form: Einsum, network: Network, operands: int) -> _Part | None:
+        """Build a part as a node; None where building finds other operands in it."""
+        chosen = [k for k in range(len(form.operands)) if operands >> k & 1]
+        out = tuple(sorted(network.wanted(operands)))
+        nodes = tuple(form.operands[k] for k in chosen)
+        terms, names = renumber([form.terms[k] for k in chosen], out)
+        if (nodes, terms, names) not in self.built:
+            node = _ir.contract(nodes, terms, names, dtype=form.dtype)
+            self.built[nodes, terms, names] = (
+                _ir.canonical_twin(node)
+                if isinstance(node, Einsum) and Counter(node.operands) == Counter(nodes)
+                else None
+            )
+        twin = self.built[nodes, terms, names]
+        return twin and _Part(twin[0], tuple(out[axis] for axis in twin[1]))
+
+    def has_part(self, form: Einsum, value: Einsum) -> bool:
+        """Whether a value is a part of a product."""
+        return any(part.value is value for part in self.parts[form].values())
 
     def candidates(self, made: Set[Einsum]) -> list[Einsum]:
         """Values that are a part more than once, those that may save most first."""
         counts = Counter(part.value for parts in self.parts.values() for part in parts.values())
-        shared = [value for value, count in counts.items() if count > 1 and value not in made]
-        for value in shared:
-            self.read(value)
-        saved = {
-            value: (counts[value] - 1) * self.cost(value, self.plan(value, made))
-            for value in shared
-        }
-        return sorted(shared, key=lambda value: (-saved[value], value.digest))[:_MOST_TRIED]
+        saved = {}
+        for value, count in counts.items():
+            if count > 1 and value not in made:
+                network = _network(value)
+                saved[value] = (count - 1) * network.cost(cheapest_tree(network))
+        return sorted(saved, key=lambda value: (-saved[value], value.digest))[:_MOST_TRIED]
 
     def plan(self, value: Einsum, made: Set[Einsum]) -> _Plan:
         """Plan one product; what is made costs nothing."""
-        parts = {s: part for s, part in self.parts[value].items() if part.value in made}
-        return _Plan(cheapest_tree(self.networks[value], frozenset(parts)), parts)
+        form = self.forms.get(value, value)
+        self.read(form)
+        parts = {s: part for s, part in self.parts[form].items() if part.value in made}
+        return _Plan(form, cheapest_tree(self.networks[form], frozenset(parts)), parts)
 
-    def cost(self, value: Einsum, plan: _Plan) -> int:
+    def cost(self, plan: _Plan) -> int:
         """Cost of what a product takes besides what is made elsewhere."""
-        return self.networks[value].cost(plan.tree)
+        return self.networks[plan.form].cost(plan.tree)
 
 
 # Building ----------------------------------------------------------------------------------------
@@ -205,14 +241,14 @@ class _Assembly:
     def __init__(self, plans: Mapping[Einsum, _Plan]) -> None:
         self.plans = plans
         self.new: dict[Node, Node] = {}
-        self.values: dict[Einsum, Node] = {}
+        self.built: dict[Einsum, Node] = {}
 
     def rewrite(self, roots: Sequence[Node], nodes: Sequence[Node]) -> list[Node]:
         """Rewrite all nodes, operands first."""
         for node in nodes:
             below = _ir.children(node)
             moved = [self.new[child] for child in below]
-            if _is_long(node):
+            if _is_product(node) and len(below) > 2:  # noqa: PLR2004
                 twin, axes = _ir.canonical_twin(node)
                 made, out = self.value(twin), range(node.ndim)
                 self.new[node] = _ir.contract([made], [axes], out, {}, node.coefficient)
@@ -224,29 +260,28 @@ class _Assembly:
 
     def value(self, value: Einsum) -> Node:
         """Build one value: by its plan, or as the pair that it is."""
-        if value not in self.values:
-            operands = [self.new[node] for node in value.operands]
-            if _is_long(value):
-                made = self.assemble(value, operands, self.plans[value])
+        if value not in self.built:
+            if value in self.plans:
+                made = self.assemble(*self.plans[value])
             else:
-                made = _ir.with_children(value, operands)
-            self.values[value] = made
-        return self.values[value]
+                made = _ir.with_children(value, [self.new[node] for node in value.operands])
+            self.built[value] = made
+        return self.built[value]
 
-    def assemble(self, value: Einsum, operands: Sequence[Node], plan: _Plan) -> Node:
+    def assemble(self, form: Einsum, tree: Tree, made: Mapping[int, _Part]) -> Node:
         """Build the steps of a tree. Recursion ends: a part has fewer operands than the whole."""
-        network = _network(value)
+        network = _network(form)
         live: dict[int, tuple[Node, Subscripts]] = {
-            1 << k: pair for k, pair in enumerate(zip(operands, value.terms, strict=True))
+            1 << k: (self.new[node], term)
+            for k, (node, term) in enumerate(zip(form.operands, form.terms, strict=True))
         }
-        for whole in sorted(plan.tree, key=int.bit_count):
-            for half in plan.tree[whole]:
+        for whole in sorted(tree, key=int.bit_count):
+            for half in tree[whole]:
                 if half not in live:
-                    part = plan.made[half]
-                    live[half] = self.value(part.value), part.term
-            nodes, terms = zip(*(live[half] for half in plan.tree[whole]), strict=True)
+                    live[half] = self.value(made[half].value), made[half].term
+            nodes, terms = zip(*(live[half] for half in tree[whole]), strict=True)
             wanted = network.wanted(whole)
             out = tuple(dict.fromkeys(i for term in terms for i in term if i in wanted))
-            out = value.out if whole == network.whole else out
-            live[whole] = _ir.contract(nodes, terms, out, dtype=value.dtype), out
+            out = form.out if whole == network.whole else out
+            live[whole] = _ir.contract(nodes, terms, out, dtype=form.dtype), out
         return live[network.whole][0]
