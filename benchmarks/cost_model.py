@@ -29,6 +29,7 @@ from eingrad._run import Kernel
 PATHS = {"planned": find_path, "greedy": greedy_path, "left to right": left_to_right_path}
 _LARGEST_BYTES = 2**28
 _LARGEST_COST = 10**9
+_CALLS_COUNT_LESS = 10**5  # cost above which the time is not that of NumPy's calls
 
 
 def network(seed: int) -> tuple[Any, list[Any]]:
@@ -112,6 +113,7 @@ def main() -> None:
         "derivatives": of_derivatives(8 if options.once else 1, rounds),
     }
     groups["all"] = [*groups["networks"], *groups["derivatives"]]
+    groups["large"] = [row for row in groups["all"] if row[1] > _CALLS_COUNT_LESS]
     correlations = {
         name: spearman([cost for _, cost, _ in rows], [s for _, _, s in rows])
         for name, rows in groups.items()
