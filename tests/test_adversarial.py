@@ -189,10 +189,10 @@ NOT_IDEMPOTENT = {
     ("residual, 8 blocks", 2),
     ("residual, 16 blocks", 2),
     ("CP in one factor", 2),
-    ("inverse form", 3),
-    ("inverse form", 4),
+    ("X^16", 1),
     ("logistic", 2),
     ("logistic", 3),
+    ("Gaussian process, n = 300", 2),
 }
 
 

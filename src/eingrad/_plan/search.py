@@ -3,7 +3,7 @@
 In: a `Network`, operands and indices as bits of integers. Out: a `Tree`.
 Guaranteed: up to `MOST_EXACT` operands the cheapest tree of all, outer products included; above
 that the best of several greedy trees, every part of which was searched exactly. Deterministic: no
-clock and no random numbers; work is bounded by a count of candidate pairs.
+clock, noise from seeds of its own; work is bounded by a count of candidate pairs.
 
 A step is charged what lowering charges it: its flops, and the elements that it writes.
 
