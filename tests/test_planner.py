@@ -43,6 +43,14 @@ def test_up_to_nine_operands_the_plan_is_the_cheapest_of_all(seed):
     assert cost_of_path(network, find_path(*network)) == least_cost(network), network.text
 
 
+def test_ten_operands_of_many_hyperedges_get_the_cheapest_tree():
+    """Improving greedy trees window by window ended 1.6 % above what cotengra found."""
+    terms = "ba,cbe,dac,bf,c,bfc,eaf,eb,fc,bc"
+    terms = tuple(tuple(map(ord, term)) for term in terms.split(","))
+    network = Network(terms, (), dict.fromkeys(map(ord, "abcdef"), 3))
+    assert cost_of_path(network, find_path(*network)) == least_cost(network)
+
+
 def contenders(network):
     """Paths of other searches, where the search can do such a network."""
     terms = [frozenset(term) for term in network.terms]
@@ -254,3 +262,20 @@ def test_an_identity_planned_never_costs_more_than_from_left_to_right(number, or
 def test_left_to_right_is_what_it_says():
     """The path that planning is compared with."""
     assert left_to_right_path([(0, 1), (1, 2), (2,)], (0,), {}) == ((0, 1), (0, 1))
+
+
+def test_of_two_directions_that_cost_the_same_the_one_with_less_memory_is_taken():
+    """A residual network's Jacobian was taken in reverse then, with nearly twice the peak."""
+    rng = np.random.default_rng(0)
+    matrices = rng.normal(size=(6, 100, 100)) / 20
+
+    def network(x):
+        for w in matrices:
+            x = x + np.tanh(w @ x)
+        return x
+
+    plan = eg.jacobian(network).plan(np.ones(100))
+    costs = dict(plan.program.candidates)
+    assert costs["forward"] == costs["reverse"]
+    assert next(iter(costs)) == "forward"
+    assert plan.peak_bytes < 4 * 100 * 100 * 8

@@ -136,18 +136,18 @@ def _jacobians(
         "forward": [forward(y, x) for x in variables],
     }
     if options["reverse"] == options["forward"]:
-        flops = _planned(options["reverse"])[1]
+        flops = _planned(options["reverse"])[2]
         return options["reverse"], tuple((name, flops) for name in options)
     costs = {name: _planned(nodes) for name, nodes in options.items()}
-    best = min(costs, key=lambda name: costs[name][0])
+    best = min(costs, key=lambda name: costs[name])
     ordered = sorted(costs, key=lambda name: name != best)
-    return options[best], tuple((name, costs[name][1]) for name in ordered)
+    return options[best], tuple((name, costs[name][2]) for name in ordered)
 
 
-def _planned(roots: Sequence[Node]) -> tuple[int, int]:
-    """Planned cost of a candidate, and its flops."""
+def _planned(roots: Sequence[Node]) -> tuple[int, int, int]:
+    """Planned cost of a candidate, its peak memory, which decides a draw, and its flops."""
     program = compile_program(*open_inputs(roots))
-    return program.cost, program.flops
+    return program.cost, program.peak_bytes, program.flops
 
 
 def compile_program(

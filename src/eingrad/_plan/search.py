@@ -28,7 +28,8 @@ from eingrad._subscripts import Subscripts
 Tree = dict[int, tuple[int, int]]  # a set of operands, and the two sets that it is made from
 _Known = dict[tuple[int, ...], int]  # disjoint sets of operands, and the least cost to join them
 
-MOST_EXACT = 9  # operands; 3**n / 2 candidate pairs
+MOST_EXACT = 12  # operands; 3**n / 2 candidate pairs
+_MOST_AT_ONCE = 9  # operands for which any tree bounds the search well enough
 _WINDOW = 8  # parts of a tree that are searched again together
 _MOST_PAIRS = 200_000  # candidates looked at to improve the trees of one network
 _STARTS = 16  # trees that opt_einsum's greedy search makes for it
@@ -105,10 +106,12 @@ class _Volumes(dict[int, int]):
 
 def find_tree(network: Network, made: Collection[int] = ()) -> Tree:
     """Find the cheapest tree; sets of operands in `made` cost nothing, and have no steps."""
-    start = greedy_tree(network)
-    if len(network.operands) > MOST_EXACT:
-        return _best_of_many(network, start, made)
-    return _cheapest(network, network.operands, network.cost(start), made)[0] or start
+    operands, best = network.operands, greedy_tree(network)
+    if len(operands) > _MOST_AT_ONCE:
+        best = _best_of_many(network, best, made)
+    if len(operands) <= MOST_EXACT:
+        best = _cheapest(network, operands, network.cost(best), made)[0] or best
+    return best
 
 
 # Exact -------------------------------------------------------------------------------------------
