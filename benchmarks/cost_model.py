@@ -22,7 +22,7 @@ import eingrad as eg
 from cases import CASES
 from eingrad import _ir
 from eingrad._compile import input_specs
-from eingrad._derive import compile_program
+from eingrad._forms import compile_program
 from eingrad._plan import find_path, greedy_path, left_to_right_path
 from eingrad._run import Kernel
 

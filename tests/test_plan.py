@@ -19,8 +19,9 @@ import eingrad as eg
 from eingrad import _ir
 from eingrad._compile import input_specs
 from eingrad._cost import contraction_flops
-from eingrad._derive import compile_program, derivatives
+from eingrad._derive import derivatives
 from eingrad._emit import emit
+from eingrad._forms import compile_program
 from eingrad._plan import find_path, greedy_path, pairwise
 from eingrad._run import Kernel
 from eingrad._simplify import MOST_OPERANDS, associate, simplify

@@ -7,8 +7,8 @@ from reference import assert_close, central_difference, evaluate
 
 import eingrad as eg
 from eingrad import _ir
-from eingrad._derive import compile_program
 from eingrad._diff import forward, reverse
+from eingrad._forms import compile_program
 from eingrad._primitives import PRIMITIVES, apply
 from eingrad._run import Kernel
 

@@ -15,7 +15,8 @@ import numpy as np
 
 from eingrad import _ir, _numpy_functions  # noqa: F401 - imported for what it registers
 from eingrad._compile import cache, input_specs
-from eingrad._derive import compile_program, derive, placed, split
+from eingrad._derive import compile_derivatives, derive, placed, split
+from eingrad._forms import Forms, compile_program
 from eingrad._ir import Input, Node, Symmetry
 from eingrad._primitives import cast
 from eingrad._run import Kernel, Layout, Plan
@@ -472,21 +473,20 @@ class Derivative:
 
         def make() -> Kernel:
             _check_inputs(traced, self.__name__)
+            forms = Forms()
             found, candidates = derive(
-                traced.outputs, traced.variables, self._orders, made=traced.made
+                traced.outputs, traced.variables, self._orders, made=traced.made, forms=forms
             )
             specs = input_specs(traced.inputs)
-            layouts = None
             if not self._structured:
-                nodes = [root.mirrored() for root in found]
-            else:
-                nodes = [root.plain() for root in found]
-                shapes = [(node.shape, node.dtype) for node in nodes]
-                nodes, patterns = split(nodes)
-                layouts = tuple(
-                    Layout(*what, tuple(p)) for what, p in zip(shapes, patterns, strict=True)
-                )
-            return Kernel(compile_program(nodes, traced.inputs, specs, candidates), layouts)
+                return Kernel(compile_derivatives(found, traced.inputs, specs, candidates, forms))
+            nodes = [root.plain() for root in found]
+            cores, patterns = split(nodes)
+            layouts = tuple(
+                Layout(node.shape, node.dtype, tuple(pattern))
+                for node, pattern in zip(nodes, patterns, strict=True)
+            )
+            return Kernel(compile_program(cores, traced.inputs, specs), layouts)
 
         return cache.get(key, make)
 

@@ -8,18 +8,18 @@ Derivatives that differ in the order of differentiation alone are derived once (
 
 import itertools
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from eingrad import _ir
 from eingrad._diff import forward, reverse
+from eingrad._forms import Forms, arguments_of
 from eingrad._formula import Pattern, split_terms
 from eingrad._ir import Input, Node, Symmetry
-from eingrad._opaque import open_inputs
-from eingrad._plan import InputSpec, Program, Search, find_path, lower, mirror, pairwise
+from eingrad._plan import InputSpec, Program, lower, mirror, pairwise
 from eingrad._simplify import Made, associate, made_by_differentiation, push, simplify
 
 _COMPARED = 2000  # nodes; above that one candidate is built, chosen by shape
-_PLANNED_BETWEEN = 50  # nodes of a value whose derivatives are planned before the next order
+_PLANNED_BETWEEN = 20  # nodes of a value whose derivatives are planned before the next order
 _MANY_COLUMNS = 8
 
 Candidates = tuple[tuple[str, int], ...]
@@ -68,21 +68,25 @@ def derive(
     orders: Sequence[int],
     mode: str = "cheapest",
     made: Made = frozenset(),
+    forms: Forms | None = None,
 ) -> tuple[list[Root], Candidates]:
     """Differentiate each output ``order`` times, for each order and each choice of variables.
 
     Within an order, the outputs are outermost, then the variable of each differentiation. `mode`
     is "forward" or "reverse" for those who want to compare; else the cheaper one is taken. `made`
-    are digests of derivatives that the outputs are made of.
+    are digests of derivatives that the outputs are made of. `forms` keeps what was planned.
     """
+    forms = forms or Forms()
     # Associate the user's chains; never expand his sums.
     values = pairwise(associate(contracted(outputs, made)))
-    found, candidates = _derived(values, variables, orders, mode)
+    found, candidates = _derived(values, variables, orders, mode, forms)
     if max(orders) < 2 or not candidates or len(_ir.topological(values)) > _PLANNED_BETWEEN:  # noqa: PLR2004
         return found, candidates
-    others, compared = _derived(values, variables, orders, mode, between=_in_pairs)
-    plans = [_planned([root.plain() for root in roots]) for roots in (found, others)]
-    return (others, compared) if plans[1] < plans[0] else (found, candidates)
+    others, compared = _derived(values, variables, orders, mode, forms, between=_in_pairs)
+    plain, planned = (
+        forms.price([*dict.fromkeys(root.node for root in roots)]) for roots in (found, others)
+    )
+    return (others, compared) if planned < plain else (found, candidates)
 
 
 _Level = dict[tuple[int, ...], Node]  # by the numbers of the variables, in ascending order
@@ -93,6 +97,7 @@ def _derived(
     variables: Sequence[Node],
     orders: Sequence[int],
     mode: str,
+    forms: Forms,
     between: Callable[[_Level], _Level] = dict,
 ) -> tuple[list[Root], Candidates]:
     """Differentiate order by order; `between` is done to derivatives before their own ones."""
@@ -102,7 +107,7 @@ def _derived(
     for order in range(max(orders) + 1):
         if order:
             last = order == max(orders)
-            steps = [_differentiated(nodes, variables, mode, last=last) for nodes in level]
+            steps = [_differentiated(nodes, variables, mode, forms, last=last) for nodes in level]
             level = [nodes for nodes, _ in steps]
             candidates = _total([c for _, each in steps for c in each])
             if not last:
@@ -114,14 +119,14 @@ def _derived(
 
 
 def _differentiated(
-    nodes: _Level, variables: Sequence[Node], mode: str, *, last: bool
+    nodes: _Level, variables: Sequence[Node], mode: str, forms: Forms, *, last: bool
 ) -> tuple[_Level, list[Candidates]]:
     """Differentiate once more, in the variables that keep the numbers ascending."""
     level: _Level = {}
     compared = []
     for numbers, node in nodes.items():
         first = numbers[-1] if numbers else 0
-        made, candidates = _jacobians(node, variables[first:], mode, last=last)
+        made, candidates = _jacobians(node, variables[first:], mode, forms, last=last)
         level.update({(*numbers, n): x for n, x in enumerate(made, first)})
         compared.append(candidates)
     return level, compared
@@ -169,10 +174,11 @@ def placed(
 
 def contracted(roots: Sequence[Node], made: Made) -> list[Node]:
     """Contract derivatives with what they meet before they are written out, where that is less."""
+    forms = Forms()
     pushed = push(roots, made) if made else [*roots]
     if all(a is b for a, b in zip(pushed, roots, strict=True)):
         return [*roots]
-    return min(pushed, [*roots], key=lambda nodes: _planned(nodes)[0])
+    return min(pushed, [*roots], key=lambda nodes: forms.price(nodes).cost)
 
 
 def split(roots: Sequence[Node]) -> tuple[list[Node], list[list[Pattern]]]:
@@ -198,7 +204,7 @@ def _total(candidates: Sequence[Candidates]) -> Candidates:
 
 
 def _jacobians(
-    y: Node, variables: Sequence[Node], mode: str, *, last: bool
+    y: Node, variables: Sequence[Node], mode: str, forms: Forms, *, last: bool
 ) -> tuple[list[Node], Candidates]:
     """Differentiate in every variable, in the cheaper direction.
 
@@ -220,45 +226,36 @@ def _jacobians(
         "forward": [forward(y, x) for x in variables],
     }
     if options["reverse"] == options["forward"]:
-        flops = _planned(options["reverse"])[2]
+        flops = forms.price(options["reverse"]).flops
         return options["reverse"], tuple((name, flops) for name in options)
-    costs = {name: _planned(nodes) for name, nodes in options.items()}
-    mixed = _mixed(*options.values())
+    mixed = _mixed(options["reverse"], options["forward"], forms)
     if mixed not in options.values():
-        options["mixed"], costs["mixed"] = mixed, _planned(mixed)
-    best = min(costs, key=lambda name: costs[name])
-    ordered = sorted(costs, key=lambda name: name != best)
-    return options[best], tuple((name, costs[name][2]) for name in ordered)
+        options["mixed"] = mixed
+    prices = {name: forms.price(nodes) for name, nodes in options.items()}
+    best = min(prices, key=prices.__getitem__)
+    ordered = sorted(prices, key=lambda name: name != best)
+    return options[best], tuple((name, prices[name].flops) for name in ordered)
 
 
-def _mixed(backward: Sequence[Node], onward: Sequence[Node]) -> list[Node]:
+def _mixed(backward: Sequence[Node], onward: Sequence[Node], forms: Forms) -> list[Node]:
     """Take for each variable what is cheaper by itself: each direction may be best for some."""
     if len(backward) == 1:
         return [*backward]
     return [
-        a if a is b or _planned([a]) <= _planned([b]) else b
+        a if a is b or forms.price([a]) <= forms.price([b]) else b
         for a, b in zip(backward, onward, strict=True)
     ]
 
 
-def _planned(roots: Sequence[Node]) -> tuple[int, int, int]:
-    """Planned cost of a candidate, its peak memory, which decides a draw, and its flops."""
-    program = compile_program(*open_inputs(roots))
-    return program.cost, program.peak_bytes, program.flops
-
-
-def compile_program(
-    roots: Sequence[Node],
+def compile_derivatives(
+    found: Sequence[Root],
     inputs: Sequence[Input],
-    specs: Sequence[InputSpec] | None = None,
-    candidates: Candidates = (),
-    search: Search = find_path,
+    specs: Sequence[InputSpec],
+    candidates: Candidates,
+    forms: Forms,
 ) -> Program:
-    """Normalise, plan and lower; the raw form is kept where the normal form would cost more."""
-    specs = specs or [InputSpec(n.name, n.name, n.shape, n.dtype) for n in inputs]
-    arguments = list(zip(inputs, specs, strict=True))
-    normal = lower(pairwise(simplify(roots), search), arguments, candidates)
-    if len(normal.statements) > _COMPARED:
-        return normal
-    raw = lower(pairwise(roots, search), arguments, candidates)
-    return normal if normal.cost <= raw.cost else raw
+    """Plan and lower derivatives, mirrored; what was planned to compare candidates is not again."""
+    nodes = list(dict.fromkeys(root.node for root in found))
+    form = dict(zip(nodes, forms.form(nodes), strict=True))
+    roots = [replace(root, node=form[root.node]).mirrored() for root in found]
+    return lower(roots, arguments_of(inputs, specs), candidates)

@@ -20,7 +20,8 @@ import numpy as np
 
 from eingrad import _expand, _ir, _numpy_functions, _opaque  # noqa: F401 - what it registers is used
 from eingrad._compile import cache, check_symmetry, input_specs
-from eingrad._derive import compile_program, contracted, derive, placed
+from eingrad._derive import contracted, derive, placed
+from eingrad._forms import compile_program
 from eingrad._ir import Constant, Input, Node, Symmetry
 from eingrad._plan import find_path, greedy_path, left_to_right_path, mirror
 from eingrad._run import Kernel, Plan, StructuredTensor

@@ -110,4 +110,5 @@ __all__ = [
     "simplify",
     "symmetrise",
     "walk",
+    "work",
 ]

@@ -1,0 +1,84 @@
+"""Forms of derivatives: each is normalised, planned and priced, and the cheapest is computed.
+
+In: roots as they were derived. Out: equal roots whose products are pairwise, their price, the
+program that computes them.
+Guaranteed: the form as it was derived is kept where its normal form would cost more.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from eingrad import _ir
+from eingrad._ir import Input, Node
+from eingrad._opaque import open_inputs
+from eingrad._plan import InputSpec, Program, Search, find_path, lower, pairwise
+from eingrad._simplify import simplify, work
+
+_COMPARED = 2000  # nodes; above that, the normal form is taken
+_WORTH_PLANNING = 1.1  # times the estimated work of the normal form
+
+
+class Price(NamedTuple):
+    """What decides between forms: planned cost, then peak memory; and the flops, to be told."""
+
+    cost: int
+    peak_bytes: int
+    flops: int
+
+
+class Forms:
+    """Forms of derivatives, each normalised, planned and priced once."""
+
+    def __init__(self, search: Search = find_path) -> None:
+        self._search = search
+        self._forms: dict[tuple[Node, ...], tuple[list[Node], Price]] = {}
+
+    def price(self, roots: Sequence[Node]) -> Price:
+        """Price what these roots are computed by."""
+        return self._cheapest(tuple(roots))[1]
+
+    def form(self, roots: Sequence[Node]) -> list[Node]:
+        """Give equal roots whose products are pairwise.
+
+        They come from the normal form; from the form as it is where that would cost less.
+        """
+        return self._cheapest(tuple(roots))[0]
+
+    def _cheapest(self, roots: tuple[Node, ...]) -> tuple[list[Node], Price]:
+        if roots not in self._forms:
+            normal = simplify(roots)
+            forms = [normal]
+            if len(_ir.topological(roots)) <= _COMPARED and _may_be_cheaper(roots, normal):
+                forms.append([*roots])
+            priced = [self._priced(form) for form in forms]
+            self._forms[roots] = min(priced, key=lambda pair: pair[1])
+        return self._forms[roots]
+
+    def _priced(self, roots: Sequence[Node]) -> tuple[list[Node], Price]:
+        form = pairwise(roots, self._search)
+        opened, inputs = open_inputs(form)
+        program = lower(opened, arguments_of(inputs))
+        return form, Price(program.cost, program.peak_bytes, program.flops)
+
+
+def _may_be_cheaper(raw: Sequence[Node], normal: Sequence[Node]) -> bool:
+    """Whether a form is worth planning beside the normal one: by an estimate of both."""
+    before, after = (sum(work(root, ()) for root in roots) for roots in (raw, normal))
+    return raw != normal and before <= _WORTH_PLANNING * after
+
+
+def arguments_of(
+    inputs: Sequence[Input], specs: Sequence[InputSpec] | None = None
+) -> list[tuple[Input, InputSpec]]:
+    specs = specs or [InputSpec(n.name, n.name, n.shape, n.dtype) for n in inputs]
+    return list(zip(inputs, specs, strict=True))
+
+
+def compile_program(
+    roots: Sequence[Node],
+    inputs: Sequence[Input],
+    specs: Sequence[InputSpec] | None = None,
+    search: Search = find_path,
+) -> Program:
+    """Normalise, plan and lower."""
+    return lower(Forms(search).form(roots), arguments_of(inputs, specs))
