@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 import eingrad  # noqa: F401 - registers the functions
+from eingrad._substitutes import SUBSTITUTES
 from eingrad._tracer import ACCUMULATE, FUNCTIONS, IN_PLACE, METHODS, REDUCE, UFUNCS
 
 HEAD = """\
@@ -48,9 +49,18 @@ slices, `None`, `...`, and arrays or lists of integers and booleans that are not
 
 ## Not supported
 
-Each of these raises an error with its name.
+Each of these raises an error with its name, which says what to write instead, if that is known.
 
 {missing}
+"""
+
+INSTEAD = """\
+
+## What to write instead
+
+`x` and `y` are arrays of any shape, or vectors where they have a length; `A` is a matrix, `b` a
+vector. What is applied to `np.eye` is a matrix that is captured: the function is linear.
+
 """
 
 
@@ -91,12 +101,10 @@ def page() -> str:
     missing = [n for n, f in known.items() if f not in UFUNCS and f not in FUNCTIONS]
     rows = [("function", "honoured", "refused")]
     rows += [(f"`{n}`", *map(_names, options(f))) for n, f in functions.items()]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = [
-        "| " + " | ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)) + " |"
-        for row in rows
-    ]
-    lines.insert(1, "|" + "|".join("-" * (w + 2) for w in widths) + "|")
+    instead = [("function", "write", "where, or what it is")]
+    for name, text in SUBSTITUTES.items():
+        expression, _, where = text.partition("  # ")
+        instead.append((f"`{name}`", f"`{expression}`", where))
     universal = UNIVERSAL.format(
         reduce=_names(f"np.{f.__name__}" for f in REDUCE),
         accumulate=_names(f"np.{f.__name__}" for f in ACCUMULATE),
@@ -109,7 +117,18 @@ def page() -> str:
         missing=f"{_names(absent)}. In place: {_names(in_place)}.",
     )
     head = HEAD.format(version=np.__version__.rpartition(".")[0])
-    return _filled(head + universal) + OPTIONS + "\n".join(lines) + "\n" + _filled(last)
+    supported = _filled(head + universal) + OPTIONS + _table(rows)
+    return supported + _filled(last) + INSTEAD + _table(instead)
+
+
+def _table(rows: list[tuple[str, ...]]) -> str:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = [
+        "| " + " | ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)) + " |"
+        for row in rows
+    ]
+    lines.insert(1, "|" + "|".join("-" * (w + 2) for w in widths) + "|")
+    return "\n".join(lines) + "\n"
 
 
 def _filled(text: str) -> str:

@@ -270,7 +270,6 @@ NOT_IDEMPOTENT = {
     ("tanh network, fifth weight", 2),
     ("residual, 8 blocks", 2),
     ("residual, 16 blocks", 2),
-    ("CP in one factor", 2),
     ("inverse form", 3),
     ("inverse form", 4),
     ("logistic", 2),

@@ -1,6 +1,7 @@
 """The command line: tables, JSON, exit status."""
 
 import json
+import re
 import subprocess
 import sys
 
@@ -26,6 +27,35 @@ def test_one_identity_shows_formula_and_plan(capsys):
     assert "-(sum" in printed or "[i,j,k,l] = " in printed
     assert "step  kernel" in printed
     assert "5.99" not in printed
+
+
+@pytest.mark.parametrize("written", ["5.104", "(5.104)", "104", "(104)"])
+def test_a_number_may_be_written_as_in_the_book_or_without_the_chapter(written, capsys):
+    """And which way does not show."""
+    assert cli.main(["identities", written, "--order", "1"]) == 0
+    printed = capsys.readouterr().out
+    assert printed.startswith("5.104  d x^T a / dx")
+    assert "5.104, derivative of order 1\n" in printed
+    assert "1 of 1 checks passed" in printed
+
+
+def test_several_identities_can_be_chosen(capsys):
+    """In the order of the book, each once; the details as they were asked for."""
+    assert cli.main(["identities", "106", "5.104", "106", "--order", "1"]) == 0
+    printed = capsys.readouterr().out
+    assert re.findall(r"^5\.\d+", printed, re.MULTILINE) == [
+        *("5.104", "5.106"),  # the statements
+        *("5.104", "5.106"),  # the table
+        *("5.106", "5.104"),  # the details
+    ]
+    assert "2 of 2 checks passed" in printed
+
+
+def test_the_command_and_the_function_check_the_same_orders(capsys):
+    """Unless they are told otherwise."""
+    assert cli.main(["identities", "104", "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)["identities"]
+    assert [row["order"] for row in rows] == [r.order for r in identities.check("5.104").by_order]
 
 
 def test_json_is_one_document(capsys):
@@ -59,7 +89,15 @@ def test_a_failed_check_is_an_exit_status(capsys, monkeypatch):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["identities", "5.1"], "invalid choice: '5.1'"),
+        (
+            ["identities", "5.1"],
+            "there is no identity '5.1'; there are 5.99, 5.100, 5.101, 5.102, 5.103, 5.104, ",
+        ),
+        (
+            ["identities", "103", "98"],
+            "argument NUMBER: there is no identity '98'; there are 5.99, ",
+        ),
+        (["identities", "5.108 any W"], "there is no identity '5.108 any W'; there are 5.99, "),
         (["identities", "--size", "0", "1", "2"], "a size is a positive integer, not 0"),
         (["identities", "--size", "a", "1", "2"], "a size is a positive integer, not a"),
         (["identities", "5.99", "--seed", "-1"], "a seed is an integer of at least 0, not -1"),

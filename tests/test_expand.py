@@ -159,6 +159,12 @@ def test_nothing_is_proved_of_rounded_coefficients(a, b):
     assert not are_equal(a._node, b._node)
 
 
+@pytest.mark.xfail(reason="the builder adds floats; that x is lost cannot be seen afterwards")
+def test_a_term_that_a_rounded_sum_lost_is_not_proved_away():
+    """Its coefficient cancels as soon as it is rounded, and nothing of it is left."""
+    assert not are_equal(((1e17 * x + x) - 1e17 * x)._node, (0 * x)._node)
+
+
 def test_short_coefficients_are_exact():
     """Halves and quarters, integers and thirds are proved with; sums beyond 2**53 are not lost."""
     assert are_equal((0.5 * (x + y) * 0.25)._node, (0.125 * x + 0.125 * y)._node)

@@ -397,6 +397,14 @@ RIGHT_INPUT = {
     "thirty steps that broadcast": (lambda: eg.grad(einsum_of_many_labels)(X), np.ones(3)),
     "integers": (lambda: eg.grad(lambda x: (x**2).sum())(fixed([1, 2], int)), [2.0, 4.0]),
     "Python integer": (lambda: eg.grad(lambda x: x**2)(3), 6.0),
+    "integers that are held constant, returned": (
+        lambda: eg.jacobian(lambda x, n: np.diff(n, 0, axis=-1))(X, fixed([1, 2], int)),
+        np.zeros((2, 3)),
+    ),
+    "integers that are held constant, converted and returned among others": (
+        lambda: eg.jacobian(lambda x, n: {"x": x, "n": n.astype(int)})(X, fixed([1, 2], int))["n"],
+        np.zeros((2, 3)),
+    ),
     "unsigned integers that would wrap": (
         lambda: eg.grad(lambda x: ((x - fixed([5, 5], np.uint8)) ** 2).sum())(
             fixed([1, 2], np.uint8)
@@ -638,6 +646,85 @@ REFUSED_CODE = {
         InPlaceError,
         r"np.add writes into an existing array at .*`z\[1\] \+= x`",
     ),
+    "labels as an argument": (
+        lambda: eg.grad(lambda x, labels: x[labels].sum())(X, fixed([0, 2], int)),
+        UnsupportedFunctionError,
+        (
+            r"capture argument 'labels', as in lambda x: f\(x, labels\), or pass labels.tolist"
+            r"\(\): the function sees that as it is; or pass one-hot rows, np.eye\(n\)\[labels\]"
+        ),
+    ),
+    "a mask as an argument": (
+        lambda: eg.grad(lambda x, mask: x[mask].sum())(X, fixed([0, 1, 1], bool)),
+        UnsupportedFunctionError,
+        r"capture argument 'mask', .* pass mask.tolist\(\): .*; or use np.where\(condition, a, b\)",
+    ),
+    "a mask of two arguments": (
+        lambda: eg.grad(lambda x, n, k: x[n > k].sum())(X, fixed([0, 1, 2], int), np.int64(1)),
+        UnsupportedFunctionError,
+        r"capture arguments 'n', 'k', as in lambda x: f\(x, n, k\), or pass n.tolist\(\), k.tolist",
+    ),
+    "labels as an argument of np.take": (
+        lambda: eg.grad(lambda x, labels: np.take(x, labels).sum())(X, fixed([0, 2], int)),
+        TracerLeakError,
+        (
+            rf"an index is a traced value at .*{HERE}.*; it must be known before the values: "
+            r"capture argument 'labels', .*labels.tolist\(\)"
+        ),
+    ),
+    "NumPy integer as an index": (
+        lambda: eg.grad(lambda x, k: x[k])(X, np.int64(1)),
+        UnsupportedFunctionError,
+        r"pass int\(k\) for argument 'k': the function sees that as it is$",
+    ),
+    "NumPy integer as the bound of a slice": (
+        lambda: eg.grad(lambda x, k: x[:k].sum())(X, np.int64(1)),
+        TracerLeakError,
+        rf"the bound of a slice is a traced value at .*{HERE}.*pass int\(k\) for argument 'k'",
+    ),
+    "NumPy integer as an axis": (
+        lambda: eg.grad(lambda x, k: x.sum(k))(X, np.int64(0)),
+        TracerLeakError,
+        r"an axis is a traced value at .*pass int\(k\) for argument 'k'",
+    ),
+    "NumPy integer as a count": (
+        lambda: eg.grad(lambda x, k: sum(x[0] for _ in range(k)))(X, np.int64(2)),
+        TracerLeakError,
+        r"an integer index of a traced value at .*pass int\(k\) for argument 'k'",
+    ),
+    "NumPy flag in a condition": (
+        lambda: eg.grad(lambda x, flag: x[0] if flag else x[1])(X, np.True_),
+        BranchError,
+        r"the truth of a traced value .* pass bool\(flag\) for argument 'flag'",
+    ),
+    "list where an array is needed, to a NumPy function": (
+        lambda: eg.grad(lambda x: np.sin(x).sum())([1.0, 2.0]),
+        TracerLeakError,
+        (
+            r"argument 'x' is a list, so the function gets a list of traced numbers, and no array; "
+            r"for an array, pass np.array\(x\)"
+        ),
+    ),
+    "list where an array is needed, to an operator": (
+        lambda: eg.grad(lambda x: x**2)([1, 2]),
+        TypeError,
+        r"argument 'x' is a list, .* pass np.array\(x\)",
+    ),
+    "nested list where an array is needed, to a method": (
+        lambda: eg.grad(lambda x, w: w.sum())(X, w=[[1.0, 2.0], [3.0, 4.0]]),
+        AttributeError,
+        r"argument 'w' is a list, .* pass np.array\(w\)",
+    ),
+    "list to a plan for an array": (
+        lambda: eg.grad(lambda x: x @ x).plan(X)([1.0, 2.0, 3.0]),
+        ShapeError,
+        r"call it in the way it was made; np.array makes an array of a list",
+    ),
+    "NumPy integer to a plan for an int": (
+        lambda: eg.grad(lambda x, n: x[0] ** n).plan(X, 3)(X, np.int64(3)),
+        ShapeError,
+        r"static argument 'n' is np.int64\(3\) but the plan was made for 3; pass int\(n\), or make",
+    ),
     "traced += 1": (
         lambda: eg.grad(incremented)(X),
         InPlaceError,
@@ -669,15 +756,23 @@ REFUSED_CODE = {
         UnsupportedFunctionError,
         rf"np.interp has no derivative here \(at .*{HERE}.*docs/functions.md lists",
     ),
-    "unsupported function, the nearest named": (
+    "unsupported function, nothing like it": (
         lambda: eg.grad(np.median)(X),
         UnsupportedFunctionError,
-        "np.median has no derivative here .*; the nearest that is supported is np.mean; write it",
+        r"np.median has no derivative here \(at .*\); write it with supported functions, which",
     ),
-    "unsupported method, the nearest named": (
+    "unsupported function, what does the same named": (
+        lambda: eg.grad(np.nansum)(X),
+        UnsupportedFunctionError,
+        (
+            r"np.nansum has no derivative here \(at .*\); write "
+            r"np.sum\(np.where\(np.isnan\(x\), 0, x\)\); docs/functions.md lists what is supported"
+        ),
+    ),
+    "unsupported method, what does nearly the same named": (
         lambda: eg.grad(lambda x: x.argmax())(X),
         UnsupportedFunctionError,
-        "ndarray.argmax has no derivative here .*; the nearest that is supported is ndarray.max;",
+        r"; write x == x.max\(\) \(a mask of the largest, not its position\); docs/functions",
     ),
     "unsupported function of np.linalg": (
         lambda: eg.grad(np.linalg.svd)(A),
@@ -881,6 +976,48 @@ RIGHT_CODE = {
 def test_everyday_python_has_the_right_derivative(call, expected):
     """Tracing needs no source text, and no special style."""
     np.testing.assert_allclose(call(), expected, rtol=1e-14)
+
+
+def test_integers_that_are_returned_are_floats_of_the_same_value():
+    """As are integers that are computed with: no dtype of a derivative depends on which."""
+    n = fixed([1, 2], np.int32)
+    for f in (lambda x, n: n, lambda x, n: n * 1, lambda x, n: n.astype(np.int32)):
+        value, derivative = eg.value_and_derivatives(f, order=1)(2.0, n)
+        np.testing.assert_array_equal(value, np.array([1.0, 2.0]), strict=True)
+        np.testing.assert_array_equal(derivative, np.zeros(2), strict=True)
+
+
+def test_labels_are_given_as_the_messages_say():
+    """Captured, as a list, or one-hot."""
+    labels, mask = fixed([0, 2, 0], int), fixed([1, 0, 1], bool)
+
+    def f(x, labels):
+        return (x[labels] ** 2).sum()
+
+    expected = eg.grad(lambda x: f(x, labels))(X)
+    np.testing.assert_allclose(expected, [4 * X[0], 0.0, 2 * X[2]])
+    np.testing.assert_array_equal(eg.grad(f)(X, labels.tolist()), expected)
+    one_hot = eg.grad(lambda x, rows: ((rows @ x) ** 2).sum())(X, np.eye(3)[labels])
+    np.testing.assert_allclose(one_hot, expected)
+    selected = eg.grad(lambda x, mask: (np.where(mask, x, 0.0) ** 2).sum())(X, mask)
+    np.testing.assert_array_equal(selected, eg.grad(f)(X, mask.tolist()))
+
+
+def test_a_list_of_arrays_is_no_mistake():
+    """Errors within the function are as they were."""
+    with pytest.raises(ZeroDivisionError) as raised:
+        eg.grad(lambda xs: xs[0] @ xs[1] / (1 // 0))([X, X])
+    assert not hasattr(raised.value, "__notes__")
+    with pytest.raises(TypeError, match="'list' and 'int'") as raised:
+        eg.grad(lambda xs: xs**2)([X, X])
+    assert not hasattr(raised.value, "__notes__")
+
+
+def test_flags_that_are_returned_are_refused():
+    """A comparison may depend on the argument; its derivative is zero almost everywhere only."""
+    for f in (lambda x, flags: x > 1, lambda x, flags: flags):
+        with pytest.raises(DTypeError, match=r"returned bool values.*np\.where turns a condition"):
+            eg.jacobian(f)(2.0, fixed([True, False], bool))
 
 
 def test_containers_come_back_as_what_they_were():

@@ -1085,6 +1085,14 @@ def test_an_option_that_is_not_honoured_is_refused_by_name(function, option):
         )(np.ones((2, 2)))
 
 
+@pytest.mark.parametrize("name", ["var", "std"])
+def test_the_spread_of_a_chosen_number_keeps_float32(name):
+    """The count of one flag is a NumPy number, which must not decide the dtype."""
+    f = lambda x: getattr(np, name)(x, where=np.array(True), ddof=0.5)  # noqa: E731
+    x = np.array(1.5, np.float32)
+    assert eg.derivative(f, 0)(x).dtype == f(x).dtype == np.float32
+
+
 @pytest.mark.parametrize("order", [1, 2])
 def test_astype_float32_keeps_the_derivative(order):
     """A conversion has derivative one, up to the precision of the narrower dtype."""

@@ -1,5 +1,6 @@
 """Laws of simplification, paths, programs and emitted source."""
 
+import functools
 import gc
 import itertools
 import linecache
@@ -11,7 +12,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from reference import assert_close, central_difference, evaluate
+from reference import assert_close, central_difference, complex_step, evaluate
 from strategies import functions, point, structured_networks
 
 import eingrad as eg
@@ -306,3 +307,150 @@ def test_a_selection_and_a_merge_that_tie_summed_indices_count(out, expected):
     node = _ir.contract((picks, merge), ((0, 2), (0, 1, 2)), out, dtype=np.float64)
     (result,) = Kernel(compile_program([node], [])).run([])
     np.testing.assert_array_equal(result, expected)
+
+
+# Captured arrays ---------------------------------------------------------------------------------
+
+W, B = np.full((2, 2), 3.0), np.array([[1.0, 3.0], [0.0, 1.0]])
+PARAMETERS = {"layers": [(W, np.ones(2))]}
+
+
+class Model:
+    """A user's object, with an array of its own."""
+
+    def __init__(self):
+        self.weights = W * 2
+
+    def __call__(self, x):
+        return self.weights @ x
+
+    def method(self, x):
+        return np.tanh(self.weights @ x)
+
+
+MODEL = Model()
+
+
+def uses_a_global(x):
+    return x @ B @ x
+
+
+def by_default(x, matrix=W):
+    return matrix @ x
+
+
+NAMED = {
+    "global": (uses_a_global, ["B"]),
+    "in a function that is called": (lambda x: 2 * uses_a_global(x), ["B"]),
+    "in a derivative that is called": (lambda x: 2 * eg.grad(uses_a_global)(x), ["B"]),
+    "in containers": (
+        lambda x: np.tanh(PARAMETERS["layers"][0][0] @ x + PARAMETERS["layers"][0][1]),
+        ["PARAMETERS['layers'][0][0]", "PARAMETERS['layers'][0][1]"],
+    ),
+    "attribute of an object that is called": (MODEL, ["self.weights"]),
+    "attribute of an object, of a method": (MODEL.method, ["self.weights"]),
+    "attribute of an object that a function uses": (
+        lambda x: MODEL.weights @ x,
+        ["MODEL.weights"],
+    ),
+    "attribute of an object that a function calls": (lambda x: 2 * MODEL(x), ["self.weights"]),
+    "partial": (functools.partial(lambda A, x: A @ x, B), ["A"]),
+    "default": (by_default, ["matrix"]),
+    "views": (lambda x: sum(row @ x for row in B), ["part of B"] * 2),
+    "none": (lambda x: np.eye(2) @ x, [None]),
+}
+
+
+@pytest.mark.parametrize(("f", "names"), NAMED.values(), ids=NAMED)
+def test_captured_arrays_are_named_as_in_the_function(f, names):
+    """Globals, closures, attributes, items; also where the function is not called directly."""
+    plan = eg.derivative(f).plan(np.ones(2))
+    assert [known.variable for known in plan.captured] == names
+    assert [known.name for known in plan.captured] == [f"c{n}" for n in range(len(names))]
+
+
+def test_captured_arrays_of_a_closure_are_named():
+    """Also of products, and of a recursive function, whose cell may be empty meanwhile."""
+    inner = np.eye(3)
+
+    def f(x, n=2):
+        return inner @ x if not n else f(x, n - 1)
+
+    for plan in (
+        eg.jacobian(f).plan(np.ones(3)),
+        eg.jvp(f).plan(np.ones(3), np.ones(3)),
+        eg.hvp(lambda x: x @ f(x)).plan(np.ones(3), np.ones(3)),
+    ):
+        assert [known.variable for known in plan.captured] == ["inner"]
+
+
+def test_looking_for_names_runs_no_code_of_the_user():
+    """Nor ends in a list that contains itself, or at a key that prints something."""
+
+    class Loud:
+        __slots__ = ()
+
+        def __getattr__(self, name):
+            raise AssertionError(name)
+
+        def __repr__(self):
+            raise AssertionError
+
+    loud, itself = Loud(), []
+    itself.append(itself)
+    keyed = {loud: np.ones(3), 1: np.zeros(3)}
+
+    def f(x):
+        assert loud is not None
+        assert itself
+        return x @ keyed[1] + x @ keyed[loud]
+
+    plan = eg.grad(f).plan(np.ones(3))
+    assert [known.variable for known in plan.captured] == ["keyed[1]", None]
+
+
+def test_a_plan_tells_what_it_captured():
+    """In its table, and as arrays that cannot be written; its source runs with them."""
+    x = np.array([1.0, 2.0])
+    plan = eg.grad(uses_a_global).plan(x)
+    assert str(plan).splitlines()[:2] == [
+        "inputs: x (2,) float64, c0 (2, 2) float64",
+        "captured: c0 is B",
+    ]
+    (known,) = pickle.loads(pickle.dumps(plan)).captured
+    assert (known.name, known.variable) == ("c0", "B")
+    assert not known.array.flags.writeable
+    scope = {}
+    exec(plan.source, scope)
+    values = {known.name: known.array for known in plan.captured}
+    np.testing.assert_array_equal(scope["derivative"](x, **values), (B + B.T) @ x)
+    assert eg.grad(lambda x: x @ x).plan(x).captured == ()
+    assert "captured" not in str(eg.grad(lambda x: x @ x).plan(x))
+
+
+def test_an_argument_named_as_a_captured_array_is_not_confused_with_it():
+    """The name is that of the source."""
+    plan = eg.grad(lambda c0: c0 @ B @ c0).plan(np.ones(2))
+    (known,) = plan.captured
+    assert known.name in plan.source
+    assert (known.name != "c0", known.variable) == (True, "B")
+
+
+def test_large_constants_of_symbols_have_no_variable():
+    """Nobody knows what they were called."""
+    plan = eg.compile(np.arange(100.0) * eg.variable("x", 100))
+    (known,) = plan.captured
+    assert str(known) == "c0 is an array without a name"
+    np.testing.assert_array_equal(known.array, np.arange(100.0))
+
+
+def test_a_reshape_without_common_sizes_of_a_stack_is_placed_not_multiplied_out():
+    """``(2, 3) -> (3, 2)`` splits what a merge of other sizes made: positions are computed."""
+
+    def f(x):
+        return np.stack([0.5 * x - 1, np.sin(x)]).reshape(3, 2)
+
+    x = np.array([0.2, 0.7, 1.1])
+    plan = eg.jacobian(f).plan(x)
+    assert "einsum" not in plan.source
+    np.testing.assert_allclose(plan(x), complex_step(f, x), rtol=1e-15)

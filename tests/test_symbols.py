@@ -293,6 +293,31 @@ def test_wrong_symbols_are_refused():
         eg.jacobian(lambda x: eg.compile(x) and x)(1.0)
 
 
+def test_another_variable_of_the_same_name_is_refused():
+    """A symbol made again is another one: the derivative in it was zero, silently."""
+    message = (
+        r"does not depend on this variable 'X', of shape \(2, 4\), but on another one of that "
+        r"name, of shape \(2, 4\).*use the one that the expression was made with, or give them"
+    )
+    again = eg.variable("X", (2, 4))
+    for y in (X**2, np.sum(np.sin(X)), np.linalg.inv(F), eg.differentiate(X**3, X)):
+        with pytest.raises(ValueError, match=message):
+            eg.differentiate(y, again)
+    with pytest.raises(ValueError, match=message):
+        eg.differentiate(np.linalg.inv(F), eg.function("F", again, shape=(3, 3)))
+    with pytest.raises(ValueError, match=r"of shape \(3,\), but on another .* of shape \(2, 4\)"):
+        eg.differentiate(X, eg.variable("X", 3))
+
+
+def test_the_derivative_in_a_symbol_that_does_not_occur_is_zero():
+    """Where another one of its name is gone, or stands beside it, no mistake is seen."""
+    Y, again = eg.variable("Y", (2, 4)), eg.variable("X", (2, 4))
+    for y, x in ((X, Y), (eg.differentiate(X, X), again)):
+        assert str(eg.differentiate(y, x)).endswith("= 0")
+    both = eg.compile(eg.differentiate(X + 2 * again, again))()
+    assert_close(both.reshape(8, 8), 2 * np.eye(8))
+
+
 def test_complex_symbols_are_holomorphic():
     """The derivative of z**2 is 2 z."""
     z = eg.variable("z", 2, complex)

@@ -324,7 +324,7 @@ REFUSALS = {
         UnsupportedFunctionError,
         "indexing by a traced value.*np.where",
     ),
-    "slice traced": (lambda x: x[: x[0]], X, TracerLeakError, "slice with a traced bound"),
+    "slice traced": (lambda x: x[: x[0]], X, TracerLeakError, "bound of a slice is a traced"),
     "too many indices": (lambda x: x[0, 1], X, IndexError, r"2 indices for shape \(3,\)"),
     "index out of bounds": (
         lambda x: x[3],

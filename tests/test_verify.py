@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from strategies import functions, point
 
 import eingrad as eg
-from eingrad.errors import DTypeError, ShapeError
+from eingrad import verify
+from eingrad.errors import DTypeError, IndependentWarning, ShapeError
 
 inv, det = np.linalg.inv, np.linalg.det
 
@@ -319,6 +320,66 @@ def test_many_entries_several_arguments_and_no_entries():
         DTypeError, match="argument 0 has dtype complex128; derivatives are checked"
     ):
         eg.check_derivatives(lambda x: x, np.ones(2, complex))
+
+
+NESTED = {
+    "a": np.array([[0.5, -0.2, 0.1], [0.3, 0.7, -0.4]]),
+    "b": ({"c": np.array([0.2, -0.1])}, [0.5, np.array(0.25)]),
+}
+X = np.array([0.4, 1.5])
+
+
+def _of_nested(p):
+    vector, (first, second) = p["b"][0]["c"], p["b"][1]
+    return np.tanh(vector @ p["a"]) * first + np.sin(second) * np.sum(p["a"] ** 2)
+
+
+def test_nested_arguments_are_checked_as_a_whole():
+    """As the verbs take them: dicts, tuples and lists of arrays and numbers."""
+    check = eg.check_derivatives(_of_nested, NESTED, order=3)
+    assert check, check
+    assert [row[:3] for row in check.rows] == [
+        (0, 0, "the function"),
+        *((n, 0, "complex step") for n in (1, 2, 3)),
+    ]
+    f = lambda p, q: np.abs(p[0]) * q["x"]  # noqa: E731
+    check = eg.check_derivatives(f, (X, 2), {"x": X}, argnums=(0, 1))
+    assert check, check
+    assert [row[1:3] for row in check.rows[1:3]] == [(0, "difference")] * 2
+    with pytest.warns(IndependentWarning):
+        assert eg.check_derivatives(lambda p: np.float64(2.0), {"x": X, "y": {}}, order=2)
+    assert eg.check_derivatives(lambda p: np.float64(2.0), {}, order=2)
+
+
+def test_a_wrong_mixed_derivative_of_a_nested_argument_is_found(monkeypatch):
+    """Where the blocks of each array by itself are right."""
+
+    def wrong(f, order, argnums):
+        def derivative(p):
+            result = eg.derivative(f, order, argnums)(p)
+            if order == 2:
+                result["a"]["b"] = result["a"]["b"] + 1e-3
+            return result
+
+        return derivative
+
+    monkeypatch.setattr(verify, "derivative", wrong)
+    check = eg.check_derivatives(lambda p: p["a"] ** 2 * p["b"], {"a": 0.5, "b": 2.0})
+    assert [error <= tolerance for *_, error, tolerance in check.rows] == [True, True, False]
+
+
+def test_the_tolerance_of_check_derivatives_can_be_given():
+    """Relative, for every order; the default is not less."""
+    exact = eg.check_derivatives(np.sin, X, tol=1e-13)
+    assert exact, exact
+    assert [row[4] for row in exact.rows] == [1e-13] * 3
+    rough = lambda x: np.sin(x) * (1 + 1e-3 * isinstance(x, np.ndarray))  # noqa: E731
+    assert eg.check_derivatives(rough, X, tol=1e-2)
+    assert not eg.check_derivatives(rough, X, tol=1e-4)
+    assert not eg.check_derivatives(rough, X)
+    for tol in (0, -1.0, np.inf, np.nan, "1e-3"):
+        with pytest.raises(ValueError, match=f"tol must be a positive number, .*not {tol!r}"):
+            eg.check_derivatives(np.sin, X, tol=tol)
 
 
 KINKS = {

@@ -18,7 +18,7 @@ from eingrad._api import (
 )
 from eingrad._compile import cache_clear, cache_info
 from eingrad._products import hvp, jvp, vjp
-from eingrad._run import Plan, StructuredTensor
+from eingrad._run import CapturedArray, Plan, StructuredTensor
 from eingrad._symbols import (
     Lift,
     compile,
@@ -37,6 +37,7 @@ from eingrad.verify import DerivativeCheck, IdentityCheck, check_derivatives, ch
 __version__ = "0.1.0"
 
 __all__ = [
+    "CapturedArray",
     "Derivative",
     "DerivativeCheck",
     "Expression",

@@ -15,9 +15,11 @@ import numpy as np
 
 from eingrad import _ir, _numpy_functions  # noqa: F401 - imported for what it registers
 from eingrad._compile import cache, input_specs
-from eingrad._derive import compile_program, derivatives, placed, split
+from eingrad._derive import compile_program, derive, placed, split
 from eingrad._ir import Input, Node, Symmetry
+from eingrad._primitives import cast
 from eingrad._run import Kernel, Layout, Plan
+from eingrad._scopes import names_of
 from eingrad._simplify import remember
 from eingrad._tracer import (
     STATIC,
@@ -46,6 +48,7 @@ class _Traced:
     argument_tree: Tree
     inputs: list[Input]  # arguments, then captured arrays
     values: list[Any]  # the arrays for them
+    captured: list[Array]  # as they were found
     replaced: dict[Node, Node]  # what inputs stand for, outside
     nested: bool  # whether the value depends on what an outer call traces
     outer: Trace | None
@@ -160,7 +163,12 @@ def _traced(
     rest = iter(passed)
     built = [tree.build(rest) for _, tree in trees]
     named = dict(zip(kwargs, built[len(args) :], strict=True))
-    result_leaves, out_tree = flatten(_called(f, trace, built[: len(args)], named))
+    try:
+        result = _called(f, trace, built[: len(args)], named)
+    except (TypeError, ValueError, AttributeError) as error:
+        _note_lists(error, built, [*kwargs], positional)
+        raise
+    result_leaves, out_tree = flatten(result)
     outputs = [output_node(leaf, trace, f) for leaf in result_leaves]
     independent = any(not isinstance(leaf, Expression) for leaf in result_leaves)
     captured = [*trace.root.captured.values()]
@@ -178,8 +186,8 @@ def _traced(
         argument_trees[0] if isinstance(argnums, int) else Tree(tuple, (), tuple(argument_trees))
     )
     return _Traced(
-        outputs, out_tree, variables, argument_tree, inputs, values, replaced, nested, outer,
-        trace.made, independent,
+        outputs, out_tree, variables, argument_tree, inputs, values,
+        [known.array for known in captured], replaced, nested, outer, trace.made, independent,
     )  # fmt: skip
 
 
@@ -194,6 +202,22 @@ def _called(
         if refusal is None:
             raise
         raise refusal.with_traceback(error.__traceback__) from None
+
+
+def _note_lists(
+    error: Exception, args: Sequence[Any], keywords: Sequence[str], positional: Sequence[str]
+) -> None:
+    """Tell of arguments that are lists of numbers, where the function may have wanted arrays."""
+    names = _names(positional, [1] * len(args), keywords)
+    for name, value in zip(names, args, strict=True):
+        leaves, tree = flatten(value)
+        traced = any(isinstance(leaf, Expression) for leaf in leaves)
+        if traced and tree.is_sequence and all(np.ndim(leaf) == 0 for leaf in leaves):
+            kind = type(value).__name__
+            error.add_note(
+                f"argument {name!r} is a {kind}, so the function gets a {kind} of traced numbers, "
+                f"and no array; for an array, pass np.array({name})"
+            )
 
 
 def _check_inputs(traced: _Traced, name: str) -> None:
@@ -215,12 +239,18 @@ def _reaches_outside(
 
 
 def output_node(leaf: Any, trace: Trace | None, f: Callable[..., Any]) -> Node:
-    """Make the node of a result of the user's function; refuse what has no derivative."""
+    """Make the node of a result of the user's function; refuse what has no derivative.
+
+    Integers become floats: one that is differentiated is a float already, so the others are held
+    constant, and the derivative is zero. Flags are refused, for a comparison may depend on it.
+    """
     name = getattr(f, "__name__", "the function")
     if leaf is None or isinstance(leaf, str):
         raise DTypeError(f"{name} returned {leaf!r}; it must return arrays or numbers")
     node = node_of(leaf, trace, f"the result of {name}")
-    if node.dtype.kind not in "fc":
+    if node.dtype.kind in "iu":
+        return cast(node, np.float64)
+    if node.dtype.kind == "b":
         if isinstance(leaf, Expression):
             raise DTypeError(
                 f"{name} returned {node.dtype} values, which have no derivative; "
@@ -296,15 +326,20 @@ class _Form:
         """Find the values of the inputs; refuse another form, or other static arguments."""
         new, tree = flatten((args, kwargs))
         if tree != self.arguments:
+            given = any(flatten(value)[1].is_sequence for value in (*args, *kwargs.values()))
+            hint = "; np.array makes an array of a list" if given else ""
             raise ShapeError(
                 "the plan was made for other positional and keyword arguments, or for another "
-                "nesting of them; call it in the way it was made"
+                f"nesting of them; call it in the way it was made{hint}"
             )
         for n, old in self.static.items():
             if not _is_same_static(old, new[n]):
+                kind = type(old).__name__
+                same = isinstance(new[n], np.generic) and new[n] == old
+                hint = f"pass {kind}({self.names[n]}), or " if same else ""
                 raise ShapeError(
                     f"static argument {self.names[n]!r} is {new[n]!r} but the plan was made for "
-                    f"{old!r}; make a new plan"
+                    f"{old!r}; {hint}make a new plan"
                 )
         return [value for n, value in enumerate(new) if n not in self.static]
 
@@ -351,8 +386,7 @@ class Derivative:
         """Compute the derivative at these arguments."""
         traced = self._trace(args, kwargs)
         if traced.nested:
-            nodes = self._placed(traced)
-            results = [Expression(node, traced.outer) for node in nodes]
+            results = self._placed(traced, traced.outer)
             return _nest(self._orders, traced.out_tree, traced.argument_tree, results)
         kernel = self._kernel(traced)
         arrays = [
@@ -379,14 +413,13 @@ class Derivative:
         counts = [len(flatten(value)[0]) for value in (*args, *kwargs.values())]
         names = tuple(_names(self._positional, counts, [*kwargs]))
         form = _Form(self._orders, traced.out_tree, traced.argument_tree, tree, static, names)
-        return Plan(self._kernel(traced), form, traced.values[count:])
+        variables = names_of(self._f, traced.captured)
+        return Plan(self._kernel(traced), form, traced.values[count:], variables)
 
     def expression(self, *args: Any, **kwargs: Any) -> Any:
         """Return the symbolic derivative for arguments like these, in place of its value."""
         traced = self._trace(args, kwargs, symbolic=True)
-        nodes = self._placed(traced)
-        trace = traced.outer if traced.nested else None
-        results = [Expression(node, trace) for node in nodes]
+        results = self._placed(traced, traced.outer if traced.nested else None)
         return _nest(self._orders, traced.out_tree, traced.argument_tree, results)
 
     @functools.cached_property
@@ -418,15 +451,18 @@ class Derivative:
                 " use eingrad.jacobian, or sum the result"
             )
 
-    def _placed(self, traced: _Traced) -> list[Node]:
+    def _placed(self, traced: _Traced, trace: Trace | None) -> list[Expression]:
         """Differentiate symbolically, and note what may be opened if it is contracted."""
-        roots, _ = derivatives(traced.outputs, traced.variables, self._orders, made=traced.made)
-        nodes, made = placed(roots, traced.outputs, traced.replaced)
+        found, _ = derive(traced.outputs, traced.variables, self._orders, made=traced.made)
+        nodes, made = placed([root.plain() for root in found], traced.outputs, traced.replaced)
         if traced.nested and traced.outer is not None:
             traced.outer.made |= made
         else:
             remember(nodes, made)
-        return nodes
+        return [
+            Expression(node, trace, symmetry=root.symmetry if root.is_ordered else ())
+            for node, root in zip(nodes, found, strict=True)
+        ]
 
     def _kernel(self, traced: _Traced) -> Kernel:
         variables = tuple(node.digest for node in traced.variables)
@@ -436,18 +472,21 @@ class Derivative:
 
         def make() -> Kernel:
             _check_inputs(traced, self.__name__)
-            roots, candidates = derivatives(
+            found, candidates = derive(
                 traced.outputs, traced.variables, self._orders, made=traced.made
             )
             specs = input_specs(traced.inputs)
             layouts = None
-            if self._structured:
-                shapes = [(node.shape, node.dtype) for node in roots]
-                roots, patterns = split(roots)
+            if not self._structured:
+                nodes = [root.mirrored() for root in found]
+            else:
+                nodes = [root.plain() for root in found]
+                shapes = [(node.shape, node.dtype) for node in nodes]
+                nodes, patterns = split(nodes)
                 layouts = tuple(
                     Layout(*what, tuple(p)) for what, p in zip(shapes, patterns, strict=True)
                 )
-            return Kernel(compile_program(roots, traced.inputs, specs, candidates), layouts)
+            return Kernel(compile_program(nodes, traced.inputs, specs, candidates), layouts)
 
         return cache.get(key, make)
 
@@ -475,6 +514,7 @@ def derivative(
         Positional arguments to differentiate in; a tuple gives a tuple per order, as in JAX.
     structured : bool
         Give a `StructuredTensor` in place of each array: deltas and cores, dense on request.
+        Products with vectors, sums and traces use the deltas.
 
     Returns
     -------
@@ -511,7 +551,9 @@ def check_order(order: Any) -> None:
         raise ValueError(f"order must be an integer of at least 0, not {order!r}")
 
 
-def jacobian(f: Callable[..., Any], argnums: int | tuple[int, ...] = 0) -> Derivative:
+def jacobian(
+    f: Callable[..., Any], argnums: int | tuple[int, ...] = 0, *, structured: bool = False
+) -> Derivative:
     """Differentiate once: shape ``out + in``.
 
     Parameters
@@ -519,6 +561,8 @@ def jacobian(f: Callable[..., Any], argnums: int | tuple[int, ...] = 0) -> Deriv
     f : callable
         See `derivative`.
     argnums : int or tuple of int
+        See `derivative`.
+    structured : bool
         See `derivative`.
 
     Returns
@@ -533,10 +577,12 @@ def jacobian(f: Callable[..., Any], argnums: int | tuple[int, ...] = 0) -> Deriv
     array([[2., 0.],
            [0., 4.]])
     """
-    return derivative(f, 1, argnums)
+    return derivative(f, 1, argnums, structured=structured)
 
 
-def grad(f: Callable[..., Any], argnums: int | tuple[int, ...] = 0) -> Derivative:
+def grad(
+    f: Callable[..., Any], argnums: int | tuple[int, ...] = 0, *, structured: bool = False
+) -> Derivative:
     """Differentiate a scalar function once: the shape of the argument.
 
     Parameters
@@ -544,6 +590,8 @@ def grad(f: Callable[..., Any], argnums: int | tuple[int, ...] = 0) -> Derivativ
     f : callable
         Returns one number; see `derivative`.
     argnums : int or tuple of int
+        See `derivative`.
+    structured : bool
         See `derivative`.
 
     Returns
@@ -562,10 +610,12 @@ def grad(f: Callable[..., Any], argnums: int | tuple[int, ...] = 0) -> Derivativ
     >>> grad(lambda x: x @ B @ x)(np.array([1.0, 2.0]))
     array([8., 7.])
     """
-    return Derivative(f, (1,), argnums, scalar=True)
+    return Derivative(f, (1,), argnums, scalar=True, structured=structured)
 
 
-def hessian(f: Callable[..., Any], argnums: int | tuple[int, ...] = 0) -> Derivative:
+def hessian(
+    f: Callable[..., Any], argnums: int | tuple[int, ...] = 0, *, structured: bool = False
+) -> Derivative:
     """Differentiate twice: shape ``out + in + in``.
 
     Parameters
@@ -573,6 +623,8 @@ def hessian(f: Callable[..., Any], argnums: int | tuple[int, ...] = 0) -> Deriva
     f : callable
         See `derivative`.
     argnums : int or tuple of int
+        See `derivative`.
+    structured : bool
         See `derivative`.
 
     Returns
@@ -587,11 +639,15 @@ def hessian(f: Callable[..., Any], argnums: int | tuple[int, ...] = 0) -> Deriva
     array([[ 6.,  0.],
            [ 0., 12.]])
     """
-    return derivative(f, 2, argnums)
+    return derivative(f, 2, argnums, structured=structured)
 
 
 def value_and_derivatives(
-    f: Callable[..., Any], order: int = 2, argnums: int | tuple[int, ...] = 0
+    f: Callable[..., Any],
+    order: int = 2,
+    argnums: int | tuple[int, ...] = 0,
+    *,
+    structured: bool = False,
 ) -> Derivative:
     """Compute a function and its derivatives of every order up to one, from one plan.
 
@@ -602,6 +658,8 @@ def value_and_derivatives(
     order : int, at least 0
         The highest order.
     argnums : int or tuple of int
+        See `derivative`.
+    structured : bool
         See `derivative`.
 
     Returns
@@ -622,10 +680,12 @@ def value_and_derivatives(
     (array(8.), array(12.), array(12.))
     """
     check_order(order)
-    return Derivative(f, tuple(range(order + 1)), argnums)
+    return Derivative(f, tuple(range(order + 1)), argnums, structured=structured)
 
 
-def value_and_grad(f: Callable[..., Any], argnums: int | tuple[int, ...] = 0) -> Derivative:
+def value_and_grad(
+    f: Callable[..., Any], argnums: int | tuple[int, ...] = 0, *, structured: bool = False
+) -> Derivative:
     """Compute a scalar function and its gradient from one plan, intermediates shared.
 
     Parameters
@@ -633,6 +693,8 @@ def value_and_grad(f: Callable[..., Any], argnums: int | tuple[int, ...] = 0) ->
     f : callable
         Returns one number; see `derivative`.
     argnums : int or tuple of int
+        See `derivative`.
+    structured : bool
         See `derivative`.
 
     Returns
@@ -646,4 +708,4 @@ def value_and_grad(f: Callable[..., Any], argnums: int | tuple[int, ...] = 0) ->
     >>> value_and_grad(lambda x: x @ x)(np.array([3.0, 4.0]))
     (array(25.), array([6., 8.]))
     """
-    return Derivative(f, (0, 1), argnums, scalar=True)
+    return Derivative(f, (0, 1), argnums, scalar=True, structured=structured)

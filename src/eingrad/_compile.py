@@ -96,7 +96,7 @@ def cache_clear() -> None:
 
 def input_specs(inputs: Sequence[Input]) -> list[InputSpec]:
     """Give every input a variable of the emitted source: its own name where that is harmless."""
-    taken = {"np"}
+    taken = {"np", "row"}  # what the source itself calls something
     specs = []
     for n, node in enumerate(inputs):
         name = node.name

@@ -3,23 +3,50 @@
 In: output nodes, the variables, the orders wanted. Out: one node per output and choice of
 variables, and the program that computes them all.
 Guaranteed: the user chooses no mode; the flops of what was not taken are kept for `print(plan)`.
+Derivatives that differ in the order of differentiation alone are derived once (Schwarz's theorem).
 """
 
 import itertools
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from eingrad import _ir
 from eingrad._diff import forward, reverse
 from eingrad._formula import Pattern, split_terms
-from eingrad._ir import Input, Node
+from eingrad._ir import Input, Node, Symmetry
 from eingrad._opaque import open_inputs
-from eingrad._plan import InputSpec, Program, Search, find_path, lower, pairwise
+from eingrad._plan import InputSpec, Program, Search, find_path, lower, mirror, pairwise
 from eingrad._simplify import Made, associate, made_by_differentiation, push, simplify
 
 _COMPARED = 2000  # nodes; above that one candidate is built, chosen by shape
 _MANY_COLUMNS = 8
 
 Candidates = tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Root:
+    """One derivative: `node` with its axes in the order `axes`.
+
+    `symmetry` says which blocks of axes of the node may be interchanged: those of one variable.
+    """
+
+    node: Node
+    axes: tuple[int, ...]
+    symmetry: Symmetry
+
+    @property
+    def is_ordered(self) -> bool:
+        """Whether the axes are those of the node, in order."""
+        return list(self.axes) == sorted(self.axes)
+
+    def plain(self) -> Node:
+        """Give the derivative as it was derived, symmetric in exact arithmetic."""
+        return _ir.transpose(self.node, self.axes)
+
+    def mirrored(self) -> Node:
+        """Give the derivative with interchangeable entries equal to the last bit."""
+        return _ir.transpose(mirror(self.node, self.symmetry), self.axes)
 
 
 def derivatives(
@@ -29,6 +56,18 @@ def derivatives(
     mode: str = "cheapest",
     made: Made = frozenset(),
 ) -> tuple[list[Node], Candidates]:
+    """Differentiate as `derive` does; give the derivatives as they were derived."""
+    found, candidates = derive(outputs, variables, orders, mode, made)
+    return [root.plain() for root in found], candidates
+
+
+def derive(
+    outputs: Sequence[Node],
+    variables: Sequence[Node],
+    orders: Sequence[int],
+    mode: str = "cheapest",
+    made: Made = frozenset(),
+) -> tuple[list[Root], Candidates]:
     """Differentiate each output ``order`` times, for each order and each choice of variables.
 
     Within an order, the outputs are outermost, then the variable of each differentiation. `mode`
@@ -36,18 +75,58 @@ def derivatives(
     are digests of derivatives that the outputs are made of.
     """
     # Associate the user's chains; never expand his sums.
-    level = pairwise(associate(contracted(outputs, made)))
-    roots: list[Node] = []
+    values = pairwise(associate(contracted(outputs, made)))
+    level: list[_Level] = [{(): y} for y in values]
+    found: list[Root] = []
     candidates: Candidates = ()
     for order in range(max(orders) + 1):
         if order:
             last = order == max(orders)
-            steps = [_jacobians(node, variables, mode, last=last) for node in level]
-            level = list(itertools.chain.from_iterable(nodes for nodes, _ in steps))
-            candidates = _total([c for _, c in steps])
+            steps = [_differentiated(nodes, variables, mode, last=last) for nodes in level]
+            level = [nodes for nodes, _ in steps]
+            candidates = _total([c for _, each in steps for c in each])
         if order in orders:
-            roots += level
-    return roots, candidates
+            for y, nodes in zip(values, level, strict=True):
+                found += _ordered(y, nodes, variables, order)
+    return found, candidates
+
+
+_Level = dict[tuple[int, ...], Node]  # by the numbers of the variables, in ascending order
+
+
+def _differentiated(
+    nodes: _Level, variables: Sequence[Node], mode: str, *, last: bool
+) -> tuple[_Level, list[Candidates]]:
+    """Differentiate once more, in the variables that keep the numbers ascending."""
+    level: _Level = {}
+    compared = []
+    for numbers, node in nodes.items():
+        first = numbers[-1] if numbers else 0
+        made, candidates = _jacobians(node, variables[first:], mode, last=last)
+        level.update({(*numbers, n): x for n, x in enumerate(made, first)})
+        compared.append(candidates)
+    return level, compared
+
+
+def _ordered(y: Node, nodes: _Level, variables: Sequence[Node], order: int) -> list[Root]:
+    """Give the derivatives in every order of the variables: those with ascending ones, transposed.
+
+    Which axes belong to a differentiation follows from how often each variable came before.
+    """
+    found = []
+    for wanted in itertools.product(range(len(variables)), repeat=order):
+        numbers = tuple(sorted(wanted))
+        stops = itertools.accumulate((variables[n].ndim for n in numbers), initial=y.ndim)
+        blocks = [tuple(range(*pair)) for pair in itertools.pairwise(stops)]
+        of: dict[int, list[tuple[int, ...]]] = {}
+        for n, block in zip(numbers, blocks, strict=True):
+            of.setdefault(n, []).append(block)
+        groups = (tuple(group) for group in of.values() if len(group) > 1 and group[0])
+        symmetry = tuple(groups)
+        left = {n: iter(group) for n, group in of.items()}
+        axes = (*range(y.ndim), *(axis for n in wanted for axis in next(left[n])))
+        found.append(Root(nodes[numbers], axes, symmetry))
+    return found
 
 
 def placed(
@@ -75,14 +154,18 @@ def split(roots: Sequence[Node]) -> tuple[list[Node], list[list[Pattern]]]:
 
 
 def _total(candidates: Sequence[Candidates]) -> Candidates:
-    """Add up the candidates of several outputs, where each was compared; what was taken first."""
+    """Add up the candidates of several derivatives, each compared; what was taken comes first.
+
+    "mixed" is each in its own best direction.
+    """
     if not candidates or not all(candidates):
         return ()
-    names = [name for name, _ in candidates[0]]
-    total = tuple((name, sum(dict(c)[name] for c in candidates)) for name in names)
+    names = list(dict.fromkeys(name for c in candidates for name, _ in c))
+    total = tuple((name, sum(dict(c).get(name, c[0][1]) for c in candidates)) for name in names)
     if len({c[0][0] for c in candidates}) == 1:
         return total
-    return (("each output its own", sum(c[0][1] for c in candidates)), *total)
+    others = (pair for pair in total if pair[0] != "mixed")
+    return (("mixed", sum(c[0][1] for c in candidates)), *others)
 
 
 def _jacobians(
@@ -111,9 +194,22 @@ def _jacobians(
         flops = _planned(options["reverse"])[1]
         return options["reverse"], tuple((name, flops) for name in options)
     costs = {name: _planned(nodes) for name, nodes in options.items()}
+    mixed = _mixed(*options.values())
+    if mixed not in options.values():
+        options["mixed"], costs["mixed"] = mixed, _planned(mixed)
     best = min(costs, key=lambda name: costs[name][0])
     ordered = sorted(costs, key=lambda name: name != best)
     return options[best], tuple((name, costs[name][1]) for name in ordered)
+
+
+def _mixed(backward: Sequence[Node], onward: Sequence[Node]) -> list[Node]:
+    """Take for each variable what is cheaper by itself: each direction may be best for some."""
+    if len(backward) == 1:
+        return [*backward]
+    return [
+        a if a is b or _planned([a])[0] <= _planned([b])[0] else b
+        for a, b in zip(backward, onward, strict=True)
+    ]
 
 
 def _planned(roots: Sequence[Node]) -> tuple[int, int]:

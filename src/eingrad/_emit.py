@@ -20,6 +20,7 @@ from eingrad._subscripts import Subscripts
 Lines = list[str]
 
 MODULE_LEVEL = frozenset({"constant", "number"})  # kernels that are no step of the function
+_LARGEST_KEPT = 2**16  # bytes of a triangle that outlives a call
 
 
 def emit(program: Program, name: str = "derivative") -> str:
@@ -45,11 +46,13 @@ def _module(program: Program, name: str) -> list[tuple[str, Statement | None]]:
     lasting = set(range(len(names)))  # values that are no local variable of the function
     for statement, dead in zip(program.statements, program.dead_after(), strict=True):
         names += [f"t{n - len(program.inputs)}" for n in statement.targets]
-        if statement.kernel in MODULE_LEVEL:
+        if _is_module_level(statement):
             (target,) = statement.targets
             lasting.add(target)
             if statement.kernel == "number":
                 names[target] = number(statement.details["coefficient"])
+            elif statement.kernel == "triangle":
+                constants += _triangle(statement, names)
             else:
                 constants.append(f"{names[target]} = {_array(statement.details['value'])}")
             continue
@@ -69,6 +72,12 @@ def _module(program: Program, name: str) -> list[tuple[str, Statement | None]]:
     module: list[tuple[str, Statement | None]] = [(line, None) for line in lines]
     module += [(f"    {line}", statement) for line, statement in body]
     return [*module, (f"    return {results}", None)]
+
+
+def _is_module_level(statement: Statement) -> bool:
+    """Whether a statement needs to run only once, and what it makes is small enough to be kept."""
+    small = statement.kernel == "triangle" and statement.bytes <= _LARGEST_KEPT
+    return small or statement.kernel in MODULE_LEVEL
 
 
 # Literals ----------------------------------------------------------------------------------------
@@ -214,6 +223,48 @@ def _call(statement: Statement, names: Sequence[str]) -> Lines:
     return [f"{', '.join(names[n] for n in statement.targets)} = {text}"]
 
 
+def _triangle(statement: Statement, names: Sequence[str]) -> Lines:
+    """Make the mask of a matrix's lower triangle, diagonal included."""
+    return _assign(statement, names, f"np.tri({statement.shape[0]}, dtype=bool)")
+
+
+def _mirror(statement: Statement, names: Sequence[str]) -> Lines:
+    """Take what lies above the diagonal of two axes for what lies below it."""
+    flat = statement.details["flat"]
+    text, *triangles = (names[n] for n in statement.operands)
+    target = names[statement.targets[0]]
+    text += "" if flat == statement.shape else f".reshape({_tuple(flat)})"
+    lines = []
+    for axis, triangle in zip(statement.details["axes"], triangles, strict=True):
+        if not text.isidentifier():
+            lines.append(f"{target} = {text}")
+            text = target
+        twin = f"{text}.T" if len(flat) == 2 else f"{text}.swapaxes({axis}, {axis + 1})"  # noqa: PLR2004
+        mask = triangle + _expanded("", [axis, axis + 1], range(axis, len(flat)))
+        lines.append(f"{target} = np.where({mask}, {twin}, {text})")
+        text = target
+    return _reshaped_back(lines, statement, target)
+
+
+def _mirror_in_place(statement: Statement, names: Sequence[str]) -> Lines:
+    flat = statement.details["flat"]
+    text, target = names[statement.operands[0]], names[statement.targets[0]]
+    lines = [
+        f"{target} = {text}" + ("" if flat == statement.shape else f".reshape({_tuple(flat)})")
+    ]
+    for axis in statement.details["axes"]:
+        before = ":, " * axis
+        lines.append(f"for row in range(1, {flat[axis]}):")
+        lines.append(f"    {target}[{before}row, :row] = {target}[{before}:row, row]")
+    return _reshaped_back(lines, statement, target)
+
+
+def _reshaped_back(lines: Lines, statement: Statement, target: str) -> Lines:
+    if statement.details["flat"] == statement.shape:
+        return lines
+    return [*lines, f"{target} = {target}.reshape({_tuple(statement.shape)})"]
+
+
 def _fill(statement: Statement, names: Sequence[str]) -> Lines:
     c, dtype = statement.details["coefficient"], repr(statement.dtype.str)
     if c == 0:
@@ -344,6 +395,9 @@ def _place_at(buffer: str, piece: Piece, core: str) -> str:
         kind, what, *below = expression
         if kind == "label":
             return index_of(what)
+        if kind == "part":
+            size_of_part, whole = below
+            return f"({text(whole)} // {what} % {size_of_part})"
         parts = [text(e) for e in below]
         if kind == "merge":
             strides = [math.prod(what[n + 1 :]) for n in range(len(what))]
@@ -370,6 +424,9 @@ KERNELS: Mapping[str, Callable[[Statement, Sequence[str]], Lines]] = {
     "scale": _scale,
     "multiply": _multiply,
     "matmul": _matmul,
+    "triangle": _triangle,
+    "mirror": _mirror,
+    "mirror in place": _mirror_in_place,
     "add": _add,
     "call": _call,
     "fill": _fill,

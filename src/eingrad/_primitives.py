@@ -185,6 +185,14 @@ def _solve_right_rule(a: Node, b: Node, y: Node) -> Node:
     return _ir.einsum("...ik,jl->...ijkl", apply("inverse", a), _ir.delta(b.shape[-1]))
 
 
+def _logistic(x: Node) -> Node:
+    """``1 / (1 + exp(-x))``, the derivative of ``log(1 + exp(x))``.
+
+    Its own derivative is then ``logistic(x) logistic(-x)``, with no ``1 - y`` that cancels in a tail.
+    """
+    return apply("exp", times(-1, apply("logaddexp", _ir.zeros(x.shape, x.dtype), times(-1, x))))
+
+
 def _arccosh_rule(x: Node) -> Node:
     """``(x - 1)**(-1/2) (x + 1)**(-1/2)``; one root of the product has the other sign on the left."""
     if x.dtype.kind != "c":
@@ -355,8 +363,8 @@ PRIMITIVES = (
             lambda a, b, y: apply("quotient", a, y),
             lambda a, b, y: apply("quotient", b, y), real=True, singular=True),
     _binary("logaddexp",  _two_reals,
-            lambda a, b, y: apply("exp", plus(a, times(-1, y))),
-            lambda a, b, y: apply("exp", plus(b, times(-1, y))), real=True),
+            lambda a, b, y: _logistic(plus(a, times(-1, b))),
+            lambda a, b, y: _logistic(plus(b, times(-1, a))), real=True),
     _binary("maximum",    _two_reals,   *_tie("greater"), real=True),
     _binary("minimum",    _two_reals,   *_tie("less"), real=True),
     Primitive("power",    lambda x, exponent: np.power(x, complex(exponent) if isinstance(exponent, complex) else float(exponent)), _positive,

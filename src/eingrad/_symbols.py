@@ -20,10 +20,10 @@ import numpy as np
 
 from eingrad import _expand, _ir, _numpy_functions, _opaque  # noqa: F401 - what it registers is used
 from eingrad._compile import cache, check_symmetry, input_specs
-from eingrad._derive import compile_program, contracted, derivatives, placed
+from eingrad._derive import compile_program, contracted, derive, placed
 from eingrad._ir import Constant, Input, Node, Symmetry
-from eingrad._plan import find_path, greedy_path, left_to_right_path
-from eingrad._run import Kernel, Plan
+from eingrad._plan import find_path, greedy_path, left_to_right_path, mirror
+from eingrad._run import Kernel, Plan, StructuredTensor
 from eingrad._simplify import remember, remembered, simplify
 from eingrad._tracer import (
     STATIC,
@@ -196,7 +196,12 @@ def differentiate(
     TypeError
         If ``y`` or ``x`` is no expression, or ``x`` neither a variable nor a function.
     ValueError
-        If the order is negative, or the mode unknown.
+        If the order is negative, or the mode unknown; or if ``y`` does not depend on ``x``, but on
+        another variable of the same name.
+
+    Notes
+    -----
+    Of an expression that ``x`` does not occur in, the derivative is zero.
 
     References
     ----------
@@ -219,12 +224,27 @@ def differentiate(
         raise ValueError(f"order must be an integer of at least 0, not {order!r}")
     if mode not in MODES:
         raise ValueError(f"mode must be one of {', '.join(map(repr, MODES))}, not {mode!r}")
+    _check_namesakes(y._node, node)
     free = node if isinstance(node, Input) else _ir.new_input("free", node.shape, node.dtype)
     outputs = _ir.substitute([y._node], {node: free})
-    roots, _ = derivatives(outputs, [free], (order,), mode, remembered(outputs))
-    (result,), made = placed(simplify(roots), outputs, {free: node})
+    (root,), _ = derive(outputs, [free], (order,), mode, remembered(outputs))
+    (result,), made = placed(simplify([root.plain()]), outputs, {free: node})
     remember([result], made)
-    return Expression(result, trace_of((y, x)))
+    return Expression(result, trace_of((y, x)), symmetry=root.symmetry)
+
+
+def _check_namesakes(y: Node, x: Node) -> None:
+    """Refuse a variable in the place of another one that has its name: all would be zero."""
+    present = [node for node in _ir.inputs([y]) if node.key[0] == "variable"]
+    shapes = {node.name: node.shape for node in present}
+    for node in _ir.inputs([x]):
+        if node.key[0] == "variable" and node not in present and node.name in shapes:
+            raise ValueError(
+                f"the expression does not depend on this variable {node.name!r}, of shape "
+                f"{node.shape}, but on another one of that name, of shape {shapes[node.name]}; "
+                "every call of eingrad.variable makes another variable: use the one that the "
+                "expression was made with, or give them different names"
+            )
 
 
 def compile(outputs: Any, *, path: str = "planned") -> Plan:
@@ -280,6 +300,7 @@ def compile(outputs: Any, *, path: str = "planned") -> Plan:
     for name in names:
         if names.count(name) > 1:
             raise ValueError(f"two symbols are named {name!r}; give them different names")
+    roots = [mirror(root, leaf._symmetry) for root, leaf in zip(roots, leaves, strict=True)]
     program = compile_program(roots, inputs, input_specs(inputs), search=PATHS[path])
     form = _SymbolForm(names, tuple(map(_symmetry, inputs)), tree)
     return Plan(Kernel(program), form, [values[n] for n in inputs if n in values])
@@ -358,7 +379,7 @@ def trace(tensor: Any) -> Any:
 
     Parameters
     ----------
-    tensor : (n, n, ...) Expression or array_like
+    tensor : (n, n, ...) Expression, StructuredTensor or array_like
 
     Returns
     -------
@@ -397,7 +418,7 @@ def transpose(tensor: Any) -> Any:
 
     Parameters
     ----------
-    tensor : (n, m, ...) Expression or array_like
+    tensor : (n, m, ...) Expression, StructuredTensor or array_like
 
     Returns
     -------
@@ -513,7 +534,7 @@ def terms(tensor: Any) -> tuple[Term, ...]:
 
 
 def _tensor(value: Any, what: str) -> Any:
-    if not isinstance(value, Expression):
+    if not isinstance(value, (Expression, StructuredTensor)):
         check_array(value, what)
         value = np.asarray(value)
         check_array(value, what)
@@ -572,8 +593,8 @@ class Lift:
         )
 
         def make() -> Kernel:
-            roots, _ = derivatives(outputs, [x], tuple(range(order + 1)), made=trace.made)
-            opened, inputs = _opaque.open_inputs(roots)
+            found, _ = derive(outputs, [x], tuple(range(order + 1)), made=trace.made)
+            opened, inputs = _opaque.open_inputs([root.mirrored() for root in found])
             return Kernel(compile_program(opened, inputs, input_specs(inputs)))
 
         kernel = cache.get(key, make)

@@ -7,7 +7,6 @@ untraced passes as a constant; no array of the user's is written while he is bei
 Which functions are known is in `_numpy_functions`, which fills `FUNCTIONS` and `UFUNCS`.
 """
 
-import difflib
 import functools
 import inspect
 import linecache
@@ -27,9 +26,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eingrad import _formula, _ir, _recorded
-from eingrad._ir import Input, Node
+from eingrad._ir import Input, Node, Symmetry
 from eingrad._locks import fork_safe
 from eingrad._subscripts import Shape
+from eingrad._substitutes import SUBSTITUTES
 from eingrad._tree import flatten
 from eingrad.errors import (
     BranchError,
@@ -376,13 +376,21 @@ class Expression(np.lib.mixins.NDArrayOperatorsMixin):
     differentiated is called with some.
     """
 
-    __slots__ = ("_node", "_trace", "_weak")
+    __slots__ = ("_node", "_symmetry", "_trace", "_weak")
     __array_priority__ = 1000
 
-    def __init__(self, node: Node, trace: Trace | None = None, *, weak: bool = False) -> None:
+    def __init__(
+        self,
+        node: Node,
+        trace: Trace | None = None,
+        *,
+        weak: bool = False,
+        symmetry: Symmetry = (),
+    ) -> None:
         self._node = node
         self._trace = trace
         self._weak = weak
+        self._symmetry = symmetry  # of a derivative: which blocks of axes may be interchanged
 
     # What is known
 
@@ -535,9 +543,10 @@ class Expression(np.lib.mixins.NDArrayOperatorsMixin):
     # What must not pass silently
 
     def __bool__(self) -> NoReturn:
+        remedy = how_to_hold(self) or "use np.where(condition, a, b), np.maximum or np.minimum"
         raise BranchError(
             f"the truth of a traced value was asked for at {user_line()}; it has no numbers yet: "
-            "use np.where(condition, a, b), np.maximum or np.minimum"
+            f"{remedy}"
         )
 
     def __hash__(self) -> int:
@@ -546,9 +555,12 @@ class Expression(np.lib.mixins.NDArrayOperatorsMixin):
         return object.__hash__(self)
 
     def _leak(self, how: str) -> NoReturn:
+        remedy = how_to_hold(self) or (
+            "keep to NumPy functions of the value itself, and build arrays with np.stack or "
+            "np.concatenate"
+        )
         raise TracerLeakError(
-            f"{how} of a traced value at {user_line()}; it has no numbers yet: keep to NumPy "
-            "functions of the value itself, and build arrays with np.stack or np.concatenate"
+            f"{how} of a traced value at {user_line()}; it has no numbers yet: {remedy}"
         )
 
     def __float__(self) -> NoReturn:
@@ -601,6 +613,25 @@ class Expression(np.lib.mixins.NDArrayOperatorsMixin):
         )
 
 
+def how_to_hold(value: Expression) -> str:
+    """How to give a function integers or flags whose values it must know; "" for other values.
+
+    They are arguments that are not differentiated, or come of such alone: ``labels``, ``k > 1``.
+    """
+    inputs = _ir.inputs([value._node])
+    if not inputs or any(n.key[0] != "argument" or n.dtype.kind not in "biu" for n in inputs):
+        return ""
+    names = [n.name for n in inputs]
+    said = f"{'argument' if len(names) == 1 else 'arguments'} {', '.join(map(repr, names))}"
+    if all(n.shape == () for n in inputs):
+        static = (f"{'bool' if n.dtype.kind == 'b' else 'int'}({n.name})" for n in inputs)
+        return f"pass {', '.join(static)} for {said}: the function sees that as it is"
+    return (
+        f"capture {said}, as in lambda x: f(x, {', '.join(names)}), or pass "
+        f"{', '.join(f'{name}.tolist()' for name in names)}: the function sees that as it is"
+    )
+
+
 # Calls -------------------------------------------------------------------------------------------
 
 _UFUNC_DEFAULTS = {
@@ -621,28 +652,16 @@ def qualified_name(function: Any) -> str:
 
 
 def _unsupported(name: str) -> str:
-    """Say that a function is not there, and which supported name is nearest."""
-    near = _nearest(name)
-    hint = f"the nearest that is supported is {near}; " if near else ""
-    return (
-        f"{name} has no derivative here (at {user_line()}); {hint}write it with supported "
-        "functions, which docs/functions.md lists"
-    )
+    """Say that a function is not there, and what to write in its place.
 
-
-def _nearest(name: str) -> str | None:
-    """Find the supported function, or method, whose last word is nearest to that of a name."""
-    place, _, word = name.rpartition(".")
-    if place == "ndarray":
-        known = {method: f"ndarray.{method}" for method in METHODS}
-    else:
-        named = map(qualified_name, (*UFUNCS, *filter(callable, FUNCTIONS)))
-        known = {full.rpartition(".")[2]: full for full in sorted(named, reverse=True)}
-    near = difflib.get_close_matches(word, known, 1, _LEAST_SIMILAR)
-    return known[near[0]] if near else None
-
-
-_LEAST_SIMILAR = 0.66  # of two names; below it, a suggestion misleads: nansum and sum are 0.67
+    A name that is spelt alike is no help: NumPy has the function, so the name is as it was meant.
+    """
+    expression, _, where = SUBSTITUTES.get(name, "").partition("  # ")
+    remedy = "write it with supported functions, which docs/functions.md lists"
+    if expression:
+        where = f" ({where})" if where else ""
+        remedy = f"write {expression}{where}; docs/functions.md lists what is supported"
+    return f"{name} has no derivative here (at {user_line()}); {remedy}"
 
 
 def _written(name: str) -> str:
@@ -880,9 +899,10 @@ def node_of(value: Any, trace: Trace | None, what: str = "an operand") -> Node:
         return _ir.constant(value) if value.ndim else number_node(value[()])
     if isinstance(value, (bool, int, float, complex, np.generic)):
         return number_node(value)
+    hint = ": np.asarray makes an array of it" if hasattr(type(value), "__array__") else ""
     raise DTypeError(
         f"{what} is {value!r} of type {type(value).__name__}, at {user_line()}; "
-        "only arrays, numbers and traced values can be computed with"
+        f"only arrays, numbers and traced values can be computed with{hint}"
     )
 
 

@@ -48,6 +48,13 @@ class Tree:
         )
 
     @property
+    def is_sequence(self) -> bool:
+        """Whether it is a list or tuple of leaves, or of such: what NumPy takes for an array."""
+        return self.kind in (list, tuple) and all(
+            branch.kind is None or branch.is_sequence for branch in self.branches
+        )
+
+    @property
     def size(self) -> int:
         """Number of leaves."""
         return 1 if self.kind is None else sum(branch.size for branch in self.branches)

@@ -69,15 +69,16 @@ def _parser() -> argparse.ArgumentParser:
         "several contraction paths. The exit status is 1 if a check fails.",
     )
     command.add_argument(
-        "number", nargs="?", metavar="NUMBER", choices=_numbers(), help="only this one: 5.99"
-    )
+        "numbers", nargs="*", type=_number, metavar="NUMBER",
+        help="only these, with formulas and plans: 5.99, or 99, or '(5.99)'",
+    )  # fmt: skip
     command.add_argument(
         "--size", nargs=3, type=_size, default=(4, 2, 3), metavar=("D", "E", "F"),
         help="f(X) is D x D, X is E x F (default: 4 2 3)",
     )  # fmt: skip
     command.add_argument(
-        "--order", type=int, choices=(1, 2, 3), default=2, metavar="K",
-        help="check orders 1 to K, at most 3 (default: 2)",
+        "--order", type=int, choices=(1, 2, 3), default=identities.ORDER, metavar="K",
+        help=f"check orders 1 to K, at most 3 (default: {identities.ORDER})",
     )  # fmt: skip
     command.add_argument("--seed", type=_seed, default=0, metavar="S", help="of the random point")
     command.add_argument("--json", action="store_true", help="print one JSON document")
@@ -87,6 +88,17 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--json", action="store_true", help="print one JSON document")
     command.set_defaults(run=_info)
     return parser
+
+
+def _number(text: str) -> str:
+    """Read the number of an identity: as the book writes it, or without the chapter."""
+    number = text.strip("()")
+    number = number if "." in number else f"5.{number}"
+    if number not in _numbers():
+        raise argparse.ArgumentTypeError(
+            f"there is no identity {text!r}; there are {', '.join(_numbers())}"
+        )
+    return number
 
 
 def _size(text: str) -> int:
@@ -118,13 +130,15 @@ def _identities(options: argparse.Namespace) -> int:
     chosen = [
         number
         for number in identities.IDENTITIES
-        if options.number in (None, number.split(maxsplit=1)[0])
+        if not options.numbers or number.split(maxsplit=1)[0] in options.numbers
     ]
     size = (options.size[0], options.size[1], options.size[2])
-    cases = [(number, order) for number in chosen for order in range(1, options.order + 1)]
     reports = [
-        identities.check(number, size=size, order=order, seed=options.seed)
-        for number, order in _with_progress(cases, "checking identities")
+        report
+        for number in _with_progress(chosen, "checking identities")
+        for report in identities.check(
+            number, size=size, order=options.order, seed=options.seed
+        ).by_order
     ]
     symmetric = "5.108" in chosen
     needed = check_symmetry_is_needed() if symmetric else None
@@ -137,8 +151,8 @@ def _identities(options: argparse.Namespace) -> int:
         verdict = "as it must be" if needed else "BUT NO COUNTEREXAMPLE WAS FOUND"
         lines += ["", f"5.108 as printed fails where W is not symmetric, {verdict}:"]
         lines += [str(_printed_form_with_any_weight())]
-    if options.number is not None:
-        lines += _details(options.number, size, options.order)
+    for number in dict.fromkeys(options.numbers):
+        lines += _details(number, size, options.order)
     failed = [report for report in reports if not report.passed]
     lines += ["", f"{len(reports) - len(failed)} of {len(reports)} checks passed"]
     print("\n".join(lines))  # noqa: T201
@@ -213,20 +227,23 @@ def _details(number: str, size: identities.Size, highest: int) -> list[str]:
     lines = []
     stated = identities.IDENTITIES[number].state(size)
     for order in range(1, highest + 1):
-        lines += ["", f"derivative of order {order}", "", str(stated.derivative(order)), ""]
+        lines += [
+            "",
+            f"{number}, derivative of order {order}",
+            "",
+            str(stated.derivative(order)),
+            "",
+        ]
         lines.append(repr(identities.plans_by_path(stated, order)["planned"]))
     return lines
 
 
 def _document(reports: Sequence[identities.Report], needed: bool | None) -> dict[str, Any]:
-    rows = [
-        {
-            **dataclasses.asdict(report),
-            "passed": report.passed,
-            "largest_error": report.largest_error,
-        }
-        for report in reports
-    ]
+    rows = []
+    for report in reports:
+        row = dataclasses.asdict(report)
+        del row["below"]  # they have rows of their own
+        rows.append({**row, "passed": report.passed, "largest_error": report.largest_error})
     document: dict[str, Any] = {"tolerance": identities.TOLERANCE, "identities": rows}
     if needed is not None:
         document["symmetry_of_w_is_needed"] = needed

@@ -15,6 +15,7 @@ in section 5.5).
 (True, (3, 3, 2, 4))
 """
 
+import dataclasses
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -41,6 +42,7 @@ Arrays = dict[str, Array]
 Size = tuple[int, int, int]
 
 TOLERANCE = 1e-10  # largest error that passes, relative to the largest entry; points are well posed
+ORDER = 2  # the highest that is checked unless another is asked for
 PATHS = ("left to right", "forward", "reverse", "planned")
 _MOST_STEPS = 12  # directions of the complex step
 
@@ -455,7 +457,7 @@ IDENTITIES: Mapping[str, Identity] = {
 
 @dataclass(frozen=True)
 class Report:
-    """What `check` found of one identity at one order.
+    """What `check` found of one identity at one order, and ``below`` it.
 
     ``flops`` holds the count for each contraction path, ``steps`` the subscripts of the planned
     contractions in order. Errors are the largest differences, relative to the largest entry:
@@ -475,6 +477,12 @@ class Report:
     matrix_error: float
     step_error: float
     path_error: float
+    below: tuple["Report", ...] = ()  # of the lower orders, from 1
+
+    @property
+    def by_order(self) -> tuple["Report", ...]:
+        """One report for each order from 1, each of its order alone."""
+        return (*self.below, dataclasses.replace(self, below=()))
 
     @property
     def largest_error(self) -> float:
@@ -483,12 +491,13 @@ class Report:
 
     @property
     def passed(self) -> bool:
-        """Whether it was proved, and all errors are within the tolerance."""
-        return self.proved and self.largest_error <= TOLERANCE
+        """Whether it was proved, all errors are within the tolerance, and those below passed."""
+        own = self.proved and self.largest_error <= TOLERANCE
+        return own and all(report.passed for report in self.below)
 
 
-def check(number: str, *, size: Size = (4, 2, 3), order: int = 1, seed: int = 0) -> Report:
-    """Check one identity in every way.
+def check(number: str, *, size: Size = (4, 2, 3), order: int = ORDER, seed: int = 0) -> Report:
+    """Check one identity, and its derivatives up to an order, in every way.
 
     Parameters
     ----------
@@ -497,14 +506,16 @@ def check(number: str, *, size: Size = (4, 2, 3), order: int = 1, seed: int = 0)
     size : (D, E, F)
         Sizes, at least 1.
     order : 1, 2 or 3
-        Order of the derivative; the right side is differentiated one time less.
+        The highest order of the derivative, as for the command ``eingrad identities``; every one
+        from 1, the identity as it is stated, is checked. The right side is differentiated one time
+        less.
     seed : int
         Of the point that the sides are compared at.
 
     Returns
     -------
     Report
-        Proof, flops by contraction path, errors.
+        Proof, flops by contraction path, errors: of the highest order, and ``below`` of the others.
 
     Raises
     ------
@@ -519,6 +530,12 @@ def check(number: str, *, size: Size = (4, 2, 3), order: int = 1, seed: int = 0)
         raise ValueError(f"order must be 1, 2 or 3, not {order!r}")
     if [*map(type, size)] != [int] * 3 or min(size) < 1:
         raise ValueError(f"size must be three positive integers, D E F, not {size!r}")
+    *below, highest = (_check_order(number, size, n, seed) for n in range(1, order + 1))
+    return dataclasses.replace(highest, below=tuple(below))
+
+
+def _check_order(number: str, size: Size, order: int, seed: int) -> Report:
+    """Check one order by itself."""
     identity = IDENTITIES[number]
     stated = identity.state(size)
     point = identity.sample(np.random.default_rng(seed), size)

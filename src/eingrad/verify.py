@@ -11,11 +11,12 @@ with a counterexample as small as could be found.
 proved for D=1, E=1; D=1, E=2; D=2, E=1; D=2, E=3; D=3, E=4
 """
 
+import functools
 import itertools
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +27,7 @@ from eingrad._ir import Add, Einsum, Node
 from eingrad._run import Plan
 from eingrad._symbols import are_equal, compile, differentiate, variable
 from eingrad._tracer import Expression, node_of
+from eingrad._tree import Tree, flatten
 from eingrad.errors import DTypeError, EingradError, ShapeError, TraceError
 
 Array = NDArray[Any]
@@ -415,7 +417,9 @@ def _compare(
     for n in range(2 * points):
         if compared == points:
             break
-        draw = partial(_default_sample, n, positive=n >= points) if sample is None else None
+        draw = (
+            functools.partial(_default_sample, n, positive=n >= points) if sample is None else None
+        )
         arrays = {
             spec.name: sides.symmetric(
                 spec.name,
@@ -545,6 +549,7 @@ def check_derivatives(
     *args: Any,
     order: int = 2,
     argnums: int | tuple[int, ...] = 0,
+    tol: float | None = None,
     seed: int = 0,
 ) -> DerivativeCheck:
     """Check the derivatives of a function at a point, each against the order below.
@@ -554,11 +559,15 @@ def check_derivatives(
     f : callable
         A NumPy function that returns one array.
     *args
-        The point: arrays and numbers.
+        The point: arrays and numbers, or nested tuples, lists and dicts of them.
     order : int
         The highest order; every one from 0 is checked.
     argnums : int or tuple of int
-        The arguments to check, each by itself; arrays or floats.
+        The arguments to check, each by itself; a nested one as a whole, mixed derivatives included.
+    tol : float, optional
+        The largest error that passes, at every order, relative as below. By default, with the
+        machine epsilon of the argument's dtype: ``1e3 * eps`` at order 0, ``1e5 * eps`` against a
+        complex step, ``sqrt(eps)`` against a difference.
     seed : int
         Of the random directions that are taken where an argument has many entries.
 
@@ -570,12 +579,13 @@ def check_derivatives(
     Raises
     ------
     DTypeError
-        If an argument named by `argnums` is no array or number, or the function returns no one
-        array of floats.
+        If an argument named by `argnums` has something else than real arrays and numbers in it, or
+        the function returns no one array of floats.
     ShapeError
         If the call has no argument of that number.
     ValueError
-        If the order is no integer of at least 0, or the function is not finite at the point.
+        If the order is no integer of at least 0, `tol` no positive number, or the function not
+        finite at the point.
 
     Notes
     -----
@@ -585,45 +595,81 @@ def check_derivatives(
     smaller until they agree: near a kink only a small one does.
 
     Errors are relative to the largest entry, or to the largest term of the sums that the derivative
-    is computed by, where the difference may be rounding of these.
+    is computed by, where the difference may be rounding of these. The arrays of a nested argument
+    are taken in one dtype, that of their sum.
 
     Examples
     --------
     >>> bool(check_derivatives(lambda x: np.sin(x) * x, np.array([0.5, 1.0]), order=3))
     True
+    >>> bool(check_derivatives(lambda p: p["a"] @ p["b"], {"a": np.ones(2), "b": np.ones(2)}))
+    True
     """
     check_order(order)
     check_argnums(argnums)
+    _check_tolerance(tol)
     rng = np.random.default_rng(seed)
     rows: list[tuple[int, int, str, float, float]] = []
     for number in argument_numbers(argnums, len(args)):
-        x = np.asarray(args[number])
-        if x.dtype.kind not in "fiu":
-            raise DTypeError(
-                f"argument {number} has dtype {x.dtype}; derivatives are checked in arrays of real "
-                "numbers"
-            )
-        x = x if x.dtype.kind == "f" else x.astype(float)
-        rows += _orders(_Function(f, args, number), x, order, rng)
+        point, x = _Function.of(f, args, number)
+        rows += _orders(point, x, order, rng, tol)
     return DerivativeCheck(tuple(rows))
+
+
+def _check_tolerance(tol: Any) -> None:
+    if tol is not None and not (isinstance(tol, (int, float)) and 0 < tol < np.inf):
+        raise ValueError(f"tol must be a positive number, a relative error, not {tol!r}")
 
 
 @dataclass(frozen=True)
 class _Function:
-    """A user's function of one of its arguments, the others as they were given."""
+    """A user's function of all the entries of one of its arguments, the others as they were given.
+
+    The entries are one vector, whatever arrays the argument is nested of.
+    """
 
     f: Callable[..., Any]
     args: tuple[Any, ...]
     number: int
+    tree: Tree
+    shapes: tuple[tuple[int, ...], ...]
 
-    def arguments(self, x: Any) -> tuple[Any, ...]:
-        """Put x in its place."""
-        return (*self.args[: self.number], x, *self.args[self.number + 1 :])
+    @classmethod
+    def of(cls, f: Callable[..., Any], args: tuple[Any, ...], number: int) -> "tuple[Self, Array]":
+        """Check one argument; give the function of it, and its entries."""
+        leaves, tree = flatten(args[number])
+        arrays = [np.asarray(leaf) for leaf in leaves]
+        for array in arrays:
+            if array.dtype.kind not in "fiu":
+                raise DTypeError(
+                    f"argument {number} has dtype {array.dtype}; derivatives are checked in arrays "
+                    "of real numbers"
+                )
+        dtype = np.result_type(*arrays) if arrays else np.dtype(np.float64)
+        dtype = dtype if dtype.kind == "f" else np.dtype(np.float64)
+        entries = np.concatenate([np.zeros(0, dtype), *(array.ravel() for array in arrays)])
+        function = cls(f, args, number, tree, tuple(array.shape for array in arrays))
+        return function, entries.astype(dtype)
+
+    def arguments(self, parts: Sequence[Any]) -> tuple[Any, ...]:
+        """Nest the arrays of the argument, and put it in its place."""
+        return (*self.args[: self.number], self.tree.build(parts), *self.args[self.number + 1 :])
+
+    @property
+    def places(self) -> list[slice]:
+        """Where the entries of each array are."""
+        ends = list(itertools.accumulate((math.prod(s) for s in self.shapes), initial=0))
+        return [slice(*pair) for pair in itertools.pairwise(ends)]
+
+    def at(self, x: Array) -> tuple[Any, ...]:
+        """Give the arguments of the user's function for these entries."""
+        pairs = zip(self.places, self.shapes, strict=True)
+        return self.arguments([x[place].reshape(shape) for place, shape in pairs])
 
     def value(self, x: Array) -> Array:
         """Call the function itself, which must give one finite array."""
         with np.errstate(all="ignore"):  # what is not finite is refused below
-            value = self.f(*self.arguments(x))
+            value = self.f(*self.at(x))
         name = getattr(self.f, "__name__", "the function")
         if value is None or isinstance(value, (str, tuple, list, dict)):
             raise DTypeError(
@@ -636,39 +682,57 @@ class _Function:
         return value
 
     def derivative(self, order: int) -> Callable[[Array], Array]:
-        """Give the derivative of one order as a function of this argument."""
+        """Give the derivative of one order as a function of the entries, in the entries."""
         compiled = derivative(self.f, order, argnums=self.number)
-        return lambda x: np.asarray(compiled(*self.arguments(x)))
+
+        def at(x: Array) -> Array:
+            blocks, _ = flatten(compiled(*self.at(x)))
+            chosen = [*itertools.product(range(len(self.shapes)), repeat=order)]
+            first = sum(len(self.shapes[k]) for k in chosen[0])
+            out = blocks[0].shape[: blocks[0].ndim - first]
+            result = np.empty(out + x.shape * order, blocks[0].dtype)
+            for block, numbers in zip(blocks, chosen, strict=True):
+                places: list[Any] = [self.places[k] for k in numbers]
+                part = result[(..., *places)]
+                part[...] = block.reshape(part.shape)
+            return result
+
+        return at
 
     def largest_term(self, x: Array, order: int) -> float:
         """Give the largest term of the sums in a derivative, which may cancel in it."""
-        symbol = variable("x", x.shape, x.dtype)
+        symbols = [variable(f"x{k}", shape, x.dtype) for k, shape in enumerate(self.shapes)]
         try:
-            value = _side(self.f(*self.arguments(symbol)), "left")
-            tensor = differentiate(value, symbol, order)
+            value = _side(self.f(*self.arguments(symbols)), "left")
+            chosen = itertools.combinations_with_replacement(symbols, order)
+            tensors = [functools.reduce(differentiate, variables, value) for variables in chosen]
         except EingradError:  # what a traced value can do and a symbol cannot
             return 0.0
-        terms = compile(_terms_that_cancel([tensor._node]))
+        terms = compile(_terms_that_cancel([tensor._node for tensor in tensors]))
+        parts, _ = flatten(self.at(x)[self.number])
+        known = {f"x{k}": part for k, part in enumerate(parts)}
         with np.errstate(all="ignore"):
-            values = terms(*([x] if terms.inputs else []))
+            values = terms(**{name: known[name] for name in terms.inputs if name in known})
         return _largest_finite(values)
 
 
 Row = tuple[int, int, str, float, float]
 
 
-def _orders(f: _Function, x: Array, order: int, rng: np.random.Generator) -> Iterator[Row]:
+def _orders(
+    f: _Function, x: Array, order: int, rng: np.random.Generator, tol: float | None
+) -> Iterator[Row]:
     """Compare every order at one point."""
     eps = float(np.finfo(x.dtype).eps)
     value, below = f.value(x), f.derivative(0)
-    tolerance = 1e3 * eps
+    tolerance = tol or 1e3 * eps
     error = _relative(below(x), value, f.largest_term(x, 0))
     yield 0, f.number, "the function", error, tolerance
-    directions = _directions(x.shape, rng)
+    directions = _directions(x.size, rng)
     for n in range(1, order + 1 if directions else 1):  # none: nothing to differentiate in
         at = f.derivative(n)
-        exact = np.stack([np.tensordot(at(x), v, axes=x.ndim) for v in directions])
-        method, expected, tolerance = _stepped(below, x, directions, exact)
+        exact = np.stack([at(x) @ v for v in directions])
+        method, expected, tolerance = _stepped(below, x, directions, exact, tol)
         error = _relative(exact, expected, f.largest_term(x, n))
         yield n, f.number, method, error, tolerance
         below = at
@@ -679,17 +743,17 @@ _STENCIL = ((1, 4 / 5), (2, -1 / 5), (3, 4 / 105), (4, -1 / 280))  # of eighth o
 _SMALLER = 8.0  # how much smaller the next step of a difference is
 
 
-def _directions(shape: tuple[int, ...], rng: np.random.Generator) -> list[Array]:
+def _directions(size: int, rng: np.random.Generator) -> list[Array]:
     """Every unit direction, or some random ones where there are many."""
-    size = int(np.prod(shape, dtype=int))
     if size <= _MOST_DIRECTIONS:
-        return list(np.eye(size).reshape(size, *shape))
-    return list(rng.choice([-1.0, 1.0], size=(_MOST_DIRECTIONS, *shape)) / np.sqrt(size))
+        return list(np.eye(size))
+    return list(rng.choice([-1.0, 1.0], size=(_MOST_DIRECTIONS, size)) / np.sqrt(size))
 
 
 def _stepped(
-    below: Callable[[Array], Array], x: Array, directions: Sequence[Array], exact: Array
-) -> tuple[str, Array, float]:
+    below: Callable[[Array], Array], x: Array, directions: Sequence[Array], exact: Array,
+    tol: float | None,
+) -> tuple[str, Array, float]:  # fmt: skip
     """Differentiate along directions: by complex step where the function is analytic."""
     eps = float(np.finfo(x.dtype).eps)
     step = 1e-30
@@ -698,8 +762,8 @@ def _stepped(
     except (TraceError, DTypeError):
         pass
     else:
-        return "complex step", np.stack(moved), 1e5 * eps
-    tolerance = float(np.sqrt(eps))
+        return "complex step", np.stack(moved), tol or 1e5 * eps
+    tolerance = tol or float(np.sqrt(eps))
     close = tolerance * _largest(exact) / 2
     central = [
         _difference(below, x, v, derivative, close)

@@ -15,8 +15,8 @@ from eingrad import _ir
 from eingrad._ir import Node
 from eingrad._numpy_functions.operands import Traced, implements, known, normal_axes, operands
 from eingrad._primitives import apply
-from eingrad._tracer import Expression, user_line
-from eingrad.errors import ShapeError, TracerLeakError, UnsupportedFunctionError
+from eingrad._tracer import Expression, how_to_hold, user_line
+from eingrad.errors import ShapeError, UnsupportedFunctionError
 
 Positions = NDArray[np.intp]
 
@@ -66,13 +66,13 @@ def _index_part(part: Any) -> Any:
     if part is None or part is Ellipsis:
         return part
     if isinstance(part, slice):
-        if any(isinstance(v, Expression) for v in (part.start, part.stop, part.step)):
-            raise TracerLeakError(f"a slice with a traced bound at {user_line()}; use integers")
+        for bound in (part.start, part.stop, part.step):
+            known(bound, "the bound of a slice")
         return part
     if isinstance(part, Expression):
         raise UnsupportedFunctionError(
             f"indexing by a traced value is not supported (at {user_line()}): which entries it "
-            "picks depends on numbers that are not there yet; use np.where(condition, a, b)"
+            f"picks depends on numbers that are not there yet; {_without_indexing(part)}"
         )
     if isinstance(part, (int, np.integer)) and not isinstance(part, bool):
         return operator.index(part)
@@ -85,6 +85,17 @@ def _index_part(part: Any) -> Any:
         f"indexing by {type(part).__name__} is not supported (at {user_line()}); use integers, "
         "slices, None, ..., and arrays of integers or booleans"
     )
+
+
+def _without_indexing(index: Expression) -> str:
+    """What to do in place of indexing by a traced value."""
+    select = "use np.where(condition, a, b)"
+    held = how_to_hold(index)
+    if not held or not index.ndim:
+        return held or select
+    if index.dtype.kind == "b":
+        return f"{held}; or {select}"
+    return f"{held}; or pass one-hot rows, np.eye(n)[labels], and multiply by them"
 
 
 def _is_mask(part: Any) -> bool:

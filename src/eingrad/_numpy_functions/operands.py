@@ -19,6 +19,7 @@ from eingrad._tracer import (
     UFUNCS,
     Expression,
     broadcast_shapes,
+    how_to_hold,
     is_weak,
     node_of,
     trace_of,
@@ -82,11 +83,9 @@ def normal_axes(axis: Axis, ndim: int) -> tuple[int, ...]:
     """Normalise an axis argument."""
     if axis is None:
         return tuple(range(ndim))
-    axes = (axis,) if isinstance(axis, (int, np.integer)) else tuple(axis)
+    axes = (axis,) if isinstance(axis, (int, np.integer, Expression)) else tuple(axis)
     for a in axes:
-        if isinstance(a, Expression):
-            raise TracerLeakError(f"an axis is a traced value at {user_line()}; use an integer")
-        if not -ndim <= a < ndim:
+        if not -ndim <= known(a, "an axis") < ndim:
             raise np.exceptions.AxisError(
                 f"axis {a} is out of bounds for an array of {ndim} axes, at {user_line()}"
             )
@@ -118,8 +117,8 @@ def known(value: Any, what: str) -> Any:
     """Refuse a traced value where positions, shapes or counts must be known."""
     if isinstance(value, Expression):
         raise TracerLeakError(
-            f"{what} is a traced value at {user_line()}; it must be known before the values: use "
-            "plain numbers"
+            f"{what} is a traced value at {user_line()}; it must be known before the values: "
+            f"{how_to_hold(value) or 'use plain numbers'}"
         )
     return value
 

@@ -90,8 +90,8 @@ def _mean(
 
 
 def _divided(total: Any, count: Any) -> Any:
-    """Divide by a count, which does not decide the dtype."""
-    return total / (count if isinstance(count, (int, float)) else count.astype(total.dtype))
+    """Divide by a count, which does not decide the dtype; NumPy's float64 is a float and would."""
+    return total / (count if type(count) in (int, float) else count.astype(total.dtype))
 
 
 def _or_true(where: Any) -> Any:

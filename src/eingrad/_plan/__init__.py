@@ -1,10 +1,11 @@
 """Planning: from expressions to programs. The only room that imports opt_einsum.
 
-`path` orders the operands of a product, `lower` turns pairwise steps into statements, `program` is
-the result, as data.
+`path` orders the operands of a product, `mirror` marks results that must come out symmetric,
+`lower` turns pairwise steps into statements, `program` is the result, as data.
 """
 
 from eingrad._plan.lower import lower
+from eingrad._plan.mirror import mirror
 from eingrad._plan.path import Search, find_path, greedy_path, left_to_right_path, pairwise
 from eingrad._plan.program import VIEWS, InputSpec, Piece, Program, Statement
 
@@ -19,5 +20,6 @@ __all__ = [
     "greedy_path",
     "left_to_right_path",
     "lower",
+    "mirror",
     "pairwise",
 ]

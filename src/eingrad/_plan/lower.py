@@ -5,6 +5,7 @@ Guaranteed: a summed step is a matrix product on reshaped views, an unsummed one
 multiply; a placement writes zeros once and then each core onto its view; nothing is an einsum loop.
 """
 
+import itertools
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -13,9 +14,23 @@ import numpy as np
 
 from eingrad import _ir
 from eingrad._cost import call_flops, contraction_flops
-from eingrad._ir import Add, Apply, Coefficient, Constant, Einsum, Input, Merge, Node, Selection
+from eingrad._ir import (
+    Add,
+    Apply,
+    Coefficient,
+    Constant,
+    Einsum,
+    Input,
+    Merge,
+    Node,
+    Selection,
+)
+from eingrad._plan.mirror import comparators, is_exactly_symmetric, is_mirror
 from eingrad._plan.program import ALIASES, InputSpec, Piece, Program, Statement
 from eingrad._subscripts import Shape, Subscripts
+
+_FEW = 4096  # elements: mirrored at once; more of them row by row, in place
+_IN_ORDER = frozenset({"place", "matmul", "fill"})  # kernels whose result lies in order of its axes
 
 
 def lower(
@@ -81,6 +96,7 @@ class _Lowering:
         self.number: dict[Node, int] = {}
         self.scaled: dict[tuple[int, str], int] = {}
         self.twins: dict[object, tuple[Einsum, Coefficient]] = {}
+        self.triangles: dict[int, int] = {}
         self.inputs = len(inputs)
 
     def emit(
@@ -112,6 +128,8 @@ class _Lowering:
                 made = self.einsum(node)
             case Add():
                 made = self.sum_of_terms(node)
+            case Apply() if is_mirror(node):
+                made = self.mirror(node)
             case Apply():
                 made = self.call(node)
             case _:
@@ -226,6 +244,38 @@ class _Lowering:
                 details={"coefficient": coefficient},
             )  # fmt: skip
         return self.scaled[key]
+
+    # Symmetry ------------------------------------------------------------------------------------
+
+    def mirror(self, node: Apply) -> int:
+        """Copy one entry to all that must equal it, unless all are computed alike."""
+        (below,) = node.operands
+        value = self.number[below]
+        if is_exactly_symmetric(below, node.symmetry):
+            return value
+        flat, pairs = comparators(node.shape, node.symmetry)
+        if not pairs:
+            return value
+        details: dict[str, Any] = {"flat": flat, "axes": tuple(axis for axis, _ in pairs)}
+        if node.size <= _FEW:
+            triangles = [self.triangle(n) for _, n in pairs]
+            return self.emit("mirror", (value, *triangles), node.shape, node.dtype, details=details)
+        made = next((s for s in self.statements if value in s.targets), None)
+        if made is None or made.kernel in ALIASES or made.kernel == "constant":
+            value = self.emit("copy", (value,), node.shape, node.dtype)  # not ours to write to
+        # what lies in another order than its axes is copied when it is reshaped
+        in_order = flat == node.shape or (made is not None and made.kernel in _IN_ORDER)
+        workspace = 0 if in_order else node.size * node.dtype.itemsize
+        return self.emit(
+            "mirror in place", (value,), node.shape, node.dtype, details=details,
+            workspace_bytes=workspace,
+        )  # fmt: skip
+
+    def triangle(self, n: int) -> int:
+        """Make a mask of the lower triangle of a matrix, once."""
+        if n not in self.triangles:
+            self.triangles[n] = self.emit("triangle", (), (n, n), np.dtype(bool))
+        return self.triangles[n]
 
     # Einsums -------------------------------------------------------------------------------------
 
@@ -514,43 +564,71 @@ def _positions(
 ) -> tuple[Any, ...] | None:
     """Where each entry of the core lies in the buffer: ``("at", labels, sizes, expressions)``.
 
-    An expression is ``("label", i)``, ``("table", table, e)`` or ``("merge", sizes, e, ...)``: an
-    output index as a function of the indices that nothing determines. None where an index is
-    determined twice.
+    An expression is ``("label", i)``, ``("table", table, e)``, ``("merge", sizes, e, ...)`` or
+    ``("part", stride, size, e)``: an output index as a function of the indices that nothing
+    determines. A merge may be read either way. None where an index is determined twice.
     """
-    by: dict[int, tuple[Node, Subscripts]] = {}
     size = dict(piece.sizes)
     for node, term in zip(piece.operands, piece.terms, strict=True):
         size.update(zip(term, node.shape, strict=True))
-    for node, term in structure:
-        determined = term[1] if isinstance(node, Selection) else term[0]
-        if determined in by or determined in core:
-            return None
-        by[determined] = node, term
+    merges = sum(isinstance(node, Merge) for node, _ in structure)
+    for splits in itertools.islice(itertools.product((False, True), repeat=merges), _MOST_READINGS):
+        by = _determined(structure, splits, core)
+        expressions = None if by is None else _as_functions(piece.out, by)
+        if by is not None and expressions is not None:
+            every = dict.fromkeys((*piece.out, *core, *(i for _, t in structure for i in t)))
+            labels = tuple(index for index in every if index not in by)
+            return ("at", labels, tuple(size[i] for i in labels), expressions)
+    return None
 
+
+_MOST_READINGS = 16
+_By = dict[int, tuple[Node, Subscripts]]  # what an index is determined by, and by which indices
+
+
+def _determined(
+    structure: Sequence[tuple[Node, Subscripts]], splits: Sequence[bool], core: Subscripts
+) -> _By | None:
+    """Read every structural tensor as a function: a selection's column, a merge or its parts."""
+    by: _By = {}
+    split = iter(splits)
+    for node, term in structure:
+        is_merged = isinstance(node, Merge) and not next(split)
+        found = term[:1] if is_merged else term[1:]
+        if any(index in by or index in core for index in found) or len({*found}) < len(found):
+            return None
+        by.update(dict.fromkeys(found, (node, term)))
+    return by
+
+
+def _as_functions(out: Subscripts, by: _By) -> tuple[Expression, ...] | None:
+    """Write output indices as functions of those that nothing determines; None for a cycle."""
     reached: set[int] = set()
 
     def expression(index: int, inside: tuple[int, ...]) -> Expression | None:
         reached.add(index)
         if index in inside:
-            return None  # a cycle
+            return None
         if index not in by:
             return ("label", index)
         node, term = by[index]
-        below = term[:1] if isinstance(node, Selection) else term[1:]
+        below = term[:1] if index in term[1:] else term[1:]
         parts = [expression(i, (*inside, index)) for i in below]
         if None in parts:
             return None
         if isinstance(node, Selection):
             return parts[0] if node.is_delta else ("table", node.table, parts[0])
+        if index in term[1:]:
+            position = term.index(index, 1)
+            stride = math.prod(node.shape[position + 1 :])
+            return ("part", stride, node.shape[position], parts[0])
         return ("merge", node.shape[1:], *parts)
 
-    expressions = [expression(index, ()) for index in piece.out]
-    if None in expressions or not reached.issuperset(by):
+    expressions = [expression(index, ()) for index in out]
+    if not reached.issuperset(by):
         return None  # a tie of summed indices counts, and places nothing
-    every = dict.fromkeys((*piece.out, *core, *(i for _, t in structure for i in t)))
-    labels = tuple(index for index in every if index not in by)
-    return ("at", labels, tuple(size[i] for i in labels), tuple(expressions))
+    functions = tuple(e for e in expressions if e is not None)
+    return functions if len(functions) == len(expressions) else None
 
 
 _ORDER = {"rename": 0, "merge": 0, "split": 0, "slice": 1, "pick": 2}

@@ -16,7 +16,8 @@ from eingrad._cost import weighted
 from eingrad._subscripts import Shape, Subscripts
 
 VIEWS = frozenset({"view", "slice"})  # kernels whose result looks at an operand's memory
-ALIASES = VIEWS | {"reshape"}  # those and one whose result may
+IN_PLACE = frozenset({"mirror in place"})  # kernels that write to their operand
+ALIASES = VIEWS | IN_PLACE | {"reshape"}  # kernels whose result may be an operand's memory
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,14 +67,17 @@ class Statement:
     @property
     def bytes(self) -> int:
         """Memory of the results."""
-        if self.kernel in VIEWS or self.kernel == "number":
+        if self.kernel in VIEWS | IN_PLACE or self.kernel == "number":
             return 0
         return len(self.targets) * math.prod(self.shape) * self.dtype.itemsize
 
     @property
-    def passes(self) -> int:
-        """How often the result is written: a sum of many terms is accumulated."""
-        return max(1, len(self.operands) - 1) if self.kernel == "add" else 1
+    def traffic_bytes(self) -> int:
+        """Memory written, each time: a sum accumulates its terms, a mirror copies halves."""
+        if self.kernel in IN_PLACE:
+            size = math.prod(self.shape) * self.dtype.itemsize
+            return len(self.details["axes"]) * size // 2
+        return self.bytes * max(1, len(self.operands) - 1 if self.kernel == "add" else 1)
 
     @property
     def subscripts(self) -> str:
@@ -97,13 +101,13 @@ class Program:
 
     @property
     def written_bytes(self) -> int:
-        """Memory written by all statements."""
+        """Memory of all results."""
         return sum(s.bytes for s in self.statements)
 
     @property
     def cost(self) -> int:
         """One number to compare programs by: arithmetic, and every element written, each time."""
-        return sum(weighted(s.flops, s.passes * s.bytes // 8) for s in self.statements)
+        return sum(weighted(s.flops, s.traffic_bytes // 8) for s in self.statements)
 
     @property
     def peak_bytes(self) -> int:

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
@@ -84,6 +85,29 @@ class Form(Protocol):
         """Nest the results."""
 
 
+@dataclass(frozen=True, slots=True)
+class CapturedArray:
+    """An array that a plan copied when it was made: an input of its source that no call gives.
+
+    Attributes
+    ----------
+    name : str
+        What `Plan.source` calls it.
+    variable : str or None
+        What the function called it when the plan was made: ``B``, ``self.W``, ``part of W`` for a
+        view of one; None where it had no name.
+    array : numpy.ndarray
+        The copy; it cannot be written to.
+    """
+
+    name: str
+    variable: str | None
+    array: Array
+
+    def __str__(self) -> str:
+        return f"{self.name} is {self.variable or 'an array without a name'}"
+
+
 class Plan:
     """A derivative compiled for arguments of given shapes and dtypes: for hot loops.
 
@@ -96,10 +120,12 @@ class Plan:
         kernel: Kernel,
         form: Form,
         captured: Sequence[Array],
+        variables: Sequence[str | None] = (),
     ) -> None:
         self._kernel = kernel
         self._form = form
         self._captured = tuple(np.array(array) for array in captured)
+        self._variables = tuple(variables) or (None,) * len(self._captured)
 
     def __call__(self, *args: Any, out: Any = None, **kwargs: Any) -> Any:
         """Compute for arguments of the shapes and dtypes that the plan was made for.
@@ -162,6 +188,17 @@ class Plan:
         return tuple(spec.name for spec in self.program.inputs)
 
     @property
+    def captured(self) -> tuple[CapturedArray, ...]:
+        """The arrays that the function used without getting them as arguments, as they were."""
+        specs = self.program.inputs[len(self.program.inputs) - len(self._captured) :]
+        found = []
+        for spec, variable, array in zip(specs, self._variables, self._captured, strict=True):
+            shown = array.view()
+            shown.flags.writeable = False
+            found.append(CapturedArray(spec.variable, variable, shown))
+        return tuple(found)
+
+    @property
     def interchangeable(self) -> dict[str, Symmetry]:
         """For inputs by name, groups of blocks of axes that may change places (Schwarz)."""
         return self._form.interchangeable()
@@ -174,7 +211,9 @@ class Plan:
         return tuple(spec.name for n, spec in enumerate(self.program.inputs) if n in used)
 
     def __repr__(self) -> str:
-        return self.program.table()
+        inputs, steps = self.program.table().split("\n", 1)
+        captured = ", ".join(map(str, self.captured))
+        return "\n".join([inputs, *([f"captured: {captured}"] if captured else []), steps])
 
 
 def check_buffers(buffers: Sequence[Any], program: Program) -> None:

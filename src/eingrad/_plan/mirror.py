@@ -1,0 +1,163 @@
+"""Interchangeable axes of a result: entries that must be equal are equal to the last bit.
+
+A derivative is symmetric in the axes of a variable that it is taken in twice (Schwarz's theorem),
+in exact arithmetic; rounding breaks it, for ``(A * d).T @ A`` adds in another order than its
+transpose. So one entry of each set is computed and the others are its copies.
+
+In: a node, and which blocks of its axes may be interchanged. Out: a node that `lower` mirrors,
+unless every entry is computed as its mirror images are: that `is_exact` tells.
+
+>>> from eingrad import _ir
+>>> u = _ir.new_input("u", (3,))
+>>> is_exact(_ir.einsum("i,j->ij", u, u), (1, 0))
+True
+>>> is_exact(_ir.einsum("i,i,j->ij", u, u, u), (1, 0))
+False
+"""
+
+import itertools
+import math
+from dataclasses import dataclass
+from fractions import Fraction
+
+from eingrad import _ir
+from eingrad._ir import STRUCTURAL, Add, Apply, Block, Coefficient, Einsum, Node, Symmetry
+from eingrad._subscripts import Shape
+
+Axes = tuple[int, ...]  # an order of axes, as np.transpose takes it
+
+
+@dataclass(frozen=True, slots=True)
+class _Mirror:
+    """The operation: every entry is that with the indices of the blocks in ascending order."""
+
+    name: str = "mirror"
+
+
+MIRROR = _Mirror()
+
+
+def mirror(node: Node, symmetry: Symmetry) -> Node:
+    """Make a node equal, to the last bit, to what interchanging the blocks of a group gives."""
+    if not symmetry or node.size <= 1:
+        return node
+    blocks = {"symmetry": symmetry}
+    return _ir.apply_node(MIRROR, (node,), blocks, 0, node.shape, node.dtype, symmetry)
+
+
+def is_mirror(node: Node) -> bool:
+    """Whether a node is to be mirrored."""
+    return isinstance(node, Apply) and node.primitive is MIRROR
+
+
+def comparators(shape: Shape, symmetry: Symmetry) -> tuple[Shape, list[tuple[int, int]]]:
+    """Flatten blocks to one axis each; give pairs of neighbouring ones to be put in order.
+
+    Returns the flat shape, and per comparator the first of its two axes and their size. Where each
+    makes the entries of two axes symmetric, all of them, one after the other, make those of all
+    blocks symmetric: a sorting network of ``k (k - 1) / 2`` comparators for k blocks.
+    """
+    blocks = {block[0]: block for group in symmetry for block in group}
+    inner = {axis for block in blocks.values() for axis in block[1:]}
+    starts = [axis for axis in range(len(shape)) if axis not in inner]
+    flat = tuple(math.prod(shape[a] for a in blocks.get(axis, (axis,))) for axis in starts)
+    pairs = []
+    for group in symmetry:
+        first = starts.index(group[0][0])
+        passes = range(len(group) - 1)
+        pairs += [(first + n, flat[first]) for done in passes for n in range(len(group) - 1 - done)]
+    return flat, [pair for pair in pairs if pair[1] > 1]
+
+
+def swap(ndim: int, first: Block, second: Block) -> Axes:
+    """Give the order of axes that interchanges two blocks."""
+    axes = list(range(ndim))
+    for a, b in zip(first, second, strict=True):
+        axes[a], axes[b] = b, a
+    return tuple(axes)
+
+
+def is_exactly_symmetric(node: Node, symmetry: Symmetry) -> bool:
+    """Whether interchanging blocks cannot change a bit, as the node is computed."""
+    neighbours = [pair for group in symmetry for pair in itertools.pairwise(group)]
+    return all(is_exact(node, swap(node.ndim, *pair)) for pair in neighbours)
+
+
+def is_exact(node: Node, axes: Axes) -> bool:
+    """Whether an entry and the one that an order of axes maps it to are computed alike.
+
+    False where that is not obvious: a matrix product adds in an order of its own.
+    """
+    if list(axes) == sorted(axes):
+        return True
+    match node:
+        case Add():
+            return _adds_alike(node, axes)
+        case Einsum() if _ir.is_fill(node):
+            return True
+        case Einsum() if _ir.is_structured(node):
+            return _places_alike(node, axes)
+        case Einsum() if not _ir.sums(node):
+            return _multiplies_alike(node, axes)
+    return False
+
+
+def _adds_alike(node: Add, axes: Axes) -> bool:
+    """``A + A.T`` is exact, as are sums of exact terms."""
+    plain = [n for n in node.terms if not _ir.carries_delta(n)]
+    placed = [n for n in node.terms if _ir.carries_delta(n)]
+    if not all(is_exact(n, axes) for n in placed):
+        return False
+    if all(is_exact(n, axes) for n in plain):
+        return True
+    coefficients = {c for n, c in zip(node.terms, node.coefficients, strict=True) if n in plain}
+    pair = len(plain) == 2 and len(coefficients) == 1  # noqa: PLR2004 - two twins
+    return pair and _ir.transpose(plain[0], axes) is plain[1]
+
+
+def _multiplies_alike(node: Einsum, axes: Axes) -> bool:
+    """``u[i] * u[j]`` is exact, as are products of exact operands. Two operands: one rounding."""
+    to = {index: node.out[axis] for index, axis in zip(node.out, axes, strict=True)}
+    moved = [tuple(to.get(index, index) for index in term) for term in node.terms]
+    if any(len(set(term)) < len(term) for term in node.terms):
+        return moved == [*node.terms]  # diagonals of operands
+    each = all(
+        new == term or (set(new) == set(term) and is_exact(n, tuple(map(term.index, new))))
+        for n, term, new in zip(node.operands, node.terms, moved, strict=True)
+    )
+    return each or (
+        len(node.operands) == 2  # noqa: PLR2004 - of more, the order of multiplying matters
+        and node.operands[0] is node.operands[1]
+        and moved[0] == node.terms[1]
+        and _is_power_of_two(node.coefficient)
+    )
+
+
+def _is_power_of_two(coefficient: Coefficient) -> bool:
+    """Whether scaling rounds nothing, so that it may be applied to either factor."""
+    return isinstance(coefficient, int | float | Fraction) and (
+        abs(math.frexp(coefficient)[0]) == 0.5  # noqa: PLR2004 - the mantissa of a power of two
+    )
+
+
+def _places_alike(node: Einsum, axes: Axes) -> bool:
+    """Whether a placement maps to itself, and its core with it: an entry is one of the core."""
+    if _ir.transpose(node, axes) is not node:
+        return False
+    pairs = list(zip(node.operands, node.terms, strict=True))
+    cores = [(n, t) for n, t in pairs if not isinstance(n, STRUCTURAL)]
+    if all(n.ndim <= 1 for n, _ in cores):
+        return True
+    ((core, term),) = cores
+    ties = {index: {n} for n, index in enumerate(node.out)}  # output axes an index is equal to
+    for n, t in pairs:
+        if isinstance(n, STRUCTURAL):
+            if not (isinstance(n, _ir.Selection) and n.is_delta):
+                return False
+            tied = ties.get(t[0], set()) | ties.get(t[1], set())
+            ties.update({index: tied for index, known in ties.items() if known & tied})
+            ties.update(dict.fromkeys(t, tied))
+    homes = [ties.get(index, set()) for index in term]
+    moved = [{axes.index(n) for n in home} for home in homes]
+    found = all(homes) and all(home in homes for home in moved)
+    return found and is_exact(core, tuple(homes.index(home) for home in moved))
