@@ -262,41 +262,16 @@ def test_diagonal_blocks_of_a_pairwise_energy_need_less_memory_than_its_hessian(
 # Idempotence -------------------------------------------------------------------------------------
 
 
-# One walk does not reach a form that a second one leaves alone here: regrouping sees products that
-# factoring and the symmetrised sums made after it.
-NOT_IDEMPOTENT = {
-    ("tanh network, first weight", 2),
-    ("tanh network, first weight", 3),
-    ("tanh network, fifth weight", 2),
-    ("residual, 8 blocks", 2),
-    ("residual, 16 blocks", 2),
-    ("inverse form", 3),
-    ("inverse form", 4),
-    ("logistic", 2),
-    ("logistic", 3),
-    ("logistic", 5),
-    ("angle energy, N = 4", 3),
-    ("Gaussian process in its inputs", 3),
-}
-
-
-def _marked(case):
-    known = (case.name, case.order) in NOT_IDEMPOTENT
-    marks = pytest.mark.xfail(reason="a second walk still finds something") if known else ()
-    return pytest.param(case, marks=marks, id=str(case))
-
-
-@pytest.mark.parametrize("case", [_marked(case) for case in CASES])
+@pytest.mark.parametrize("case", CASES, ids=str)
 def test_the_normal_form_is_idempotent(case):
-    """A second walk gives the same nodes; the exceptions are named, and fail here once mended."""
+    """Normalising again gives the same nodes."""
     f, x = case.build(case.small)
     normal = simplify(roots_of(f, x, case.order)[0])
     assert simplify(normal) == normal
 
 
-@pytest.mark.xfail(reason="measured: not idempotent in 20 of 140")
 def test_the_normal_form_of_random_functions_is_idempotent():
-    """Hessians and third derivatives of 70 functions; all end, not all in a form that stays."""
+    """Hessians and third derivatives of 70 functions: all end, in a form that stays."""
     moved = []
     for seed, order in itertools.product(range(70), (2, 3)):
         f, shape = random_function(seed)

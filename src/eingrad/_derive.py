@@ -7,7 +7,7 @@ Derivatives that differ in the order of differentiation alone are derived once (
 """
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from eingrad import _ir
@@ -19,6 +19,7 @@ from eingrad._plan import InputSpec, Program, Search, find_path, lower, mirror, 
 from eingrad._simplify import Made, associate, made_by_differentiation, push, simplify
 
 _COMPARED = 2000  # nodes; above that one candidate is built, chosen by shape
+_PLANNED_BETWEEN = 50  # nodes of a value whose derivatives are planned before the next order
 _MANY_COLUMNS = 8
 
 Candidates = tuple[tuple[str, int], ...]
@@ -76,6 +77,25 @@ def derive(
     """
     # Associate the user's chains; never expand his sums.
     values = pairwise(associate(contracted(outputs, made)))
+    found, candidates = _derived(values, variables, orders, mode)
+    if max(orders) < 2 or not candidates or len(_ir.topological(values)) > _PLANNED_BETWEEN:  # noqa: PLR2004
+        return found, candidates
+    others, compared = _derived(values, variables, orders, mode, between=_in_pairs)
+    plans = [_planned([root.plain() for root in roots]) for roots in (found, others)]
+    return (others, compared) if plans[1] < plans[0] else (found, candidates)
+
+
+_Level = dict[tuple[int, ...], Node]  # by the numbers of the variables, in ascending order
+
+
+def _derived(
+    values: Sequence[Node],
+    variables: Sequence[Node],
+    orders: Sequence[int],
+    mode: str,
+    between: Callable[[_Level], _Level] = dict,
+) -> tuple[list[Root], Candidates]:
+    """Differentiate order by order; `between` is done to derivatives before their own ones."""
     level: list[_Level] = [{(): y} for y in values]
     found: list[Root] = []
     candidates: Candidates = ()
@@ -85,13 +105,12 @@ def derive(
             steps = [_differentiated(nodes, variables, mode, last=last) for nodes in level]
             level = [nodes for nodes, _ in steps]
             candidates = _total([c for _, each in steps for c in each])
+            if not last:
+                level = [between(nodes) for nodes in level]
         if order in orders:
             for y, nodes in zip(values, level, strict=True):
                 found += _ordered(y, nodes, variables, order)
     return found, candidates
-
-
-_Level = dict[tuple[int, ...], Node]  # by the numbers of the variables, in ascending order
 
 
 def _differentiated(
@@ -127,6 +146,16 @@ def _ordered(y: Node, nodes: _Level, variables: Sequence[Node], order: int) -> l
         axes = (*range(y.ndim), *(axis for n in wanted for axis in next(left[n])))
         found.append(Root(nodes[numbers], axes, symmetry))
     return found
+
+
+def _in_pairs(level: _Level) -> _Level:
+    """Plan derivatives before they are differentiated again.
+
+    Then the product rule meets their intermediates, and the sum is in factors: of
+    ``(inv(F) dF) inv(F)`` there are two terms, of ``inv(F) dF inv(F)`` three. Often that is less
+    work; not always, for what then has two users is not opened again.
+    """
+    return dict(zip(level, pairwise(simplify([*level.values()])), strict=True))
 
 
 def placed(
@@ -191,15 +220,15 @@ def _jacobians(
         "forward": [forward(y, x) for x in variables],
     }
     if options["reverse"] == options["forward"]:
-        flops = _planned(options["reverse"])[1]
+        flops = _planned(options["reverse"])[2]
         return options["reverse"], tuple((name, flops) for name in options)
     costs = {name: _planned(nodes) for name, nodes in options.items()}
     mixed = _mixed(*options.values())
     if mixed not in options.values():
         options["mixed"], costs["mixed"] = mixed, _planned(mixed)
-    best = min(costs, key=lambda name: costs[name][0])
+    best = min(costs, key=lambda name: costs[name])
     ordered = sorted(costs, key=lambda name: name != best)
-    return options[best], tuple((name, costs[name][1]) for name in ordered)
+    return options[best], tuple((name, costs[name][2]) for name in ordered)
 
 
 def _mixed(backward: Sequence[Node], onward: Sequence[Node]) -> list[Node]:
@@ -207,15 +236,15 @@ def _mixed(backward: Sequence[Node], onward: Sequence[Node]) -> list[Node]:
     if len(backward) == 1:
         return [*backward]
     return [
-        a if a is b or _planned([a])[0] <= _planned([b])[0] else b
+        a if a is b or _planned([a]) <= _planned([b]) else b
         for a, b in zip(backward, onward, strict=True)
     ]
 
 
-def _planned(roots: Sequence[Node]) -> tuple[int, int]:
-    """Planned cost of a candidate, and its flops."""
+def _planned(roots: Sequence[Node]) -> tuple[int, int, int]:
+    """Planned cost of a candidate, its peak memory, which decides a draw, and its flops."""
     program = compile_program(*open_inputs(roots))
-    return program.cost, program.flops
+    return program.cost, program.peak_bytes, program.flops
 
 
 def compile_program(

@@ -1,12 +1,14 @@
 """Planning: from expressions to programs. The only room that imports opt_einsum.
 
-`path` orders the operands of a product, `mirror` marks results that must come out symmetric,
+`search` finds the cheapest contraction tree of one product, `path` writes trees as paths, `pairs`
+plans all products of a program together, `mirror` marks results that must come out symmetric,
 `lower` turns pairwise steps into statements, `program` is the result, as data.
 """
 
 from eingrad._plan.lower import lower
 from eingrad._plan.mirror import mirror
-from eingrad._plan.path import Search, find_path, greedy_path, left_to_right_path, pairwise
+from eingrad._plan.pairs import pairwise
+from eingrad._plan.path import Search, find_path, greedy_path, left_to_right_path
 from eingrad._plan.program import VIEWS, InputSpec, Piece, Program, Statement
 
 __all__ = [

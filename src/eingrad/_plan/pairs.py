@@ -1,0 +1,287 @@
+"""Products become trees of pairwise ones, and what several products need is made once.
+
+In: roots with products of any number of operands. Out: equal roots whose products are pairwise.
+Guaranteed: equal intermediates are equal nodes, whatever the order of axes in which they are used,
+in all terms and outputs together; deterministic.
+
+Each product has a cheapest tree. Several together may cost less with other trees: of
+``inv(F) dF inv(F)``, either half may come first, but all terms should start with the same one. So
+intermediates are *values*: a part of a product in canonical form is a node, equal for equal parts.
+What the program makes anyway is free for all trees, and a value that many could use is made if the
+trees then cost less in total.
+
+>>> from eingrad import _ir
+>>> a, b, c, d = (_ir.new_input(name, (3, 3)) for name in "abcd")
+>>> roots = pairwise([_ir.einsum("ij,jk,kl->il", a, b, m) for m in (c, d)])
+>>> sum(isinstance(node, _ir.Einsum) for node in _ir.topological(roots))
+3
+"""
+
+import itertools
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence, Set
+from typing import Any, NamedTuple, TypeGuard
+
+from eingrad import _ir
+from eingrad._ir import Einsum, Node
+from eingrad._plan.path import Search, cheapest_tree, find_path
+from eingrad._plan.search import Network, Tree, tree_of_path
+from eingrad._subscripts import Subscripts, renumber
+
+_MOST_OPENED = 8  # operands of a product in which others are opened
+_MOST_PARTS = 512  # of one product that are compared with those of others
+_MOST_TRIED = 48  # values that might be made for several products
+
+
+def pairwise(roots: Sequence[Node], search: Search = find_path) -> list[Node]:
+    """Rewrite every product of three or more operands as a tree of pairwise ones.
+
+    With `find_path`, intermediates are chosen for all products together; any other search sees one
+    product at a time. Building a step may move structure of an operand outward and leave a new
+    product below it, so this repeats until none is left; every round makes products smaller.
+    """
+    roots = list(roots)
+    while True:
+        nodes = _ir.topological(roots)
+        twins = {node: _ir.canonical_twin(node)[0] for node in nodes if _is_product(node)}
+        long = [*dict.fromkeys(twin for twin in twins.values() if len(twin.operands) > 2)]  # noqa: PLR2004
+        if not long:
+            return roots
+        if search is find_path:
+            plans = _plan_together(long, [*dict.fromkeys(twins.values())])
+        else:
+            plans = {value: _plan_alone(value, search) for value in long}
+        roots = _Assembly(plans).rewrite(roots, nodes)
+
+
+def _is_product(node: Node) -> TypeGuard[Einsum]:
+    return isinstance(node, Einsum) and _ir.is_product(node) and len(node.operands) > 1
+
+
+# Products and their parts ------------------------------------------------------------------------
+
+
+class _Part(NamedTuple):
+    """A set of a product's operands as a value of its own, and the index of each of its axes."""
+
+    value: Einsum
+    term: Subscripts
+
+
+class _Plan(NamedTuple):
+    """How a product is made: a form of it, a tree, and the parts of it that are made elsewhere."""
+
+    form: Einsum
+    tree: Tree
+    made: Mapping[int, _Part]
+
+
+def _form(value: Einsum) -> Einsum:
+    """Open contractions among the operands, where that is less work though they are made anyway."""
+    operands, terms = [*value.operands], [*value.terms]
+    fresh = itertools.count(1 + max((index for term in terms for index in term), default=-1))
+    inside: list[int] = []  # sets of operands that were one
+    for k in reversed(range(len(operands))):
+        inner, count = operands[k], len(_ir.children(operands[k]))
+        if _opens(inner) and len(operands) + count - 1 <= _MOST_OPENED:
+            outer = dict(zip(inner.out, terms[k], strict=True))
+            for index in sorted({i for term in inner.terms for i in term}.difference(outer)):
+                outer[index] = next(fresh)
+            operands[k : k + 1] = inner.operands
+            terms[k : k + 1] = [tuple(outer[i] for i in term) for term in inner.terms]
+            inside = [(1 << count) - 1 << k, *(s << count - 1 for s in inside)]
+    if not inside:
+        return value
+    network, opened = _network(value), _network_of(operands, terms, value.out)
+    if opened.cost(cheapest_tree(opened, frozenset(inside))) >= network.cost(
+        cheapest_tree(network)
+    ):
+        return value
+    form = _ir.contract(operands, terms, value.out, dtype=value.dtype)
+    return form if isinstance(form, Einsum) and form.coefficient == 1 else value
+
+
+def _opens(node: Node) -> TypeGuard[Einsum]:
+    return _is_product(node) and node.coefficient == 1 and _ir.sums(node)
+
+
+def _network(value: Einsum) -> Network:
+    return _network_of(value.operands, value.terms, value.out)
+
+
+def _network_of(operands: Sequence[Node], terms: Sequence[Subscripts], out: Subscripts) -> Network:
+    sizes = {
+        index: size
+        for node, term in zip(operands, terms, strict=True)
+        for index, size in zip(term, node.shape, strict=True)
+    }
+    return Network(terms, out, sizes)
+
+
+def _plan_alone(value: Einsum, search: Search) -> _Plan:
+    terms, out, sizes = _network(value).key
+    path = search(terms, out, dict(sizes))
+    return _Plan(value, tree_of_path(path, len(value.terms)), {})
+
+
+def _signatures(value: Einsum) -> dict[int, tuple[int, ...]]:
+    """Which operands are in each part, the whole included: equal values have equal signatures.
+
+    All parts of a short product; of a long one the small parts.
+    """
+    uids = [node.uid for node in value.operands]
+    count = len(uids)
+    found: dict[int, tuple[int, ...]] = {}
+    for size in range(2, count):
+        if len(found) + math.comb(count, size) > _MOST_PARTS:
+            break
+        for chosen in itertools.combinations(range(count), size):
+            found[sum(1 << k for k in chosen)] = tuple(sorted(uids[k] for k in chosen))
+    return {**found, (1 << count) - 1: tuple(sorted(uids))}
+
+
+# Planning together -------------------------------------------------------------------------------
+
+
+def _plan_together(values: Sequence[Einsum], made: Sequence[Einsum]) -> dict[Einsum, _Plan]:
+    """Choose trees for all products, and what is made for several of them.
+
+    Greedy: from what is made in any case, take up one value after the other where the total cost
+    falls.
+    """
+    common = _Common(values, made)
+    known = {*made}
+    plans = {value: common.plan(value, known) for value in values}
+    for value in common.candidates(known):
+        users = [user for user, plan in plans.items() if common.has_part(plan.form, value)]
+        new = {user: common.plan(user, {*known, value}) for user in users}
+        new[value] = common.plan(value, known)
+        if sum(map(common.cost, new.values())) < sum(common.cost(plans[user]) for user in users):
+            known.add(value)
+            plans.update(new)
+    return plans
+
+
+class _Common:
+    """Parts that several products have, and plans of products when some values are made."""
+
+    def __init__(self, values: Sequence[Einsum], made: Sequence[Einsum]) -> None:
+        self.forms = {value: _form(value) for value in values}
+        self.networks: dict[Einsum, Network] = {}
+        self.parts: dict[Einsum, dict[int, _Part]] = {}
+        self.built: dict[Any, tuple[Einsum, tuple[int, ...]] | None] = {}
+        self.counts: Counter[tuple[int, ...]] = Counter()
+        for form in {**dict.fromkeys(made), **dict.fromkeys(self.forms.values())}:
+            self.counts.update(_signatures(form).values())
+        for form in self.forms.values():
+            self.read(form)
+
+    def read(self, form: Einsum) -> None:
+        """Find the parts of a product that others may have too."""
+        if form in self.parts:
+            return
+        network = self.networks[form] = _network(form)
+        self.parts[form] = {
+            operands: part
+            for operands, signature in _signatures(form).items()
+            if self.counts[signature] > 1 and operands != network.whole
+            for part in [self.part(form, network, operands)]
+            if part
+        }
+
+    def part(self, form: Einsum, network: Network, operands: int) -> _Part | None:
+        """Build a part as a node; None where building finds other operands in it."""
+        chosen = [k for k in range(len(form.operands)) if operands >> k & 1]
+        out = tuple(sorted(network.wanted(operands)))
+        nodes = tuple(form.operands[k] for k in chosen)
+        terms, names = renumber([form.terms[k] for k in chosen], out)
+        if (nodes, terms, names) not in self.built:
+            node = _ir.contract(nodes, terms, names, dtype=form.dtype)
+            self.built[nodes, terms, names] = (
+                _ir.canonical_twin(node)
+                if isinstance(node, Einsum) and Counter(node.operands) == Counter(nodes)
+                else None
+            )
+        twin = self.built[nodes, terms, names]
+        return twin and _Part(twin[0], tuple(out[axis] for axis in twin[1]))
+
+    def has_part(self, form: Einsum, value: Einsum) -> bool:
+        """Whether a value is a part of a product."""
+        return any(part.value is value for part in self.parts[form].values())
+
+    def candidates(self, made: Set[Einsum]) -> list[Einsum]:
+        """Values that are a part more than once, those that may save most first."""
+        counts = Counter(part.value for parts in self.parts.values() for part in parts.values())
+        saved = {}
+        for value, count in counts.items():
+            if count > 1 and value not in made:
+                network = _network(value)
+                saved[value] = (count - 1) * network.cost(cheapest_tree(network))
+        return sorted(saved, key=lambda value: (-saved[value], value.digest))[:_MOST_TRIED]
+
+    def plan(self, value: Einsum, made: Set[Einsum]) -> _Plan:
+        """Plan one product; what is made costs nothing."""
+        form = self.forms.get(value, value)
+        self.read(form)
+        parts = {s: part for s, part in self.parts[form].items() if part.value in made}
+        return _Plan(form, cheapest_tree(self.networks[form], frozenset(parts)), parts)
+
+    def cost(self, plan: _Plan) -> int:
+        """Cost of what a product takes besides what is made elsewhere."""
+        return self.networks[plan.form].cost(plan.tree)
+
+
+# Building ----------------------------------------------------------------------------------------
+
+
+class _Assembly:
+    """Build nodes anew by their plans; every value once."""
+
+    def __init__(self, plans: Mapping[Einsum, _Plan]) -> None:
+        self.plans = plans
+        self.new: dict[Node, Node] = {}
+        self.built: dict[Einsum, Node] = {}
+
+    def rewrite(self, roots: Sequence[Node], nodes: Sequence[Node]) -> list[Node]:
+        """Rewrite all nodes, operands first."""
+        for node in nodes:
+            below = _ir.children(node)
+            moved = [self.new[child] for child in below]
+            if _is_product(node) and len(below) > 2:  # noqa: PLR2004
+                twin, axes = _ir.canonical_twin(node)
+                made, out = self.value(twin), range(node.ndim)
+                self.new[node] = _ir.contract([made], [axes], out, {}, node.coefficient)
+            elif all(a is b for a, b in zip(moved, below, strict=True)):
+                self.new[node] = node
+            else:
+                self.new[node] = _ir.with_children(node, moved)
+        return [self.new[root] for root in roots]
+
+    def value(self, value: Einsum) -> Node:
+        """Build one value: by its plan, or as the pair that it is."""
+        if value not in self.built:
+            if value in self.plans:
+                made = self.assemble(*self.plans[value])
+            else:
+                made = _ir.with_children(value, [self.new[node] for node in value.operands])
+            self.built[value] = made
+        return self.built[value]
+
+    def assemble(self, form: Einsum, tree: Tree, made: Mapping[int, _Part]) -> Node:
+        """Build the steps of a tree. Recursion ends: a part has fewer operands than the whole."""
+        network = _network(form)
+        live: dict[int, tuple[Node, Subscripts]] = {
+            1 << k: (self.new[node], term)
+            for k, (node, term) in enumerate(zip(form.operands, form.terms, strict=True))
+        }
+        for whole in sorted(tree, key=int.bit_count):
+            for half in tree[whole]:
+                if half not in live:
+                    live[half] = self.value(made[half].value), made[half].term
+            nodes, terms = zip(*(live[half] for half in tree[whole]), strict=True)
+            wanted = network.wanted(whole)
+            out = tuple(dict.fromkeys(i for term in terms for i in term if i in wanted))
+            out = form.out if whole == network.whole else out
+            live[whole] = _ir.contract(nodes, terms, out, dtype=form.dtype), out
+        return live[network.whole][0]
