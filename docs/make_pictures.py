@@ -1,11 +1,14 @@
-"""Draw the pictures of `docs/identities.md`: ``python docs/make_pictures.py [FOLDER]``.
+"""Draw the pictures of the documents: ``python docs/make_pictures.py [FOLDER]``.
 
 It needs matplotlib, the extra ``plot``: ``pip install '.[plot]'``. The arrays are derivatives that
-eingrad computes; `remark` and `structures` return them, the rest draws.
+eingrad computes, the networks are what its phases make; `remark`, `structures` and `phases` return
+them, the rest draws.
 """
 
+import itertools
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +16,12 @@ import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
+from matplotlib.patches import Circle, FancyBboxPatch, Rectangle
 from numpy.typing import NDArray
 
 import eingrad as eg
+from eingrad import _ir, _simplify
+from eingrad._ir import Add, Einsum, Input, Node
 
 Array = NDArray[Any]
 Corner = tuple[float, float]  # of a block: column and row, in cells, from the upper left
@@ -51,6 +56,78 @@ def structures() -> dict[str, Array]:
         "inverse": np.linalg.inv,
     }
     return {name: eg.jacobian(f)(x).round(6) for name, f in functions.items()}
+
+
+def phases() -> dict[str, tuple["Drawing", "Drawing"]]:
+    """Return what the builder and each phase find, and what they make of it, by name."""
+    n = 9
+    a, b, c, d, v = (_ir.new_input(name, (n,)) for name in "abcdv")
+    first, second = (_ir.new_input(name, (n, n)) for name in "AB")
+    outer = [_ir.einsum("i,j->ij", x, y) for x, y in ((a, b), (c, d), (b, a), (d, c))]
+    found = {
+        "expand": _ir.einsum("ij,j->i", _ir.add(outer[:2]), v),
+        "regroup": _ir.einsum("ij,j->i", _ir.einsum("ij,jk->ik", first, second), v),
+        "flatten": _ir.add([_ir.add([a, b]), c], [2, 1]),
+        "symmetrise": _ir.add(outer),
+        "factor": _ir.add([_ir.einsum("i,i->i", x, v) for x in (a, b)]),
+    }
+    made = {p.__name__: _simplify.walk([found[p.__name__]], [p])[0] for p in _simplify.PASSES}
+    renamed = _ir.einsum("ij,jk->ik", _ir.delta(n), first)
+    written = Network(("delta", "A"), ((0, 1), (1, 2)), (0, 2))  # the builder keeps no such node
+    return {
+        "rename": (written, drawing(renamed)),
+        **{name: (drawing(node), drawing(made[name])) for name, node in found.items()},
+    }
+
+
+@dataclass(frozen=True)
+class Network:
+    """A product: arrays by name, or what is computed first; the indices of each; the result's."""
+
+    parts: tuple["Drawing", ...]
+    terms: tuple[tuple[int, ...], ...]
+    out: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Total:
+    """A sum of arrays or networks, each with its coefficient and the order of its axes."""
+
+    parts: tuple["Drawing", ...]
+    coefficients: tuple[int, ...]
+    axes: tuple[tuple[int, ...], ...]
+
+
+Drawing = str | Network | Total
+
+
+def drawing(node: Node) -> Drawing:
+    """Read a node; what hangs together stands side by side."""
+    match node:
+        case Input(name=name):
+            return name
+        case Add(terms=terms, coefficients=coefficients):
+            views = [_view(term) for term in terms]
+            parts = tuple(drawing(term) for term, _ in views)
+            return Total(parts, tuple(map(int, coefficients)), tuple(axes for _, axes in views))
+        case Einsum(operands=operands, terms=terms, out=out):
+            pairs = list(zip(operands, terms, strict=True))
+            best = min(itertools.permutations(pairs), key=lambda order: _apart(order, out))
+            return Network(tuple(drawing(n) for n, _ in best), tuple(t for _, t in best), out)
+    raise TypeError(node)
+
+
+def _view(node: Node) -> tuple[Node, tuple[int, ...]]:
+    """See through a transpose: what it looks at, and where each of its axes lies."""
+    if isinstance(node, Einsum) and len(node.operands) == 1 and isinstance(node.operands[0], Add):
+        return node.operands[0], tuple(node.out.index(index) for index in node.terms[0])
+    return node, tuple(range(node.ndim))
+
+
+def _apart(order: Sequence[tuple[Node, tuple[int, ...]]], out: tuple[int, ...]) -> tuple[int, ...]:
+    terms = [{*term} for _, term in order]
+    adjacent = sum(not a & b for a, b in itertools.pairwise(terms))
+    return adjacent, *(out.index(i) if i in out else len(out) for t in terms for i in sorted(t))
 
 
 # How ---------------------------------------------------------------------------------------------
@@ -152,11 +229,156 @@ def draw_structures(arrays: dict[str, Array]) -> Figure:
     return figure
 
 
+# Networks: one unit is the diameter of an array ---------------------------------------------------
+
+LINE, APART, PLUS, MARGIN = 1.0, 0.35, 0.75, 0.35  # widths
+LEG = 0.85  # from the middle of an array to the end of a free line
+SUMMED = "kl"
+
+
+def width_of(part: Drawing) -> float:
+    """Width of a drawing without its box."""
+    if isinstance(part, str):
+        return 0.45 if part == "delta" else 1.0
+    inner = sum(width_of(p) + 2 * MARGIN * is_boxed(p, part) for p in part.parts)
+    if isinstance(part, Network):
+        return inner + sum(gaps(part))
+    return inner + PLUS * (len(part.parts) - 1) + 0.5 * sum(c != 1 for c in part.coefficients)
+
+
+def gaps(network: Network) -> list[float]:
+    """Return the room between neighbours: more where there is a line."""
+    return [APART if {*a}.isdisjoint(b) else LINE for a, b in itertools.pairwise(network.terms)]
+
+
+def is_boxed(part: Drawing, of: Drawing) -> bool:
+    """Whether a part is computed first: a sum, or a product in a product."""
+    return isinstance(part, Total) or (isinstance(part, Network) and isinstance(of, Network))
+
+
+def draw_part(axes: Axes, part: Drawing, x: float, y: float, names: str, legs: bool) -> None:
+    """Draw an array, a network or a sum from the left end of its middle line."""
+    if part == "delta":
+        axes.add_patch(Rectangle((x, y - 0.22), 0.45, 0.45, facecolor=INK, zorder=3))
+    elif isinstance(part, str):
+        axes.add_patch(
+            Circle((x + 0.5, y), 0.5, facecolor="white", edgecolor=INK, lw=1.6, zorder=3)
+        )
+        axes.text(x + 0.5, y + 0.03, f"${part}$", ha="center", va="center", fontsize=13, zorder=4)
+    elif isinstance(part, Network):
+        draw_product(axes, part, x, y, names, legs=legs)
+    else:
+        draw_sum(axes, part, x, y, names)
+    if isinstance(part, str) and legs:
+        for k, name in enumerate(names):
+            draw_leg(axes, x + 0.5 + 0.3 * (k - (len(names) - 1) / 2), y, name)
+
+
+def draw_leg(axes: Axes, x: float, y: float, name: str, length: float = LEG) -> None:
+    """Draw a line that ends free."""
+    axes.plot([x, x], [y, y + length], color=INK, lw=1.4, zorder=1)
+    write(axes, f"${name}$", (x, y + length + 0.3), 11)
+
+
+def draw_sum(axes: Axes, total: Total, x: float, y: float, names: str) -> None:
+    """Draw terms with plus signs between them; a transposed one has its axes named so."""
+    for k, (part, c, order) in enumerate(
+        zip(total.parts, total.coefficients, total.axes, strict=True)
+    ):
+        if k:
+            write(axes, "$+$", (x + PLUS / 2, y), 15)
+            x += PLUS
+        if c != 1:
+            write(axes, f"${c}$", (x + 0.2, y), 13)
+            x += 0.5
+        own = "".join(names[axis] for axis in order)
+        x = draw_in_box(axes, part, x, y, own, boxed=is_boxed(part, total), legs=True)[1]
+
+
+def bottom(part: Drawing) -> float:
+    """How far the box of a part reaches below its middle line."""
+    return 1.5 if isinstance(part, Total) else 0.75
+
+
+def draw_in_box(
+    axes: Axes, part: Drawing, x: float, y: float, names: str, *, boxed: bool, legs: bool
+) -> Corner:
+    """Draw a part, in a box if it is computed first; return where it begins and ends."""
+    if not boxed:
+        draw_part(axes, part, x, y, names, legs)
+        return x, x + width_of(part)
+    width = width_of(part) + 2 * MARGIN
+    axes.add_patch(
+        FancyBboxPatch(
+            (x + 0.1, y - 0.75), width - 0.2, 0.75 + bottom(part),
+            boxstyle="round,pad=0,rounding_size=0.25",
+            facecolor="#f4f1ea", edgecolor=RULE, lw=1.2, zorder=0,
+        )
+    )  # fmt: skip
+    draw_part(axes, part, x + MARGIN, y, names, isinstance(part, Total))
+    return x + 0.1, x + width - 0.1
+
+
+def draw_product(
+    axes: Axes, network: Network, x: float, y: float, names: str, *, legs: bool
+) -> None:
+    """Draw arrays side by side, a line for each index: between two, or free."""
+    name = dict(zip(network.out, names, strict=True))
+    unused = iter(letter for letter in SUMMED if letter not in names)
+    for index in sorted({i for term in network.terms for i in term}.difference(name)):
+        name[index] = next(unused)
+    ends: list[Corner] = []
+    room = [*gaps(network), 0.0]
+    for part, term, gap in zip(network.parts, network.terms, room, strict=True):
+        own = "".join(name[i] for i in term)
+        boxed = is_boxed(part, network)
+        ends.append(draw_in_box(axes, part, x, y, own, boxed=boxed, legs=False))
+        x = ends[-1][1] + 0.1 * boxed + gap
+    for index, letter in name.items():
+        users = [n for n, term in enumerate(network.terms) if index in term]
+        for a, b in itertools.pairwise(users):
+            axes.plot([ends[a][1], ends[b][0]], [y, y], color=INK, lw=1.4, zorder=1)
+            middle = (ends[a][1] + ends[b][0]) / 2
+            if index not in network.out:
+                write(axes, f"${letter}$", (middle, y - 0.3), 11)
+            elif legs:
+                draw_leg(axes, middle, y, letter)
+        if legs and index in network.out and len(users) == 1:
+            mine = [i for i in network.terms[users[0]] if i in network.out]
+            shift = 0.3 * (mine.index(index) - (len(mine) - 1) / 2)
+            part = network.parts[users[0]]
+            start = y + bottom(part) if is_boxed(part, network) else y
+            length = 0.4 if start > y else LEG
+            draw_leg(axes, sum(ends[users[0]]) / 2 + shift, start, letter, length)
+
+
+def draw_phases(pairs: dict[str, tuple[Drawing, Drawing]]) -> Figure:
+    """Draw a row for each phase: its name, before, an arrow, after."""
+    row, left = 3.1, 5.1
+    middle = left + max(width_of(before) for before, _ in pairs.values()) + 0.9
+    right = middle + 1.6 + max(width_of(after) for _, after in pairs.values())
+    figure, axes = sheet(right + 0.4, row * len(pairs) + 0.4, 0.3)
+    for n, (name, (before, after)) in enumerate(pairs.items()):
+        y = row * n + 1.1
+        axes.text(0.4, y, name, fontsize=12, va="center", color=INK)
+        for part, x in ((before, left), (after, middle + 1.6)):
+            draw_part(axes, part, x, y, "ij"[: _ndim(part)], legs=True)
+        write(axes, r"$\longrightarrow$", (middle + 0.4, y), 17)
+    return figure
+
+
+def _ndim(part: Drawing) -> int:
+    if isinstance(part, Total):
+        return len(part.axes[0])
+    return len(part.out) if isinstance(part, Network) else {"A": 2, "B": 2}.get(part, 1)
+
+
 def figures() -> dict[str, Figure]:
     """Return every picture, by the name of its file."""
     return {
         "remark.png": draw_remark(remark()),
         "structures.png": draw_structures(structures()),
+        "networks.png": draw_phases(phases()),
     }
 
 

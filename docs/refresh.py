@@ -21,6 +21,7 @@ TABLES = {
     ROOT / "docs" / "primitives.md": ROOT / "docs" / "make_primitives_table.py",
     ROOT / "docs" / "functions.md": ROOT / "docs" / "make_functions_table.py",
 }
+PROSE = {ROOT / "docs" / "design" / "decisions.md"}  # has nothing to run
 
 SCRIPT = r"```python\n(?P<code>.*?)```\n(?:\n```text\n(?P<printed>.*?)```\n)?"
 SESSION = r"```pycon\n(?P<session>.*?)```\n"
@@ -28,8 +29,9 @@ BLOCK = re.compile(f"^(?:{SCRIPT}|{SESSION})", re.MULTILINE | re.DOTALL)
 
 
 def documents() -> list[Path]:
-    """Pages with examples: all but the generated ones."""
-    return [ROOT / "README.md", *(p for p in sorted(ROOT.glob("docs/*.md")) if p not in TABLES)]
+    """Pages with examples: all but the generated ones, and prose."""
+    pages = [*sorted(ROOT.glob("docs/*.md")), *sorted(ROOT.glob("docs/design/*.md"))]
+    return [ROOT / "README.md", *(p for p in pages if p not in TABLES and p not in PROSE)]
 
 
 def refreshed(text: str, name: str) -> str:

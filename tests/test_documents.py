@@ -192,7 +192,7 @@ def test_pictures_are_there_and_drawn_from_derivatives(tmp_path):
         labels = set(re.findall(r"^!\[[^\]]+\]\[(\w+)\]$", text, re.MULTILINE))
         targets = dict(re.findall(r"^\[(\w+)\]: (\S+\.png)$", text, re.MULTILINE))
         assert labels == set(targets), page.name
-        named |= {page.parent / target for target in targets.values()}
+        named |= {(page.parent / target).resolve() for target in targets.values()}
     assert named == set((ROOT / "docs" / "pictures").iterdir())
     for path in named:
         assert all(500 <= pixels <= 2000 for pixels in png_size(path)), path.name
@@ -217,3 +217,17 @@ def test_pictures_are_there_and_drawn_from_derivatives(tmp_path):
     np.testing.assert_array_equal(drawn["square"], square)
     inverse = np.linalg.inv(x)
     np.testing.assert_allclose(drawn["inverse"], -np.einsum("ik,lj->ijkl", inverse, inverse))
+
+    drawn = pictures["phases"]()
+    parts = {
+        name: (len(before.parts), 1 if after == "A" else len(after.parts))
+        for name, (before, after) in drawn.items()
+    }
+    assert parts == {
+        "rename": (2, 1),
+        "expand": (2, 2),  # a sum and a vector; two terms
+        "regroup": (2, 3),
+        "flatten": (2, 3),
+        "symmetrise": (4, 2),
+        "factor": (2, 2),  # two terms; a sum and a vector
+    }
