@@ -30,7 +30,7 @@ FORMULAS = {
     "signs": (1 - 2 * x, "[i] = 1 - 2 x[i]"),
     "fraction": (x / 2, "[i] = (1/2) x[i]"),
     "select": (np.where(x > 0, x, 0), "[i] = where(x[i] > 0, x[i], 0)"),
-    "not a function of it": (eg.differentiate(np.trace(F), eg.variable("Z", (2, 3))), "[i,j] = 0"),
+    "not a function of it": (eg.differentiate(np.trace(F), eg.variable("Q", (2, 3))), "[i,j] = 0"),
     "scalar": (x @ x, "sum_i x[i]**2"),
     "zero": (x - x, "[i] = 0"),
     "constant": (x @ np.array([1.0, 2.0, 3.0, 4.0]), "c0 = [1.0, 2.0, 3.0, 4.0]\nsum_i c0[i] x[i]"),

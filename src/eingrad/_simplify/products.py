@@ -31,7 +31,7 @@ def regroup(node: Node, once: Container[Node]) -> Node:
 
 def is_outgrown(node: Einsum) -> bool:
     """Whether a product is larger than its operands together: an outer product, best left lazy."""
-    return not _ir.sums(node) and node.size > sum(operand.size for operand in node.operands)
+    return not _ir.sums(node) and node.size > sum(n.size for n in {*node.operands})
 
 
 def is_view(node: Einsum) -> bool:
@@ -73,7 +73,7 @@ def _opens(node: Einsum, operand: Node, once: Container[Node]) -> bool:
         return False
     if _ir.sums(node):
         return is_outgrown(operand) or (operand in once and node.operands.count(operand) == 1)
-    if _ir.sums(operand):
+    if _ir.sums(operand) or not is_outgrown(operand):
         return operand in once and node.operands.count(operand) == 1
     others = sum(n.size for n in node.operands if n is not operand)
     return is_outgrown(operand) and node.size > others + sum(n.size for n in operand.operands)
