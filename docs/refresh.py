@@ -21,7 +21,7 @@ TABLES = {
     ROOT / "docs" / "primitives.md": ROOT / "docs" / "make_primitives_table.py",
     ROOT / "docs" / "functions.md": ROOT / "docs" / "make_functions_table.py",
 }
-PROSE = {ROOT / "docs" / "design" / "decisions.md"}  # has nothing to run
+PROSE = {ROOT / "docs" / "design" / name for name in ("decisions.md", "planning.md")}
 
 SCRIPT = r"```python\n(?P<code>.*?)```\n(?:\n```text\n(?P<printed>.*?)```\n)?"
 SESSION = r"```pycon\n(?P<session>.*?)```\n"
