@@ -73,10 +73,14 @@ def _opens(node: Einsum, operand: Node, once: Container[Node]) -> bool:
         return False
     if _ir.sums(node):
         return is_outgrown(operand) or (operand in once and node.operands.count(operand) == 1)
-    if _ir.sums(operand) or not is_outgrown(operand):
-        return operand in once and node.operands.count(operand) == 1
-    others = sum(n.size for n in node.operands if n is not operand)
-    return is_outgrown(operand) and node.size > others + sum(n.size for n in operand.operands)
+    others = [n for n in node.operands if n is not operand]
+    is_alone = operand in once and len(others) == len(node.operands) - 1
+    if _ir.sums(operand):
+        return is_alone
+    if is_alone and operand.size > min((n.size for n in others), default=operand.size):
+        return True  # the small factors first
+    total = sum(n.size for n in (*others, *operand.operands))
+    return is_outgrown(operand) and node.size > total
 
 
 def _components(node: Node) -> Node:
