@@ -255,10 +255,6 @@ def test_diagonal_blocks_of_a_pairwise_energy_are_quadratic():
     assert large.peak_bytes <= 4 * small.peak_bytes
 
 
-@pytest.mark.xfail(
-    reason="measured at N = 80: 512,000 bytes, and 460,800 are dense: two elementwise products of "
-    "the differences, (N, N, 3) each, are live beside them; a product of distances would do"
-)
 def test_diagonal_blocks_of_a_pairwise_energy_need_less_memory_than_its_hessian():
     """The differences, their distances, and one product of them: 8 numbers a pair, of 9."""
     n = 80

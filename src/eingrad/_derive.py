@@ -14,7 +14,7 @@ from eingrad import _ir
 from eingrad._diff import forward, reverse
 from eingrad._forms import Forms, arguments_of
 from eingrad._formula import Pattern, split_terms
-from eingrad._ir import Input, Node, Symmetry
+from eingrad._ir import Add, Input, Node, Symmetry
 from eingrad._plan import InputSpec, Program, lower, mirror, pairwise
 from eingrad._simplify import Made, associate, made_by_differentiation, push, simplify
 
@@ -43,7 +43,10 @@ class Root:
 
     def plain(self) -> Node:
         """Give the derivative as it was derived, symmetric in exact arithmetic."""
-        return _ir.transpose(self.node, self.axes)
+        if not isinstance(self.node, Add):
+            return _ir.transpose(self.node, self.axes)
+        terms = [_ir.transpose(term, self.axes) for term in self.node.terms]
+        return _ir.add(terms, self.node.coefficients)
 
     def mirrored(self) -> Node:
         """Give the derivative with interchangeable entries equal to the last bit."""

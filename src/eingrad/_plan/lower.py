@@ -25,7 +25,12 @@ from eingrad._ir import (
     Node,
     Selection,
 )
-from eingrad._plan.mirror import comparators, is_exactly_symmetric, is_mirror
+from eingrad._plan.mirror import (
+    comparators,
+    is_exactly_symmetric,
+    is_mirror,
+    is_power_of_two,
+)
 from eingrad._plan.program import ALIASES, InputSpec, Piece, Program, Statement
 from eingrad._subscripts import Shape, Subscripts
 
@@ -41,12 +46,47 @@ def lower(
     """Lower roots to statements over these inputs."""
     lowering = _Lowering([spec for _, spec in arguments])
     lowering.number = {node: n for n, (node, _) in enumerate(arguments)}
-    for node in _ir.topological(roots):
+    order = _ir.topological(roots)
+    lowering.folded = _folded(roots, order)
+    for node in order:
         lowering.add_node(node)
     outputs = lowering.finish([lowering.number[root] for root in roots])
     inputs = tuple(spec for _, spec in arguments)
     program = Program(inputs, tuple(lowering.statements), outputs, candidates)
     return _without_unused(program)
+
+
+def _folded(roots: Sequence[Node], order: Sequence[Node]) -> dict[Node, Coefficient]:
+    """Find products that a sum alone uses, and scales: a small operand is scaled in their place.
+
+    Transposed twins are one value, so all are scaled alike, or none. What is not summed is scaled
+    so only where that rounds nothing, for it may be exactly symmetric.
+    """
+    uses = _ir.occurrences(roots)
+    scales = {
+        n: c
+        for node in order
+        if isinstance(node, Add)
+        for n, c in zip(node.terms, node.coefficients, strict=True)
+        if uses[n] == 1
+    }
+    alike: dict[object, list[Einsum]] = {}
+    for node in order:
+        if isinstance(node, Einsum) and _ir.is_product(node) and len(node.operands) > 1:
+            alike.setdefault(_twin_key(node), []).append(node)
+    folded: dict[Node, Coefficient] = {}
+    for nodes in alike.values():
+        c = scales.get(nodes[0], 1)
+        same = all(scales.get(n) == c and n.coefficient == nodes[0].coefficient for n in nodes)
+        smaller = min(n.size for n in nodes[0].operands) < nodes[0].size
+        if same and smaller and abs(c) != 1 and (_ir.sums(nodes[0]) or is_power_of_two(c)):
+            folded.update(dict.fromkeys(nodes, c))
+    return folded
+
+
+def _twin_key(node: Einsum) -> object:
+    """What a product shares with its transposed and scaled twins."""
+    return node.operands, node.terms, frozenset(node.out)
 
 
 def _without_unused(program: Program) -> Program:
@@ -96,6 +136,7 @@ class _Lowering:
         self.number: dict[Node, int] = {}
         self.scaled: dict[tuple[int, str], int] = {}
         self.twins: dict[object, tuple[Einsum, Coefficient]] = {}
+        self.folded: dict[Node, Coefficient] = {}
         self.triangles: dict[int, int] = {}
         self.inputs = len(inputs)
 
@@ -201,7 +242,10 @@ class _Lowering:
 
     def sum_of_terms(self, node: Add) -> int:
         """Add plain terms, then place the structured ones onto the sum."""
-        pairs = list(zip(node.terms, node.coefficients, strict=True))
+        pairs = [
+            (n, 1 if n in self.folded else c)
+            for n, c in zip(node.terms, node.coefficients, strict=True)
+        ]
         placed = [(n, c) for n, c in pairs if _ir.carries_delta(n)]
         plain = [(n, c) for n, c in pairs if not _ir.carries_delta(n)]
         plain.sort(key=lambda pair: (_ir.is_fill(pair[0]), pair[1] == -1))
@@ -339,7 +383,7 @@ class _Lowering:
 
     def pair(self, node: Einsum) -> int:
         """Contract two operands; a transposed twin is a view of the first one."""
-        key = (node.operands, node.terms, frozenset(node.out))
+        key = _twin_key(node)
         if key in self.twins:
             twin, coefficient = self.twins[key]
             ratio = node.coefficient if coefficient == 1 else 1
@@ -357,7 +401,7 @@ class _Lowering:
         left, a = self.reduce(left, a, wanted | set(b))
         right, b = self.reduce(right, b, wanted | set(a))
         smallest = min((left, right), key=lambda v: math.prod(self.shapes[v]))
-        last: Coefficient = node.coefficient
+        last = _ir.canonical_coefficient(node.coefficient * self.folded.get(node, 1))
         if last != 1 and math.prod(self.shapes[smallest]) < node.size:
             scaled = self.scale(smallest, last)
             left, right, last = (scaled, right, 1) if smallest == left else (left, scaled, 1)

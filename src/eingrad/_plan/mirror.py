@@ -129,11 +129,11 @@ def _multiplies_alike(node: Einsum, axes: Axes) -> bool:
         len(node.operands) == 2  # noqa: PLR2004 - of more, the order of multiplying matters
         and node.operands[0] is node.operands[1]
         and moved[0] == node.terms[1]
-        and _is_power_of_two(node.coefficient)
+        and is_power_of_two(node.coefficient)
     )
 
 
-def _is_power_of_two(coefficient: Coefficient) -> bool:
+def is_power_of_two(coefficient: Coefficient) -> bool:
     """Whether scaling rounds nothing, so that it may be applied to either factor."""
     return isinstance(coefficient, int | float | Fraction) and (
         abs(math.frexp(coefficient)[0]) == 0.5  # noqa: PLR2004 - the mantissa of a power of two
