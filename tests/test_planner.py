@@ -14,6 +14,7 @@ from opt_einsum import paths as opt_einsum_paths
 import eingrad as eg
 from eingrad import _ir, identities
 from eingrad._compile import input_specs
+from eingrad._cost import weighted
 from eingrad._forms import compile_program
 from eingrad._plan import find_path, left_to_right_path
 from eingrad._symbols import compile
@@ -246,12 +247,21 @@ def test_an_intermediate_that_exists_is_not_used_where_that_is_more_work():
     assert sum(s.flops for s in steps) <= 2 * 2 * 90 * 90 + 2 * 2 * 2 * 90 + 2 * 2
 
 
+def cost_unmirrored(plan):
+    """Cost of what is computed: a derivative is mirrored besides, the form stated of it is not."""
+    return sum(
+        weighted(s.flops, s.traffic_bytes // 8)
+        for s in plan.program.statements
+        if s.kernel not in {"mirror", "mirror in place", "triangle"}
+    )
+
+
 @pytest.mark.parametrize("number", identities.IDENTITIES)
 @pytest.mark.parametrize("order", [2, 3])
 def test_an_identity_planned_never_costs_more_than_from_left_to_right(number, order):
     """5.102 did, to order 3: 277,418 flops, and 249,962 from left to right."""
     plans = identities.plans_by_path(identities.IDENTITIES[number].state((4, 2, 3)), order)
-    assert plans["planned"].program.cost <= plans["left to right"].program.cost
+    assert cost_unmirrored(plans["planned"]) <= cost_unmirrored(plans["left to right"])
     assert plans["planned"].flops <= plans["left to right"].flops
     unplanned = compile(
         identities.IDENTITIES[number].state((4, 2, 3)).derivative(order), path="left to right"

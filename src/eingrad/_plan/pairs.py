@@ -122,7 +122,7 @@ def _network_of(operands: Sequence[Node], terms: Sequence[Subscripts], out: Subs
 def _plan_alone(value: Einsum, search: Search) -> _Plan:
     terms, out, sizes = _network(value).key
     path = search(terms, out, dict(sizes))
-    return _Plan(value, tree_of_path(path, len(value.terms)), {})
+    return _Plan(value, tree_of_path(path, _network(value).operands), {})
 
 
 def _signatures(value: Einsum) -> dict[int, tuple[int, ...]]:

@@ -106,12 +106,38 @@ class _Volumes(dict[int, int]):
 
 def find_tree(network: Network, made: Collection[int] = ()) -> Tree:
     """Find the cheapest tree; sets of operands in `made` cost nothing, and have no steps."""
-    operands, best = network.operands, greedy_tree(network)
-    if len(operands) > _MOST_AT_ONCE:
-        best = _best_of_many(network, best, made)
-    if len(operands) <= MOST_EXACT:
-        best = _cheapest(network, operands, network.cost(best), made)[0] or best
-    return best
+    joined, parts = _alike(network, made)
+    best = greedy_tree(network, parts)
+    if len(parts) > _MOST_AT_ONCE:
+        best = _best_of_many(network, parts, best, made)
+    if len(parts) <= MOST_EXACT:
+        best = _cheapest(network, parts, network.cost(best), made)[0] or best
+    return {**best, **joined}
+
+
+def _alike(network: Network, made: Collection[int]) -> tuple[Tree, list[int]]:
+    """Join operands that have the same indices: no tree is cheaper than one that does so first.
+
+    To multiply two such operands takes one step of their size; to keep them apart takes, wherever
+    the second one joins, a step that reads and writes at least as much. (Twice the flops if that
+    sums, but then less than half is written, except of sizes 0 and 1.) Where a set in `made` holds
+    only one of the two, joining them would put it out of reach.
+    """
+    joined: Tree = {}
+    if 0 in network.volumes.sizes:
+        return joined, network.operands
+    alike: dict[tuple[int, tuple[bool, ...]], int] = {}
+    for operand in network.operands:
+        key = network.contents(operand), tuple(bool(s & operand) for s in made)
+        part = alike.get(key, 0)
+        closed = key[0] & ~network.contents(part | operand)
+        if part and closed and network.volumes[closed] < 2:  # noqa: PLR2004
+            key = operand, ()  # apart
+            part = 0
+        if part:
+            joined[part | operand] = part, operand
+        alike[key] = part | operand
+    return joined, sorted(alike.values(), key=lambda part: part & -part)
 
 
 # Exact -------------------------------------------------------------------------------------------
@@ -230,9 +256,10 @@ def _tree_of(split: Sequence[int], parts: Sequence[int]) -> Tree:
 # Many operands -----------------------------------------------------------------------------------
 
 
-def greedy_tree(network: Network) -> Tree:
+def greedy_tree(network: Network, parts: Sequence[int] | None = None) -> Tree:
     """Contract the cheapest pair until one is left; pairs that share an index come first."""
-    live, tree = dict.fromkeys(network.operands), Tree()
+    parts = network.operands if parts is None else parts
+    live, tree = dict.fromkeys(parts), Tree()
     queue: list[tuple[int, int, int]] = []
 
     def push(part: int, others: Iterable[int], *, outer: bool = False) -> None:
@@ -240,8 +267,8 @@ def greedy_tree(network: Network) -> Tree:
             if outer or network.contents(part) & network.contents(other):
                 heapq.heappush(queue, (network.step_cost(part, other), part, other))
 
-    for n, operand in enumerate(network.operands):
-        push(operand, network.operands[:n])
+    for n, part in enumerate(parts):
+        push(part, parts[:n])
     while len(live) > 1:
         if not queue:
             for part, other in itertools.combinations(live, 2):
@@ -254,10 +281,12 @@ def greedy_tree(network: Network) -> Tree:
     return tree
 
 
-def _best_of_many(network: Network, start: Tree, made: Collection[int]) -> Tree:
+def _best_of_many(
+    network: Network, parts: Sequence[int], start: Tree, made: Collection[int]
+) -> Tree:
     """Improve one greedy tree after the other, until the cheapest was found several times."""
     pairs, known, found = _MOST_PAIRS, _Known(), []
-    for tree in itertools.chain([start], _starts(network)):
+    for tree in itertools.chain([start], _starts(network, parts)):
         improved, looked_at = _improved(network, tree, pairs, known, made)
         pairs -= looked_at
         found.append((network.cost(improved), improved))
@@ -267,16 +296,16 @@ def _best_of_many(network: Network, start: Tree, made: Collection[int]) -> Tree:
     return min(found, key=lambda pair: pair[0])[1]
 
 
-def _starts(network: Network) -> Iterator[Tree]:
+def _starts(network: Network, parts: Sequence[int]) -> Iterator[Tree]:
     """Make trees with opt_einsum's greedy search: for several costs of a step, then with noise."""
-    operands, indices = network.operands, range(len(network.indices))
-    terms = [frozenset(i for i in indices if network.uses[i] & operand) for operand in operands]
+    indices = range(len(network.indices))
+    terms = [frozenset(i for i in indices if network.contents(part) >> i & 1) for part in parts]
     out = frozenset(i for i in indices if network.out >> i & 1)
     sizes = {index: max(size, 1) for index, size in enumerate(network.volumes.sizes)}
     for n in range(_STARTS):
         noise = random.Random(n) if n >= len(_REMOVED) else None
         cost = functools.partial(_greedy_cost, _REMOVED[n % len(_REMOVED)], noise)
-        yield tree_of_path(greedy(terms, out, sizes, cost_fn=cost), len(operands))
+        yield tree_of_path(greedy(terms, out, sizes, cost_fn=cost), parts)
 
 
 def _greedy_cost(
@@ -342,9 +371,9 @@ def _operands_below(left: int, right: int) -> int:
 # Paths -------------------------------------------------------------------------------------------
 
 
-def tree_of_path(path: Sequence[Sequence[int]], count: int) -> Tree:
+def tree_of_path(path: Sequence[Sequence[int]], parts: Sequence[int]) -> Tree:
     """Read a path of pairs of positions, as opt_einsum writes it."""
-    live, tree = [1 << k for k in range(count)], Tree()
+    live, tree = [*parts], Tree()
     for step in path:
         chosen = [live[k] for k in step]
         live = [part for k, part in enumerate(live) if k not in step] + [sum(chosen)]
