@@ -350,6 +350,7 @@ CASES = (
     Case("X^8", matrix_power, 1, (8, 32), (5, 3)),
     Case("X^16", matrix_power, 1, (16, 32), (9, 2)),
     Case("X^8 by squaring", matrix_power_by_squaring, 1, (3, 32), (2, 3)),
+    Case("tr X^4", trace_of_power, 1, (4, 32), (4, 3)),
     Case("tr X^4", trace_of_power, 2, (4, 32), (4, 3)),
     Case("tr X^4", trace_of_power, 3, (4, 8), (4, 2)),
     Case("tr X^4 by squaring", trace_by_squaring, 2, (2, 32), (2, 3)),

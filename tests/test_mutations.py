@@ -48,6 +48,7 @@ NEEDED = {
     "expand": ("X^8", 1, 10),
     "regroup": ("tanh network, first weight", 2, 9),
     "flatten": ("logdet", 5, 1.2),
+    "merge": ("tr X^4", 1, 1.4),
     "symmetrise": ("inverse form", 4, 1.4),
     "factor": ("tanh network, first weight", 2, 2),
 }

@@ -21,6 +21,7 @@ from eingrad._simplify import Made, associate, made_by_differentiation, push, si
 _COMPARED = 2000  # nodes; above that one candidate is built, chosen by shape
 _PLANNED_BETWEEN = 20  # nodes of a value whose derivatives are planned before the next order
 _MANY_COLUMNS = 8
+_FEW_VARIABLES = 4  # for which each may have a direction of its own
 
 Candidates = tuple[tuple[str, int], ...]
 
@@ -211,15 +212,17 @@ def _jacobians(
 ) -> tuple[list[Node], Candidates]:
     """Differentiate in every variable, in the cheaper direction.
 
-    The gradient that is only a step to the next order is taken backward without a look at the
-    other direction: of a scalar in many numbers, no forward sweep is cheaper.
+    The gradient that is only a step to the next order, or is taken in more than a few variables,
+    is taken backward without a look at the other direction: of a scalar in many numbers, no forward
+    sweep is cheaper.
     """
     if mode == "forward":
         return [forward(y, x) for x in variables], ()
     if mode == "reverse":
         return reverse(y, variables), ()
     columns = sum(x.size for x in variables)
-    if not last and y.size == 1 and columns >= _MANY_COLUMNS:
+    is_few = len(variables) <= _FEW_VARIABLES
+    if not (last and is_few) and y.size == 1 and columns >= _MANY_COLUMNS:
         return reverse(y, variables), ()
     if len(_ir.topological([y])) > _COMPARED:
         nodes = reverse(y, variables) if y.size <= columns else [forward(y, x) for x in variables]
@@ -231,8 +234,8 @@ def _jacobians(
     if options["reverse"] == options["forward"]:
         flops = forms.price(options["reverse"]).flops
         return options["reverse"], tuple((name, flops) for name in options)
-    mixed = _mixed(options["reverse"], options["forward"], forms)
-    if mixed not in options.values():
+    mixed = _mixed(options["reverse"], options["forward"], forms) if is_few else None
+    if mixed and mixed not in options.values():
         options["mixed"] = mixed
     prices = {name: forms.price(nodes) for name, nodes in options.items()}
     best = min(prices, key=prices.__getitem__)

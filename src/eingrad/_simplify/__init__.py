@@ -29,7 +29,7 @@ from eingrad._simplify.contractions import (
 )
 from eingrad._simplify.expand import expand
 from eingrad._simplify.products import MOST_OPERANDS, regroup
-from eingrad._simplify.sums import factor, flatten
+from eingrad._simplify.sums import factor, flatten, merge
 from eingrad._simplify.twins import symmetrise
 from eingrad._simplify.work import work
 
@@ -37,7 +37,7 @@ _MOST_WALKS = 8  # of 1,000 random derivatives, 3 change all but two, which go r
 
 Pass = Callable[[Node, Container[Node]], Node]
 
-PASSES: tuple[Pass, ...] = (expand, regroup, flatten, symmetrise, factor)
+PASSES: tuple[Pass, ...] = (expand, regroup, flatten, merge, symmetrise, factor)
 
 
 def simplify(roots: Sequence[Node]) -> list[Node]:
@@ -103,6 +103,7 @@ __all__ = [
     "factor",
     "flatten",
     "made_by_differentiation",
+    "merge",
     "push",
     "regroup",
     "remember",

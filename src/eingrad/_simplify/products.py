@@ -1,5 +1,6 @@
 """Regroup products: lazy where they are outer, in one component per set of summed indices."""
 
+import itertools
 from collections.abc import Container
 
 from eingrad import _ir
@@ -19,9 +20,9 @@ def regroup(node: Node, once: Container[Node]) -> Node:
     in normal form, so one round is enough. A product that is *outgrown*, larger than its operands
     together, is inlined wherever it is contracted and wherever the result is outgrown too: the
     Jacobian of an inverse, the tangent of a layer. Any other is inlined where it is used once and
-    something is summed. Leaves alone what is used more than once (a shared adjoint stays shared),
-    elementwise products of elementwise products, and what would make more than `MOST_OPERANDS`
-    operands.
+    something is summed, or a factor beside it is smaller. Leaves alone what is used more than once
+    (a shared adjoint stays shared), elementwise products of factors of one size, and what would
+    make more than `MOST_OPERANDS` operands.
     """
     if not _ir.is_product(node):
         return node
@@ -42,28 +43,36 @@ def is_view(node: Einsum) -> bool:
 def _inline(node: Einsum, once: Container[Node]) -> Node:
     if is_view(node):
         return node
+    chosen: set[Node] = set()
+    room = MOST_OPERANDS - len(node.operands)
+    for operand in dict.fromkeys(node.operands):
+        more = (len(_ir.children(operand)) - 1) * node.operands.count(operand)
+        if _opens(node, operand, once) and more <= room:
+            room -= more
+            chosen.add(operand)
+    return open_operands(node, chosen) if chosen else node
+
+
+def open_operands(node: Einsum, chosen: Container[Node]) -> Node:
+    """Put the factors of some operands, products themselves, in their place."""
     operands: list[Node] = []
     terms: list[Subscripts] = []
     coefficient = node.coefficient
-    fresh = 1 + max((i for term in node.terms for i in term), default=-1)
-    room = MOST_OPERANDS - len(node.operands)
+    fresh = itertools.count(1 + max((i for term in node.terms for i in term), default=-1))
     for operand, term in zip(node.operands, node.terms, strict=True):
-        if not _opens(node, operand, once) or len(operand.operands) - 1 > room:  # type: ignore[attr-defined]
+        if operand not in chosen:
             operands.append(operand)
             terms.append(term)
             continue
         assert isinstance(operand, Einsum)
-        room -= len(operand.operands) - 1
         outer = dict(zip(operand.out, term, strict=True))
-        for inner, inner_term in zip(operand.operands, operand.terms, strict=True):
+        for inner_term in operand.terms:
             for index in inner_term:
                 if index not in outer:
-                    outer[index], fresh = fresh, fresh + 1
-            operands.append(inner)
+                    outer[index] = next(fresh)
             terms.append(tuple(outer[index] for index in inner_term))
+        operands += operand.operands
         coefficient = _ir.canonical_coefficient(coefficient * operand.coefficient)
-    if len(operands) == len(node.operands):
-        return node
     return _ir.contract(operands, terms, node.out, {}, coefficient, node.dtype)
 
 

@@ -1,4 +1,4 @@
-"""Sums of derivative terms: joined where they are used once, factored where they share."""
+"""Sums of derivative terms: joined where used once, merged where equal, factored where shared."""
 
 from collections import Counter
 from collections.abc import Container, Sequence
@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from eingrad import _ir
 from eingrad._ir import Add, Coefficient, Einsum, Node
-from eingrad._simplify.products import is_outgrown
+from eingrad._simplify.products import MOST_OPERANDS, is_outgrown, open_operands
+from eingrad._simplify.work import work
 from eingrad._subscripts import Shape, Subscripts
 
 MOST_TERMS = 128
@@ -34,6 +35,33 @@ def flatten(node: Node, once: Container[Node]) -> Node:
             terms.append(term)
             coefficients.append(coefficient)
     return node if len(terms) == len(node.terms) else _ir.add(terms, coefficients)
+
+
+def merge(node: Node, once: Container[Node]) -> Node:
+    """``X (X X) + (X X) X -> 2 X X X``: terms that differ in their association alone are added.
+
+    Keeps value, shape and dtype. Terminates: it looks once, and only where fewer terms result and
+    less work. Leaves alone terms that become more than `MOST_OPERANDS` operands.
+    """
+    del once
+    if not isinstance(node, Add):
+        return node
+    opened = [_opened(term) for term in node.terms]
+    if all(a is b for a, b in zip(opened, node.terms, strict=True)):
+        return node
+    total = _ir.add(opened, node.coefficients)
+    count = len(total.terms) if isinstance(total, Add) else 1
+    return total if count < len(node.terms) and work(total, ()) < work(node, ()) else node
+
+
+def _opened(term: Node) -> Node:
+    """Open every contraction that a product contracts."""
+    if not isinstance(term, Einsum) or not _ir.is_product(term):
+        return term
+    inner = {n for n in term.operands if isinstance(n, Einsum) and _ir.is_product(n)}
+    chains = {n for n in inner if _ir.sums(n) and len(n.operands) > 1}
+    total = sum(len(_ir.children(n)) if n in chains else 1 for n in term.operands)
+    return open_operands(term, chains) if chains and total <= MOST_OPERANDS else term
 
 
 @dataclass(frozen=True, slots=True)
