@@ -59,7 +59,10 @@ def structures() -> dict[str, Array]:
 
 
 def phases() -> dict[str, tuple["Drawing", "Drawing"]]:
-    """Return what the builder and each phase find, and what they make of it, by name."""
+    """Return what the builder and the phases find, and what they make of it, by name.
+
+    Not of the phase that merges: it counts a term twice, and a network shows no coefficient.
+    """
     n = 9
     a, b, c, d, v = (_ir.new_input(name, (n,)) for name in "abcdv")
     first, second = (_ir.new_input(name, (n, n)) for name in "AB")
@@ -71,7 +74,8 @@ def phases() -> dict[str, tuple["Drawing", "Drawing"]]:
         "symmetrise": _ir.add(outer),
         "factor": _ir.add([_ir.einsum("i,i->i", x, v) for x in (a, b)]),
     }
-    made = {p.__name__: _simplify.walk([found[p.__name__]], [p])[0] for p in _simplify.PASSES}
+    passes = {p.__name__: p for p in _simplify.PASSES}
+    made = {name: _simplify.walk([node], [passes[name]])[0] for name, node in found.items()}
     renamed = _ir.einsum("ij,jk->ik", _ir.delta(n), first)
     written = Network(("delta", "A"), ((0, 1), (1, 2)), (0, 2))  # the builder keeps no such node
     return {

@@ -90,7 +90,7 @@ def _fields(identity):
 def test_the_derivative_itself_is_evaluated_from_left_to_right(monkeypatch):
     """Not only the tensor form: a wrong value along that path is seen."""
     compiled = identities.compile
-    stated = IDENTITIES["5.101"].state((4, 2, 3))
+    stated = IDENTITIES["5.108"].state((4, 2, 3))
     derivative, tensor = stated.derivative(2), stated.tensor_form(2)
     assert str(derivative) != str(tensor)
 
@@ -99,7 +99,7 @@ def test_the_derivative_itself_is_evaluated_from_left_to_right(monkeypatch):
         return compiled(1.001 * side if is_derivative and path != "planned" else side, path=path)
 
     monkeypatch.setattr(identities, "compile", wrong)
-    report = identities.check("5.101", order=2)
+    report = identities.check("5.108", order=2)
     assert report.path_error == pytest.approx(1e-3, rel=0.01)
 
 

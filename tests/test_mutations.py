@@ -165,25 +165,7 @@ def not_idempotent(roots):
     return found
 
 
-# Here regrouping finds more in what it has just made: a product inlined brought another one.
-REGROUPED_TWICE = {
-    ("tanh network, first weight", 2),
-    ("tanh network, first weight", 3),
-    ("tanh network, fifth weight", 2),
-    ("residual, 8 blocks", 2),
-    ("residual, 16 blocks", 2),
-    ("logistic", 2),
-    ("logistic", 5),
-}
-
-
-def _marked(case):
-    known = (case.name, case.order) in REGROUPED_TWICE
-    marks = pytest.mark.xfail(reason="regroup finds more in its own result") if known else ()
-    return pytest.param(case, marks=marks, id=str(case))
-
-
-@pytest.mark.parametrize("case", [_marked(case) for case in CASES])
+@pytest.mark.parametrize("case", CASES, ids=str)
 def test_each_phase_leaves_its_own_result_alone(case):
     """At every node, in the order in which the phases run."""
     f, x = case.build(case.small)

@@ -16,18 +16,22 @@ def regroup(node: Node, once: Container[Node]) -> Node:
     Inlines the operands that are products themselves, then makes every set of operands connected
     by summed indices a node of its own, to be shared.
 
-    Keeps value, shape and dtype: associativity only, never sums of terms. Terminates: operands are
-    in normal form, so one round is enough. A product that is *outgrown*, larger than its operands
-    together, is inlined wherever it is contracted and wherever the result is outgrown too: the
-    Jacobian of an inverse, the tangent of a layer. Any other is inlined where it is used once and
-    something is summed, or a factor beside it is smaller. Leaves alone what is used more than once
-    (a shared adjoint stays shared), elementwise products of factors of one size, and what would
-    make more than `MOST_OPERANDS` operands.
+    Keeps value, shape and dtype: associativity only, never sums of terms. Terminates: what is
+    inlined may bring more of the kind, and there are at most `MOST_OPERANDS`. A product that is
+    *outgrown*, larger than its operands together, is inlined wherever it is contracted and wherever
+    the result is outgrown too: the Jacobian of an inverse, the tangent of a layer. Any other is
+    inlined where it is used once and something is summed, or a factor beside it is smaller. Leaves
+    alone what is used more than once (a shared adjoint stays shared), elementwise products of
+    factors of one size, and what would make more than `MOST_OPERANDS` operands.
     """
-    if not _ir.is_product(node):
-        return node
-    assert isinstance(node, Einsum)
-    return _components(_inline(node, once))
+    for _ in range(MOST_OPERANDS):
+        if not isinstance(node, Einsum) or not _ir.is_product(node):
+            return node
+        made = _components(_inline(node, once))
+        if made is node:
+            return node
+        node = made
+    return node
 
 
 def is_outgrown(node: Einsum) -> bool:
