@@ -49,7 +49,7 @@ run: $(RUN)
 
 test: run $(TEST)
 	@echo "== tests"
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n auto --dist worksteal
 
 check: $(CHECK)
 	$(BIN)/ruff format --check $(FORMATTED)
