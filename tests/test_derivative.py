@@ -344,3 +344,45 @@ def test_source_runs_without_eingrad():
     exec(plan.source, namespace)
     assert "eingrad" not in plan.source
     assert_close(namespace["derivative"](x), plan(x), rtol=0)
+
+
+# Arguments in another order ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("order", [1, 2])
+@pytest.mark.parametrize("verb", ["derivative", "structured", "value_and_derivatives"])
+def test_argnums_in_any_order_give_the_derivatives_in_that_order(order, verb):
+    """``argnums=(1, 0)`` gave the derivative in argument 0 first."""
+    rng = np.random.default_rng(0)
+    m, n, c = rng.normal(size=(3, 3)), rng.normal(size=(3, 3)), rng.normal(size=2)
+
+    def f(pair, n, c):
+        return np.trace(pair[0] @ n @ pair[1].T) * np.linalg.det(n) * c.sum() ** 2
+
+    def derive(argnums):
+        if verb == "value_and_derivatives":
+            return eg.value_and_derivatives(f, order, argnums)((m, 2 * m), n, c)[-1]
+        return eg.derivative(f, order, argnums, structured=verb == "structured")((m, 2 * m), n, c)
+
+    ascending, other = derive((0, 1, 2)), derive((2, 0, -2))
+    place = (2, 0, 1)
+    for i in range(3):
+        got, expected = other[i], ascending[place[i]]
+        for j in range(3) if order == 2 else [None]:
+            a = got if j is None else got[j] if i != 1 else [block[j] for block in got]
+            b = (
+                expected
+                if j is None
+                else (expected[place[j]] if i != 1 else [block[place[j]] for block in expected])
+            )
+            assert_same(a, b)
+
+
+def assert_same(a, b):
+    """Assert that nested arrays are nested alike and equal."""
+    if isinstance(a, (tuple, list)):
+        assert len(a) == len(b)
+        for x, y in zip(a, b, strict=True):
+            assert_same(x, y)
+    else:
+        assert_close(np.asarray(a), np.asarray(b))

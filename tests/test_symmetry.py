@@ -48,6 +48,15 @@ def test_every_random_derivative_is_symmetric(f_and_shape, order, dtype):
     assert_symmetric(eg.derivative(f, order)(x), order, x.ndim)
 
 
+@pytest.mark.parametrize("dtype", [np.complex64, np.complex128])
+@pytest.mark.parametrize("n", [3, 7, 70])
+def test_complex_hessians_are_symmetric(n, dtype):
+    """NumPy's complex product is not commutative to the last bit: it may fuse one step."""
+    rng = np.random.default_rng(n)
+    x = (rng.normal(size=n) + 1j * rng.normal(size=n)).astype(dtype)
+    assert_symmetric(eg.hessian(lambda x: (x @ x) ** 2 + x.sum() ** 3)(x), 2, 1)
+
+
 def test_symbols_and_lifts_are_symmetric():
     rng = np.random.default_rng(0)
     x, a = rng.normal(size=(4, 4)), rng.normal(size=(40, 4))

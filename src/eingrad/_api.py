@@ -7,6 +7,7 @@ graphs find their plan in a bounded cache.
 
 import functools
 import inspect
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -137,16 +138,16 @@ def _traced(
     numbers = argument_numbers(argnums, len(args))
     trees = [flatten(value) for value in (*args, *kwargs.values())]
     leaves = [leaf for below, _ in trees for leaf in below]
-    wanted = [n in numbers for n, (below, _) in enumerate(trees) for _ in below]
+    arguments = [n for n, (below, _) in enumerate(trees) for _ in below]
     names = _names(positional, [len(below) for below, _ in trees], [*kwargs])
     given = any(isinstance(leaf, Expression) for leaf in leaves)
     inputs: list[Input] = []
     values: list[Any] = []
-    variables: list[Node] = []
+    variables: dict[int, list[Node]] = {number: [] for number in numbers}
     outer = trace.outer
     passed = []
-    for n, (leaf, name, want) in enumerate(zip(leaves, names, wanted, strict=True)):
-        made = None
+    for n, (leaf, name, argument) in enumerate(zip(leaves, names, arguments, strict=True)):
+        made, want = None, argument in variables
         if want or not given:
             made = _leaf_input(leaf, name, n, trace, wanted=want)
         if made is None:
@@ -160,7 +161,7 @@ def _traced(
         inputs.append(made)
         values.append(leaf)
         if want:
-            variables.append(made)
+            variables[argument].append(made)
     rest = iter(passed)
     built = [tree.build(rest) for _, tree in trees]
     named = dict(zip(kwargs, built[len(args) :], strict=True))
@@ -187,7 +188,7 @@ def _traced(
         argument_trees[0] if isinstance(argnums, int) else Tree(tuple, (), tuple(argument_trees))
     )
     return _Traced(
-        outputs, out_tree, variables, argument_tree, inputs, values,
+        outputs, out_tree, [*itertools.chain(*variables.values())], argument_tree, inputs, values,
         [known.array for known in captured], replaced, nested, outer, trace.made, independent,
     )  # fmt: skip
 

@@ -97,8 +97,8 @@ def is_exact(node: Node, axes: Axes) -> bool:
             return True
         case Einsum() if _ir.is_structured(node):
             return _places_alike(node, axes)
-        case Einsum() if not _ir.sums(node):
-            return _multiplies_alike(node, axes)
+        case Einsum() if not _ir.sums(node) and node.dtype.kind != "c":
+            return _multiplies_alike(node, axes)  # complex: a fused step rounds one product alone
     return False
 
 
@@ -134,7 +134,7 @@ def _multiplies_alike(node: Einsum, axes: Axes) -> bool:
 
 
 def is_power_of_two(coefficient: Coefficient) -> bool:
-    """Whether scaling rounds nothing, so that it may be applied to either factor."""
+    """Whether scaling rounds nothing, short of overflow, so that either factor may take it."""
     return isinstance(coefficient, int | float | Fraction) and (
         abs(math.frexp(coefficient)[0]) == 0.5  # noqa: PLR2004 - the mantissa of a power of two
     )
