@@ -71,6 +71,18 @@ class RandomFunction:
         return f"RandomFunction({self.steps})"
 
 
+def extend(steps, pool, step, largest):
+    """Add a step to a program and its value to the pool, if shapes fit and it is not too large."""
+    operation = UNARY.get(step[0]) or BINARY[step[0]]
+    try:
+        value = np.asarray(operation(np, *(pool[n] for n in step[1:])))
+    except ValueError:
+        return  # shapes that do not fit
+    if value.size <= largest and value.ndim <= 4:
+        steps.append(step)
+        pool.append(value)
+
+
 @st.composite
 def functions(draw, most_steps=6, largest=40):
     """A random function and the shape of its argument."""
@@ -87,14 +99,7 @@ def functions(draw, most_steps=6, largest=40):
                 first,
                 draw(st.integers(0, len(pool) - 1)),
             )
-        operation = UNARY.get(step[0]) or BINARY[step[0]]
-        try:
-            value = np.asarray(operation(np, *(pool[n] for n in step[1:])))
-        except ValueError:
-            continue  # shapes that do not fit
-        if value.size <= largest and value.ndim <= 4:
-            steps.append(step)
-            pool.append(value)
+        extend(steps, pool, step, largest)
     return RandomFunction(steps), shape
 
 
@@ -110,14 +115,7 @@ def random_function(seed, steps=5, largest=9):
             step = (str(rng.choice(sorted(UNARY))), first)
         else:
             step = (str(rng.choice(sorted(BINARY))), first, int(rng.integers(len(pool))))
-        operation = UNARY.get(step[0]) or BINARY[step[0]]
-        try:
-            value = np.asarray(operation(np, *(pool[n] for n in step[1:])))
-        except ValueError:
-            continue  # shapes that do not fit
-        if value.size <= largest and value.ndim <= 4:
-            made.append(step)
-            pool.append(value)
+        extend(made, pool, step, largest)
     return RandomFunction(made), shape
 
 

@@ -17,6 +17,7 @@ from eingrad._compile import input_specs
 from eingrad._cost import weighted
 from eingrad._forms import compile_program
 from eingrad._plan import find_path, left_to_right_path
+from eingrad._plan.path import _searched
 from eingrad._symbols import compile
 
 NIGHTLY = os.environ.get("HYPOTHESIS_PROFILE") == "nightly"
@@ -119,10 +120,10 @@ def test_the_search_charges_what_lowering_charges(seed):
 def test_a_plan_does_not_depend_on_the_random_state_or_on_what_was_planned_before():
     """The noise of the greedy searches has seeds of its own."""
     networks = [random_network(seed, 12, 18) for seed in range(4)]
-    find_path.__globals__["_searched"].cache_clear()
+    _searched.cache_clear()
     first = [find_path(*network) for network in networks]
     state = random.getstate()
-    find_path.__globals__["_searched"].cache_clear()
+    _searched.cache_clear()
     random.seed(5)
     assert [find_path(*network) for network in networks[::-1]] == first[::-1]
     random.setstate(state)

@@ -130,6 +130,43 @@ def _trace(
         trace.close()  # again: an interrupt may have cut the first short
 
 
+@dataclass(frozen=True, slots=True)
+class _Passed:
+    """The leaves of all arguments: what the function is called with, and what became an input."""
+
+    leaves: list[Any]
+    inputs: list[Input]
+    values: list[Any]  # for the inputs
+    variables: list[Node]  # inputs that are differentiated, in the order of argnums
+
+
+def _pass(
+    trace: Trace, numbers: Sequence[int], counts: Sequence[int], leaves: Sequence[Any],
+    names: Sequence[str], *, given: bool,
+) -> _Passed:  # fmt: skip
+    """Put an expression in the place of every leaf that is an input; arrays are locked."""
+    arguments = [n for n, count in enumerate(counts) for _ in range(count)]
+    variables: dict[int, list[Node]] = {number: [] for number in numbers}
+    passed = _Passed([], [], [], [])
+    for n, (leaf, name, argument) in enumerate(zip(leaves, names, arguments, strict=True)):
+        wanted = argument in variables
+        made = _leaf_input(leaf, name, n, trace, wanted=wanted) if wanted or not given else None
+        if made is None:
+            passed.leaves.append(leaf)
+            continue
+        if isinstance(leaf, np.ndarray):
+            trace.lock(leaf)
+        weak = isinstance(leaf, (int, float, complex)) and not isinstance(leaf, np.generic)
+        weak = weak or (isinstance(leaf, Expression) and leaf._weak)
+        passed.leaves.append(Expression(made, trace, weak=weak))
+        passed.inputs.append(made)
+        passed.values.append(leaf)
+        if wanted:
+            variables[argument].append(made)
+    passed.variables.extend(itertools.chain(*variables.values()))
+    return passed
+
+
 def _traced(
     trace: Trace, f: Callable[..., Any], argnums: int | tuple[int, ...], args: tuple[Any, ...],
     kwargs: dict[str, Any], positional: Sequence[str], *, symbolic: bool,
@@ -138,31 +175,12 @@ def _traced(
     numbers = argument_numbers(argnums, len(args))
     trees = [flatten(value) for value in (*args, *kwargs.values())]
     leaves = [leaf for below, _ in trees for leaf in below]
-    arguments = [n for n, (below, _) in enumerate(trees) for _ in below]
-    names = _names(positional, [len(below) for below, _ in trees], [*kwargs])
+    counts = [len(below) for below, _ in trees]
+    names = _names(positional, counts, [*kwargs])
     given = any(isinstance(leaf, Expression) for leaf in leaves)
-    inputs: list[Input] = []
-    values: list[Any] = []
-    variables: dict[int, list[Node]] = {number: [] for number in numbers}
     outer = trace.outer
-    passed = []
-    for n, (leaf, name, argument) in enumerate(zip(leaves, names, arguments, strict=True)):
-        made, want = None, argument in variables
-        if want or not given:
-            made = _leaf_input(leaf, name, n, trace, wanted=want)
-        if made is None:
-            passed.append(leaf)
-            continue
-        if isinstance(leaf, np.ndarray):
-            trace.lock(leaf)
-        weak = isinstance(leaf, (int, float, complex)) and not isinstance(leaf, np.generic)
-        weak = weak or (isinstance(leaf, Expression) and leaf._weak)
-        passed.append(Expression(made, trace, weak=weak))
-        inputs.append(made)
-        values.append(leaf)
-        if want:
-            variables[argument].append(made)
-    rest = iter(passed)
+    passed = _pass(trace, numbers, counts, leaves, names, given=given)
+    rest = iter(passed.leaves)
     built = [tree.build(rest) for _, tree in trees]
     named = dict(zip(kwargs, built[len(args) :], strict=True))
     try:
@@ -173,6 +191,7 @@ def _traced(
     result_leaves, out_tree = flatten(result)
     outputs = [output_node(leaf, trace, f) for leaf in result_leaves]
     independent = any(not isinstance(leaf, Expression) for leaf in result_leaves)
+    inputs, values = passed.inputs, passed.values
     captured = [*trace.root.captured.values()]
     nested = given or (outer is not None and _reaches_outside(outputs, inputs, captured))
     replaced: dict[Node, Node] = {}
@@ -188,7 +207,7 @@ def _traced(
         argument_trees[0] if isinstance(argnums, int) else Tree(tuple, (), tuple(argument_trees))
     )
     return _Traced(
-        outputs, out_tree, [*itertools.chain(*variables.values())], argument_tree, inputs, values,
+        outputs, out_tree, passed.variables, argument_tree, inputs, values,
         [known.array for known in captured], replaced, nested, outer, trace.made, independent,
     )  # fmt: skip
 

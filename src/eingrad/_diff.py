@@ -301,8 +301,7 @@ def _select(condition: Node, piece: Node, when: bool) -> Node:
         leading = set(piece.out[:lead])
         determined = {
             term[1] if isinstance(n, _ir.Selection) else term[0]
-            for n, term in zip(piece.operands, piece.terms, strict=True)
-            if isinstance(n, STRUCTURAL)
+            for n, term in _ir.split_structure(piece)[1]
         }
         if leading.isdisjoint(determined):
             return _select_core(condition, piece, when)
@@ -316,12 +315,7 @@ def _select(condition: Node, piece: Node, when: bool) -> Node:
 
 def _select_core(condition: Node, piece: Einsum, when: bool) -> Node:
     sizes = dict(zip(piece.out, piece.shape, strict=True))
-    structure = [
-        (n, t)
-        for n, t in zip(piece.operands, piece.terms, strict=True)
-        if isinstance(n, STRUCTURAL)
-    ]
-    cores = [p for p in zip(piece.operands, piece.terms, strict=True) if p not in structure]
+    cores, structure = _ir.split_structure(piece)
     term = tuple(dict.fromkeys((*piece.out[: condition.ndim], *(i for _, t in cores for i in t))))
     for n, t in cores:
         sizes.update(zip(t, n.shape, strict=True))
@@ -390,17 +384,13 @@ def _collect(terms: Sequence[Term], shape: tuple[int, ...], dtype: object) -> No
 
 def _numbered(piece: Einsum) -> tuple[list[tuple[Node, Subscripts]], list[tuple[Node, Subscripts]]]:
     """Cores and structure of a placement, indices numbered by the output, then by the structure."""
-    pairs = list(zip(piece.operands, piece.terms, strict=True))
-    structure = [(n, t) for n, t in pairs if isinstance(n, STRUCTURAL)]
+    cores, structure = _ir.split_structure(piece)
     numbers: dict[int, int] = {}
     for index in (*piece.out, *(i for _, t in structure for i in t)):
         numbers.setdefault(index, len(numbers))
-    renamed = [(n, tuple(numbers[i] for i in t)) for n, t in pairs]
-    cores = [(n, t) for n, t in renamed if not isinstance(n, STRUCTURAL)]
-    return cores, sorted(
-        ((n, t) for n, t in renamed if isinstance(n, STRUCTURAL)),
-        key=lambda pair: (pair[0].digest, pair[1]),
-    )
+    placed = [(n, tuple(numbers[i] for i in t)) for n, t in structure]
+    renamed = [(n, tuple(numbers[i] for i in t)) for n, t in cores]
+    return renamed, sorted(placed, key=lambda pair: (pair[0].digest, pair[1]))
 
 
 def _pattern(piece: Node) -> object:

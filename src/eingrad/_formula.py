@@ -323,8 +323,8 @@ class _Writer:
     def _einsum(self, node: Einsum, indices: Sequence[str]) -> _Phrase:
         names = dict(zip(node.out, indices, strict=True))
         pairs = list(zip(node.operands, node.terms, strict=True))
-        structure = [(n, t) for n, t in pairs if isinstance(n, STRUCTURAL)]
-        cores = _chained([(n, t) for n, t in pairs if not isinstance(n, STRUCTURAL)], node.out)
+        loose, structure = _ir.split_structure(node)
+        cores = _chained(loose, node.out)
         single = {t[0]: "0" for n, t in structure if n.shape[0] == 1 and t[0] not in names}
         names.update(single)
         self._name_determined(structure, names)

@@ -48,6 +48,7 @@ from eingrad._ir.symmetry import settle_symmetry
 from eingrad._subscripts import Shape, Subscripts, parse, renumber
 
 STRUCTURAL = (Selection, Merge)
+Term = tuple[Node, Subscripts]  # an operand and its indices
 _LARGEST_EXACT = 2**53
 _FLOAT64 = np.dtype(np.float64)
 _BOOL = np.dtype(bool)
@@ -128,15 +129,20 @@ def is_structured(node: Node) -> bool:
     return isinstance(node, Einsum) and any(isinstance(n, STRUCTURAL) for n in node.operands)
 
 
+def split_structure(node: Einsum) -> tuple[list[Term], list[Term]]:
+    """Part the operands of an einsum, each with its indices: what has values, and structure."""
+    cores: list[Term] = []
+    structure: list[Term] = []
+    for operand, term in zip(node.operands, node.terms, strict=True):
+        (structure if isinstance(operand, STRUCTURAL) else cores).append((operand, term))
+    return cores, structure
+
+
 def carries_delta(node: Node) -> bool:
     """Whether structural tensors tie output axes: most entries are then known to be zero."""
     if not isinstance(node, Einsum):
         return False
-    structure = [
-        (operand, term)
-        for operand, term in zip(node.operands, node.terms, strict=True)
-        if isinstance(operand, STRUCTURAL)
-    ]
+    _, structure = split_structure(node)
     ties = {*node.out, *(term[1] for operand, term in structure if isinstance(operand, Selection))}
     return any(
         (term[1] in node.out)

@@ -5,7 +5,6 @@ Guaranteed: a summed step is a matrix product on reshaped views, an unsummed one
 multiply; a placement writes zeros once and then each core onto its view; nothing is an einsum loop.
 """
 
-import itertools
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -31,6 +30,7 @@ from eingrad._plan.mirror import (
     is_mirror,
     is_power_of_two,
 )
+from eingrad._plan.placement import look_at, positions
 from eingrad._plan.program import ALIASES, InputSpec, Piece, Program, Statement
 from eingrad._subscripts import Shape, Subscripts
 
@@ -512,23 +512,14 @@ class _Lowering:
         for piece, factor in terms:
             assert isinstance(piece, Einsum)
             coefficient = _ir.canonical_coefficient(piece.coefficient * factor)
-            cores = [
-                (n, t)
-                for n, t in zip(piece.operands, piece.terms, strict=True)
-                if not isinstance(n, _ir.STRUCTURAL)
-            ]
-            structure = [
-                (n, t)
-                for n, t in zip(piece.operands, piece.terms, strict=True)
-                if isinstance(n, _ir.STRUCTURAL)
-            ]
+            cores, structure = _ir.split_structure(piece)
             term: Subscripts = cores[0][1] if cores else ()
-            steps = _placement(piece.out, structure, term)
+            steps = look_at(piece.out, structure, term)
             if cores:
                 core = cores[0][0]
                 operands.append(self.scale(self.number[core], coefficient))
                 coefficient = 1
-            at = None if steps else _positions(piece, structure, term)
+            at = None if steps else positions(piece, structure, term)
             if at:
                 pieces.append(Piece((at,), at[1], term if cores else None, coefficient))
                 flops += math.prod(at[2])
@@ -553,10 +544,9 @@ class _Lowering:
     ) -> int:
         """Multiply structural tensors out: the last resort, for ties that no view expresses."""
         values = [] if core is None else [(core, term)]
-        for n, t in zip(piece.operands, piece.terms, strict=True):
-            if isinstance(n, _ir.STRUCTURAL):
-                details: dict[str, Any] = {"value": _ir.dense(n).astype(piece.dtype)}
-                values.append((self.emit("constant", (), n.shape, piece.dtype, details=details), t))
+        for n, t in _ir.split_structure(piece)[1]:
+            details: dict[str, Any] = {"value": _ir.dense(n).astype(piece.dtype)}
+            values.append((self.emit("constant", (), n.shape, piece.dtype, details=details), t))
         for index, size in piece.sizes:
             details = {"coefficient": 1}
             values.append((self.emit("fill", (), (size,), piece.dtype, details=details), (index,)))
@@ -568,138 +558,3 @@ class _Lowering:
             flops=contraction_flops(sizes, summed=summed),
         )  # fmt: skip
         return self.scale(made, coefficient)
-
-
-def _placement(
-    out: Subscripts, structure: Sequence[tuple[Node, Subscripts]], core: Subscripts
-) -> tuple[Subscripts, tuple[tuple[Any, ...], ...]] | None:
-    """How to look at a buffer with indices `out` so that the core lies on it: labels and actions.
-
-    Every structural tensor says that one axis is determined by others: look at the axis split or
-    merged (merge), sliced or indexed (selection), or as a diagonal (delta: the same label twice).
-    None where no such look exists: merging axes that are sliced already, say.
-    """
-    labels = list(out)
-    actions: list[tuple[Any, ...]] = []
-    pending = list(structure)
-    while pending:
-        steps = []
-        for pair in pending:
-            others = {i for other in pending if other is not pair for i in other[1]}
-            steps.append((pair, _look(*pair, labels, others.union(core))))
-        ready = [(pair, step) for pair, step in steps if step is not None]
-        if not ready:
-            return None
-        pair, (axis, width, new, action) = min(ready, key=lambda entry: _ORDER[entry[1][3][0]])
-        if any(_ORDER[action[0]] < _ORDER[earlier[0]] for earlier in actions):
-            return None
-        labels[axis : axis + width] = new
-        if action[0] != "rename":
-            actions.append(action)
-        pending.remove(pair)
-    return tuple(labels), tuple(actions)
-
-
-Expression = tuple[Any, ...]  # an index as a function of labels, see `_positions`
-
-
-def _positions(
-    piece: Einsum, structure: Sequence[tuple[Node, Subscripts]], core: Subscripts
-) -> tuple[Any, ...] | None:
-    """Where each entry of the core lies in the buffer: ``("at", labels, sizes, expressions)``.
-
-    An expression is ``("label", i)``, ``("table", table, e)``, ``("merge", sizes, e, ...)`` or
-    ``("part", stride, size, e)``: an output index as a function of the indices that nothing
-    determines. A merge may be read either way. None where an index is determined twice.
-    """
-    size = dict(piece.sizes)
-    for node, term in zip(piece.operands, piece.terms, strict=True):
-        size.update(zip(term, node.shape, strict=True))
-    merges = sum(isinstance(node, Merge) for node, _ in structure)
-    for splits in itertools.islice(itertools.product((False, True), repeat=merges), _MOST_READINGS):
-        by = _determined(structure, splits, core)
-        expressions = None if by is None else _as_functions(piece.out, by)
-        if by is not None and expressions is not None:
-            every = dict.fromkeys((*piece.out, *core, *(i for _, t in structure for i in t)))
-            labels = tuple(index for index in every if index not in by)
-            return ("at", labels, tuple(size[i] for i in labels), expressions)
-    return None
-
-
-_MOST_READINGS = 16
-_By = dict[int, tuple[Node, Subscripts]]  # what an index is determined by, and by which indices
-
-
-def _determined(
-    structure: Sequence[tuple[Node, Subscripts]], splits: Sequence[bool], core: Subscripts
-) -> _By | None:
-    """Read every structural tensor as a function: a selection's column, a merge or its parts."""
-    by: _By = {}
-    split = iter(splits)
-    for node, term in structure:
-        is_merged = isinstance(node, Merge) and not next(split)
-        found = term[:1] if is_merged else term[1:]
-        if any(index in by or index in core for index in found) or len({*found}) < len(found):
-            return None
-        by.update(dict.fromkeys(found, (node, term)))
-    return by
-
-
-def _as_functions(out: Subscripts, by: _By) -> tuple[Expression, ...] | None:
-    """Write output indices as functions of those that nothing determines; None for a cycle."""
-    reached: set[int] = set()
-
-    def expression(index: int, inside: tuple[int, ...]) -> Expression | None:
-        reached.add(index)
-        if index in inside:
-            return None
-        if index not in by:
-            return ("label", index)
-        node, term = by[index]
-        below = term[:1] if index in term[1:] else term[1:]
-        parts = [expression(i, (*inside, index)) for i in below]
-        if None in parts:
-            return None
-        if isinstance(node, Selection):
-            return parts[0] if node.is_delta else ("table", node.table, parts[0])
-        if index in term[1:]:
-            position = term.index(index, 1)
-            stride = math.prod(node.shape[position + 1 :])
-            return ("part", stride, node.shape[position], parts[0])
-        return ("merge", node.shape[1:], *parts)
-
-    expressions = [expression(index, ()) for index in out]
-    if not reached.issuperset(by):
-        return None  # a tie of summed indices counts, and places nothing
-    functions = tuple(e for e in expressions if e is not None)
-    return functions if len(functions) == len(expressions) else None
-
-
-_ORDER = {"rename": 0, "merge": 0, "split": 0, "slice": 1, "pick": 2}
-
-
-def _look(
-    node: Node, term: Subscripts, labels: Sequence[int], used: set[int]
-) -> tuple[int, int, Subscripts, tuple[Any, ...]] | None:
-    """Axis and number of the labels to replace, the new labels, and the action on the buffer."""
-    determined = term[1] if isinstance(node, Selection) else term[0]
-    if determined in used or labels.count(determined) > 1:
-        return None  # something else still hangs on this index
-    if isinstance(node, Selection):
-        if determined not in labels:
-            return None
-        axis = labels.index(term[1])
-        if node.is_delta:
-            return axis, 1, term[:1], ("rename",)
-        kind = "slice" if isinstance(node.table, range) else "pick"
-        return axis, 1, term[:1], (kind, axis, node.table)
-    if term[0] in labels:
-        axis = labels.index(term[0])
-        return axis, 1, term[1:], ("split", axis, node.shape[1:])
-    parts = list(term[1:])
-    if used.intersection(parts) or any(labels.count(i) > 1 for i in parts):
-        return None  # merging would forget what else these indices tie
-    for axis in range(len(labels) - len(parts) + 1):
-        if list(labels[axis : axis + len(parts)]) == parts:
-            return axis, len(parts), term[:1], ("merge", axis, len(parts))
-    return None

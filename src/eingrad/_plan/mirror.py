@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from eingrad import _ir
-from eingrad._ir import STRUCTURAL, Add, Apply, Block, Coefficient, Einsum, Node, Symmetry
+from eingrad._ir import Add, Apply, Block, Coefficient, Einsum, Node, Symmetry
 from eingrad._subscripts import Shape
 
 Axes = tuple[int, ...]  # an order of axes, as np.transpose takes it
@@ -144,19 +144,17 @@ def _places_alike(node: Einsum, axes: Axes) -> bool:
     """Whether a placement maps to itself, and its core with it: an entry is one of the core."""
     if _ir.transpose(node, axes) is not node:
         return False
-    pairs = list(zip(node.operands, node.terms, strict=True))
-    cores = [(n, t) for n, t in pairs if not isinstance(n, STRUCTURAL)]
+    cores, structure = _ir.split_structure(node)
     if all(n.ndim <= 1 for n, _ in cores):
         return True
     ((core, term),) = cores
     ties = {index: {n} for n, index in enumerate(node.out)}  # output axes an index is equal to
-    for n, t in pairs:
-        if isinstance(n, STRUCTURAL):
-            if not (isinstance(n, _ir.Selection) and n.is_delta):
-                return False
-            tied = ties.get(t[0], set()) | ties.get(t[1], set())
-            ties.update({index: tied for index, known in ties.items() if known & tied})
-            ties.update(dict.fromkeys(t, tied))
+    for n, t in structure:
+        if not (isinstance(n, _ir.Selection) and n.is_delta):
+            return False
+        tied = ties.get(t[0], set()) | ties.get(t[1], set())
+        ties.update({index: tied for index, known in ties.items() if known & tied})
+        ties.update(dict.fromkeys(t, tied))
     homes = [ties.get(index, set()) for index in term]
     moved = [{axes.index(n) for n in home} for home in homes]
     found = all(homes) and all(home in homes for home in moved)
