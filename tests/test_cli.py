@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 from eingrad import cli, identities
@@ -148,3 +149,12 @@ def test_importing_the_library_imports_no_command_line():
     code = f"import eingrad, sys; print([m for m in {optional} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_the_counterexample_to_the_printed_form_has_the_derivative_on_the_left():
+    """As the statement has it; the sides were the other way round."""
+    found = cli.check_printed_form_with_any_weight()
+    x, a, s, w = (found.counterexample[name] for name in ("x", "A", "s", "W"))
+    r = x - a @ s
+    np.testing.assert_allclose(found.values[0], -r @ (w + w.T) @ a)
+    np.testing.assert_allclose(found.values[1], -2 * r @ w @ a)

@@ -314,3 +314,8 @@ def test_adding_in_place_binds_the_name_anew():
     tensor += 1
     assert tensor is not before
     assert_close(tensor.dense(), before.dense() + 1)
+
+
+def test_terms_of_a_structured_tensor_are_its_own():
+    tensor = eg.jacobian(np.sin, structured=True)(np.ones(4))
+    assert eg.terms(tensor) == tensor.terms

@@ -636,3 +636,8 @@ def test_derivatives_of_symbols_agree_with_the_complex_step():
     plan = eg.compile(eg.differentiate(f(x), x))
     assert_close(plan(point), complex_step(f, point))
     assert_close(plan(point), eg.grad(f)(point), rtol=1e-14)
+
+
+def test_a_list_of_derivatives_is_no_tuple_of_them():
+    with pytest.raises(DTypeError, match=r"is a list of arrays; .* only a tuple means derivatives"):
+        eg.lift(np.linalg.inv)([np.eye(2), np.ones((2, 2, 3))])

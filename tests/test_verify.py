@@ -136,7 +136,9 @@ def test_points_outside_the_domain_are_not_counted():
         lambda x: np.log(x * x), lambda x: 2 * np.log(x), shapes={"x": "D"}, points=5
     )
     assert check.points == 5 * len(check.sizes)
-    with pytest.raises(ValueError, match="finite at none of 10 random points; give sample="):
+    with pytest.raises(
+        ValueError, match=r"finite at none of 10 random points \(one alone is at 10\); give sample="
+    ):
         eg.check_identity(lambda x: np.log(-1 - x * x), lambda x: x, shapes={"x": "D"}, points=5)
 
 
@@ -439,3 +441,12 @@ def test_wrong_arguments_of_check_derivatives_are_refused_by_name():
 
 def _pair(x):
     return x, x
+
+
+def test_points_where_one_side_alone_is_finite_are_told():
+    """``log x^2 = 2 log x`` holds where both are numbers, and is no identity of real ones."""
+    v = eg.variable("v", (3,))
+    found = eg.check_identity(np.log(v**2), 2 * np.log(v))
+    assert found.one_sided > 0
+    assert f"left out {found.one_sided} points where one side alone is finite" in str(found)
+    assert eg.check_identity(np.exp(v) ** 2, np.exp(2 * v)).one_sided == 0

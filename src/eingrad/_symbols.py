@@ -512,7 +512,7 @@ def terms(tensor: Any) -> tuple[Term, ...]:
 
     Parameters
     ----------
-    tensor : Expression or array_like
+    tensor : Expression, StructuredTensor or array_like
         Nothing is known of the structure of an array: it is one term without deltas.
 
     Returns
@@ -529,6 +529,8 @@ def terms(tensor: Any) -> tuple[Term, ...]:
     """
     if isinstance(tensor, Expression):
         return tensor.terms()
+    if isinstance(tensor, StructuredTensor):
+        return tensor.terms
     array = np.array(tensor)
     check_array(array, "the tensor")
     return (Term((), array, tuple(range(array.ndim))),)
@@ -663,6 +665,11 @@ class _Jet:
     @classmethod
     def of(cls, value: Any, what: str) -> "_Jet":
         """Check one argument of a lifted function."""
+        if isinstance(value, list) and len({np.shape(item) for item in value}) > 1:
+            raise DTypeError(
+                f"{what} is a list of arrays; give an array, or the tuple (F, dF, ...): only a "
+                "tuple means derivatives"
+            )
         given = value if isinstance(value, tuple) else (value,)
         if not given:
             raise ShapeError(f"{what} is empty; give the array, or the tuple (F, dF, ...)")

@@ -55,6 +55,8 @@ class IdentityCheck:
         The sizes tried, by letter.
     points : int
         How many points were compared, where no proof was found.
+    one_sided : int
+        How many were left out since one side alone is finite there: the domains differ.
     largest_error : float
         The largest difference there, relative to the largest entry; where that is a sum that
         cancels, to the largest of its terms.
@@ -69,6 +71,7 @@ class IdentityCheck:
     proved: bool
     sizes: tuple[Mapping[str, int], ...] = ()
     points: int = 0
+    one_sided: int = 0
     largest_error: float = 0.0
     counterexample: Mapping[str, Array] | None = None
     values: tuple[Array, Array] | None = None
@@ -97,6 +100,8 @@ class IdentityCheck:
                 f"agrees at {self.points} random points{self._where(proved=False)}; largest error "
                 f"{self.largest_error:.1e}"
             )
+        if self.one_sided:
+            verdicts.append(f"left out {self.one_sided} points where one side alone is finite")
         return "; ".join(verdicts)
 
     def _where(self, *, proved: bool) -> str:
@@ -173,7 +178,7 @@ def check_identity(
     if type(points) is not int or points < 1:
         raise ValueError(f"points must be an integer of at least 1, not {points!r}")
     rng = np.random.default_rng(seed)
-    tried, proofs, largest, count = [], [], 0.0, 0
+    tried, proofs, largest, count, one_sided = [], [], 0.0, 0, 0
     for sizes, left, right in _cases(lhs, rhs, shapes):
         _same_shape(left, right)
         tried.append(sizes)
@@ -185,7 +190,9 @@ def check_identity(
         if found.counterexample is not None:
             return found
         count += found.points
-    return IdentityCheck(all(proofs), tuple(tried), count, largest, proofs=tuple(proofs))
+        one_sided += found.one_sided
+    verdicts = tuple(proofs)
+    return IdentityCheck(all(proofs), tuple(tried), count, one_sided, largest, proofs=verdicts)
 
 
 # The sides, at several sizes
@@ -301,12 +308,21 @@ class _Sides:
 
     def values(self, arrays: Mapping[str, Array]) -> list[Array] | None:
         """Give the two sides, then the terms; None where the sides are not finite."""
+        values = self._computed(arrays)
+        return values if values and all(np.isfinite(v).all() for v in values[:2]) else None
+
+    def one_alone_is_finite(self, arrays: Mapping[str, Array]) -> bool:
+        """Whether a point is in the domain of one side, and not of the other."""
+        values = self._computed(arrays)
+        return bool(values) and sum(bool(np.isfinite(v).all()) for v in values[:2]) == 1
+
+    def _computed(self, arrays: Mapping[str, Array]) -> list[Array]:
+        """Compute both sides and the terms; nothing where a matrix is singular."""
         try:
             with np.errstate(all="ignore"):
-                values = self.plan(**arrays)
+                return [*self.plan(**arrays)]
         except np.linalg.LinAlgError:
-            return None
-        return values if all(np.isfinite(value).all() for value in values[:2]) else None
+            return []
 
     def error(self, arrays: Mapping[str, Array]) -> float | None:
         """Give the largest difference, relative as `_relative_error`; None if not finite."""
@@ -413,7 +429,7 @@ def _compare(
     sides: _Sides, points: int, rng: np.random.Generator, sample: Sample | None
 ) -> IdentityCheck:
     """Compare two sides at random points; the first that differs is made small."""
-    largest, compared = 0.0, 0
+    largest, compared, one_sided = 0.0, 0, 0
     for n in range(2 * points):
         if compared == points:
             break
@@ -430,6 +446,7 @@ def _compare(
         }
         error = sides.error(arrays)
         if error is None:
+            one_sided += sides.one_alone_is_finite(arrays)
             continue
         if error > sides.tolerance:
             if not sides.differ_steadily(arrays):
@@ -437,15 +454,17 @@ def _compare(
             small = _shrunk(sides, arrays)
             left, right, *_ = sides.values(small) or []
             error = sides.error(small) or error
-            return IdentityCheck(False, (), compared + 1, error, small, (left, right))
+            return IdentityCheck(False, (), compared + 1, one_sided, error, small, (left, right))
         compared += 1
         largest = max(largest, error)
     if not compared:
         raise ValueError(
-            f"the two sides are finite at none of {2 * points} random points; give sample=, a "
+            f"the two sides are finite at none of {2 * points} random points"
+            + (f" (one alone is at {one_sided})" if one_sided else "")
+            + "; give sample=, a "
             "function (rng, name, shape) that returns an array where they are"
         )
-    return IdentityCheck(False, (), compared, largest)
+    return IdentityCheck(False, (), compared, one_sided, largest)
 
 
 def _own(sample: Any, rng: np.random.Generator, spec: Any) -> Array:
