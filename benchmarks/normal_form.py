@@ -2,11 +2,14 @@
 
 Prints for each case: nodes, statements, flops, bytes written, peak, symbolic milliseconds (trace,
 differentiate, simplify, plan; the second of two runs). Values are checked at a small size by the
-tests. With words, only the cases whose name holds one of them.
+tests. With words, only the cases whose name holds one of them. With ``--walks N`` instead, how many
+walks change the second and third derivatives of N random functions before nothing does.
 """
 
+import itertools
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +18,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 import eingrad as eg
 from cases import CASES, Case
 from eingrad import _ir
-from eingrad._derive import derivatives
+from reference import derivatives
+from strategies import random_function
 from eingrad._plan import pairwise
-from eingrad._simplify import simplify
+from eingrad._simplify import PASSES, simplify, walk
 from eingrad._tracer import Expression
 
 
@@ -25,7 +29,7 @@ def nodes_of(case: Case) -> int:
     """Nodes of the derivative in normal form."""
     f, x = case.build(case.sizes)
     variable = _ir.new_input("x", x.shape)
-    roots, _ = derivatives([f(Expression(variable))._node], [variable], (case.order,))
+    roots = derivatives([f(Expression(variable))._node], [variable], (case.order,))
     return len(_ir.topological(pairwise(simplify(roots))))
 
 
@@ -39,6 +43,26 @@ def measure(case: Case) -> tuple[Any, float]:
         plan = eg.derivative(f, case.order).plan(x)
         seconds.append(time.perf_counter() - start)
     return plan, 1000 * min(seconds)
+
+
+def walks_of(roots: list[Any]) -> tuple[int, bool]:
+    """How many walks change these derivatives, and whether they end where they began."""
+    forms = [roots]
+    while (form := walk(forms[-1], PASSES)) not in forms:
+        forms.append(form)
+    return len(forms) - 1, form != forms[-1]
+
+
+def count_walks(count: int) -> None:
+    """Print how many derivatives need how many walks."""
+    found: Counter[tuple[int, bool]] = Counter()
+    for seed, order in itertools.product(range(count), (2, 3)):
+        f, shape = random_function(seed)
+        variable = _ir.new_input("x", shape)
+        result = f(Expression(variable))._node
+        found[walks_of(derivatives([result], [variable], (order,)))] += 1
+    for (walks, circle), number in sorted(found.items()):
+        print(f"{walks} walks{', in a circle' if circle else ''}: {number:,}")
 
 
 def main(words: list[str]) -> None:
@@ -57,4 +81,7 @@ def main(words: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    if sys.argv[1:2] == ["--walks"]:
+        count_walks(int(sys.argv[2]))
+    else:
+        main(sys.argv[1:])

@@ -1,4 +1,4 @@
-"""What 26 reference derivatives cost: ``python tests/reference_costs.py [--write]``.
+"""What reference derivatives cost: ``python tests/reference_costs.py [--write]``.
 
 `reference_costs.txt` is the table: for each derivative the statements of its program, their flops,
 and the most bytes that are live at once. All three are counted from the program; nothing is run.

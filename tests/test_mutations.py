@@ -4,18 +4,19 @@ Needed: without it, a reference derivative costs more than the table says. A pha
 misses fails here. Sound: run alone, it keeps every value, by the reference evaluator.
 """
 
+import itertools
+
 import numpy as np
 import pytest
 import reference_costs
 from cases import CASES, find, gated_residual
 from hypothesis import given
 from hypothesis import strategies as st
-from reference import assert_close, evaluate
+from reference import assert_close, derivatives, evaluate
 from strategies import functions, point
 
 import eingrad as eg
 from eingrad import _diff, _ir, _simplify
-from eingrad._derive import derivatives
 from eingrad._simplify import PASSES, walk
 from eingrad._simplify.expand import expand
 from eingrad._simplify.products import regroup
@@ -118,7 +119,7 @@ def test_without_deltas_a_derivative_grows(mutate):
 
 def raw(f, x, order):
     variable = _ir.new_input("x", x.shape)
-    roots, _ = derivatives([f(Expression(variable))._node], [variable], (order,))
+    roots = derivatives([f(Expression(variable))._node], [variable], (order,))
     return roots, {variable: x}
 
 
@@ -243,7 +244,7 @@ def test_flatten_leaves_no_sum_in_a_sum(depth):
     total = terms[0]
     for term in terms[1:]:
         total = _ir.add([total, term], [2, 1])
-    assert any(isinstance(below, _ir.Add) for below in total.terms) == (depth > 0)
+    assert any(isinstance(below, _ir.Add) for below in total.terms)
     made = normal(flatten, total)
     assert set(made.terms) == set(terms)
 
@@ -251,10 +252,8 @@ def test_flatten_leaves_no_sum_in_a_sum(depth):
 @pytest.mark.parametrize("n", [2, 3, 4])
 def test_symmetrise_adds_a_core_and_its_transposes_by_stages(n):
     """24 orders of four axes take five additions: no sum of the result has all 24 terms."""
-    rng = np.random.default_rng(n)
     vectors = inputs(**{f"v{k}": (3,) for k in range(n)})
-    axes = [tuple(rng.permutation(n)) for _ in range(200)]
-    orders = sorted(set(axes))
+    orders = list(itertools.permutations(range(n)))
     indices = [(k,) for k in range(n)]
     total = _ir.add([_ir.contract(vectors, indices, order) for order in orders])
     made = normal(symmetrise, total)

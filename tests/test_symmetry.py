@@ -153,8 +153,7 @@ def test_an_argument_may_have_a_name_that_the_source_uses():
     np.testing.assert_allclose(eg.hessian(f)(x), expected, rtol=1e-10, atol=1e-10)
 
 
-@given(st.permutations(range(4)))
-def test_comparators_sort(order):
+def test_comparators_sort():
     """A tensor read at the indices that the comparators leave is read at sorted ones."""
     entries = np.arange(4**4).reshape(4, 4, 4, 4)
     tensor = entries
@@ -163,7 +162,8 @@ def test_comparators_sort(order):
     for axis, n in pairs:
         triangle = np.tri(n, dtype=bool).reshape((n, n) + (1,) * (2 - axis))
         tensor = np.where(triangle, tensor.swapaxes(axis, axis + 1), tensor)
-    assert tensor[tuple(order)] == entries[0, 1, 2, 3]
+    for index in itertools.product(range(4), repeat=4):
+        assert tensor[index] == entries[tuple(sorted(index))]
 
 
 def test_exactness_is_not_claimed_of_what_rounds_differently():

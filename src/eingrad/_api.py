@@ -506,7 +506,7 @@ class Derivative:
                 Layout(node.shape, node.dtype, tuple(pattern))
                 for node, pattern in zip(nodes, patterns, strict=True)
             )
-            return Kernel(compile_program(cores, traced.inputs, specs), layouts)
+            return Kernel(compile_program(cores, traced.inputs, specs, candidates), layouts)
 
         return cache.get(key, make)
 

@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eingrad import _recorded
+from eingrad._emit import RESERVED
 from eingrad._ir import Input, Symmetry
 from eingrad._locks import fork_safe
 from eingrad._plan import InputSpec
@@ -96,7 +97,7 @@ def cache_clear() -> None:
 
 def input_specs(inputs: Sequence[Input]) -> list[InputSpec]:
     """Give every input a variable of the emitted source: its own name where that is harmless."""
-    taken = {"np", "row"}  # what the source itself calls something
+    taken = {*RESERVED}
     specs = []
     for n, node in enumerate(inputs):
         name = node.name

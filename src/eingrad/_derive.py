@@ -12,13 +12,12 @@ from dataclasses import dataclass, replace
 
 from eingrad import _ir
 from eingrad._diff import forward, reverse
-from eingrad._forms import Forms, arguments_of
+from eingrad._forms import COMPARED, Forms, arguments_of
 from eingrad._formula import Pattern, split_terms
 from eingrad._ir import Add, Input, Node, Symmetry
 from eingrad._plan import InputSpec, Program, lower, mirror, pairwise
 from eingrad._simplify import Made, associate, made_by_differentiation, push, simplify
 
-_COMPARED = 2000  # nodes; above that one candidate is built, chosen by shape
 _PLANNED_BETWEEN = 20  # nodes of a value whose derivatives are planned before the next order
 _MANY_COLUMNS = 8
 _FEW_VARIABLES = 4  # for which each may have a direction of its own
@@ -52,18 +51,6 @@ class Root:
     def mirrored(self) -> Node:
         """Give the derivative with interchangeable entries equal to the last bit."""
         return _ir.transpose(mirror(self.node, self.symmetry), self.axes)
-
-
-def derivatives(
-    outputs: Sequence[Node],
-    variables: Sequence[Node],
-    orders: Sequence[int],
-    mode: str = "cheapest",
-    made: Made = frozenset(),
-) -> tuple[list[Node], Candidates]:
-    """Differentiate as `derive` does; give the derivatives as they were derived."""
-    found, candidates = derive(outputs, variables, orders, mode, made)
-    return [root.plain() for root in found], candidates
 
 
 def derive(
@@ -224,7 +211,7 @@ def _jacobians(
     is_few = len(variables) <= _FEW_VARIABLES
     if not (last and is_few) and y.size == 1 and columns >= _MANY_COLUMNS:
         return reverse(y, variables), ()
-    if len(_ir.topological([y])) > _COMPARED:
+    if len(_ir.topological([y])) > COMPARED:  # one candidate, chosen by shape
         nodes = reverse(y, variables) if y.size <= columns else [forward(y, x) for x in variables]
         return nodes, ()
     options = {
@@ -261,7 +248,11 @@ def compile_derivatives(
     forms: Forms,
 ) -> Program:
     """Plan and lower derivatives, mirrored; what was planned to compare candidates is not again."""
+    return lower(planned(found, forms), arguments_of(inputs, specs), candidates)
+
+
+def planned(found: Sequence[Root], forms: Forms) -> list[Node]:
+    """Plan derivatives together, and mirror them."""
     nodes = list(dict.fromkeys(root.node for root in found))
     form = dict(zip(nodes, forms.form(nodes), strict=True))
-    roots = [replace(root, node=form[root.node]).mirrored() for root in found]
-    return lower(roots, arguments_of(inputs, specs), candidates)
+    return [replace(root, node=form[root.node]).mirrored() for root in found]

@@ -1,8 +1,8 @@
-"""Emit a `Program` as straight-line NumPy source that runs without eingrad.
+"""Emit a `Program` as NumPy source that runs without eingrad: straight-line, but for mirrors.
 
 In: a program. Out: the text of a module with one function.
-Guaranteed: deterministic; only names of our own (`t0`, `t1`, checked input names) become
-identifiers; the user's other words stay out of the text.
+Guaranteed: deterministic; only names of our own (`t0`, `t1`, `RESERVED`) and checked input names
+become identifiers; the user's other words stay out of the text.
 """
 
 import math
@@ -20,6 +20,7 @@ from eingrad._subscripts import Subscripts
 Lines = list[str]
 
 MODULE_LEVEL = frozenset({"constant", "number"})  # kernels that are no step of the function
+RESERVED = frozenset({"np", "row"})  # what the source itself calls something
 _LARGEST_KEPT = 2**16  # bytes of a triangle that outlives a call
 
 

@@ -2,7 +2,8 @@
 
 In: roots as they were derived. Out: equal roots whose products are pairwise, their price, the
 program that computes them.
-Guaranteed: the form as it was derived is kept where its normal form would cost more.
+Guaranteed: the form as it was derived is kept where its normal form would cost more; it is planned
+only below `COMPARED` nodes, and where an estimate of its work is not far above.
 """
 
 from collections.abc import Sequence
@@ -14,7 +15,7 @@ from eingrad._opaque import open_inputs
 from eingrad._plan import InputSpec, Program, Search, find_path, lower, pairwise
 from eingrad._simplify import simplify, work
 
-_COMPARED = 2000  # nodes; above that, the normal form is taken
+COMPARED = 2000  # nodes; above that, nothing is compared: the normal form is taken
 _WORTH_PLANNING = 1.1  # times the estimated work of the normal form
 
 
@@ -48,7 +49,7 @@ class Forms:
         if roots not in self._forms:
             normal = simplify(roots)
             forms = [normal]
-            if len(_ir.topological(roots)) <= _COMPARED and _may_be_cheaper(roots, normal):
+            if len(_ir.topological(roots)) <= COMPARED and _may_be_cheaper(roots, normal):
                 forms.append([*roots])
             priced = [self._priced(form) for form in forms]
             self._forms[roots] = min(priced, key=lambda pair: pair[1])
@@ -78,7 +79,8 @@ def compile_program(
     roots: Sequence[Node],
     inputs: Sequence[Input],
     specs: Sequence[InputSpec] | None = None,
+    candidates: tuple[tuple[str, int], ...] = (),
     search: Search = find_path,
 ) -> Program:
     """Normalise, plan and lower."""
-    return lower(Forms(search).form(roots), arguments_of(inputs, specs))
+    return lower(Forms(search).form(roots), arguments_of(inputs, specs), candidates)

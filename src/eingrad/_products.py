@@ -14,7 +14,7 @@ import numpy as np
 
 from eingrad import _ir
 from eingrad._api import Derivative, argument_numbers, check_argnums, output_node
-from eingrad._derive import derivatives
+from eingrad._derive import derive
 from eingrad._diff import pullback, pushforward
 from eingrad._ir import Node
 from eingrad._primitives import cast
@@ -180,10 +180,9 @@ def hvp(f: Callable[..., Any], argnums: Argnums = 0) -> Derivative:
     def product(*args: Any, **kwargs: Any) -> Any:
         call = _Call(f, argnums, args, kwargs)
         seeds = call.seeds(call.variables, call.argument_tree, "tangent", "the argument")
-        gradients, _ = derivatives(
-            call.outputs, call.variables, (1,), made=call.trace.made if call.trace else frozenset()
-        )
-        nodes = pushforward(gradients, seeds)
+        made = call.trace.made if call.trace else frozenset()
+        gradients, _ = derive(call.outputs, call.variables, (1,), made=made)
+        nodes = pushforward([root.plain() for root in gradients], seeds)
         return call.wrapped(call.out_tree.nest(call.argument_tree), nodes)
 
     return _product_of(f, product, argnums, "hvp", "tangent")

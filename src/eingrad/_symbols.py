@@ -20,10 +20,10 @@ import numpy as np
 
 from eingrad import _expand, _ir, _numpy_functions, _opaque  # noqa: F401 - what it registers is used
 from eingrad._compile import cache, check_symmetry, input_specs
-from eingrad._derive import contracted, derive, placed
-from eingrad._forms import compile_program
+from eingrad._derive import contracted, derive, placed, planned
+from eingrad._forms import Forms, arguments_of, compile_program
 from eingrad._ir import Constant, Input, Node, Symmetry
-from eingrad._plan import find_path, greedy_path, left_to_right_path, mirror
+from eingrad._plan import find_path, greedy_path, left_to_right_path, lower, mirror
 from eingrad._run import Kernel, Plan, StructuredTensor
 from eingrad._simplify import remember, remembered, simplify
 from eingrad._tracer import (
@@ -596,9 +596,12 @@ class Lift:
         )
 
         def make() -> Kernel:
-            found, _ = derive(outputs, [x], tuple(range(order + 1)), made=trace.made)
-            opened, inputs = _opaque.open_inputs([root.mirrored() for root in found])
-            return Kernel(compile_program(opened, inputs, input_specs(inputs)))
+            forms = Forms()
+            orders = tuple(range(order + 1))
+            found, candidates = derive(outputs, [x], orders, made=trace.made, forms=forms)
+            opened, inputs = _opaque.open_inputs(planned(found, forms))
+            arguments = arguments_of(inputs, input_specs(inputs))
+            return Kernel(lower(opened, arguments, candidates))
 
         kernel = cache.get(key, make)
         specs = kernel.program.inputs

@@ -34,7 +34,7 @@ from eingrad._plan.placement import look_at, positions
 from eingrad._plan.program import ALIASES, InputSpec, Piece, Program, Statement
 from eingrad._subscripts import Shape, Subscripts
 
-_FEW = 4096  # elements: mirrored at once; more of them row by row, in place
+_MIRRORED_AT_ONCE = 4096  # elements; more of them row by row, in place
 _IN_ORDER = frozenset({"place", "matmul", "fill"})  # kernels whose result lies in order of its axes
 
 
@@ -301,7 +301,7 @@ class _Lowering:
         if not pairs:
             return value
         details: dict[str, Any] = {"flat": flat, "axes": tuple(axis for axis, _ in pairs)}
-        if node.size <= _FEW:
+        if node.size <= _MIRRORED_AT_ONCE:
             triangles = [self.triangle(n) for _, n in pairs]
             return self.emit("mirror", (value, *triangles), node.shape, node.dtype, details=details)
         made = next((s for s in self.statements if value in s.targets), None)

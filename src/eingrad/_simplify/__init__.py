@@ -33,7 +33,7 @@ from eingrad._simplify.sums import factor, flatten, merge
 from eingrad._simplify.twins import symmetrise
 from eingrad._simplify.work import work
 
-_MOST_WALKS = 8  # of 1,000 random derivatives, 3 change all but two, which go round in a circle
+_MOST_WALKS = 8  # `benchmarks/normal_form.py --walks` counts how many change something
 
 Pass = Callable[[Node, Container[Node]], Node]
 
