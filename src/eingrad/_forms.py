@@ -13,7 +13,7 @@ from eingrad import _ir
 from eingrad._ir import Input, Node
 from eingrad._opaque import open_inputs
 from eingrad._plan import InputSpec, Program, Search, find_path, lower, pairwise
-from eingrad._simplify import simplify, work
+from eingrad._simplify import Memo, simplify, work
 
 COMPARED = 2000  # nodes; above that, nothing is compared: the normal form is taken
 _WORTH_PLANNING = 1.1  # times the estimated work of the normal form
@@ -32,6 +32,7 @@ class Forms:
 
     def __init__(self, search: Search = find_path) -> None:
         self._search = search
+        self._memo = Memo()
         self._forms: dict[tuple[Node, ...], tuple[list[Node], Price]] = {}
 
     def price(self, roots: Sequence[Node]) -> Price:
@@ -47,7 +48,7 @@ class Forms:
 
     def _cheapest(self, roots: tuple[Node, ...]) -> tuple[list[Node], Price]:
         if roots not in self._forms:
-            normal = simplify(roots)
+            normal = simplify(roots, self._memo)
             forms = [normal]
             if len(_ir.topological(roots)) <= COMPARED and _may_be_cheaper(roots, normal):
                 forms.append([*roots])

@@ -21,6 +21,7 @@ import functools
 import itertools
 import math
 import operator
+import weakref
 from collections.abc import Hashable, Mapping, Sequence
 from fractions import Fraction
 from typing import Any
@@ -53,6 +54,9 @@ _LARGEST_EXACT = 2**53
 _FLOAT64 = np.dtype(np.float64)
 _BOOL = np.dtype(bool)
 _serials = itertools.count()
+_twins: weakref.WeakKeyDictionary[Einsum, tuple[Einsum, tuple[int, ...]]] = (
+    weakref.WeakKeyDictionary()  # what `canonical_twin` found, for it is asked at every step
+)
 
 
 # Leaves ------------------------------------------------------------------------------------------
@@ -295,6 +299,15 @@ def canonical_twin(node: Einsum) -> tuple[Einsum, tuple[int, ...]]:
     So transposed and scaled twins are one operand wherever they are used. Returns the twin, and
     for each of its axes the axis of the node that it is.
     """
+    found = _twins.get(node)
+    if found is None:
+        found = _find_twin(node)
+        if found[0] is not node:  # else the entry would keep itself alive
+            _twins[node] = found
+    return found
+
+
+def _find_twin(node: Einsum) -> tuple[Einsum, tuple[int, ...]]:
     axes = tuple(range(node.ndim))
     seen: dict[Einsum, tuple[int, ...]] = {}
     while node.coefficient != 1 or list(node.out) != sorted(node.out):

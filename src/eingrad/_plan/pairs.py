@@ -21,10 +21,10 @@ import itertools
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence, Set
-from typing import Any, NamedTuple, TypeGuard
+from typing import NamedTuple, TypeGuard
 
 from eingrad import _ir
-from eingrad._ir import Einsum, Node
+from eingrad._ir import Apply, Einsum, Node
 from eingrad._plan.path import Search, cheapest_tree, find_path
 from eingrad._plan.search import Network, Tree, tree_of_path
 from eingrad._subscripts import Subscripts, renumber
@@ -44,12 +44,12 @@ def pairwise(roots: Sequence[Node], search: Search = find_path) -> list[Node]:
     roots = list(roots)
     while True:
         nodes = _ir.topological(roots)
-        twins = {node: _ir.canonical_twin(node)[0] for node in nodes if _is_product(node)}
-        long = [*dict.fromkeys(twin for twin in twins.values() if len(twin.operands) > 2)]  # noqa: PLR2004
+        values = [*dict.fromkeys(_value_of(node) for node in nodes if _is_product(node))]
+        long = [value for value in values if len(value.operands) > 2]  # noqa: PLR2004
         if not long:
             return roots
         if search is find_path:
-            plans = _plan_together(long, [*dict.fromkeys(twins.values())])
+            plans = _plan_together(long, values)
         else:
             plans = {value: _plan_alone(value, search) for value in long}
         roots = _Assembly(plans).rewrite(roots, nodes)
@@ -62,22 +62,53 @@ def _is_product(node: Node) -> TypeGuard[Einsum]:
 # Products and their parts ------------------------------------------------------------------------
 
 
+class _Value(NamedTuple):
+    """A product up to the order of its axes, written in one way: equal values are equal.
+
+    Operands are in canonical order, indices numbered by first use, those of `out` ascending.
+    """
+
+    operands: tuple[Node, ...]
+    terms: tuple[Subscripts, ...]
+    out: Subscripts
+
+    @property
+    def network(self) -> Network:
+        """What a search is asked about."""
+        return _network(self.operands, self.terms, self.out)
+
+    @property
+    def digests(self) -> list[bytes]:
+        """Tell values apart that have the same operands as little as chance may."""
+        return [node.digest for node in self.operands]
+
+    def build(self, operands: Sequence[Node]) -> Node:
+        """Build it as a node, on these operands."""
+        dtype = self.operands[0].dtype
+        return _ir.contract(operands, self.terms, self.out, dtype=dtype)
+
+
+def _value_of(node: Einsum) -> _Value:
+    twin, _ = _ir.canonical_twin(node)
+    return _Value(twin.operands, twin.terms, twin.out)
+
+
 class _Part(NamedTuple):
     """A set of a product's operands as a value of its own, and the index of each of its axes."""
 
-    value: Einsum
+    value: _Value
     term: Subscripts
 
 
 class _Plan(NamedTuple):
     """How a product is made: a form of it, a tree, and the parts of it that are made elsewhere."""
 
-    form: Einsum
+    form: _Value
     tree: Tree
     made: Mapping[int, _Part]
 
 
-def _form(value: Einsum) -> Einsum:
+def _form(value: _Value) -> _Value:
     """Open contractions among the operands, where that is less work though they are made anyway."""
     operands, terms = [*value.operands], [*value.terms]
     fresh = itertools.count(1 + max((index for term in terms for index in term), default=-1))
@@ -93,24 +124,22 @@ def _form(value: Einsum) -> Einsum:
             inside = [(1 << count) - 1 << k, *(s << count - 1 for s in inside)]
     if not inside:
         return value
-    network, opened = _network(value), _network_of(operands, terms, value.out)
+    network, opened = value.network, _network(operands, terms, value.out)
     if opened.cost(cheapest_tree(opened, frozenset(inside))) >= network.cost(
         cheapest_tree(network)
     ):
         return value
-    form = _ir.contract(operands, terms, value.out, dtype=value.dtype)
-    return form if isinstance(form, Einsum) and form.coefficient == 1 else value
+    form = _ir.contract(operands, terms, value.out, dtype=operands[0].dtype)
+    if not _is_product(form) or form.coefficient != 1:
+        return value
+    return _Value(form.operands, form.terms, form.out)  # in the order of axes of `value`
 
 
 def _opens(node: Node) -> TypeGuard[Einsum]:
     return _is_product(node) and node.coefficient == 1 and _ir.sums(node)
 
 
-def _network(value: Einsum) -> Network:
-    return _network_of(value.operands, value.terms, value.out)
-
-
-def _network_of(operands: Sequence[Node], terms: Sequence[Subscripts], out: Subscripts) -> Network:
+def _network(operands: Sequence[Node], terms: Sequence[Subscripts], out: Subscripts) -> Network:
     sizes = {
         index: size
         for node, term in zip(operands, terms, strict=True)
@@ -119,13 +148,14 @@ def _network_of(operands: Sequence[Node], terms: Sequence[Subscripts], out: Subs
     return Network(terms, out, sizes)
 
 
-def _plan_alone(value: Einsum, search: Search) -> _Plan:
-    terms, out, sizes = _network(value).key
+def _plan_alone(value: _Value, search: Search) -> _Plan:
+    network = value.network
+    terms, out, sizes = network.key
     path = search(terms, out, dict(sizes))
-    return _Plan(value, tree_of_path(path, _network(value).operands), {})
+    return _Plan(value, tree_of_path(path, network.operands), {})
 
 
-def _signatures(value: Einsum) -> dict[int, tuple[int, ...]]:
+def _signatures(value: _Value) -> dict[int, tuple[int, ...]]:
     """Which operands are in each part, the whole included: equal values have equal signatures.
 
     All parts of a short product; of a long one the small parts.
@@ -144,7 +174,7 @@ def _signatures(value: Einsum) -> dict[int, tuple[int, ...]]:
 # Planning together -------------------------------------------------------------------------------
 
 
-def _plan_together(values: Sequence[Einsum], made: Sequence[Einsum]) -> dict[Einsum, _Plan]:
+def _plan_together(values: Sequence[_Value], made: Sequence[_Value]) -> dict[_Value, _Plan]:
     """Choose trees for all products, and what is made for several of them.
 
     Greedy: from what is made in any case, take up one value after the other where the total cost
@@ -166,22 +196,22 @@ def _plan_together(values: Sequence[Einsum], made: Sequence[Einsum]) -> dict[Ein
 class _Common:
     """Parts that several products have, and plans of products when some values are made."""
 
-    def __init__(self, values: Sequence[Einsum], made: Sequence[Einsum]) -> None:
+    def __init__(self, values: Sequence[_Value], made: Sequence[_Value]) -> None:
         self.forms = {value: _form(value) for value in values}
-        self.networks: dict[Einsum, Network] = {}
-        self.parts: dict[Einsum, dict[int, _Part]] = {}
-        self.built: dict[Any, tuple[Einsum, tuple[int, ...]] | None] = {}
+        self.networks: dict[_Value, Network] = {}
+        self.parts: dict[_Value, dict[int, _Part]] = {}
+        self.canonical: dict[_Value, tuple[_Value, Subscripts] | None] = {}
         self.counts: Counter[tuple[int, ...]] = Counter()
         for form in {**dict.fromkeys(made), **dict.fromkeys(self.forms.values())}:
             self.counts.update(_signatures(form).values())
         for form in self.forms.values():
             self.read(form)
 
-    def read(self, form: Einsum) -> None:
+    def read(self, form: _Value) -> None:
         """Find the parts of a product that others may have too."""
         if form in self.parts:
             return
-        network = self.networks[form] = _network(form)
+        network = self.networks[form] = form.network
         self.parts[form] = {
             operands: part
             for operands, signature in _signatures(form).items()
@@ -190,37 +220,33 @@ class _Common:
             if part
         }
 
-    def part(self, form: Einsum, network: Network, operands: int) -> _Part | None:
-        """Build a part as a node; None where building finds other operands in it."""
+    def part(self, form: _Value, network: Network, operands: int) -> _Part | None:
+        """Describe a part of a product; None where building finds other operands in it."""
         chosen = [k for k in range(len(form.operands)) if operands >> k & 1]
-        out = tuple(sorted(network.wanted(operands)))
-        nodes = tuple(form.operands[k] for k in chosen)
-        terms, names = renumber([form.terms[k] for k in chosen], out)
-        if (nodes, terms, names) not in self.built:
-            node = _ir.contract(nodes, terms, names, dtype=form.dtype)
-            self.built[nodes, terms, names] = (
-                _ir.canonical_twin(node)
-                if isinstance(node, Einsum) and Counter(node.operands) == Counter(nodes)
-                else None
-            )
-        twin = self.built[nodes, terms, names]
-        return twin and _Part(twin[0], tuple(out[axis] for axis in twin[1]))
+        terms = [form.terms[k] for k in chosen]
+        wanted = network.wanted(operands)
+        out = [index for index in dict.fromkeys(itertools.chain(*terms)) if index in wanted]
+        value = _Value(tuple(form.operands[k] for k in chosen), *renumber(terms, out))
+        if value not in self.canonical:
+            self.canonical[value] = _canonical(value)
+        found = self.canonical[value]
+        return found and _Part(found[0], tuple(out[axis] for axis in found[1]))
 
-    def has_part(self, form: Einsum, value: Einsum) -> bool:
+    def has_part(self, form: _Value, value: _Value) -> bool:
         """Whether a value is a part of a product."""
-        return any(part.value is value for part in self.parts[form].values())
+        return any(part.value == value for part in self.parts[form].values())
 
-    def candidates(self, made: Set[Einsum]) -> list[Einsum]:
+    def candidates(self, made: Set[_Value]) -> list[_Value]:
         """Values that are a part more than once, those that may save most first."""
         counts = Counter(part.value for parts in self.parts.values() for part in parts.values())
         saved = {}
         for value, count in counts.items():
             if count > 1 and value not in made:
-                network = _network(value)
+                network = value.network
                 saved[value] = (count - 1) * network.cost(cheapest_tree(network))
-        return sorted(saved, key=lambda value: (-saved[value], value.digest))[:_MOST_TRIED]
+        return sorted(saved, key=lambda v: (-saved[v], v.digests, v.terms, v.out))[:_MOST_TRIED]
 
-    def plan(self, value: Einsum, made: Set[Einsum]) -> _Plan:
+    def plan(self, value: _Value, made: Set[_Value]) -> _Plan:
         """Plan one product; what is made costs nothing."""
         form = self.forms.get(value, value)
         self.read(form)
@@ -232,16 +258,31 @@ class _Common:
         return self.networks[plan.form].cost(plan.tree)
 
 
+def _canonical(value: _Value) -> tuple[_Value, Subscripts] | None:
+    """Write a part in the one way; for each of its axes, the axis that it was.
+
+    Where operands are equal or symmetric, only building tells which is which.
+    """
+    nodes = value.operands
+    if len({*nodes}) == len(nodes) and not any(isinstance(n, Apply) and n.symmetry for n in nodes):
+        return value, tuple(range(len(value.out)))
+    node = value.build(nodes)
+    if not isinstance(node, Einsum) or Counter(node.operands) != Counter(nodes):
+        return None
+    twin, axes = _ir.canonical_twin(node)
+    return _Value(twin.operands, twin.terms, twin.out), axes
+
+
 # Building ----------------------------------------------------------------------------------------
 
 
 class _Assembly:
     """Build nodes anew by their plans; every value once."""
 
-    def __init__(self, plans: Mapping[Einsum, _Plan]) -> None:
+    def __init__(self, plans: Mapping[_Value, _Plan]) -> None:
         self.plans = plans
         self.new: dict[Node, Node] = {}
-        self.built: dict[Einsum, Node] = {}
+        self.built: dict[_Value, Node] = {}
 
     def rewrite(self, roots: Sequence[Node], nodes: Sequence[Node]) -> list[Node]:
         """Rewrite all nodes, operands first."""
@@ -250,7 +291,7 @@ class _Assembly:
             moved = [self.new[child] for child in below]
             if _is_product(node) and len(below) > 2:  # noqa: PLR2004
                 twin, axes = _ir.canonical_twin(node)
-                made, out = self.value(twin), range(node.ndim)
+                made, out = self.value(_value_of(twin)), range(node.ndim)
                 self.new[node] = _ir.contract([made], [axes], out, {}, node.coefficient)
             elif all(a is b for a, b in zip(moved, below, strict=True)):
                 self.new[node] = node
@@ -258,19 +299,20 @@ class _Assembly:
                 self.new[node] = _ir.with_children(node, moved)
         return [self.new[root] for root in roots]
 
-    def value(self, value: Einsum) -> Node:
+    def value(self, value: _Value) -> Node:
         """Build one value: by its plan, or as the pair that it is."""
         if value not in self.built:
             if value in self.plans:
                 made = self.assemble(*self.plans[value])
             else:
-                made = _ir.with_children(value, [self.new[node] for node in value.operands])
+                made = value.build([self.new[node] for node in value.operands])
             self.built[value] = made
         return self.built[value]
 
-    def assemble(self, form: Einsum, tree: Tree, made: Mapping[int, _Part]) -> Node:
+    def assemble(self, form: _Value, tree: Tree, made: Mapping[int, _Part]) -> Node:
         """Build the steps of a tree. Recursion ends: a part has fewer operands than the whole."""
-        network = _network(form)
+        network = form.network
+        dtype = form.operands[0].dtype
         live: dict[int, tuple[Node, Subscripts]] = {
             1 << k: (self.new[node], term)
             for k, (node, term) in enumerate(zip(form.operands, form.terms, strict=True))
@@ -283,5 +325,5 @@ class _Assembly:
             wanted = network.wanted(whole)
             out = tuple(dict.fromkeys(i for term in terms for i in term if i in wanted))
             out = form.out if whole == network.whole else out
-            live[whole] = _ir.contract(nodes, terms, out, dtype=form.dtype), out
+            live[whole] = _ir.contract(nodes, terms, out, dtype=dtype), out
         return live[network.whole][0]

@@ -40,15 +40,64 @@ Pass = Callable[[Node, Container[Node]], Node]
 PASSES: tuple[Pass, ...] = (expand, regroup, flatten, merge, symmetrise, factor)
 
 
-def simplify(roots: Sequence[Node]) -> list[Node]:
+class Memo:
+    """What passes made of nodes, so that a later walk repeats only what has changed.
+
+    A pass is a function of a node and of what it asks about single uses: where all questions are
+    answered as before, so is the result. Several expressions may share a memo.
+    """
+
+    def __init__(self) -> None:
+        self._made: dict[Node, list[tuple[Node, dict[Node, bool]]]] = {}
+
+    def find(self, node: Node, once: "_Once") -> Node | None:
+        """Return what the passes made of a node when all answers were those of now."""
+        for made, answers in self._made.get(node, ()):
+            if all(once.knows(asked) == answer for asked, answer in answers.items()):
+                return made
+        return None
+
+    def keep(self, node: Node, made: Node, answers: dict[Node, bool]) -> None:
+        """Remember what the passes made of a node, given these answers."""
+        self._made.setdefault(node, []).append((made, answers))
+
+
+class _Once(Container[Node]):
+    """Nodes that are used once, and what passes have asked about them since the last `answers`."""
+
+    def __init__(self) -> None:
+        self._nodes: set[Node] = set()
+        self._asked: dict[Node, bool] = {}
+
+    def __contains__(self, node: object) -> bool:
+        assert isinstance(node, _ir.Node)
+        self._asked[node] = answer = node in self._nodes
+        return answer
+
+    def knows(self, node: Node) -> bool:
+        """Answer without remembering the question."""
+        return node in self._nodes
+
+    def add(self, *nodes: Node) -> None:
+        """Count nodes among those used once."""
+        self._nodes.update(nodes)
+
+    def answers(self) -> dict[Node, bool]:
+        """Hand over what was asked."""
+        asked, self._asked = self._asked, {}
+        return asked
+
+
+def simplify(roots: Sequence[Node], memo: Memo | None = None) -> list[Node]:
     """Bring derivatives to normal form: walk until a walk changes nothing.
 
     Where walks lead round in a circle, the form of it that needs the least work is the normal one,
     so that the normal form of a normal form is itself.
     """
+    memo = memo or Memo()
     forms = [[*roots]]
     for _ in range(_MOST_WALKS):
-        form = walk(forms[-1], PASSES)
+        form = walk(forms[-1], PASSES, memo)
         if form in forms:
             circle = forms[forms.index(form) :]
             return min(circle, key=_work_and_digests) if len(circle) > 1 else form
@@ -65,24 +114,32 @@ def associate(roots: Sequence[Node]) -> list[Node]:
     return walk(roots, (regroup,))
 
 
-def walk(roots: Sequence[Node], passes: Sequence[Pass]) -> list[Node]:
-    """Rebuild every node once, operands first, and run passes on it."""
+def walk(roots: Sequence[Node], passes: Sequence[Pass], memo: Memo | None = None) -> list[Node]:
+    """Rebuild every node once, operands first, and run passes on it.
+
+    `memo` is of walks with the same passes.
+    """
+    memo = memo or Memo()
     order = _ir.topological(roots)
     uses: Counter[Node] = Counter(map(_core, roots))
     for node in order:
         uses.update(map(_core, _ir.children(node)))
-    once: set[Node] = set()  # rewritten nodes that stand for a node used once
+    once = _Once()  # rewritten nodes that stand for a node used once
     new: dict[Node, Node] = {}
     for node in order:
         below = _ir.children(node)
         moved = [new[child] for child in below]
         same = all(a is b for a, b in zip(moved, below, strict=True))
         rebuilt = node if same else _ir.with_children(node, moved)
-        for a_pass in passes:
-            rebuilt = a_pass(rebuilt, once)
-        new[node] = rebuilt
+        made = memo.find(rebuilt, once)
+        if made is None:
+            made = rebuilt
+            for a_pass in passes:
+                made = a_pass(made, once)
+            memo.keep(rebuilt, made, once.answers())
+        new[node] = made
         if uses[_core(node)] == 1:
-            once.update((rebuilt, _core(rebuilt)))
+            once.add(made, _core(made))
     return [new[root] for root in roots]
 
 
@@ -97,6 +154,7 @@ __all__ = [
     "MOST_OPERANDS",
     "PASSES",
     "Made",
+    "Memo",
     "Pass",
     "associate",
     "expand",
