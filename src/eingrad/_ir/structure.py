@@ -19,7 +19,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from eingrad._ir.nodes import Einsum, Merge, Node, Selection, Table
+from eingrad._ir.nodes import Constant, Einsum, Merge, Node, Selection, Table
 
 Rewrite = Callable[["Network"], bool]
 
@@ -193,18 +193,26 @@ def _free_the_column_of_a_selection(network: Network) -> bool:
 def _is_zero_outside(network: Network, selection: Selection, row: int) -> bool:
     """Whether the cores are zero where a row selects nothing, so that no mask need say it.
 
-    They are where one of them was already taken by this selection. A mask that repeated it would
-    come again at every rebuilding of the product.
+    They are where one of them was already taken by this selection, or masked. A mask that repeated
+    it would come again at every rebuilding of the product.
     """
-    if -1 not in selection.table:
+    outside = [j < 0 for j in selection.table]
+    if not any(outside):
         return True
-    for factor in network.cores:
-        if isinstance(factor.node, Einsum):
-            wired = zip(factor.node.operands, factor.node.terms, strict=True)
-            rows = {term[0] for operand, term in wired if operand is selection}
-            outer = zip(factor.node.out, factor.term, strict=True)
-            if any(inner in rows for inner, index in outer if index == row):
+    pending = [(f.node, axis) for f in network.cores for axis, i in enumerate(f.term) if i == row]
+    seen = set(pending)
+    while pending:
+        node, axis = pending.pop()
+        if isinstance(node, Constant) and not node.value.compress(outside, axis).any():
+            return True
+        if not isinstance(node, Einsum):
+            continue
+        for operand, term in zip(node.operands, node.terms, strict=True):
+            axes = [n for n, index in enumerate(term) if index == node.out[axis]]
+            if operand is selection and axes[:1] == [0]:
                 return True
+            pending += [(operand, n) for n in axes if (operand, n) not in seen]
+            seen.update(pending)
     return False
 
 
