@@ -220,11 +220,11 @@ def test_regroup_leaves_no_product_of_separate_sums(case):
     """What sums is one component; and no tangent larger than its operands is contracted whole."""
     f, x = case.build(case.small)
     for node in _ir.topological(walk(raw(f, x, case.order)[0], (regroup,))):
-        if _ir.is_product(node) and _ir.sums(node) and len(node.operands) > 1:
+        if _ir.is_product(node) and node.sums and len(node.operands) > 1:
             assert connected(node)
             outer = [
                 n for n in node.operands
-                if _ir.is_product(n) and not _ir.sums(n)
+                if _ir.is_product(n) and not n.sums
                 and n.size > sum(m.size for m in n.operands)
             ]  # fmt: skip
             room = _simplify.MOST_OPERANDS - len(node.operands)

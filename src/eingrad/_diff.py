@@ -372,14 +372,14 @@ def _collect(terms: Sequence[Term], shape: tuple[int, ...], dtype: object) -> No
         for piece, c in _pieces(node):
             key = _pattern(piece) if _ir.carries_delta(piece) else None
             groups.setdefault(key, []).append((piece, _ir.canonical_coefficient(c * factor)))
-    sums: list[Node] = [_ir.zeros(shape, dtype)]
+    sums: list[Node] = []
     for key, members in groups.items():
         if key is None:
             nodes, coefficients = zip(*members, strict=True)
             sums.append(_ir.add(nodes, coefficients))
         else:
             sums.append(_merge_cores(members))
-    return _ir.add(sums)
+    return _ir.add(sums) if sums else _ir.zeros(shape, dtype)
 
 
 def _numbered(piece: Einsum) -> tuple[list[tuple[Node, Subscripts]], list[tuple[Node, Subscripts]]]:

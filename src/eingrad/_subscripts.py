@@ -53,10 +53,12 @@ def renumber(
 ) -> tuple[tuple[Subscripts, ...], Subscripts]:
     """Replace indices by integers in order of first use."""
     numbers: dict[Hashable, int] = {}
-    new_terms = tuple(
-        tuple(numbers.setdefault(index, len(numbers)) for index in term) for term in terms
-    )
-    return new_terms, tuple(numbers.setdefault(index, len(numbers)) for index in out)
+    for term in (*terms, out):
+        for index in term:
+            if index not in numbers:
+                numbers[index] = len(numbers)
+    new_terms = tuple([tuple([numbers[index] for index in term]) for term in terms])
+    return new_terms, tuple([numbers[index] for index in out])
 
 
 def index_sizes(

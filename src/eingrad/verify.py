@@ -402,13 +402,13 @@ def _terms(node: Node) -> list[Node]:
             return [_ir.add([_absolute(term) for term in terms], sizes)]
         case Add(terms=terms, coefficients=coefficients):  # |z| is no expression
             return [_ir.scale(term, c) for term, c in zip(terms, coefficients, strict=True)]
-        case Einsum(operands=operands, terms=subscripts) if _ir.sums(node) and is_real:
+        case Einsum(operands=operands, terms=subscripts) if node.sums and is_real:
             size: Any = abs(node.coefficient)
             positive = [_absolute(operand) for operand in operands]
             return [
                 _ir.contract(positive, subscripts, node.out, dict(node.sizes), size, node.dtype)
             ]
-        case Einsum(operands=operands, terms=subscripts) if _ir.sums(node):
+        case Einsum(operands=operands, terms=subscripts) if node.sums:
             every = sorted({*node.out, *itertools.chain(*subscripts)})
             products = _ir.contract(
                 operands, subscripts, every, dict(node.sizes), node.coefficient, node.dtype

@@ -72,7 +72,10 @@ def new_input(
     serial = next(_serials)
     dtype = np.dtype(dtype)
     key = key or ("variable", name)
-    content = repr((key, shape, dtype.str)).encode()
+
+    def content() -> bytes:
+        return repr((key, shape, dtype.str)).encode()
+
     return intern_node(Input, (serial,), tuple(shape), dtype, content, serial, name, key)
 
 
@@ -80,18 +83,22 @@ def constant(value: ArrayLike) -> Constant:
     """Make a constant from a copy of an array."""
     array = np.array(value, order="C")
     array.flags.writeable = False
-    content = array.tobytes()
-    key = (array.dtype.str, array.shape, content)
-    shape_and_dtype = repr(key[:2]).encode()
-    return intern_node(Constant, key, array.shape, array.dtype, shape_and_dtype + content, array)
+    values = array.tobytes()
+    key = (array.dtype.str, array.shape, values)
+
+    def content() -> bytes:
+        return repr(key[:2]).encode() + values
+
+    return intern_node(Constant, key, array.shape, array.dtype, content, array)
 
 
 def selection(table: Table, n: int) -> Selection:
     """Make ``S[i, j] = (j == table[i])``, of shape ``(len(table), n)``."""
     table = canonical_table(table)
     shape = (len(table), n)
-    content = repr((table, n)).encode()
-    return intern_node(Selection, (table, n), shape, _BOOL, content, table)
+    return intern_node(
+        Selection, (table, n), shape, _BOOL, lambda: repr((table, n)).encode(), table
+    )
 
 
 def delta(n: int) -> Selection:
@@ -101,7 +108,8 @@ def delta(n: int) -> Selection:
 
 def merge(sizes: Shape) -> Merge:
     """Make ``M[m, i, j, ...]``: m is the row-major position of ``(i, j, ...)``."""
-    return intern_node(Merge, sizes, (math.prod(sizes), *sizes), _BOOL, repr(sizes).encode())
+    shape = (math.prod(sizes), *sizes)
+    return intern_node(Merge, sizes, shape, _BOOL, lambda: repr(sizes).encode())
 
 
 def fill(coefficient: Coefficient, shape: Shape, dtype: Any) -> Einsum:
@@ -130,7 +138,7 @@ def is_fill(node: Node) -> bool:
 
 def is_structured(node: Node) -> bool:
     """Whether a node is a placement, split, merge or take: an einsum with a structural operand."""
-    return isinstance(node, Einsum) and any(isinstance(n, STRUCTURAL) for n in node.operands)
+    return isinstance(node, Einsum) and node.cores < len(node.operands)
 
 
 def split_structure(node: Einsum) -> tuple[list[Term], list[Term]]:
@@ -158,29 +166,14 @@ def carries_delta(node: Node) -> bool:
 
 def is_product(node: Node) -> bool:
     """Whether a node is a plain product or reduction: no structure, no broadcast."""
-    return (
-        isinstance(node, Einsum)
-        and bool(node.operands)
-        and not node.sizes
-        and not is_structured(node)
-    )
-
-
-def sums(node: Einsum) -> bool:
-    """Whether an index is summed; one of size one is only dropped."""
-    return any(
-        index not in node.out and size != 1
-        for operand, term in zip(node.operands, node.terms, strict=True)
-        for index, size in zip(term, operand.shape, strict=True)
-    )
+    return isinstance(node, Einsum) and 0 < len(node.operands) == node.cores and not node.sizes
 
 
 def _is_transparent(node: Node) -> bool:
     """Whether a contraction that uses this node should see through it: it computes nothing."""
     if not isinstance(node, Einsum):
         return False
-    cores = sum(not isinstance(operand, STRUCTURAL) for operand in node.operands)
-    return cores == 0 or (cores == 1 and (len(node.operands) > 1 or not sums(node)))
+    return node.cores == 0 or (node.cores == 1 and (len(node.operands) > 1 or not node.sums))
 
 
 # Coefficients ------------------------------------------------------------------------------------
@@ -381,15 +374,18 @@ def _einsum(
     order = _canonical_order(operands, terms, out)
     operands = tuple(operands[n] for n in order)
     new_terms, new_out = renumber([terms[n] for n in order], out)
-    carried = {index for term in new_terms for index in term}
+    carried = 1 + max([max(term) for term in new_terms if term], default=-1)
     output_only = tuple(
-        (new, sizes[old]) for new, old in zip(new_out, out, strict=True) if new not in carried
+        [(new, sizes[old]) for new, old in zip(new_out, out, strict=True) if new >= carried]
     )
-    shape = tuple(sizes[index] for index in out)
+    shape = tuple([sizes[index] for index in out])
     coefficient = canonical_coefficient(coefficient)
     spec = (new_terms, new_out, output_only, repr(coefficient), dtype.str)
-    key = (tuple(n.uid for n in operands), spec)
-    content = b"".join(n.digest for n in operands) + repr((spec, shape)).encode()
+    key = (tuple([n.uid for n in operands]), spec)
+
+    def content() -> bytes:
+        return b"".join(n.digest for n in operands) + repr((spec, shape)).encode()
+
     return intern_node(
         Einsum, key, shape, dtype, content, operands, new_terms, new_out, output_only, coefficient
     )
@@ -610,6 +606,8 @@ def _makers(dtype: np.dtype[Any]) -> Makers:
 def add(terms: Sequence[Node], coefficients: Sequence[Coefficient] | None = None) -> Node:
     """Build a linear combination: equal terms add their coefficients, zeros go."""
     first = terms[0]
+    if len(terms) == 1:
+        return scale(first, coefficients[0] if coefficients else 1)
     total: dict[Node, Coefficient] = {}
     for term, coefficient in zip(terms, coefficients or [1] * len(terms), strict=True):
         base: Node = term
@@ -627,7 +625,10 @@ def add(terms: Sequence[Node], coefficients: Sequence[Coefficient] | None = None
         return scale(*kept[0])
     nodes, numbers = zip(*kept, strict=True)
     key = (tuple(n.uid for n in nodes), repr(numbers))
-    content = b"".join(n.digest for n in nodes) + repr(numbers).encode()
+
+    def content() -> bytes:
+        return b"".join(n.digest for n in nodes) + repr(numbers).encode()
+
     return intern_node(Add, key, first.shape, first.dtype, content, nodes, numbers)
 
 
@@ -645,8 +646,11 @@ def apply_node(
     dtype = np.dtype(dtype)
     spec = (primitive.name, repr(attrs), result, dtype.str)
     key = (*spec, tuple(n.uid for n in operands))
-    content = repr(spec).encode() + b"".join(n.digest for n in operands)
     operands = tuple(operands)
+
+    def content() -> bytes:
+        return repr(spec).encode() + b"".join(n.digest for n in operands)
+
     return intern_node(
         Apply, key, shape, dtype, content, primitive, operands, attrs, result, symmetry
     )

@@ -17,8 +17,8 @@ its structural `digest`, never by creation, so that text and plans do not depend
 import itertools
 import threading
 import weakref
-from collections.abc import Hashable
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field
 from fractions import Fraction
 from hashlib import blake2b
 from typing import Any, Protocol, TypeVar
@@ -126,6 +126,20 @@ class Einsum(Node):
     out: Subscripts
     sizes: tuple[tuple[int, int], ...]
     coefficient: Coefficient
+    # Told from the rest once, for every step of every pass asks.
+    cores: int = field(init=False)  # how many operands are not structural
+    sums: bool = field(init=False)  # whether an index is summed; one of size one is only dropped
+
+    def __post_init__(self) -> None:
+        """Count and look."""
+        cores = sum(not isinstance(operand, Selection | Merge) for operand in self.operands)
+        sums = any(
+            index not in self.out and size != 1
+            for operand, term in zip(self.operands, self.terms, strict=True)
+            for index, size in zip(term, operand.shape, strict=True)
+        )
+        object.__setattr__(self, "cores", cores)
+        object.__setattr__(self, "sums", sums)
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -159,17 +173,23 @@ _table: weakref.WeakValueDictionary[tuple[Hashable, ...], Node] = weakref.WeakVa
 
 
 def intern_node(
-    cls: type[N], key: tuple[Hashable, ...], shape: Shape, dtype: Any, content: bytes, *fields: Any
+    cls: type[N],
+    key: tuple[Hashable, ...],
+    shape: Shape,
+    dtype: Any,
+    content: Callable[[], bytes],
+    *fields: Any,
 ) -> N:
     """Return the node of this class and key, making it if it does not live yet.
 
-    ``key`` identifies it within the process; ``content``, hashed, orders it across processes.
+    ``key`` identifies it within the process; what ``content`` gives, hashed, orders it across
+    processes.
     """
     full_key = (cls, *key)
     with _lock:
         node = _table.get(full_key)
         if node is None:
-            digest = blake2b(cls.__name__.encode() + content, digest_size=16).digest()
+            digest = blake2b(cls.__name__.encode() + content(), digest_size=16).digest()
             node = cls(next(_uids), digest, shape, dtype, *fields)
             _table[full_key] = node
     return node  # type: ignore[return-value]

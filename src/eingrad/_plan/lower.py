@@ -79,7 +79,7 @@ def _folded(roots: Sequence[Node], order: Sequence[Node]) -> dict[Node, Coeffici
         c = scales.get(nodes[0], 1)
         same = all(scales.get(n) == c and n.coefficient == nodes[0].coefficient for n in nodes)
         smaller = min(n.size for n in nodes[0].operands) < nodes[0].size
-        if same and smaller and abs(c) != 1 and (_ir.sums(nodes[0]) or is_power_of_two(c)):
+        if same and smaller and abs(c) != 1 and (nodes[0].sums or is_power_of_two(c)):
             folded.update(dict.fromkeys(nodes, c))
     return folded
 

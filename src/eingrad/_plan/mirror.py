@@ -97,7 +97,7 @@ def is_exact(node: Node, axes: Axes) -> bool:
             return True
         case Einsum() if _ir.is_structured(node):
             return _places_alike(node, axes)
-        case Einsum() if not _ir.sums(node) and node.dtype.kind != "c":
+        case Einsum() if not node.sums and node.dtype.kind != "c":
             return _multiplies_alike(node, axes)  # complex: a fused step rounds one product alone
     return False
 

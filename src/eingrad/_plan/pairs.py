@@ -29,6 +29,7 @@ from eingrad._plan.path import Search, cheapest_tree, find_path
 from eingrad._plan.search import Network, Tree, tree_of_path
 from eingrad._subscripts import Subscripts, renumber
 
+_MOST_ROUNDS = 100  # one or two are usual
 _MOST_OPENED = 8  # operands of a product in which others are opened
 _MOST_PARTS = 512  # of one product that are compared with those of others
 _MOST_TRIED = 48  # values that might be made for several products
@@ -42,7 +43,7 @@ def pairwise(roots: Sequence[Node], search: Search = find_path) -> list[Node]:
     product below it, so this repeats until none is left; every round makes products smaller.
     """
     roots = list(roots)
-    while True:
+    for _ in range(_MOST_ROUNDS):
         nodes = _ir.topological(roots)
         values = [*dict.fromkeys(_value_of(node) for node in nodes if _is_product(node))]
         long = [value for value in values if len(value.operands) > 2]  # noqa: PLR2004
@@ -53,6 +54,7 @@ def pairwise(roots: Sequence[Node], search: Search = find_path) -> list[Node]:
         else:
             plans = {value: _plan_alone(value, search) for value in long}
         roots = _Assembly(plans).rewrite(roots, nodes)
+    raise AssertionError(f"products of more than two operands are left after {_MOST_ROUNDS} rounds")
 
 
 def _is_product(node: Node) -> TypeGuard[Einsum]:
@@ -136,7 +138,7 @@ def _form(value: _Value) -> _Value:
 
 
 def _opens(node: Node) -> TypeGuard[Einsum]:
-    return _is_product(node) and node.coefficient == 1 and _ir.sums(node)
+    return _is_product(node) and node.coefficient == 1 and node.sums
 
 
 def _network(operands: Sequence[Node], terms: Sequence[Subscripts], out: Subscripts) -> Network:

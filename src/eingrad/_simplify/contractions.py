@@ -216,7 +216,7 @@ class _Meeting:
     def _opened(self, part: Node, other: Node) -> Node:
         factors = [_Factor(part, self.term), _Factor(other, self.other)]
         coefficient: Coefficient = 1
-        if isinstance(part, Einsum) and (part is self.tensor or not _ir.sums(part)):
+        if isinstance(part, Einsum) and (part is self.tensor or not part.sums):
             fresh = itertools.count(len(self.shape) + len(self.term))
             factors[:1] = _factors(part, self.term, fresh)
             coefficient = part.coefficient

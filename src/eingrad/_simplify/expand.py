@@ -18,7 +18,7 @@ def expand(node: Node, once: Container[Node]) -> Node:
     deltas: ``(x_i - x_j)^2`` is never opened, for its difference may be exact, and what comes out
     of opening it is not. The entries of an outer product are rounded already.
     """
-    if not isinstance(node, Einsum) or not _ir.is_product(node) or not _ir.sums(node):
+    if not isinstance(node, Einsum) or not _ir.is_product(node) or not node.sums:
         return node
     for n, operand in enumerate(node.operands):
         if isinstance(operand, Add) and is_open(operand):

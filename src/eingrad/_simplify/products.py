@@ -36,12 +36,12 @@ def regroup(node: Node, once: Container[Node]) -> Node:
 
 def is_outgrown(node: Einsum) -> bool:
     """Whether a product is larger than its operands together: an outer product, best left lazy."""
-    return not _ir.sums(node) and node.size > sum(n.size for n in {*node.operands})
+    return not node.sums and node.size > sum(n.size for n in {*node.operands})
 
 
 def is_view(node: Einsum) -> bool:
     """Whether a node only looks at its operand in another order."""
-    return len(node.operands) == 1 and not _ir.sums(node)
+    return len(node.operands) == 1 and not node.sums
 
 
 def _inline(node: Einsum, once: Container[Node]) -> Node:
@@ -84,11 +84,11 @@ def _opens(node: Einsum, operand: Node, once: Container[Node]) -> bool:
     """Whether a product should see through one of its operands."""
     if not isinstance(operand, Einsum) or not _ir.is_product(operand) or is_view(operand):
         return False
-    if _ir.sums(node):
+    if node.sums:
         return is_outgrown(operand) or (operand in once and node.operands.count(operand) == 1)
     others = [n for n in node.operands if n is not operand]
     is_alone = operand in once and len(others) == len(node.operands) - 1
-    if _ir.sums(operand):
+    if operand.sums:
         return is_alone
     if is_alone and operand.size > min((n.size for n in others), default=operand.size):
         return True  # the small factors first

@@ -59,7 +59,7 @@ def _opened(term: Node) -> Node:
     if not isinstance(term, Einsum) or not _ir.is_product(term):
         return term
     inner = {n for n in term.operands if isinstance(n, Einsum) and _ir.is_product(n)}
-    chains = {n for n in inner if _ir.sums(n) and len(n.operands) > 1}
+    chains = {n for n in inner if n.sums and len(n.operands) > 1}
     total = sum(len(_ir.children(n)) if n in chains else 1 for n in term.operands)
     return open_operands(term, chains) if chains and total <= MOST_OPERANDS else term
 
