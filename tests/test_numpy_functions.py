@@ -1128,6 +1128,18 @@ def test_too_few_elements_for_ddof_are_refused(name):
     ):
         eg.grad(lambda x: f(x, ddof=1))(np.ones(1))
     assert eg.jacobian(lambda x: f(x, axis=0, ddof=1))(np.ones((1, 0))).shape == (0, 1, 0)
+    assert eg.jacobian(lambda x: f(x, axis=0, ddof=1))(np.ones((0, 0))).shape == (0, 0, 0)
+
+
+@pytest.mark.filterwarnings("ignore:Degrees of freedom")
+@pytest.mark.parametrize("name", ["var", "std"])
+def test_where_flags_leave_too_few_elements_the_spread_is_numpys(name):
+    """It divides by zero, not by a negative number."""
+    f, x = getattr(np, name), np.arange(6.0).reshape(2, 3)
+    with np.errstate(all="ignore"):
+        for ddof in (2, 3, 4):
+            g = lambda x, ddof=ddof: f(x, axis=1, where=x > 1.5, ddof=ddof)  # noqa: E731
+            np.testing.assert_array_equal(eg.derivative(g, 0)(x), g(x))
 
 
 def test_powers_of_matrices_have_integer_exponents():

@@ -181,3 +181,13 @@ def test_exactness_is_not_claimed_of_what_rounds_differently():
     assert not is_exact(
         _ir.add([a, _ir.einsum("ij->ji", a), outer, _ir.einsum("ij,j->ij", a, v)]), (1, 0)
     )
+
+
+def test_twins_of_structure_alone_are_found():
+    """Two terms that only reorder zeros and ones raised for want of a dtype (fuzzer)."""
+    x = np.arange(8.0).reshape(2, 4)
+    f = lambda x: np.vdot(x.T, x)  # noqa: E731
+    hessian = eg.hessian(f)(x)
+    assert_symmetric(hessian, 2, x.ndim)
+    np.testing.assert_array_equal(hessian, eg.jacobian(eg.grad(f))(x))
+    assert hessian.sum() == 2 * x.size

@@ -91,7 +91,12 @@ def _mean(
 
 def _divided(total: Any, count: Any) -> Any:
     """Divide by a count, which does not decide the dtype; NumPy's float64 is a float and would."""
-    return total / (count if type(count) in (int, float) else count.astype(total.dtype))
+    return total / (count if _is_number(count) else count.astype(total.dtype))
+
+
+def _is_number(count: Any) -> bool:
+    """Whether a count is a number of Python's, which decides no dtype."""
+    return type(count) in (int, float)
 
 
 def _or_true(where: Any) -> Any:
@@ -292,7 +297,8 @@ def _spread(a: Any, name: str, ddof: Any, axis: Axis, where: Any, mean: Any) -> 
     _need_elements(a, axis, name, count, known(ddof, "ddof"))
     if mean is None:
         mean = np.mean(a, axis, keepdims=True, where=_or_true(where))
-    return _chosen(a - mean, where, 0), count - ddof
+    left = max(count - ddof, 0) if _is_number(count) else np.maximum(count - ddof, 0)
+    return _chosen(a - mean, where, 0), left
 
 
 def _ddof(ddof: Any, correction: Any) -> Any:
@@ -335,8 +341,7 @@ def _std(  # noqa: PLR0913 - NumPy's signature
     x = converted(a, dtype)
     apart, count = _spread(x, "std", _ddof(ddof, correction), axis, where, mean)
     norm = np.linalg.vector_norm(apart, axis=axis, keepdims=True)
-    is_number = isinstance(count, (int, float))
-    root = _divided(norm, float(count) ** 0.5 if is_number else np.sqrt(count))
+    root = _divided(norm, float(count) ** 0.5 if _is_number(count) else np.sqrt(count))
     return root if keepdims else np.squeeze(root, normal_axes(axis, np.ndim(a)))
 
 

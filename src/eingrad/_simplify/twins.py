@@ -150,6 +150,7 @@ def _generators(pairs: Sequence[tuple[Node, Coefficient]]) -> list[_Symmetry]:
     coefficient = dict(pairs)
     number = {node: n for n, (node, _) in enumerate(pairs)}
     kinds = [_kind(node) for node, _ in pairs]
+    dtype = pairs[0][0].dtype
     found: list[_Symmetry] = []
     known: list[_Symmetry] = []
     tried: set[Axes] = set()
@@ -163,7 +164,7 @@ def _generators(pairs: Sequence[tuple[Node, Coefficient]]) -> list[_Symmetry]:
             if axes in tried or any(s.axes == axes for s in known):
                 continue
             tried.add(axes)
-            moves = [number.get(_permuted(*kind, axes)) for kind in kinds]
+            moves = [number.get(_permuted(kind, axes, dtype)) for kind in kinds]
             if any(
                 to is None or coefficient[pairs[to][0]] != c
                 for to, (_, c) in zip(moves, pairs, strict=True)
@@ -212,8 +213,7 @@ def _kind(node: Node) -> Kind:
     return node.operands, node.terms, node.out
 
 
-def _permuted(
-    operands: tuple[Node, ...], terms: tuple[Subscripts, ...], out: Subscripts, axes: Axes
-) -> Node:
+def _permuted(kind: Kind, axes: Axes, dtype: object) -> Node:
     """Build the twin that an order of axes makes."""
-    return _ir.contract(operands, terms, tuple(out[axis] for axis in axes))
+    operands, terms, out = kind
+    return _ir.contract(operands, terms, tuple(out[axis] for axis in axes), dtype=dtype)
