@@ -292,6 +292,8 @@ def canonical_twin(node: Einsum) -> tuple[Einsum, tuple[int, ...]]:
     So transposed and scaled twins are one operand wherever they are used. Returns the twin, and
     for each of its axes the axis of the node that it is.
     """
+    if node.coefficient == 1 and list(node.out) == sorted(node.out):
+        return node, tuple(range(node.ndim))
     found = _twins.get(node)
     if found is None:
         found = _find_twin(node)
@@ -436,6 +438,8 @@ def _refine(ranks: list[int], terms: Sequence[Subscripts], out: Subscripts) -> l
 
 def with_coefficient(node: Einsum, coefficient: Coefficient) -> Node:
     """Replace the coefficient of an einsum."""
+    if coefficient == node.coefficient and type(coefficient) is type(node.coefficient):
+        return node
     sizes = dict(node.sizes)
     for operand, term in zip(node.operands, node.terms, strict=True):
         sizes.update(zip(term, operand.shape, strict=True))
@@ -451,6 +455,8 @@ def with_coefficient(node: Einsum, coefficient: Coefficient) -> Node:
 
 def scale(node: Node, coefficient: Coefficient) -> Node:
     """Multiply by a number."""
+    if type(coefficient) is int and coefficient == 1:
+        return node
     if isinstance(node, Einsum) and not is_zero(node) and coefficient != 0:
         return with_coefficient(node, canonical_coefficient(coefficient * node.coefficient))
     out = tuple(range(node.ndim))

@@ -17,10 +17,12 @@ trees then cost less in total.
 3
 """
 
+import functools
 import itertools
 import math
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass
 from typing import NamedTuple, TypeGuard
 
 from eingrad import _ir
@@ -64,7 +66,8 @@ def _is_product(node: Node) -> TypeGuard[Einsum]:
 # Products and their parts ------------------------------------------------------------------------
 
 
-class _Value(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class _Value:
     """A product up to the order of its axes, written in one way: equal values are equal.
 
     Operands are in canonical order, indices numbered by first use, those of `out` ascending.
@@ -74,14 +77,28 @@ class _Value(NamedTuple):
     terms: tuple[Subscripts, ...]
     out: Subscripts
 
-    @property
+    def __eq__(self, other: object) -> bool:
+        return self is other or (isinstance(other, _Value) and self._key == other._key)
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    @functools.cached_property
+    def _key(self) -> tuple[object, ...]:
+        return self.operands, self.terms, self.out
+
+    @functools.cached_property
+    def _hash(self) -> int:  # values are looked up again and again
+        return hash(self._key)
+
+    @functools.cached_property
     def network(self) -> Network:
         """What a search is asked about."""
         return _network(self.operands, self.terms, self.out)
 
     @property
     def digests(self) -> list[bytes]:
-        """Tell values apart that have the same operands as little as chance may."""
+        """Something to sort by."""
         return [node.digest for node in self.operands]
 
     def build(self, operands: Sequence[Node]) -> Node:
@@ -108,6 +125,11 @@ class _Plan(NamedTuple):
     form: _Value
     tree: Tree
     made: Mapping[int, _Part]
+
+    @property
+    def cost(self) -> int:
+        """Cost of the steps; what is made elsewhere is not counted."""
+        return self.form.network.cost(self.tree)
 
 
 def _form(value: _Value) -> _Value:
@@ -185,13 +207,17 @@ def _plan_together(values: Sequence[_Value], made: Sequence[_Value]) -> dict[_Va
     common = _Common(values, made)
     known = {*made}
     plans = {value: common.plan(value, known) for value in values}
+    costs = {value: plan.cost for value, plan in plans.items()}
     for value in common.candidates(known):
-        users = [user for user, plan in plans.items() if common.has_part(plan.form, value)]
+        forms = common.having[value]
+        users = [user for user, plan in plans.items() if plan.form in forms]
         new = {user: common.plan(user, {*known, value}) for user in users}
         new[value] = common.plan(value, known)
-        if sum(map(common.cost, new.values())) < sum(common.cost(plans[user]) for user in users):
+        new_costs = {user: plan.cost for user, plan in new.items()}
+        if sum(new_costs.values()) < sum(costs[user] for user in users):
             known.add(value)
             plans.update(new)
+            costs.update(new_costs)
     return plans
 
 
@@ -200,8 +226,8 @@ class _Common:
 
     def __init__(self, values: Sequence[_Value], made: Sequence[_Value]) -> None:
         self.forms = {value: _form(value) for value in values}
-        self.networks: dict[_Value, Network] = {}
         self.parts: dict[_Value, dict[int, _Part]] = {}
+        self.having: defaultdict[_Value, set[_Value]] = defaultdict(set)  # forms with a part
         self.canonical: dict[_Value, tuple[_Value, Subscripts] | None] = {}
         self.counts: Counter[tuple[int, ...]] = Counter()
         for form in {**dict.fromkeys(made), **dict.fromkeys(self.forms.values())}:
@@ -213,7 +239,7 @@ class _Common:
         """Find the parts of a product that others may have too."""
         if form in self.parts:
             return
-        network = self.networks[form] = form.network
+        network = form.network
         self.parts[form] = {
             operands: part
             for operands, signature in _signatures(form).items()
@@ -221,22 +247,8 @@ class _Common:
             for part in [self.part(form, network, operands)]
             if part
         }
-
-    def part(self, form: _Value, network: Network, operands: int) -> _Part | None:
-        """Describe a part of a product; None where building finds other operands in it."""
-        chosen = [k for k in range(len(form.operands)) if operands >> k & 1]
-        terms = [form.terms[k] for k in chosen]
-        wanted = network.wanted(operands)
-        out = [index for index in dict.fromkeys(itertools.chain(*terms)) if index in wanted]
-        value = _Value(tuple(form.operands[k] for k in chosen), *renumber(terms, out))
-        if value not in self.canonical:
-            self.canonical[value] = _canonical(value)
-        found = self.canonical[value]
-        return found and _Part(found[0], tuple(out[axis] for axis in found[1]))
-
-    def has_part(self, form: _Value, value: _Value) -> bool:
-        """Whether a value is a part of a product."""
-        return any(part.value == value for part in self.parts[form].values())
+        for part in self.parts[form].values():
+            self.having[part.value].add(form)
 
     def candidates(self, made: Set[_Value]) -> list[_Value]:
         """Values that are a part more than once, those that may save most first."""
@@ -253,11 +265,19 @@ class _Common:
         form = self.forms.get(value, value)
         self.read(form)
         parts = {s: part for s, part in self.parts[form].items() if part.value in made}
-        return _Plan(form, cheapest_tree(self.networks[form], frozenset(parts)), parts)
+        return _Plan(form, cheapest_tree(form.network, frozenset(parts)), parts)
 
-    def cost(self, plan: _Plan) -> int:
-        """Cost of what a product takes besides what is made elsewhere."""
-        return self.networks[plan.form].cost(plan.tree)
+    def part(self, form: _Value, network: Network, operands: int) -> _Part | None:
+        """Describe a part of a product; None where building finds other operands in it."""
+        chosen = [k for k in range(len(form.operands)) if operands >> k & 1]
+        terms = [form.terms[k] for k in chosen]
+        wanted = network.wanted(operands)
+        out = [index for index in dict.fromkeys(itertools.chain(*terms)) if index in wanted]
+        value = _Value(tuple([form.operands[k] for k in chosen]), *renumber(terms, out))
+        if value not in self.canonical:
+            self.canonical[value] = _canonical(value)
+        found = self.canonical[value]
+        return found and _Part(found[0], tuple(out[axis] for axis in found[1]))
 
 
 def _canonical(value: _Value) -> tuple[_Value, Subscripts] | None:

@@ -113,7 +113,7 @@ def _components(node: Node) -> Node:
                 summed |= indices
                 members = numbers + members
         groups = [*apart, (summed, members)]
-    if len(groups) == 1:
+    if len(groups) == 1 or not any(summed for summed, _ in groups):
         return node
     operands: list[Node] = []
     terms: list[Subscripts] = []
