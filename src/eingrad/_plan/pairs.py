@@ -179,14 +179,17 @@ def _plan_alone(value: _Value, search: Search) -> _Plan:
     return _Plan(value, tree_of_path(path, network.operands), {})
 
 
-def _signatures(value: _Value) -> dict[int, tuple[int, ...]]:
+_Signature = tuple[int, ...]
+
+
+def _signatures(value: _Value) -> dict[int, _Signature]:
     """Which operands are in each part, the whole included: equal values have equal signatures.
 
     All parts of a short product; of a long one the small parts.
     """
     uids = [node.uid for node in value.operands]
     count = len(uids)
-    found: dict[int, tuple[int, ...]] = {}
+    found: dict[int, _Signature] = {}
     for size in range(2, count):
         if len(found) + math.comb(count, size) > _MOST_PARTS:
             break
@@ -229,21 +232,35 @@ class _Common:
         self.parts: dict[_Value, dict[int, _Part]] = {}
         self.having: defaultdict[_Value, set[_Value]] = defaultdict(set)  # forms with a part
         self.canonical: dict[_Value, tuple[_Value, Subscripts] | None] = {}
-        self.counts: Counter[tuple[int, ...]] = Counter()
+        self.places: defaultdict[_Signature, list[_Value]] = defaultdict(list)
+        self.repeated: set[_Signature] = set()  # twice in one product, perhaps
         for form in {**dict.fromkeys(made), **dict.fromkeys(self.forms.values())}:
-            self.counts.update(_signatures(form).values())
+            count = Counter(node.uid for node in form.operands)
+            several = {uid for uid, times in count.items() if times > 1}
+            for signature in _signatures(form).values():
+                self.places[signature].append(form)
+                if several.issuperset(signature):
+                    self.repeated.add(signature)
         for form in self.forms.values():
             self.read(form)
 
     def read(self, form: _Value) -> None:
-        """Find the parts of a product that others may have too."""
+        """Find the parts of a product that others may have too.
+
+        But not those that with one operand more are found in the same products, each once: whoever
+        could use them can use the larger ones.
+        """
         if form in self.parts:
             return
         network = form.network
+        signatures = _signatures(form)
+        places = {operands: self.places[s] for operands, s in signatures.items()}
         self.parts[form] = {
             operands: part
-            for operands, signature in _signatures(form).items()
-            if self.counts[signature] > 1 and operands != network.whole
+            for operands, found in places.items()
+            if len(found) > 1 and operands != network.whole
+            if signatures[operands] in self.repeated
+            or all(places.get(operands | k) != found for k in network.operands if not operands & k)
             for part in [self.part(form, network, operands)]
             if part
         }
