@@ -126,6 +126,24 @@ def test_the_search_charges_what_lowering_charges(seed):
     assert program.cost == cost_of_path(network, find_path(*network))
 
 
+@pytest.mark.parametrize("seed", range(100))
+def test_axes_of_size_one_lose_no_operand(seed):
+    """What is kept apart and what has one index were told apart by the same number (fuzzer)."""
+    rng = random.Random(seed)
+    network = random_network(seed, 2, 6)
+    sizes = {index: rng.choice([1, 1, size]) for index, size in network.sizes.items()}
+    network = Network(network.terms, network.out, sizes)
+    path = find_path(network.terms, network.out, sizes)
+    assert cost_of_path(network, path) == least_cost(network)
+
+
+def test_one_operand_of_one_index_among_twins_of_size_one():
+    """The network that the fuzzer found."""
+    terms, out = [(0, 1, 2, 3), (4, 3, 5), (6, 3, 7), (4, 3, 5)], (1, 2, 5)
+    sizes = dict.fromkeys(range(8), 1) | {3: 3}
+    assert sum(map(len, find_path(terms, out, sizes))) == 2 * len(terms) - 2
+
+
 def test_a_plan_does_not_depend_on_the_random_state_or_on_what_was_planned_before():
     """The noise of the greedy searches has seeds of its own."""
     networks = [random_network(seed, 12, 18) for seed in range(4)]

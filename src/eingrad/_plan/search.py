@@ -132,7 +132,7 @@ def _alike(network: Network, made: Collection[int]) -> tuple[Tree, list[int]]:
         part = alike.get(key, 0)
         closed = key[0] & ~network.contents(part | operand)
         if part and closed and network.volumes[closed] < 2:  # noqa: PLR2004
-            key = operand, ()  # apart
+            key = -operand, ()  # apart; no set of indices is negative
             part = 0
         if part:
             joined[part | operand] = part, operand
