@@ -36,14 +36,6 @@ def plan_of(make, order, sizes):
     return eg.derivative(f, order).plan(x)
 
 
-def assert_reaches(flops, closed, recorded=None):
-    """Assert the closed form; or, where it is not reached, what is recorded and no better."""
-    if recorded is None:
-        assert flops <= ROOM * closed
-    else:
-        assert ROOM * closed < flops <= recorded
-
-
 # Matrix functions --------------------------------------------------------------------------------
 
 
@@ -201,7 +193,7 @@ def test_attention_costs_what_its_closed_form_does():
     per_token = 2 * 2 * t**2 * w**2 + 2 * t * w**3 + 6 * t**2 * w
     closed = scores + per_token + t * w**3 + 2 * t * w**4
     # both parts are added at size w^2 t^2
-    assert_reaches(plan_of(attention, 2, (t, w)).flops, closed, recorded=328_176)
+    assert plan_of(attention, 2, (t, w)).flops <= ROOM * closed
 
 
 # Factorisations ----------------------------------------------------------------------------------
@@ -274,16 +266,15 @@ def test_tucker_in_its_core():
     assert plan.flops <= ROOM * (3 * GRAM + R**2 + R**4 + R**6)
 
 
-@pytest.mark.parametrize(("factor", "recorded"), [(1, None), (2, 28_496), (3, None)])
-def test_tucker_in_each_factor(factor, recorded):
+@pytest.mark.parametrize("factor", [1, 2, 3])
+def test_tucker_in_each_factor(factor):
     """``2 delta[i,k] (G (B^T B) (C^T C) G^T)[r,s]``: Gram matrices first, then the core twice."""
     closed = 2 * GRAM + 3 * 2 * R**4 + R**2 + PLACED
-    flops = eg.derivative(tucker, 2, factor).plan(CORE, *FACTORS).flops
-    assert_reaches(flops, closed, recorded)
+    assert eg.derivative(tucker, 2, factor).plan(CORE, *FACTORS).flops <= ROOM * closed
 
 
-@pytest.mark.parametrize(("pair", "recorded"), [((1, 2), 425_568), ((1, 3), None), ((2, 3), None)])
-def test_tucker_in_pairs_of_factors(pair, recorded):
+@pytest.mark.parametrize("pair", [(1, 2), (1, 3), (2, 3)])
+def test_tucker_in_pairs_of_factors(pair):
     """``(G B)(C^T C)(G A)``, and the residual times C and the core: nothing above the residual."""
     plan = eg.derivative(tucker, 2, pair).plan(CORE, *FACTORS)
     assert max(math.prod(s.shape) for s in plan.program.statements) <= N**3
@@ -291,7 +282,7 @@ def test_tucker_in_pairs_of_factors(pair, recorded):
     partial = 2 * 2 * N * R**3 + 2 * N * R**3
     mixed = 2 * N**2 * R**3 + 2 * N**3 * R + 2 * N**2 * R**3 + 2 * N**2 * R**2
     diagonal = 3 * GRAM + 2 * (3 * 2 * R**4 + PLACED)
-    assert_reaches(plan.flops, residual + partial + mixed + diagonal, recorded)
+    assert plan.flops <= ROOM * (residual + partial + mixed + diagonal)
 
 
 @pytest.mark.parametrize("pair", [(1, 2), (1, 3), (2, 3)])

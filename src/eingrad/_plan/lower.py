@@ -57,29 +57,33 @@ def lower(
 
 
 def _folded(roots: Sequence[Node], order: Sequence[Node]) -> dict[Node, Coefficient]:
-    """Find products that a sum alone uses, and scales: a small operand is scaled in their place.
+    """Find products that sums alone use, scaled alike: a small operand is scaled in their place.
 
-    Transposed twins are one value, so all are scaled alike, or none. What is not summed is scaled
-    so only where that rounds nothing, for it may be exactly symmetric.
+    Transposed twins are one value, so all are scaled alike, but for signs, or none. A product of a
+    tensor with itself that sums nothing is exactly symmetric: it is scaled so only where that
+    rounds nothing.
     """
     uses = _ir.occurrences(roots)
-    scales = {
-        n: c
-        for node in order
-        if isinstance(node, Add)
-        for n, c in zip(node.terms, node.coefficients, strict=True)
-        if uses[n] == 1
-    }
+    scales: dict[Node, list[Coefficient]] = {}
+    for node in order:
+        if isinstance(node, Add):
+            for n, c in zip(node.terms, node.coefficients, strict=True):
+                scales.setdefault(n, []).append(c)
     alike: dict[object, list[Einsum]] = {}
     for node in order:
         if isinstance(node, Einsum) and _ir.is_product(node) and len(node.operands) > 1:
             alike.setdefault(_twin_key(node), []).append(node)
     folded: dict[Node, Coefficient] = {}
     for nodes in alike.values():
-        c = scales.get(nodes[0], 1)
-        same = all(scales.get(n) == c and n.coefficient == nodes[0].coefficient for n in nodes)
+        found = [c for n in nodes for c in scales.get(n, ())]
+        if len(found) < sum(uses[n] for n in nodes) or len({n.coefficient for n in nodes}) > 1:
+            continue
+        c: Coefficient = found[0] if len({*found}) == 1 else abs(found[0])
+        real = not any(isinstance(x, complex) for x in found)
+        same = all(abs(x) == abs(c) for x in found) and (real or len({*found}) == 1)
         smaller = min(n.size for n in nodes[0].operands) < nodes[0].size
-        if same and smaller and abs(c) != 1 and (nodes[0].sums or is_power_of_two(c)):
+        alone = nodes[0].sums or len({*nodes[0].operands}) > 1
+        if same and smaller and abs(c) != 1 and (alone or is_power_of_two(c)):
             folded.update(dict.fromkeys(nodes, c))
     return folded
 
@@ -243,7 +247,7 @@ class _Lowering:
     def sum_of_terms(self, node: Add) -> int:
         """Add plain terms, then place the structured ones onto the sum."""
         pairs = [
-            (n, 1 if n in self.folded else c)
+            (n, (1 if c == self.folded[n] else -1) if n in self.folded else c)
             for n, c in zip(node.terms, node.coefficients, strict=True)
         ]
         placed = [(n, c) for n, c in pairs if _ir.carries_delta(n)]

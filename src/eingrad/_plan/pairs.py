@@ -45,16 +45,15 @@ def pairwise(roots: Sequence[Node], search: Search = find_path) -> list[Node]:
     product below it, so this repeats until none is left; every round makes products smaller.
     """
     roots = list(roots)
-    for _ in range(_MOST_ROUNDS):
+    for number in range(_MOST_ROUNDS):
         nodes = _ir.topological(roots)
         values = [*dict.fromkeys(_value_of(node) for node in nodes if _is_product(node))]
-        long = [value for value in values if len(value.operands) > 2]  # noqa: PLR2004
-        if not long:
-            return roots
         if search is find_path:
-            plans = _plan_together(long, values)
+            plans = _plan_together(values, with_pairs=number == 0)
         else:
-            plans = {value: _plan_alone(value, search) for value in long}
+            plans = {value: _plan_alone(value, search) for value in values if value.is_long}
+        if not plans:
+            return roots
         roots = _Assembly(plans).rewrite(roots, nodes)
     raise AssertionError(f"products of more than two operands are left after {_MOST_ROUNDS} rounds")
 
@@ -90,6 +89,11 @@ class _Value:
     @functools.cached_property
     def _hash(self) -> int:  # values are looked up again and again
         return hash(self._key)
+
+    @property
+    def is_long(self) -> bool:
+        """Whether it is not a pair yet."""
+        return len(self.operands) > 2  # noqa: PLR2004
 
     @functools.cached_property
     def network(self) -> Network:
@@ -134,10 +138,29 @@ class _Plan(NamedTuple):
 
 def _form(value: _Value) -> _Value:
     """Open contractions among the operands, where that is less work though they are made anyway."""
+    if not any(map(_opens, value.operands)):
+        return value
+    least, best = value.network.cost(cheapest_tree(value.network)), value
+    for deep in (False, True):
+        operands, terms, made = _opened(value, deep=deep)
+        network = _network(operands, terms, value.out)
+        cost = network.cost(cheapest_tree(network, made))
+        form = _ir.contract(operands, terms, value.out, dtype=operands[0].dtype)
+        if cost < least and _is_product(form) and form.coefficient == 1:
+            least, best = cost, _Value(form.operands, form.terms, form.out)  # axes as of `value`
+    return best
+
+
+def _opened(value: _Value, *, deep: bool) -> tuple[list[Node], list[Subscripts], frozenset[int]]:
+    """Put the factors of operands in their place; `deep`, the factors of factors too.
+
+    Returns also the sets of factors that were one operand, and so are made anyway.
+    """
     operands, terms = [*value.operands], [*value.terms]
     fresh = itertools.count(1 + max((index for term in terms for index in term), default=-1))
-    inside: list[int] = []  # sets of operands that were one
-    for k in reversed(range(len(operands))):
+    made: list[int] = []
+    k = len(operands) - 1
+    while k >= 0:
         inner, count = operands[k], len(_ir.children(operands[k]))
         if _opens(inner) and len(operands) + count - 1 <= _MOST_OPENED:
             outer = dict(zip(inner.out, terms[k], strict=True))
@@ -145,18 +168,11 @@ def _form(value: _Value) -> _Value:
                 outer[index] = next(fresh)
             operands[k : k + 1] = inner.operands
             terms[k : k + 1] = [tuple(outer[i] for i in term) for term in inner.terms]
-            inside = [(1 << count) - 1 << k, *(s << count - 1 for s in inside)]
-    if not inside:
-        return value
-    network, opened = value.network, _network(operands, terms, value.out)
-    if opened.cost(cheapest_tree(opened, frozenset(inside))) >= network.cost(
-        cheapest_tree(network)
-    ):
-        return value
-    form = _ir.contract(operands, terms, value.out, dtype=operands[0].dtype)
-    if not _is_product(form) or form.coefficient != 1:
-        return value
-    return _Value(form.operands, form.terms, form.out)  # in the order of axes of `value`
+            rest = [s << count - 1 for s in made if not s >> k & 1]  # one that is opened is gone
+            made = [(1 << count) - 1 << k, *rest]
+            k += count if deep else 0
+        k -= 1
+    return operands, terms, frozenset(made)
 
 
 def _opens(node: Node) -> TypeGuard[Einsum]:
@@ -201,19 +217,37 @@ def _signatures(value: _Value) -> dict[int, _Signature]:
 # Planning together -------------------------------------------------------------------------------
 
 
-def _plan_together(values: Sequence[_Value], made: Sequence[_Value]) -> dict[_Value, _Plan]:
-    """Choose trees for all products, and what is made for several of them.
+def _plan_together(made: Sequence[_Value], *, with_pairs: bool) -> dict[_Value, _Plan]:
+    """Choose trees for all products that are to be planned: as they are, or opened.
+
+    `with_pairs`, pairs too are planned where they open: of ``(C A) (C A)^T``, A^T A may come first.
+    """
+    whole = {value: value for value in made if value.is_long}
+    opened = {value: _form(value) for value in made if with_pairs or value.is_long}
+    opened = {value: form for value, form in opened.items() if form.is_long}
+    if opened == whole:
+        return _with_shared(made, whole)
+    rest = {value: value.network.cost(cheapest_tree(value.network)) for value in made}
+
+    def total(plans: Mapping[_Value, _Plan]) -> int:
+        return sum({**rest, **{value: plan.cost for value, plan in plans.items()}}.values())
+
+    return min(_with_shared(made, opened), _with_shared(made, whole), key=total)
+
+
+def _with_shared(made: Sequence[_Value], forms: Mapping[_Value, _Value]) -> dict[_Value, _Plan]:
+    """Choose trees for products in given forms, and what is made for several of them.
 
     Greedy: from what is made in any case, take up one value after the other where the total cost
     falls.
     """
-    common = _Common(values, made)
+    common = _Common(made, forms)
     known = {*made}
-    plans = {value: common.plan(value, known) for value in values}
+    plans = {value: common.plan(value, known) for value in forms}
     costs = {value: plan.cost for value, plan in plans.items()}
     for value in common.candidates(known):
-        forms = common.having[value]
-        users = [user for user, plan in plans.items() if plan.form in forms]
+        having = common.having[value]
+        users = [user for user, plan in plans.items() if plan.form in having]
         new = {user: common.plan(user, {*known, value}) for user in users}
         new[value] = common.plan(value, known)
         new_costs = {user: plan.cost for user, plan in new.items()}
@@ -227,8 +261,8 @@ def _plan_together(values: Sequence[_Value], made: Sequence[_Value]) -> dict[_Va
 class _Common:
     """Parts that several products have, and plans of products when some values are made."""
 
-    def __init__(self, values: Sequence[_Value], made: Sequence[_Value]) -> None:
-        self.forms = {value: _form(value) for value in values}
+    def __init__(self, made: Sequence[_Value], forms: Mapping[_Value, _Value]) -> None:
+        self.forms = forms
         self.parts: dict[_Value, dict[int, _Part]] = {}
         self.having: defaultdict[_Value, set[_Value]] = defaultdict(set)  # forms with a part
         self.canonical: dict[_Value, tuple[_Value, Subscripts] | None] = {}
@@ -328,7 +362,7 @@ class _Assembly:
         for node in nodes:
             below = _ir.children(node)
             moved = [self.new[child] for child in below]
-            if _is_product(node) and len(below) > 2:  # noqa: PLR2004
+            if _is_product(node) and _value_of(node) in self.plans:
                 twin, axes = _ir.canonical_twin(node)
                 made, out = self.value(_value_of(twin)), range(node.ndim)
                 self.new[node] = _ir.contract([made], [axes], out, {}, node.coefficient)

@@ -1,7 +1,7 @@
 """Sums of derivative terms: joined where used once, merged where equal, factored where shared."""
 
 from collections import Counter
-from collections.abc import Container, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass
 
 from eingrad import _ir
@@ -91,15 +91,25 @@ def factor(node: Node, once: Container[Node]) -> Node:
     Only terms without deltas are looked at: those with one pattern of deltas were collected to one
     core when the derivative was built, and that core is a sum of its own. The operand that most
     terms share goes first, the larger of two, then by digest; with it goes whatever else these
-    terms share. Keeps value, shape and dtype. Terminates: every step makes fewer terms. Leaves
-    alone terms that are used elsewhere, unless they are outer products, which nobody shares.
+    terms share. What a broadcast repeats is one operand, or its factors, where that is less work.
+    Keeps value, shape and dtype. Terminates: every step makes fewer terms. Leaves alone terms that
+    are used elsewhere, unless they are outer products, which nobody shares.
     """
     if not isinstance(node, Add):
         return node
+    made = _factored(node, once, _factors)
+    if not any(isinstance(term, Einsum) and term.sizes and term.cores for term in node.terms):
+        return made
+    return min(made, _factored(node, once, _repeated_factors), key=lambda form: work(form, ()))
+
+
+def _factored(
+    node: Add, once: Container[Node], factors_of: Callable[..., tuple[Factor, ...] | None]
+) -> Node:
     kept: list[tuple[Node, Coefficient]] = []
     open_terms: list[_Term] = []
     for term, coefficient in zip(node.terms, node.coefficients, strict=True):
-        factors = _factors(term, once)
+        factors = factors_of(term, once)
         if factors is None:
             kept.append((term, coefficient))
         else:
@@ -132,6 +142,24 @@ def _factors(term: Node, once: Container[Node]) -> tuple[Factor, ...] | None:
         return whole
     pairs = zip(term.operands, term.terms, strict=True)
     return tuple((n, tuple(axis[i] for i in t)) for n, t in pairs)
+
+
+def _repeated_factors(term: Node, once: Container[Node]) -> tuple[Factor, ...] | None:
+    """Give also the factors of what a broadcast repeats, which is a node of its own."""
+    factors = _factors(term, once)
+    if not isinstance(term, Einsum) or not term.sizes or not factors:
+        return factors
+    ((node, axes),) = factors
+    if not isinstance(node, Einsum) or not _ir.is_product(node) or node is term:
+        return factors
+    axis = dict(zip(node.out, axes, strict=True))
+    if any(index not in axis for t in node.terms for index in t):
+        return factors
+    if node not in once:
+        return factors
+    return tuple(
+        (n, tuple(axis[i] for i in t)) for n, t in zip(node.operands, node.terms, strict=True)
+    )
 
 
 def _pull_out(
