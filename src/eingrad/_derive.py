@@ -6,6 +6,7 @@ Guaranteed: the user chooses no mode; the flops of what was not taken are kept f
 Derivatives that differ in the order of differentiation alone are derived once (Schwarz's theorem).
 """
 
+import functools
 import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -71,10 +72,12 @@ def derive(
     forms = forms or Forms()
     # Associate the user's chains; never expand his sums.
     values = pairwise(associate(contracted(outputs, made)))
-    found, candidates = _derived(values, variables, orders, mode, forms)
+    # Both ways of going on from the first order have that order in common.
+    step = functools.cache(functools.partial(_jacobians, mode=mode, forms=forms))
+    found, candidates = _derived(values, variables, orders, step)
     if max(orders) < 2 or not candidates or len(_ir.topological(values)) > _PLANNED_BETWEEN:  # noqa: PLR2004
         return found, candidates
-    others, compared = _derived(values, variables, orders, mode, forms, between=_in_pairs)
+    others, compared = _derived(values, variables, orders, step, between=_in_pairs)
     plain, planned = (
         forms.price([*dict.fromkeys(root.node for root in roots)]) for roots in (found, others)
     )
@@ -82,14 +85,14 @@ def derive(
 
 
 _Level = dict[tuple[int, ...], Node]  # by the numbers of the variables, in ascending order
+_Step = Callable[..., tuple[list[Node], Candidates]]  # `_jacobians` of a node in some variables
 
 
 def _derived(
     values: Sequence[Node],
     variables: Sequence[Node],
     orders: Sequence[int],
-    mode: str,
-    forms: Forms,
+    step: _Step,
     between: Callable[[_Level], _Level] = dict,
 ) -> tuple[list[Root], Candidates]:
     """Differentiate order by order; `between` is done to derivatives before their own ones."""
@@ -99,7 +102,7 @@ def _derived(
     for order in range(max(orders) + 1):
         if order:
             last = order == max(orders)
-            steps = [_differentiated(nodes, variables, mode, forms, last=last) for nodes in level]
+            steps = [_differentiated(nodes, variables, step, last=last) for nodes in level]
             level = [nodes for nodes, _ in steps]
             candidates = _total([c for _, each in steps for c in each])
             if not last:
@@ -111,14 +114,14 @@ def _derived(
 
 
 def _differentiated(
-    nodes: _Level, variables: Sequence[Node], mode: str, forms: Forms, *, last: bool
+    nodes: _Level, variables: Sequence[Node], step: _Step, *, last: bool
 ) -> tuple[_Level, list[Candidates]]:
     """Differentiate once more, in the variables that keep the numbers ascending."""
     level: _Level = {}
     compared = []
     for numbers, node in nodes.items():
         first = numbers[-1] if numbers else 0
-        made, candidates = _jacobians(node, variables[first:], mode, forms, last=last)
+        made, candidates = step(node, tuple(variables[first:]), last=last)
         level.update({(*numbers, n): x for n, x in enumerate(made, first)})
         compared.append(candidates)
     return level, compared
@@ -196,7 +199,7 @@ def _total(candidates: Sequence[Candidates]) -> Candidates:
 
 
 def _jacobians(
-    y: Node, variables: Sequence[Node], mode: str, forms: Forms, *, last: bool
+    y: Node, variables: Sequence[Node], *, last: bool, mode: str, forms: Forms
 ) -> tuple[list[Node], Candidates]:
     """Differentiate in every variable, in the cheaper direction.
 

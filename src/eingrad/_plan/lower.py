@@ -78,14 +78,18 @@ def _folded(roots: Sequence[Node], order: Sequence[Node]) -> dict[Node, Coeffici
         found = [c for n in nodes for c in scales.get(n, ())]
         if len(found) < sum(uses[n] for n in nodes) or len({n.coefficient for n in nodes}) > 1:
             continue
-        c: Coefficient = found[0] if len({*found}) == 1 else abs(found[0])
-        real = not any(isinstance(x, complex) for x in found)
-        same = all(abs(x) == abs(c) for x in found) and (real or len({*found}) == 1)
+        c = found[0] if len({*found}) == 1 else _size(found[0])
+        same = all(_size(x) == _size(c) for x in found)
         smaller = min(n.size for n in nodes[0].operands) < nodes[0].size
         alone = nodes[0].sums or len({*nodes[0].operands}) > 1
         if same and smaller and abs(c) != 1 and (alone or is_power_of_two(c)):
             folded.update(dict.fromkeys(nodes, c))
     return folded
+
+
+def _size(coefficient: Coefficient) -> Coefficient:
+    """Drop the sign, which a sum can have; a complex number has none."""
+    return coefficient if isinstance(coefficient, complex) else max(coefficient, -coefficient)
 
 
 def _twin_key(node: Einsum) -> object:
