@@ -204,8 +204,8 @@ def _jacobians(
     """Differentiate in every variable, in the cheaper direction.
 
     Before a further order, of two directions that cost almost the same the forward one is taken:
-    it leaves fewer terms to differentiate (third derivative of the network in its first weight:
-    2.96e10 flops, from the backward Hessian 3.09e10).
+    it leaves fewer terms to differentiate. (The third derivative of a network in its first weight
+    is one that would cost more.)
 
     The gradient that is only a step to the next order, or is taken in more than a few variables,
     is taken backward without a look at the other direction: of a scalar in many numbers, no forward
