@@ -224,6 +224,10 @@ def contract(
     if dtype is None:
         raise TypeError("a contraction of structural tensors alone, or of nothing, needs a dtype")
     dtype = np.dtype(dtype)
+    if len(operands) > 1 and not sizes and all(map(_is_factor, operands)):
+        product = _plain_product(operands, terms, out, coefficient, dtype)
+        if product is not None:
+            return product
     network, coefficient = _open(operands, terms, out, dict(sizes or {}), coefficient, dtype)
     shape = tuple(network.sizes[index] for index in out)
     if coefficient == 0 or 0 in shape or any(map(_selects_nothing, network.structure)):
@@ -238,6 +242,33 @@ def contract(
     for index in sorted(network.summed - carried):
         coefficient = canonical_coefficient(coefficient * network.sizes[index])
     return _close(network, coefficient, dtype)
+
+
+def _is_factor(node: Node) -> bool:
+    """Whether a node stays what it is as an operand of a product: most are."""
+    if isinstance(node, Einsum):
+        if _is_transparent(node):
+            return False
+        return not is_product(node) or (
+            node.coefficient == 1 and list(node.out) == sorted(node.out)
+        )
+    return not isinstance(node, STRUCTURAL) and not (isinstance(node, Apply) and node.symmetry)
+
+
+def _plain_product(
+    operands: Sequence[Node],
+    terms: Sequence[Sequence[int]],
+    out: Subscripts,
+    coefficient: Coefficient,
+    dtype: np.dtype[Any],
+) -> Einsum | None:
+    """Build a product of which nothing is to be opened or eliminated; None if it is not one."""
+    sizes: dict[int, int] = {}
+    for node, term in zip(operands, terms, strict=True):
+        sizes.update(zip(term, node.shape, strict=True))
+    if coefficient == 0 or 0 in sizes.values() or not all(index in sizes for index in out):
+        return None
+    return _einsum(operands, [tuple(term) for term in terms], out, sizes, coefficient, dtype)
 
 
 def _selects_nothing(factor: Factor) -> bool:
