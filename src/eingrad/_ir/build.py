@@ -434,7 +434,16 @@ def _canonical_order(
     order = sorted(range(len(operands)), key=colours.__getitem__)  # type: ignore[arg-type]
     if len(set(colours)) == len(colours):
         return order
-    ranks = _ranks(colours)
+    numbered = renumber(terms, out)  # so that products wired alike are looked up
+    return [*_order_of_equals(tuple(_ranks(colours)), *numbered)]
+
+
+@functools.lru_cache(maxsize=4096)
+def _order_of_equals(
+    given: tuple[int, ...], terms: tuple[Subscripts, ...], out: Subscripts
+) -> tuple[int, ...]:
+    """Order operands of given ranks, some equal, by how they are wired."""
+    ranks = [*given]
     while True:
         ranks = _refine(ranks, terms, out)
         tied = [r for r in ranks if ranks.count(r) > 1]
@@ -442,7 +451,7 @@ def _canonical_order(
             break
         first = ranks.index(min(tied))  # automorphic or nearly so: pick one, refine again
         ranks = [2 * r - (n == first) for n, r in enumerate(ranks)]
-    return sorted(range(len(operands)), key=ranks.__getitem__)
+    return tuple(sorted(range(len(ranks)), key=ranks.__getitem__))
 
 
 def _ranks(colours: Sequence[Any]) -> list[int]:
