@@ -29,7 +29,7 @@ from strategies import functions, point, random_function
 import eingrad as eg
 from eingrad import _ir
 from eingrad._plan import InputSpec, lower, pairwise
-from eingrad._simplify import simplify
+from eingrad._simplify import Memo, simplify
 from eingrad._tracer import Expression
 
 nightly = pytest.mark.skipif(
@@ -283,3 +283,15 @@ def test_a_plan_says_which_direction_was_taken_and_what_the_other_costs(shape, t
     assert name == taken
     assert least < other
     assert f"taken: {taken}: {least:,} flops" in str(plan)
+
+
+def test_what_walks_remember_changes_nothing():
+    """A pass asks whether nodes are used once; in another expression the answer may be another."""
+    memo = Memo()
+    for case in CASES:
+        if case.order <= 2 and "chain" not in case.name:
+            f, x = case.build(case.small)
+            roots, _ = roots_of(f, x, case.order)
+            value = _ir.topological(roots)[-2]
+            for given in (roots, [*roots, value], [value]):
+                assert simplify(given, memo) == simplify(given)

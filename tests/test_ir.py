@@ -116,6 +116,16 @@ def test_verifier_finds_a_wrong_sum():
         _ir.verify([wrong])
 
 
+def test_a_mask_is_made_once():
+    """Two sums over one selection that leaves rows out: their masks are one."""
+    picks = _ir.selection((0, -1, 2), 3)
+    x = _ir.new_input("x", (3,))
+    node = _ir.contract((picks, picks, x), ((0, 1), (0, 2), (0,)), (0,))
+    assert len(node.operands) == 2
+    again = _ir.contract((picks, node), ((0, 1), (0,)), (0,))
+    assert again is node
+
+
 def test_a_selection_of_the_part_of_a_merge_is_a_mask():
     """``S[m,c] M[m,i,c] A[m]``: each used to be rewritten by the other, without end."""
     a = _ir.new_input("a", (6,))

@@ -287,3 +287,17 @@ def test_a_raw_derivative_has_one_term_per_delta_pattern_and_no_delta_below_a_pr
     for node in _ir.topological(raw(f, x, case.order)[0]):
         if _ir.is_product(node):
             assert not any(_ir.carries_delta(below) for below in node.operands)
+
+
+def test_what_a_broadcast_repeats_is_opened_if_nothing_else_uses_it():
+    """``x y + A x`` with rows repeated: ``(y + A) x``; but a product with another user stays."""
+    x, y, a = (
+        _ir.new_input(name, shape) for name, shape in (("x", (5,)), ("y", (5,)), ("A", (9, 5)))
+    )
+    product = _ir.einsum("i,i->i", x, y)
+    total = _ir.add([_ir.broadcast(product, (9, 5)), _ir.einsum("ki,i->ki", a, x)])
+    (opened,) = walk([total], (factor,))
+    assert isinstance(opened, _ir.Einsum)
+    assert x in opened.operands
+    kept, _ = walk([total, product], (factor,))
+    assert kept is total

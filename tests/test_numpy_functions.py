@@ -1131,6 +1131,16 @@ def test_too_few_elements_for_ddof_are_refused(name):
     assert eg.jacobian(lambda x: f(x, axis=0, ddof=1))(np.ones((0, 0))).shape == (0, 0, 0)
 
 
+def test_norms_of_negative_order_of_nothing_are_refused():
+    """NumPy divides by zero; but a result without entries is one, unless a minimum is taken."""
+    message = r"np\.linalg\.norm: order -1 of no entries, at .*"
+    with pytest.raises(eg.errors.ShapeError, match=message):
+        eg.derivative(lambda x: np.linalg.norm(x, -1), 0)(np.ones(0))
+    with pytest.raises(eg.errors.ShapeError, match="order -inf of no entries"):
+        eg.derivative(lambda x: np.linalg.norm(x, -np.inf, 0), 0)(np.ones((0, 0)))
+    assert eg.derivative(lambda x: np.linalg.norm(x, -1, 2), 1)(np.ones((0, 2, 0))).size == 0
+
+
 @pytest.mark.filterwarnings("ignore:Degrees of freedom")
 @pytest.mark.parametrize("name", ["var", "std"])
 def test_where_flags_leave_too_few_elements_the_spread_is_numpys(name):

@@ -234,6 +234,47 @@ def test_a_transposed_twin_is_a_view(square):
     assert len(matmuls(twins)) == 2
 
 
+@pytest.mark.parametrize(("left", "right"), [("ik->i", "ki->ik"), ("kl->il", "lk->il")])
+def test_products_of_the_same_operands_wired_differently_share_what_is_alike(left, right):
+    """A smaller part was left out where only the operands of a larger one were the same."""
+    a, b, c = (_ir.new_input(name, (40, 40)) for name in "abc")
+    roots = [_ir.einsum(f"ij,jk,{term}", a, b, c) for term in (left, right)]
+    together = compile_program(roots, [a, b, c], input_specs([a, b, c])).flops
+    alone = [compile_program([root], [a, b, c], input_specs([a, b, c])).flops for root in roots]
+    assert together <= sum(alone) - 2 * 40**3
+
+
+def nearly_mapped_to_zero():
+    """A matrix, and rows that lie all but a millionth in its null space."""
+    rng = np.random.default_rng(0)
+    basis, _ = np.linalg.qr(rng.normal(size=(4, 4)))
+    w = rng.normal(size=(200, 3)) @ basis[:3]
+    return w, rng.normal(size=(50, 1)) @ basis[3:] + 1e-6 * rng.normal(size=(50, 4))
+
+
+def test_a_square_that_the_user_wrote_is_not_made_of_factors_squared():
+    """``(W D)^T (W D)`` as ``D^T (W^T W) D`` is less work, but half of the digits are lost."""
+    w, d = nearly_mapped_to_zero()
+    f = lambda d: ((d @ w.T) ** 2).sum(1)  # noqa: E731
+    np.testing.assert_allclose(eg.derivative(f, 0)(d), f(d), rtol=1e-8)
+
+    def gram(d):
+        y = d @ w.T
+        return y.T @ y
+
+    squares = np.diag(eg.derivative(gram, 0)(d))
+    np.testing.assert_allclose(squares, ((d @ w.T) ** 2).sum(0), rtol=1e-8)
+
+
+def test_a_square_that_the_user_wrote_is_kept_in_its_derivatives():
+    """The gradient of a logarithm divides by the value."""
+    w, d = nearly_mapped_to_zero()
+    jacobian = eg.jacobian(lambda d: np.log(((d @ w.T) ** 2).sum(1)))(d)
+    by_hand = 2 * (d @ w.T) @ w / ((d @ w.T) ** 2).sum(1, keepdims=True)
+    blocks = jacobian[np.arange(50), np.arange(50)]
+    np.testing.assert_allclose(blocks, by_hand, atol=1e-6 * np.abs(by_hand).max())
+
+
 def test_all_terms_start_with_the_same_half():
     """Of ``A B A`` either half may come first; alone, each term would take its own."""
     a, b = _ir.new_input("a", (6, 6)), _ir.new_input("b", (6, 6))

@@ -191,3 +191,11 @@ def test_twins_of_structure_alone_are_found():
     assert_symmetric(hessian, 2, x.ndim)
     np.testing.assert_array_equal(hessian, eg.jacobian(eg.grad(f))(x))
     assert hessian.sum() == 2 * x.size
+
+
+@pytest.mark.parametrize("coefficient", [1.5, 0.7, 3])
+@pytest.mark.parametrize("n", [7, 40])
+def test_a_scaled_square_is_symmetric(coefficient, n):
+    """Of two equal factors, scaling one would round the two halves differently."""
+    x = np.random.default_rng(n).normal(size=n)
+    assert_symmetric(eg.hessian(lambda x: coefficient * (x @ x) ** 2)(x), 2, 1)

@@ -6,7 +6,7 @@ Guaranteed: the form as it was derived is kept where its normal form would cost 
 only below `COMPARED` nodes, and where an estimate of its work is not far above.
 """
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from typing import NamedTuple
 
 from eingrad import _ir
@@ -32,8 +32,17 @@ class Forms:
 
     def __init__(self, search: Search = find_path) -> None:
         self._search = search
+        self._given: Container[Node] | None = None
         self._memo = Memo()
         self._forms: dict[tuple[Node, ...], tuple[list[Node], Price]] = {}
+
+    def keep(self, values: Sequence[Node]) -> None:
+        """Say what the user wrote: `pairwise` associates it with more care than derivatives."""
+        self._given = {*_ir.topological(values)}
+
+    def pairwise(self, roots: Sequence[Node]) -> list[Node]:
+        """Rewrite the products of these roots as pairwise ones."""
+        return pairwise(roots, self._search, self._given)
 
     def price(self, roots: Sequence[Node]) -> Price:
         """Price what these roots are computed by."""
@@ -57,7 +66,7 @@ class Forms:
         return self._forms[roots]
 
     def _priced(self, roots: Sequence[Node]) -> tuple[list[Node], Price]:
-        form = pairwise(roots, self._search)
+        form = self.pairwise(roots)
         opened, inputs = open_inputs(form)
         program = lower(opened, arguments_of(inputs))
         return form, Price(program.cost, program.peak_bytes, program.flops)

@@ -419,9 +419,14 @@ def _einsum(
     def content() -> bytes:
         return b"".join(n.digest for n in operands) + repr((spec, shape)).encode()
 
-    return intern_node(
-        Einsum, key, shape, dtype, content, operands, new_terms, new_out, output_only, coefficient
+    cores = sum(not isinstance(operand, STRUCTURAL) for operand in operands)
+    summed = carried > len(new_out) - len(output_only) and any(
+        index not in new_out and size != 1
+        for operand, term in zip(operands, new_terms, strict=True)
+        for index, size in zip(term, operand.shape, strict=True)
     )
+    fields = (operands, new_terms, new_out, output_only, coefficient, cores, summed)
+    return intern_node(Einsum, key, shape, dtype, content, *fields)
 
 
 def _canonical_order(

@@ -18,7 +18,7 @@ import itertools
 import threading
 import weakref
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from fractions import Fraction
 from hashlib import blake2b
 from typing import Any, Protocol, TypeVar
@@ -126,20 +126,8 @@ class Einsum(Node):
     out: Subscripts
     sizes: tuple[tuple[int, int], ...]
     coefficient: Coefficient
-    # Told from the rest once, for every step of every pass asks.
-    cores: int = field(init=False)  # how many operands are not structural
-    sums: bool = field(init=False)  # whether an index is summed; one of size one is only dropped
-
-    def __post_init__(self) -> None:
-        """Count and look."""
-        cores = sum(not isinstance(operand, Selection | Merge) for operand in self.operands)
-        sums = any(
-            index not in self.out and size != 1
-            for operand, term in zip(self.operands, self.terms, strict=True)
-            for index, size in zip(term, operand.shape, strict=True)
-        )
-        object.__setattr__(self, "cores", cores)
-        object.__setattr__(self, "sums", sums)
+    cores: int  # how many operands are not structural
+    sums: bool  # whether an index is summed; one of size one is only dropped
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)

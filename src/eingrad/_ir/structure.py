@@ -211,8 +211,9 @@ def _is_zero_outside(network: Network, selection: Selection, row: int) -> bool:
             axes = [n for n, index in enumerate(term) if index == node.out[axis]]
             if operand is selection and axes[:1] == [0]:
                 return True
-            pending += [(operand, n) for n in axes if (operand, n) not in seen]
-            seen.update(pending)
+            new = [(operand, n) for n in axes if (operand, n) not in seen]
+            pending += new
+            seen.update(new)
     return False
 
 

@@ -171,7 +171,7 @@ def _vector_norm(x: Any, ord: Any, axes: tuple[int, ...], *, keepdims: bool) -> 
     refuse_complex(node, "np.linalg.norm")
     if isinstance(known(ord, "ord"), str):
         raise ShapeError(f"np.linalg.norm: order {ord!r} is not one of vectors, at {user_line()}")
-    if node.shape[-1:] == (0,) and ord < 0 and 0 not in node.shape[:-1]:
+    if not node.shape[-1] and ord < 0 and (ord == -np.inf or 0 not in node.shape[:-1]):
         raise ShapeError(f"np.linalg.norm: order {ord} of no entries, at {user_line()}")
     result = _norm_of_last_axis(wrap(node), ord) if node.shape[-1] else np.sum(wrap(node), -1)
     return np.expand_dims(result, axes) if keepdims else result

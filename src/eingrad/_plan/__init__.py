@@ -1,7 +1,7 @@
 """Planning: from expressions to programs. The only room that imports opt_einsum.
 
-`search` finds the cheapest contraction tree of one product, `path` writes trees as paths, `pairs`
-plans all products of a program together, `mirror` marks results that must come out symmetric,
+`search` finds the cheapest contraction tree of one product, `path` writes trees as paths, `parts`
+says what products have in common, `pairs` plans all products of a program together, `mirror` marks results that must come out symmetric,
 `lower` turns pairwise steps into statements, `program` is the result, as data.
 """
 

@@ -92,6 +92,11 @@ def _size(coefficient: Coefficient) -> Coefficient:
     return coefficient if isinstance(coefficient, complex) else max(coefficient, -coefficient)
 
 
+def _sign(coefficient: Coefficient, folded: Coefficient) -> int:
+    """Give what is left of a coefficient of which the size, or all, was folded."""
+    return 1 if coefficient == folded else -1
+
+
 def _twin_key(node: Einsum) -> object:
     """What a product shares with its transposed and scaled twins."""
     return node.operands, node.terms, frozenset(node.out)
@@ -251,7 +256,7 @@ class _Lowering:
     def sum_of_terms(self, node: Add) -> int:
         """Add plain terms, then place the structured ones onto the sum."""
         pairs = [
-            (n, (1 if c == self.folded[n] else -1) if n in self.folded else c)
+            (n, _sign(c, self.folded[n]) if n in self.folded else c)
             for n, c in zip(node.terms, node.coefficients, strict=True)
         ]
         placed = [(n, c) for n, c in pairs if _ir.carries_delta(n)]

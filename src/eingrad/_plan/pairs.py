@@ -6,7 +6,7 @@ in all terms and outputs together; deterministic.
 
 Each product has a cheapest tree. Several together may cost less with other trees: of
 ``inv(F) dF inv(F)``, either half may come first, but all terms should start with the same one. So
-intermediates are *values*: a part of a product in canonical form is a node, equal for equal parts.
+intermediates are *values*: a part of a product is described in one way, equal for equal parts.
 What the program makes anyway is free for all trees, and a value that many could use is made if the
 trees then cost less in total.
 
@@ -17,39 +17,46 @@ trees then cost less in total.
 3
 """
 
-import functools
 import itertools
-import math
-from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence, Set
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Container, Mapping, Sequence, Set
 from typing import NamedTuple, TypeGuard
 
 from eingrad import _ir
-from eingrad._ir import Apply, Einsum, Node
+from eingrad._ir import Einsum, Node
+from eingrad._plan.parts import Part, SharedParts, Value, is_product, network_of, value_of
 from eingrad._plan.path import Search, cheapest_tree, find_path
-from eingrad._plan.search import Network, Tree, tree_of_path
-from eingrad._subscripts import Subscripts, renumber
+from eingrad._plan.search import Tree, tree_of_path
+from eingrad._subscripts import Subscripts
 
 _MOST_ROUNDS = 100  # one or two are usual
-_MOST_OPENED = 8  # operands of a product in which others are opened
-_MOST_PARTS = 512  # of one product that are compared with those of others
+_MOST_OPENED = 8  # operands that a product has after others were opened in it
 _MOST_TRIED = 48  # values that might be made for several products
 
 
-def pairwise(roots: Sequence[Node], search: Search = find_path) -> list[Node]:
-    """Rewrite every product of three or more operands as a tree of pairwise ones.
+def pairwise(
+    roots: Sequence[Node],
+    search: Search = find_path,
+    given: Container[Node] | None = None,
+) -> list[Node]:
+    """Rewrite every product as a tree of pairwise ones.
 
     With `find_path`, intermediates are chosen for all products together; any other search sees one
     product at a time. Building a step may move structure of an operand outward and leave a new
-    product below it, so this repeats until none is left; every round makes products smaller.
+    product below it, so this repeats until none is left.
+
+    `given` are nodes that the user wrote; None: all. Of his products, none is made of the factors
+    of an operand that it holds twice: ``Y.T @ Y`` of ``Y = X W`` is not ``W.T (X.T X) W``, which
+    squares the condition of X and need not be positive.
     """
     roots = list(roots)
     for number in range(_MOST_ROUNDS):
         nodes = _ir.topological(roots)
-        values = [*dict.fromkeys(_value_of(node) for node in nodes if _is_product(node))]
+        products = [node for node in nodes if is_product(node)]
+        values = [*dict.fromkeys(map(value_of, products))]
         if search is find_path:
-            plans = _plan_together(values, with_pairs=number == 0)
+            derived = [n for n in products if number == 0 and given is not None and n not in given]
+            plans = _plan_together(values, {*map(value_of, derived)})
         else:
             plans = {value: _plan_alone(value, search) for value in values if value.is_long}
         if not plans:
@@ -58,77 +65,15 @@ def pairwise(roots: Sequence[Node], search: Search = find_path) -> list[Node]:
     raise AssertionError(f"products of more than two operands are left after {_MOST_ROUNDS} rounds")
 
 
-def _is_product(node: Node) -> TypeGuard[Einsum]:
-    return isinstance(node, Einsum) and _ir.is_product(node) and len(node.operands) > 1
-
-
-# Products and their parts ------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, eq=False)
-class _Value:
-    """A product up to the order of its axes, written in one way: equal values are equal.
-
-    Operands are in canonical order, indices numbered by first use, those of `out` ascending.
-    """
-
-    operands: tuple[Node, ...]
-    terms: tuple[Subscripts, ...]
-    out: Subscripts
-
-    def __eq__(self, other: object) -> bool:
-        return self is other or (isinstance(other, _Value) and self._key == other._key)
-
-    def __hash__(self) -> int:
-        return self._hash
-
-    @functools.cached_property
-    def _key(self) -> tuple[object, ...]:
-        return self.operands, self.terms, self.out
-
-    @functools.cached_property
-    def _hash(self) -> int:  # values are looked up again and again
-        return hash(self._key)
-
-    @property
-    def is_long(self) -> bool:
-        """Whether it is not a pair yet."""
-        return len(self.operands) > 2  # noqa: PLR2004
-
-    @functools.cached_property
-    def network(self) -> Network:
-        """What a search is asked about."""
-        return _network(self.operands, self.terms, self.out)
-
-    @property
-    def digests(self) -> list[bytes]:
-        """Something to sort by."""
-        return [node.digest for node in self.operands]
-
-    def build(self, operands: Sequence[Node]) -> Node:
-        """Build it as a node, on these operands."""
-        dtype = self.operands[0].dtype
-        return _ir.contract(operands, self.terms, self.out, dtype=dtype)
-
-
-def _value_of(node: Einsum) -> _Value:
-    twin, _ = _ir.canonical_twin(node)
-    return _Value(twin.operands, twin.terms, twin.out)
-
-
-class _Part(NamedTuple):
-    """A set of a product's operands as a value of its own, and the index of each of its axes."""
-
-    value: _Value
-    term: Subscripts
+# Products and their forms ------------------------------------------------------------------------
 
 
 class _Plan(NamedTuple):
     """How a product is made: a form of it, a tree, and the parts of it that are made elsewhere."""
 
-    form: _Value
+    form: Value
     tree: Tree
-    made: Mapping[int, _Part]
+    made: Mapping[int, Part]
 
     @property
     def cost(self) -> int:
@@ -136,22 +81,28 @@ class _Plan(NamedTuple):
         return self.form.network.cost(self.tree)
 
 
-def _form(value: _Value) -> _Value:
-    """Open contractions among the operands, where that is less work though they are made anyway."""
-    if not any(map(_opens, value.operands)):
+def _form(value: Value, *, derived: bool) -> Value:
+    """Open contractions among the operands, where that is less work though they are made anyway.
+
+    The result has the axes of the value in their order. Of a product that was not `derived`, only
+    operands that occur once are opened, and only if it is not a pair.
+    """
+    if not (derived or value.is_long) or not any(map(_opens, value.operands)):
         return value
     least, best = value.network.cost(cheapest_tree(value.network)), value
-    for deep in (False, True):
-        operands, terms, made = _opened(value, deep=deep)
-        network = _network(operands, terms, value.out)
+    for deep in (False, True) if derived else (False,):
+        operands, terms, made = _opened(value, twice=derived, deep=deep)
+        network = network_of(operands, terms, value.out)
         cost = network.cost(cheapest_tree(network, made))
         form = _ir.contract(operands, terms, value.out, dtype=operands[0].dtype)
-        if cost < least and _is_product(form) and form.coefficient == 1:
-            least, best = cost, _Value(form.operands, form.terms, form.out)  # axes as of `value`
+        if cost < least and is_product(form) and form.coefficient == 1:
+            least, best = cost, Value(form.operands, form.terms, form.out)
     return best
 
 
-def _opened(value: _Value, *, deep: bool) -> tuple[list[Node], list[Subscripts], frozenset[int]]:
+def _opened(
+    value: Value, *, twice: bool, deep: bool
+) -> tuple[list[Node], list[Subscripts], frozenset[int]]:
     """Put the factors of operands in their place; `deep`, the factors of factors too.
 
     Returns also the sets of factors that were one operand, and so are made anyway.
@@ -159,10 +110,12 @@ def _opened(value: _Value, *, deep: bool) -> tuple[list[Node], list[Subscripts],
     operands, terms = [*value.operands], [*value.terms]
     fresh = itertools.count(1 + max((index for term in terms for index in term), default=-1))
     made: list[int] = []
+    uses = Counter(operands)
     k = len(operands) - 1
     while k >= 0:
         inner, count = operands[k], len(_ir.children(operands[k]))
-        if _opens(inner) and len(operands) + count - 1 <= _MOST_OPENED:
+        fits = len(operands) + count - 1 <= _MOST_OPENED and (twice or uses[inner] == 1)
+        if _opens(inner) and fits:
             outer = dict(zip(inner.out, terms[k], strict=True))
             for index in sorted({i for term in inner.terms for i in term}.difference(outer)):
                 outer[index] = next(fresh)
@@ -176,81 +129,59 @@ def _opened(value: _Value, *, deep: bool) -> tuple[list[Node], list[Subscripts],
 
 
 def _opens(node: Node) -> TypeGuard[Einsum]:
-    return _is_product(node) and node.coefficient == 1 and node.sums
+    return is_product(node) and node.coefficient == 1 and node.sums
 
 
-def _network(operands: Sequence[Node], terms: Sequence[Subscripts], out: Subscripts) -> Network:
-    sizes = {
-        index: size
-        for node, term in zip(operands, terms, strict=True)
-        for index, size in zip(term, node.shape, strict=True)
-    }
-    return Network(terms, out, sizes)
+# Planning ----------------------------------------------------------------------------------------
 
 
-def _plan_alone(value: _Value, search: Search) -> _Plan:
+def _plan_alone(value: Value, search: Search) -> _Plan:
     network = value.network
     terms, out, sizes = network.key
     path = search(terms, out, dict(sizes))
     return _Plan(value, tree_of_path(path, network.operands), {})
 
 
-_Signature = tuple[int, ...]
-
-
-def _signatures(value: _Value) -> dict[int, _Signature]:
-    """Which operands are in each part, the whole included: equal values have equal signatures.
-
-    All parts of a short product; of a long one the small parts.
-    """
-    uids = [node.uid for node in value.operands]
-    count = len(uids)
-    found: dict[int, _Signature] = {}
-    for size in range(2, count):
-        if len(found) + math.comb(count, size) > _MOST_PARTS:
-            break
-        for chosen in itertools.combinations(range(count), size):
-            found[sum(1 << k for k in chosen)] = tuple(sorted(uids[k] for k in chosen))
-    return {**found, (1 << count) - 1: tuple(sorted(uids))}
-
-
-# Planning together -------------------------------------------------------------------------------
-
-
-def _plan_together(made: Sequence[_Value], *, with_pairs: bool) -> dict[_Value, _Plan]:
+def _plan_together(made: Sequence[Value], derived: Set[Value]) -> dict[Value, _Plan]:
     """Choose trees for all products that are to be planned: as they are, or opened.
 
-    `with_pairs`, pairs too are planned where they open: of ``(C A) (C A)^T``, A^T A may come first.
+    Derived pairs too are planned where they open: of ``(C A) (C A)^T``, A^T A may come first.
+    Opened products have fewer parts in common, so the smaller total is taken.
     """
     whole = {value: value for value in made if value.is_long}
-    opened = {value: _form(value) for value in made if with_pairs or value.is_long}
+    opened = {value: _form(value, derived=value in derived) for value in made}
     opened = {value: form for value, form in opened.items() if form.is_long}
     if opened == whole:
         return _with_shared(made, whole)
     rest = {value: value.network.cost(cheapest_tree(value.network)) for value in made}
 
-    def total(plans: Mapping[_Value, _Plan]) -> int:
+    def total(plans: Mapping[Value, _Plan]) -> int:
         return sum({**rest, **{value: plan.cost for value, plan in plans.items()}}.values())
 
     return min(_with_shared(made, opened), _with_shared(made, whole), key=total)
 
 
-def _with_shared(made: Sequence[_Value], forms: Mapping[_Value, _Value]) -> dict[_Value, _Plan]:
+def _with_shared(made: Sequence[Value], forms: Mapping[Value, Value]) -> dict[Value, _Plan]:
     """Choose trees for products in given forms, and what is made for several of them.
 
     Greedy: from what is made in any case, take up one value after the other where the total cost
     falls.
     """
-    common = _Common(made, forms)
+    parts = SharedParts(forms.values(), made)
     known = {*made}
-    plans = {value: common.plan(value, known) for value in forms}
-    costs = {value: plan.cost for value, plan in plans.items()}
-    for value in common.candidates(known):
-        having = common.having[value]
-        users = [user for user, plan in plans.items() if plan.form in having]
-        new = {user: common.plan(user, {*known, value}) for user in users}
-        new[value] = common.plan(value, known)
-        new_costs = {user: plan.cost for user, plan in new.items()}
+
+    def plan(value: Value, known: Set[Value]) -> _Plan:
+        form = forms.get(value, value)
+        free = {s: part for s, part in parts.of(form).items() if part.value in known}
+        return _Plan(form, cheapest_tree(form.network, frozenset(free)), free)
+
+    plans = {value: plan(value, known) for value in forms}
+    costs = {value: each.cost for value, each in plans.items()}
+    for value in _candidates(parts, known):
+        users = [user for user, each in plans.items() if each.form in parts.having[value]]
+        new = {user: plan(user, {*known, value}) for user in users}
+        new[value] = plan(value, known)
+        new_costs = {user: each.cost for user, each in new.items()}
         if sum(new_costs.values()) < sum(costs[user] for user in users):
             known.add(value)
             plans.update(new)
@@ -258,92 +189,14 @@ def _with_shared(made: Sequence[_Value], forms: Mapping[_Value, _Value]) -> dict
     return plans
 
 
-class _Common:
-    """Parts that several products have, and plans of products when some values are made."""
-
-    def __init__(self, made: Sequence[_Value], forms: Mapping[_Value, _Value]) -> None:
-        self.forms = forms
-        self.parts: dict[_Value, dict[int, _Part]] = {}
-        self.having: defaultdict[_Value, set[_Value]] = defaultdict(set)  # forms with a part
-        self.canonical: dict[_Value, tuple[_Value, Subscripts] | None] = {}
-        self.places: defaultdict[_Signature, list[_Value]] = defaultdict(list)
-        self.repeated: set[_Signature] = set()  # twice in one product, perhaps
-        for form in {**dict.fromkeys(made), **dict.fromkeys(self.forms.values())}:
-            count = Counter(node.uid for node in form.operands)
-            several = {uid for uid, times in count.items() if times > 1}
-            for signature in _signatures(form).values():
-                self.places[signature].append(form)
-                if several.issuperset(signature):
-                    self.repeated.add(signature)
-        for form in self.forms.values():
-            self.read(form)
-
-    def read(self, form: _Value) -> None:
-        """Find the parts of a product that others may have too.
-
-        But not those that with one operand more are found in the same products, each once: whoever
-        could use them can use the larger ones.
-        """
-        if form in self.parts:
-            return
-        network = form.network
-        signatures = _signatures(form)
-        places = {operands: self.places[s] for operands, s in signatures.items()}
-        self.parts[form] = {
-            operands: part
-            for operands, found in places.items()
-            if len(found) > 1 and operands != network.whole
-            if signatures[operands] in self.repeated
-            or all(places.get(operands | k) != found for k in network.operands if not operands & k)
-            for part in [self.part(form, network, operands)]
-            if part
-        }
-        for part in self.parts[form].values():
-            self.having[part.value].add(form)
-
-    def candidates(self, made: Set[_Value]) -> list[_Value]:
-        """Values that are a part more than once, those that may save most first."""
-        counts = Counter(part.value for parts in self.parts.values() for part in parts.values())
-        saved = {}
-        for value, count in counts.items():
-            if count > 1 and value not in made:
-                network = value.network
-                saved[value] = (count - 1) * network.cost(cheapest_tree(network))
-        return sorted(saved, key=lambda v: (-saved[v], v.digests, v.terms, v.out))[:_MOST_TRIED]
-
-    def plan(self, value: _Value, made: Set[_Value]) -> _Plan:
-        """Plan one product; what is made costs nothing."""
-        form = self.forms.get(value, value)
-        self.read(form)
-        parts = {s: part for s, part in self.parts[form].items() if part.value in made}
-        return _Plan(form, cheapest_tree(form.network, frozenset(parts)), parts)
-
-    def part(self, form: _Value, network: Network, operands: int) -> _Part | None:
-        """Describe a part of a product; None where building finds other operands in it."""
-        chosen = [k for k in range(len(form.operands)) if operands >> k & 1]
-        terms = [form.terms[k] for k in chosen]
-        wanted = network.wanted(operands)
-        out = [index for index in dict.fromkeys(itertools.chain(*terms)) if index in wanted]
-        value = _Value(tuple([form.operands[k] for k in chosen]), *renumber(terms, out))
-        if value not in self.canonical:
-            self.canonical[value] = _canonical(value)
-        found = self.canonical[value]
-        return found and _Part(found[0], tuple(out[axis] for axis in found[1]))
-
-
-def _canonical(value: _Value) -> tuple[_Value, Subscripts] | None:
-    """Write a part in the one way; for each of its axes, the axis that it was.
-
-    Where operands are equal or symmetric, only building tells which is which.
-    """
-    nodes = value.operands
-    if len({*nodes}) == len(nodes) and not any(isinstance(n, Apply) and n.symmetry for n in nodes):
-        return value, tuple(range(len(value.out)))
-    node = value.build(nodes)
-    if not isinstance(node, Einsum) or Counter(node.operands) != Counter(nodes):
-        return None
-    twin, axes = _ir.canonical_twin(node)
-    return _Value(twin.operands, twin.terms, twin.out), axes
+def _candidates(parts: SharedParts, known: Set[Value]) -> list[Value]:
+    """Values that are a part more than once, those that may save most first."""
+    saved = {}
+    for value, count in Counter(part.value for part in parts.all()).items():
+        if count > 1 and value not in known:
+            network = value.network
+            saved[value] = (count - 1) * network.cost(cheapest_tree(network))
+    return sorted(saved, key=lambda value: (-saved[value], value.rank))[:_MOST_TRIED]
 
 
 # Building ----------------------------------------------------------------------------------------
@@ -352,19 +205,19 @@ def _canonical(value: _Value) -> tuple[_Value, Subscripts] | None:
 class _Assembly:
     """Build nodes anew by their plans; every value once."""
 
-    def __init__(self, plans: Mapping[_Value, _Plan]) -> None:
+    def __init__(self, plans: Mapping[Value, _Plan]) -> None:
         self.plans = plans
         self.new: dict[Node, Node] = {}
-        self.built: dict[_Value, Node] = {}
+        self.built: dict[Value, Node] = {}
 
     def rewrite(self, roots: Sequence[Node], nodes: Sequence[Node]) -> list[Node]:
         """Rewrite all nodes, operands first."""
         for node in nodes:
             below = _ir.children(node)
             moved = [self.new[child] for child in below]
-            if _is_product(node) and _value_of(node) in self.plans:
+            if is_product(node) and value_of(node) in self.plans:
                 twin, axes = _ir.canonical_twin(node)
-                made, out = self.value(_value_of(twin)), range(node.ndim)
+                made, out = self.value(value_of(twin)), range(node.ndim)
                 self.new[node] = _ir.contract([made], [axes], out, {}, node.coefficient)
             elif all(a is b for a, b in zip(moved, below, strict=True)):
                 self.new[node] = node
@@ -372,7 +225,7 @@ class _Assembly:
                 self.new[node] = _ir.with_children(node, moved)
         return [self.new[root] for root in roots]
 
-    def value(self, value: _Value) -> Node:
+    def value(self, value: Value) -> Node:
         """Build one value: by its plan, or as the pair that it is."""
         if value not in self.built:
             if value in self.plans:
@@ -382,8 +235,12 @@ class _Assembly:
             self.built[value] = made
         return self.built[value]
 
-    def assemble(self, form: _Value, tree: Tree, made: Mapping[int, _Part]) -> Node:
-        """Build the steps of a tree. Recursion ends: a part has fewer operands than the whole."""
+    def assemble(self, form: Value, tree: Tree, made: Mapping[int, Part]) -> Node:
+        """Build the steps of a tree.
+
+        Recursion ends: a form has operands of its value, or nodes below these in their place, and
+        a part has some of the operands, not all.
+        """
         network = form.network
         dtype = form.operands[0].dtype
         live: dict[int, tuple[Node, Subscripts]] = {

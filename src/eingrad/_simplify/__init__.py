@@ -40,30 +40,8 @@ Pass = Callable[[Node, Container[Node]], Node]
 PASSES: tuple[Pass, ...] = (expand, regroup, flatten, merge, symmetrise, factor)
 
 
-class Memo:
-    """What passes made of nodes, so that a later walk repeats only what has changed.
-
-    A pass is a function of a node and of what it asks about single uses: where all questions are
-    answered as before, so is the result. Several expressions may share a memo.
-    """
-
-    def __init__(self) -> None:
-        self._made: dict[Node, list[tuple[Node, dict[Node, bool]]]] = {}
-
-    def find(self, node: Node, once: "_Once") -> Node | None:
-        """Return what the passes made of a node when all answers were those of now."""
-        for made, answers in self._made.get(node, ()):
-            if all(once.knows(asked) == answer for asked, answer in answers.items()):
-                return made
-        return None
-
-    def keep(self, node: Node, made: Node, answers: dict[Node, bool]) -> None:
-        """Remember what the passes made of a node, given these answers."""
-        self._made.setdefault(node, []).append((made, answers))
-
-
 class _Once(Container[Node]):
-    """Nodes that are used once, and what passes have asked about them since the last `answers`."""
+    """Nodes that are used once, and what passes have asked about them since answers were taken."""
 
     def __init__(self) -> None:
         self._nodes: set[Node] = set()
@@ -82,10 +60,32 @@ class _Once(Container[Node]):
         """Count nodes among those used once."""
         self._nodes.update(nodes)
 
-    def answers(self) -> dict[Node, bool]:
-        """Hand over what was asked."""
+    def take_answers(self) -> dict[Node, bool]:
+        """Hand over what was asked, and forget it."""
         asked, self._asked = self._asked, {}
         return asked
+
+
+class Memo:
+    """What passes made of nodes, so that a later walk repeats only what has changed.
+
+    A pass is a function of a node and of what it asks about single uses: where all questions are
+    answered as before, so is the result. Several expressions may share a memo.
+    """
+
+    def __init__(self) -> None:
+        self._made: dict[Node, list[tuple[Node, dict[Node, bool]]]] = {}
+
+    def find(self, node: Node, once: _Once) -> Node | None:
+        """Return what the passes made of a node when all answers were those of now."""
+        for made, answers in self._made.get(node, ()):
+            if all(once.knows(asked) == answer for asked, answer in answers.items()):
+                return made
+        return None
+
+    def keep(self, node: Node, made: Node, answers: dict[Node, bool]) -> None:
+        """Remember what the passes made of a node, given these answers."""
+        self._made.setdefault(node, []).append((made, answers))
 
 
 def simplify(roots: Sequence[Node], memo: Memo | None = None) -> list[Node]:
@@ -136,7 +136,7 @@ def walk(roots: Sequence[Node], passes: Sequence[Pass], memo: Memo | None = None
             made = rebuilt
             for a_pass in passes:
                 made = a_pass(made, once)
-            memo.keep(rebuilt, made, once.answers())
+            memo.keep(rebuilt, made, once.take_answers())
         new[node] = made
         if uses[_core(node)] == 1:
             once.add(made, _core(made))

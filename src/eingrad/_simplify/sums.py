@@ -98,13 +98,24 @@ def factor(node: Node, once: Container[Node]) -> Node:
     if not isinstance(node, Add):
         return node
     made = _factored(node, once, _factors)
-    if not any(isinstance(term, Einsum) and term.sizes and term.cores for term in node.terms):
+    opened = _factored(node, once, _repeated_factors)
+    if opened is made:
         return made
-    return min(made, _factored(node, once, _repeated_factors), key=lambda form: work(form, ()))
+    given = {child for term in node.terms for child in _shared_below(term)}
+    return min(made, opened, key=lambda form: work(form, given))
+
+
+def _shared_below(term: Node) -> Sequence[Node]:
+    """What a term and the factors of what it repeats are both made of."""
+    below = _ir.children(term)
+    return _ir.children(below[0]) if _repeats(term) else below
+
+
+_Factors = tuple[Factor, ...] | None
 
 
 def _factored(
-    node: Add, once: Container[Node], factors_of: Callable[..., tuple[Factor, ...] | None]
+    node: Add, once: Container[Node], factors_of: Callable[[Node, Container[Node]], _Factors]
 ) -> Node:
     kept: list[tuple[Node, Coefficient]] = []
     open_terms: list[_Term] = []
@@ -123,7 +134,7 @@ def _factored(
     return _ir.add([n for n, _ in every], [c for _, c in every])
 
 
-def _factors(term: Node, once: Container[Node]) -> tuple[Factor, ...] | None:
+def _factors(term: Node, once: Container[Node]) -> _Factors:
     """Give the operands of an elementwise product; None for what must stay as it is.
 
     The coefficients of a sum's terms are on the sum.
@@ -144,21 +155,27 @@ def _factors(term: Node, once: Container[Node]) -> tuple[Factor, ...] | None:
     return tuple((n, tuple(axis[i] for i in t)) for n, t in pairs)
 
 
-def _repeated_factors(term: Node, once: Container[Node]) -> tuple[Factor, ...] | None:
+def _repeated_factors(term: Node, once: Container[Node]) -> _Factors:
     """Give also the factors of what a broadcast repeats, which is a node of its own."""
     factors = _factors(term, once)
-    if not isinstance(term, Einsum) or not term.sizes or not factors:
+    if not factors or not _repeats(term) or factors[0][0] not in once:
         return factors
     ((node, axes),) = factors
-    if not isinstance(node, Einsum) or not _ir.is_product(node) or node is term:
-        return factors
+    assert isinstance(node, Einsum)  # without a coefficient: it is on the sum
     axis = dict(zip(node.out, axes, strict=True))
-    if any(index not in axis for t in node.terms for index in t):
-        return factors
-    if node not in once:
-        return factors
-    return tuple(
-        (n, tuple(axis[i] for i in t)) for n, t in zip(node.operands, node.terms, strict=True)
+    pairs = zip(node.operands, node.terms, strict=True)
+    return tuple((n, tuple(axis[i] for i in t)) for n, t in pairs)
+
+
+def _repeats(term: Node) -> bool:
+    """Whether a term is a broadcast elementwise product, by its construction a view of one node."""
+    if not isinstance(term, Einsum) or not term.sizes or len(term.operands) != 1:
+        return False
+    (node,) = term.operands
+    return (
+        isinstance(node, Einsum)
+        and _ir.is_product(node)
+        and all(index in node.out for t in node.terms for index in t)
     )
 
 

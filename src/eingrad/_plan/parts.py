@@ -1,0 +1,222 @@
+"""Parts of products, and which of them several products have.
+
+In: products as values. Out: their parts as values, equal where they are equal.
+Guaranteed: a value is written in one way, whatever its place, association or order of axes.
+
+>>> from eingrad import _ir
+>>> a, b, c = (_ir.new_input(name, (3, 3)) for name in "abc")
+>>> values = [value_of(_ir.einsum("ij,jk,kl->il", a, b, m)) for m in (c, _ir.transpose(c, (1, 0)))]
+>>> parts = SharedParts(values)
+>>> [part.value.terms for part in parts.of(values[0]).values()]
+[((0, 1), (1, 2))]
+"""
+
+import functools
+import itertools
+import math
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, TypeGuard
+
+from eingrad import _ir
+from eingrad._ir import Apply, Einsum, Node
+from eingrad._plan.search import Network
+from eingrad._subscripts import Subscripts, renumber
+
+_MOST_PARTS = 512  # of one product that are compared with those of others
+
+Signature = tuple[int, ...]  # the operands of a part, however they are wired
+
+
+def is_product(node: Node) -> TypeGuard[Einsum]:
+    """Whether a node is a product of several operands."""
+    return isinstance(node, Einsum) and _ir.is_product(node) and len(node.operands) > 1
+
+
+@dataclass(frozen=True, eq=False)
+class Value:
+    """A product up to the order of its axes.
+
+    As `value_of` and `SharedParts` write it, equal values are equal: operands in canonical order,
+    indices numbered by first use, those of `out` ascending.
+    """
+
+    operands: tuple[Node, ...]
+    terms: tuple[Subscripts, ...]
+    out: Subscripts
+
+    def __eq__(self, other: object) -> bool:
+        return self is other or (isinstance(other, Value) and self._key == other._key)
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    @functools.cached_property
+    def _key(self) -> tuple[object, ...]:
+        return self.operands, self.terms, self.out
+
+    @functools.cached_property
+    def _hash(self) -> int:  # values are looked up again and again
+        return hash(self._key)
+
+    @property
+    def is_long(self) -> bool:
+        """Whether it is not a pair yet."""
+        return len(self.operands) > 2  # noqa: PLR2004
+
+    @functools.cached_property
+    def network(self) -> Network:
+        """What a search is asked about."""
+        return network_of(self.operands, self.terms, self.out)
+
+    @property
+    def rank(self) -> tuple[object, ...]:
+        """Something to sort by that does not depend on history."""
+        return [node.digest for node in self.operands], self.terms, self.out
+
+    def build(self, operands: Sequence[Node]) -> Node:
+        """Build it as a node, on these operands."""
+        dtype = self.operands[0].dtype
+        return _ir.contract(operands, self.terms, self.out, dtype=dtype)
+
+
+def value_of(node: Einsum) -> Value:
+    """Describe a product."""
+    twin, _ = _ir.canonical_twin(node)
+    return Value(twin.operands, twin.terms, twin.out)
+
+
+def network_of(operands: Sequence[Node], terms: Sequence[Subscripts], out: Subscripts) -> Network:
+    """Tell a search about a product."""
+    sizes = {
+        index: size
+        for node, term in zip(operands, terms, strict=True)
+        for index, size in zip(term, node.shape, strict=True)
+    }
+    return Network(terms, out, sizes)
+
+
+class Part(NamedTuple):
+    """A set of a product's operands as a value of its own, and the index of each of its axes."""
+
+    value: Value
+    term: Subscripts
+
+
+class SharedParts:
+    """Parts that may be made once for several of some products, or exist as one of them.
+
+    Not among them is a part that with one operand more is the same value wherever its operands
+    are, each time once: whoever could use it can use the larger one.
+    """
+
+    def __init__(self, forms: Iterable[Value], made: Iterable[Value] = ()) -> None:
+        forms = [*dict.fromkeys(forms)]
+        self._canonical: dict[Value, tuple[Value, Subscripts] | None] = {}
+        self._places: defaultdict[Signature, Counter[Value]] = defaultdict(Counter)
+        self._repeated: set[Signature] = set()  # twice in one product, perhaps
+        for form in dict.fromkeys([*made, *forms]):
+            uses = Counter(node.uid for node in form.operands)
+            several = {uid for uid, times in uses.items() if times > 1}
+            for signature in _signatures(form).values():
+                self._places[signature][form] += 1
+                if several.issuperset(signature):
+                    self._repeated.add(signature)
+        self._parts: dict[Value, dict[int, Part]] = {form: {} for form in forms}
+        self.having: defaultdict[Value, Counter[Value]] = defaultdict(Counter)  # forms with a part
+        self._read(forms)
+
+    def of(self, form: Value) -> dict[int, Part]:
+        """Give the parts of a product, by sets of operands."""
+        if form not in self._parts:
+            self._parts[form] = {}
+            self._read([form])
+        return self._parts[form]
+
+    def all(self) -> list[Part]:
+        """Give the parts of all products that were asked about."""
+        return [part for parts in self._parts.values() for part in parts.values()]
+
+    def _read(self, forms: Sequence[Value]) -> None:
+        """Find parts, large ones first: these tell which smaller ones nobody needs."""
+        by_size: defaultdict[int, list[tuple[Value, int]]] = defaultdict(list)
+        signatures = {form: _signatures(form) for form in forms}
+        for form in forms:
+            for operands, signature in signatures[form].items():
+                if operands != form.network.whole and self._places[signature].total() > 1:
+                    by_size[operands.bit_count()].append((form, operands))
+        alike: set[tuple[Value, int]] = set()  # one value wherever these operands are
+        for size in sorted(by_size, reverse=True):
+            found: list[tuple[Value, int]] = []
+            for form, operands in by_size[size]:
+                if self._is_covered(form, operands, signatures[form], alike):
+                    alike.add((form, operands))
+                elif part := self._part(form, operands):
+                    self._parts[form][operands] = part
+                    self.having[part.value][form] += 1
+                    found.append((form, operands))
+            for form, operands in found:
+                value = self._parts[form][operands].value
+                if self.having[value] == self._places[signatures[form][operands]]:
+                    alike.add((form, operands))
+
+    def _is_covered(
+        self,
+        form: Value,
+        operands: int,
+        signatures: dict[int, Signature],
+        alike: set[tuple[Value, int]],
+    ) -> bool:
+        """Whether a part with one operand more is found wherever this one is."""
+        signature = signatures[operands]
+        if signature in self._repeated:
+            return False
+        more = (operands | k for k in form.network.operands if not operands & k)
+        return any(
+            (form, larger) in alike and self._places[signatures[larger]] == self._places[signature]
+            for larger in more
+        )
+
+    def _part(self, form: Value, operands: int) -> Part | None:
+        """Describe a part of a product; None where building finds other operands in it."""
+        chosen = [k for k in range(len(form.operands)) if operands >> k & 1]
+        terms = [form.terms[k] for k in chosen]
+        wanted = form.network.wanted(operands)
+        out = [index for index in dict.fromkeys(itertools.chain(*terms)) if index in wanted]
+        value = Value(tuple([form.operands[k] for k in chosen]), *renumber(terms, out))
+        if value not in self._canonical:
+            self._canonical[value] = _canonical(value)
+        found = self._canonical[value]
+        return found and Part(found[0], tuple(out[axis] for axis in found[1]))
+
+
+def _signatures(value: Value) -> dict[int, Signature]:
+    """Which operands are in each part, the whole included: equal values have equal signatures.
+
+    All parts of a short product; of a long one the small parts.
+    """
+    uids = [node.uid for node in value.operands]
+    count = len(uids)
+    found: dict[int, Signature] = {}
+    for size in range(2, count):
+        if len(found) + math.comb(count, size) > _MOST_PARTS:
+            break
+        for chosen in itertools.combinations(range(count), size):
+            found[sum(1 << k for k in chosen)] = tuple(sorted(uids[k] for k in chosen))
+    return {**found, (1 << count) - 1: tuple(sorted(uids))}
+
+
+def _canonical(value: Value) -> tuple[Value, Subscripts] | None:
+    """Write a part in the one way; for each of its axes, the axis that it was.
+
+    Where operands are equal or symmetric, only building tells which is which.
+    """
+    nodes = value.operands
+    if len({*nodes}) == len(nodes) and not any(isinstance(n, Apply) and n.symmetry for n in nodes):
+        return value, tuple(range(len(value.out)))
+    node = value.build(nodes)
+    if not isinstance(node, Einsum) or Counter(node.operands) != Counter(nodes):
+        return None
+    twin, axes = _ir.canonical_twin(node)
+    return Value(twin.operands, twin.terms, twin.out), axes
