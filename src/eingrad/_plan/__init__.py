@@ -1,8 +1,9 @@
 """Planning: from expressions to programs. The only room that imports opt_einsum.
 
 `search` finds the cheapest contraction tree of one product, `path` writes trees as paths, `parts`
-says what products have in common, `pairs` plans all products of a program together, `mirror` marks results that must come out symmetric,
-`lower` turns pairwise steps into statements, `program` is the result, as data.
+says what products have in common, `pairs` plans all products of a program together, `mirror` marks
+results that must come out symmetric, `lower` turns pairwise steps into statements, `program` is the
+result, as data.
 """
 
 from eingrad._plan.lower import lower
