@@ -425,3 +425,30 @@ def test_a_plan_does_not_depend_on_what_was_differentiated_before():
     assert written(own).plan(x).source == before
     eg.cache_clear()
     assert written(own).plan(x).source == before
+
+
+WIDER = {
+    "elementwise": lambda x: x**3,
+    "sum": lambda x: (x**3).sum(),
+    "norm": np.linalg.norm,
+    "product": np.prod,
+    "cumulative": np.cumsum,
+    "quadratic": lambda x: x @ np.ones((3, 3)) @ x,
+    "select": lambda x: np.where(x > 1.5, x**2, np.sin(x)).sum(),
+}
+
+
+@pytest.mark.parametrize("name", WIDER)
+@pytest.mark.parametrize("dtype", [np.complex128, np.float64])
+def test_a_tangent_of_a_wider_dtype_widens_the_product(name, dtype):
+    """A complex tangent lost its imaginary part wherever the sweep met an elementwise function."""
+    f, x = WIDER[name], np.array([1.0, 2.0, 3.0])
+    x = x if dtype is np.complex128 else x.astype(np.float32)
+    v = np.array([1.0, -2.0, 0.5]).astype(dtype) * (1 + 2j if dtype is np.complex128 else 1)
+    along = eg.jvp(f)(x, v)
+    assert along.dtype == dtype
+    assert_close(along, eg.jacobian(f)(x) @ v, rtol=1e-5)
+    if np.ndim(f(x)) == 0:
+        product = eg.hvp(f)(x, v)
+        assert product.dtype == dtype
+        assert_close(product, eg.hessian(f)(x) @ v, rtol=1e-5)

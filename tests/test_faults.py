@@ -772,7 +772,7 @@ REFUSED_CODE = {
     "unsupported method, what does nearly the same named": (
         lambda: eg.grad(lambda x: x.argmax())(X),
         UnsupportedFunctionError,
-        r"; write x == x.max\(\) \(a mask of the largest, not its position\); docs/functions",
+        r"; where you need only a mask of the largest, not its position, write x == x.max",
     ),
     "unsupported function of np.linalg": (
         lambda: eg.grad(np.linalg.svd)(A),
@@ -1524,3 +1524,27 @@ def test_out_may_be_an_argument():
     plan(first, out=(first, second))
     np.testing.assert_allclose(first, A @ A, rtol=1e-15)
     np.testing.assert_allclose(second, A @ A @ A, rtol=1e-15)
+
+
+def test_names_of_other_libraries_lead_to_ours():
+    """Who writes ``jax.jacfwd`` as ``eg.jacfwd`` is told what it is called."""
+    with pytest.raises(AttributeError, match="no attribute 'jacfwd'; use jacobian"):
+        eg.jacfwd  # noqa: B018
+    with pytest.raises(AttributeError, match=r"no attribute 'jacobi'$"):
+        eg.jacobi  # noqa: B018
+
+
+def test_the_order_of_keys_and_keywords_does_not_count():
+    """What is rebuilt, by an optimiser say, may have them in another order."""
+    x, y = np.array([1.0, 2.0]), np.array([3.0, 5.0])
+    f = lambda d: (d["a"] ** 2) @ d["b"]  # noqa: E731
+    plan = eg.grad(f).plan({"a": x, "b": y})
+    result = plan({"b": y, "a": x})
+    np.testing.assert_array_equal(result["a"], 2 * x * y)
+    np.testing.assert_array_equal(result["b"], x**2)
+    tangent = {"b": np.ones(2), "a": np.zeros(2)}
+    np.testing.assert_array_equal(eg.hvp(f)({"a": x, "b": y}, tangent)["a"], 2 * x)
+    named = eg.grad(lambda x, p, q: x @ p * (x @ q)).plan(x, p=x, q=y)
+    np.testing.assert_array_equal(named(x, q=y, p=x), named(x, p=x, q=y))
+    with pytest.raises(eg.errors.ShapeError, match="another nesting"):
+        plan({"a": x, "c": y})

@@ -36,6 +36,30 @@ from eingrad.verify import DerivativeCheck, IdentityCheck, check_derivatives, ch
 
 __version__ = "0.1.0"
 
+# What other libraries call it: an import that fails names what to write.
+_ELSEWHERE = {
+    "jacfwd": "jacobian",
+    "jacrev": "jacobian",
+    "linearize": "jvp(f).plan(x, v)",
+    "elementwise_grad": "vjp(f)(x, np.ones_like(x))",
+    "make_jvp": "jvp",
+    "make_vjp": "vjp",
+    "jit": "derivative(f).plan(x)",
+    "vmap": "a function of the whole batch; there is no vmap",
+    "stop_gradient": "np.asarray of a captured array, or argnums without that argument",
+    "numpy": "NumPy itself; functions are differentiated as they are",
+}
+
+
+def __getattr__(name: str) -> object:
+    """Tell who comes from another library what a name of it is called here."""
+    if name in _ELSEWHERE:
+        raise AttributeError(
+            f"module 'eingrad' has no attribute {name!r}; use {_ELSEWHERE[name]}", name=name
+        )
+    raise AttributeError(f"module 'eingrad' has no attribute {name!r}", name=name)
+
+
 __all__ = [
     "CapturedArray",
     "Derivative",

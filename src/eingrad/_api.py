@@ -345,7 +345,7 @@ class _Form:
 
     def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Any]:
         """Find the values of the inputs; refuse another form, or other static arguments."""
-        new, tree = flatten((args, kwargs))
+        new, tree = flatten((args, kwargs), self.arguments)
         if tree != self.arguments:
             given = any(flatten(value)[1].is_sequence for value in (*args, *kwargs.values()))
             hint = "; np.array makes an array of a list" if given else ""

@@ -23,6 +23,7 @@ from eingrad._simplify import Made, associate, made_by_differentiation, push, si
 _PLANNED_BETWEEN = 20  # nodes of a value whose derivatives are planned before the next order
 _MANY_COLUMNS = 8
 _ALMOST = 1.01  # times the cost of the best candidate
+_SHORT = 40  # nodes of a scalar whose gradient is also derived forward, to tell what that costs
 _FEW_VARIABLES = 4  # for which each may have a direction of its own
 
 Candidates = tuple[tuple[str, int], ...]
@@ -217,9 +218,9 @@ def _jacobians(
     leaves fewer terms to differentiate. (So the third derivative of a network in its first weight
     costs 4% less, though its Hessian costs 0.3% more.)
 
-    The gradient that is only a step to the next order, or is taken in more than a few variables,
-    is taken backward without a look at the other direction: of a scalar in many numbers, no forward
-    sweep is cheaper.
+    The gradient that is only a step to the next order, or is taken in more than a few variables, or
+    of a value of many nodes, is taken backward without a look at the other direction: of a scalar
+    in many numbers, no forward sweep is cheaper.
     """
     if mode == "forward":
         return [forward(y, x) for x in variables], ()
@@ -227,9 +228,11 @@ def _jacobians(
         return reverse(y, variables), ()
     columns = sum(x.size for x in variables)
     is_few = len(variables) <= _FEW_VARIABLES
-    if not (last and is_few) and y.size == 1 and columns >= _MANY_COLUMNS:
+    count = len(_ir.topological([y]))
+    compared = last and is_few and count <= _SHORT
+    if not compared and y.size == 1 and columns >= _MANY_COLUMNS:
         return reverse(y, variables), ()
-    if len(_ir.topological([y])) > COMPARED:  # one candidate, chosen by shape
+    if count > COMPARED:  # one candidate, chosen by shape
         nodes = reverse(y, variables) if y.size <= columns else [forward(y, x) for x in variables]
         return nodes, ()
     options = {

@@ -15,6 +15,7 @@ nodes are never expanded: a product is distributed only over the terms of a deri
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -68,10 +69,14 @@ def forward(y: Node, x: Node) -> Node:
 
 
 def pushforward(ys: Sequence[Node], tangents: Mapping[Node, Node]) -> list[Node]:
-    """Multiply Jacobians by tangents of the ``xs``: forward, with other seeds than deltas."""
+    """Multiply Jacobians by tangents of the ``xs``: forward, with other seeds than deltas.
+
+    A product with a tangent of a wider dtype than its ``x``, complex say, is of that dtype.
+    """
     order = _dependents(ys, tangents)
     selects = _selects(order)
-    return [_forward(y, tangents, (), order, selects) for y in ys]
+    wider = [tangent.dtype for x, tangent in tangents.items() if tangent.dtype != x.dtype]
+    return [_forward(y, tangents, (), order, selects, wider) for y in ys]
 
 
 def _forward(
@@ -80,20 +85,25 @@ def _forward(
     trailing: Shape,
     order: dict[Node, None],
     selects: Selects,
+    wider: Sequence[Any] = (),
 ) -> Node:
-    """Carry tangents, whose axes after those of the node are `trailing`, up to ``y``."""
+    """Carry tangents, whose axes after those of the node are `trailing`, up to ``y``.
+
+    They have the dtypes of the nodes, or, where seeds are `wider`, such as hold both.
+    """
     tangents = dict(seeds)
     needed = _needed(y, selects)
     for node in order:
         if node not in seeds and node in needed:
+            dtype = np.result_type(node.dtype, *wider) if wider else node.dtype
             terms = [
                 term
                 for below, local, batch in _local_jacobians(node, order, selects)
                 if below in tangents
-                for term in _push(node, below, local, batch, tangents[below])
+                for term in _push(node, below, local, batch, cast(tangents[below], dtype))
             ]
-            tangents[node] = _collect(terms, node.shape + trailing, node.dtype)
-    return tangents.get(y, _ir.zeros(y.shape + trailing, y.dtype))
+            tangents[node] = _collect(terms, node.shape + trailing, dtype)
+    return tangents.get(y, _ir.zeros(y.shape + trailing, np.result_type(y.dtype, *wider)))
 
 
 def reverse(y: Node, xs: Sequence[Node]) -> list[Node]:
@@ -183,7 +193,7 @@ def _push(node: Node, below: Node, local: Node | Hole, batch: int, tangent: Node
     if isinstance(local, Hole):
         einsum = local.einsum
         new = tuple(range(local.first_free, local.first_free + extra))
-        rest, terms = local.rest(einsum.operands)
+        rest, terms = local.rest(_cast_all(einsum.operands, tangent.dtype))
         return _linear(
             rest,
             terms,
@@ -193,8 +203,7 @@ def _push(node: Node, below: Node, local: Node | Hole, batch: int, tangent: Node
             dict(einsum.sizes),
             einsum.coefficient,
         )
-    local = cast(local, node.dtype)
-    tangent = cast(tangent, node.dtype)
+    local = cast(local, tangent.dtype)
     shared, result, operand, new = _ranges(batch, node.ndim - batch, below.ndim - batch, extra)
     out = (*shared, *result, *new)
     term = (*shared, *result, *operand)
@@ -209,8 +218,7 @@ def _pull(
         einsum, fresh = local.einsum, local.first_free
         y_axes = tuple(range(fresh, fresh + leading))
         fresh += leading
-        operands = [n if isinstance(n, STRUCTURAL) else cast(n, bar.dtype) for n in einsum.operands]
-        rest, terms = local.rest(operands)
+        rest, terms = local.rest(_cast_all(einsum.operands, bar.dtype))
         axes: list[int] = []
         for index, size in zip(einsum.terms[local.k], below.shape, strict=True):
             if index not in axes:
@@ -229,6 +237,11 @@ def _pull(
     return _linear(
         (local,), (term,), bar, (*y_axes, *shared, *result), (*y_axes, *shared, *operand)
     )
+
+
+def _cast_all(operands: Sequence[Node], dtype: Any) -> list[Node]:
+    """Give operands of one dtype; structure has none."""
+    return [n if isinstance(n, STRUCTURAL) else cast(n, dtype) for n in operands]
 
 
 def _ranges(*lengths: int) -> list[Subscripts]:

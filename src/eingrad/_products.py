@@ -43,7 +43,7 @@ class _Call:
 
     def seeds(self, nodes: Sequence[Node], tree: Tree, role: str, of: str) -> dict[Node, Node]:
         """Pair nodes with the leaves of the last argument, which is nested as they are."""
-        leaves, given = flatten(self.last)
+        leaves, given = flatten(self.last, tree)
         if given != tree:
             raise ShapeError(
                 f"the {role} must be nested as {of} is: {_nesting(tree)}, not {_nesting(given)}"

@@ -1,7 +1,8 @@
 """What to write in place of a NumPy function that has no derivative here: one table.
 
 In: the name of a function. Out: an expression of supported ones that gives the same; after a `#`,
-where it does. A test evaluates every one, against NumPy and on traced values.
+where it does, or after "only", what it gives of the whole. A test evaluates every one, against
+NumPy and on traced values.
 
 >>> SUBSTITUTES["np.nansum"]
 'np.sum(np.where(np.isnan(x), 0, x))'
@@ -43,13 +44,13 @@ SUBSTITUTES = {
     # comparisons and places
     "np.bitwise_xor": "np.logical_xor(x > 0, y > 0)  # of flags",
     "np.allclose": "np.all(np.abs(x - y) <= 1e-8 + 1e-5 * np.abs(y))",
-    "np.argmax": "x == np.max(x)  # a mask of the largest, not its position",
-    "np.argmin": "x == np.min(x)  # a mask of the least, not its position",
+    "np.argmax": "x == np.max(x)  # only a mask of the largest, not its position",
+    "np.argmin": "x == np.min(x)  # only a mask of the least, not its position",
     "np.array_equal": "np.all(x == y)  # of one shape",
     "np.count_nonzero": "np.sum(np.where(x == 0, 0, 1))",
     "np.isclose": "np.abs(x - y) <= 1e-8 + 1e-5 * np.abs(y)",
-    "ndarray.argmax": "x == x.max()  # a mask of the largest, not its position",
-    "ndarray.argmin": "x == x.min()  # a mask of the least, not its position",
+    "ndarray.argmax": "x == x.max()  # only a mask of the largest, not its position",
+    "ndarray.argmin": "x == x.min()  # only a mask of the least, not its position",
     # arrays made of others
     "np.geomspace": "x * (y / x) ** np.linspace(0, 1, n)  # of numbers x, y > 0",
     "np.insert": "np.concatenate((x[:n], y, x[n:]))",
@@ -71,15 +72,15 @@ SUBSTITUTES = {
     "np.fft.ifftshift": "np.roll(x, -(len(x) // 2))",
     # linear algebra
     "np.cov": "(d := A - A.mean(1, keepdims=True)) @ d.T / (len(A.T) - 1)",
-    "np.linalg.cholesky": "np.linalg.slogdet(A)[1]  # log det; np.linalg.solve(A, b) to solve",
+    "np.linalg.cholesky": "np.linalg.slogdet(A)[1]  # only log det A (np.linalg.solve solves)",
     "np.linalg.cond": "np.linalg.norm(A) * np.linalg.norm(np.linalg.inv(A))  # in this norm",
-    "np.linalg.eig": "np.trace(A)  # the sum of the eigenvalues; np.linalg.det(A): their product",
-    "np.linalg.eigh": "np.trace(A)  # the sum of the eigenvalues; np.linalg.det(A): their product",
-    "np.linalg.eigvals": "np.trace(A)  # their sum; np.linalg.det(A): their product",
-    "np.linalg.eigvalsh": "np.trace(A)  # their sum; np.linalg.det(A): their product",
+    "np.linalg.eig": "np.trace(A)  # only the sum of the eigenvalues (det: their product)",
+    "np.linalg.eigh": "np.trace(A)  # only the sum of the eigenvalues (det: their product)",
+    "np.linalg.eigvals": "np.trace(A)  # only their sum (det: their product)",
+    "np.linalg.eigvalsh": "np.trace(A)  # only their sum (det: their product)",
     "np.linalg.lstsq": "np.linalg.solve(A.T @ A, A.T @ b)  # of full column rank",
     "np.linalg.pinv": "np.linalg.solve(A.T @ A, A.T)  # of full column rank",
-    "np.linalg.qr": "np.linalg.solve(A.T @ A, A.T @ b)  # least squares, of full column rank",
-    "np.linalg.svd": "np.sum(A**2)  # the sum of the squared singular values",
-    "np.linalg.svdvals": "np.sum(A**2)  # the sum of their squares",
+    "np.linalg.qr": "np.linalg.solve(A.T @ A, A.T @ b)  # only least squares, of full column rank",
+    "np.linalg.svd": "np.sum(A**2)  # only the sum of the squared singular values",
+    "np.linalg.svdvals": "np.sum(A**2)  # only the sum of their squares",
 }

@@ -658,9 +658,12 @@ def _unsupported(name: str) -> str:
     """
     expression, _, where = SUBSTITUTES.get(name, "").partition("  # ")
     remedy = "write it with supported functions, which docs/functions.md lists"
+    if where.startswith("only "):
+        remedy = f"where you need {where}, write {expression}"
+    elif expression:
+        remedy = f"write {expression}" + (f" ({where})" if where else "")
     if expression:
-        where = f" ({where})" if where else ""
-        remedy = f"write {expression}{where}; docs/functions.md lists what is supported"
+        remedy += "; docs/functions.md lists what is supported"
     return f"{name} has no derivative here (at {user_line()}); {remedy}"
 
 

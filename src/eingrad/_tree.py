@@ -69,27 +69,36 @@ class Tree:
 LEAF = Tree()
 
 
-def flatten(value: Any) -> tuple[list[Any], Tree]:
+def flatten(value: Any, like: Tree | None = None) -> tuple[list[Any], Tree]:
     """Flatten nested tuples, named tuples, lists and dicts; anything else is a leaf.
 
-    So are other subclasses of them: they may mean more than their items.
+    So are other subclasses of them: they may mean more than their items. The items of a dict come
+    in its order, or in that of a dict of the same keys in the same place of another tree.
     """
     leaves: list[Any] = []
-    return leaves, _flatten(value, leaves, 0)
+    return leaves, _flatten(value, leaves, 0, like)
 
 
-def _flatten(value: Any, leaves: list[Any], depth: int) -> Tree:
+def _flatten(value: Any, leaves: list[Any], depth: int, like: Tree | None) -> Tree:
     if depth > _DEEPEST:
         raise ShapeError(
             f"tuples, lists and dicts are nested more than {_DEEPEST} deep, or contain "
             "themselves; give flatter ones"
         )
     kind = type(value)
+    keys: tuple[Any, ...] = ()
     if kind in (dict, OrderedDict):
-        keys, items = tuple(value), list(value.values())
+        same = like is not None and like.keys and value.keys() == {*like.keys}
+        keys = like.keys if like is not None and same else tuple(value)
+        items = [value[key] for key in keys]
     elif kind in (tuple, list) or (isinstance(value, tuple) and hasattr(kind, "_fields")):
-        keys, items = (), list(value)
+        items = list(value)
     else:
         leaves.append(value)
         return LEAF
-    return Tree(kind, keys, tuple(_flatten(item, leaves, depth + 1) for item in items))
+    alike = like is not None and len(like.branches) == len(items)
+    below = like.branches if like is not None and alike else (None,) * len(items)
+    branches = (
+        _flatten(item, leaves, depth + 1, each) for item, each in zip(items, below, strict=True)
+    )
+    return Tree(kind, keys, tuple(branches))
