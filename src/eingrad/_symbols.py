@@ -263,7 +263,8 @@ def compile(outputs: Any, *, path: str = "planned") -> Plan:
     -------
     Plan
         Called with the arrays of ``plan.inputs``, in order or by name: only the symbols that the
-        value depends on, variables first, then functions and their derivatives.
+        value depends on, variables in the order in which they were made, then functions and their
+        derivatives. Names are safer: a symbol that cancels is not among them.
 
     Raises
     ------
