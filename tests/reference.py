@@ -24,6 +24,8 @@ def evaluate(node, values, memo=None):
         case _ir.Selection() | _ir.Merge():
             result = _ir.dense(node)
         case _ir.Einsum(terms=terms, out=out, sizes=sizes, coefficient=coefficient):
+            # Zeros and ones are numbers here: NumPy's products of two boolean arrays add by "or".
+            below = [np.asarray(b, node.dtype) for b in below]
             ones = [(np.ones(size, node.dtype), (index,)) for index, size in sizes]
             pairs = [*zip(below, terms, strict=True), *ones, (np.ones((), node.dtype), ())]
             every = {index: n for x, term in pairs for index, n in zip(term, x.shape, strict=True)}
