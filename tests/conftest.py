@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, settings
 _slow = [HealthCheck.too_slow, HealthCheck.filter_too_much]
 settings.register_profile("dev", max_examples=50, deadline=None, suppress_health_check=_slow)
 settings.register_profile(
-    "ci", max_examples=120, derandomize=True, deadline=None, suppress_health_check=_slow
+    "ci", max_examples=60, derandomize=True, deadline=None, suppress_health_check=_slow
 )
 settings.register_profile("thousand", max_examples=1000, deadline=None, suppress_health_check=_slow)
 settings.register_profile("nightly", max_examples=5000, deadline=None, suppress_health_check=_slow)

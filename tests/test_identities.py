@@ -14,7 +14,7 @@ from eingrad import identities
 from eingrad.identities import IDENTITIES
 
 PROFILE = settings.default.max_examples
-CASES = PROFILE if PROFILE >= 1000 else min(PROFILE, 100)
+CASES = max(PROFILE, 100)
 LARGEST = {1: 10_000, 2: 20_000, 3: 3_000}  # entries of a tensor that a case may have
 
 

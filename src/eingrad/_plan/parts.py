@@ -4,8 +4,8 @@ In: products as values. Out: their parts as values, equal where they are equal.
 Guaranteed: a value is written in one way, whatever its place, association or order of axes.
 
 >>> from eingrad import _ir
->>> a, b, c = (_ir.new_input(name, (3, 3)) for name in "abc")
->>> values = [value_of(_ir.einsum("ij,jk,kl->il", a, b, m)) for m in (c, _ir.transpose(c, (1, 0)))]
+>>> a, b, c, d = (_ir.new_input(name, (3, 3)) for name in "abcd")
+>>> values = [value_of(_ir.einsum("ij,jk,kl->il", a, b, m)) for m in (c, d)]
 >>> parts = SharedParts(values)
 >>> [part.value.terms for part in parts.of(values[0]).values()]
 [((0, 1), (1, 2))]
