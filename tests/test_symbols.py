@@ -469,7 +469,7 @@ def test_lifts_agree_with_direct_differentiation(f, shape):
         assert_close(actual, eg.derivative(lambda x: f(_family(x)), n)(x))
 
 
-@settings(max_examples=max(20, settings.default.max_examples // 5))  # two plans of order 2 each
+@settings(max_examples=max(10, settings.default.max_examples // 5))  # two plans of order 2 each
 @given(
     names=st.lists(
         st.sampled_from(["transpose", "inverse", "A F B", "square", "shift"]), max_size=4
