@@ -271,6 +271,8 @@ def test_tucker_in_each_factor(factor):
     """``2 delta[i,k] (G (B^T B) (C^T C) G^T)[r,s]``: Gram matrices first, then the core twice."""
     closed = 2 * GRAM + 3 * 2 * R**4 + R**2 + PLACED
     assert eg.derivative(tucker, 2, factor).plan(CORE, *FACTORS).flops <= ROOM * closed
+    structured = eg.derivative(tucker, 2, factor, structured=True).plan(CORE, *FACTORS)
+    assert structured.flops <= ROOM * (closed - PLACED)
 
 
 @pytest.mark.parametrize("pair", [(1, 2), (1, 3), (2, 3)])

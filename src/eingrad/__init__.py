@@ -46,7 +46,7 @@ _ELSEWHERE = {
     "make_vjp": "vjp",
     "jit": "derivative(f).plan(x)",
     "vmap": "a function of the whole batch; there is no vmap",
-    "stop_gradient": "np.asarray of a captured array, or argnums without that argument",
+    "stop_gradient": "argnums without what is constant, or capture it",
     "numpy": "NumPy itself; functions are differentiated as they are",
 }
 

@@ -17,7 +17,7 @@ import numpy as np
 from eingrad import _ir, _numpy_functions  # noqa: F401 - imported for what it registers
 from eingrad._compile import cache, input_specs
 from eingrad._derive import compile_derivatives, derive, placed, split
-from eingrad._forms import Forms, compile_program
+from eingrad._forms import Forms
 from eingrad._ir import Input, Node, Symmetry
 from eingrad._primitives import cast
 from eingrad._run import Kernel, Layout, Plan
@@ -506,7 +506,7 @@ class Derivative:
                 Layout(node.shape, node.dtype, tuple(pattern))
                 for node, pattern in zip(nodes, patterns, strict=True)
             )
-            return Kernel(compile_program(cores, traced.inputs, specs, candidates), layouts)
+            return Kernel(forms.program(cores, traced.inputs, specs, candidates), layouts)
 
         return cache.get(key, make)
 

@@ -55,6 +55,16 @@ class Forms:
         """
         return self._cheapest(tuple(roots))[0]
 
+    def program(
+        self,
+        roots: Sequence[Node],
+        inputs: Sequence[Input],
+        specs: Sequence[InputSpec] | None = None,
+        candidates: tuple[tuple[str, int], ...] = (),
+    ) -> Program:
+        """Lower what these roots are computed by."""
+        return lower(self.form(roots), arguments_of(inputs, specs), candidates)
+
     def _cheapest(self, roots: tuple[Node, ...]) -> tuple[list[Node], Price]:
         if roots not in self._forms:
             normal = simplify(roots, self._memo)
@@ -89,8 +99,7 @@ def compile_program(
     roots: Sequence[Node],
     inputs: Sequence[Input],
     specs: Sequence[InputSpec] | None = None,
-    candidates: tuple[tuple[str, int], ...] = (),
     search: Search = find_path,
 ) -> Program:
     """Normalise, plan and lower."""
-    return lower(Forms(search).form(roots), arguments_of(inputs, specs), candidates)
+    return Forms(search).program(roots, inputs, specs)

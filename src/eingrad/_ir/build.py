@@ -249,9 +249,7 @@ def _is_factor(node: Node) -> bool:
     if isinstance(node, Einsum):
         if _is_transparent(node):
             return False
-        return not is_product(node) or (
-            node.coefficient == 1 and list(node.out) == sorted(node.out)
-        )
+        return not is_product(node) or _is_canonical_twin(node)
     return not isinstance(node, STRUCTURAL) and not (isinstance(node, Apply) and node.symmetry)
 
 
@@ -323,7 +321,7 @@ def canonical_twin(node: Einsum) -> tuple[Einsum, tuple[int, ...]]:
     So transposed and scaled twins are one operand wherever they are used. Returns the twin, and
     for each of its axes the axis of the node that it is.
     """
-    if node.coefficient == 1 and list(node.out) == sorted(node.out):
+    if _is_canonical_twin(node):
         return node, tuple(range(node.ndim))
     found = _twins.get(node)
     if found is None:
@@ -333,10 +331,14 @@ def canonical_twin(node: Einsum) -> tuple[Einsum, tuple[int, ...]]:
     return found
 
 
+def _is_canonical_twin(node: Einsum) -> bool:
+    return node.coefficient == 1 and list(node.out) == sorted(node.out)
+
+
 def _find_twin(node: Einsum) -> tuple[Einsum, tuple[int, ...]]:
     axes = tuple(range(node.ndim))
     seen: dict[Einsum, tuple[int, ...]] = {}
-    while node.coefficient != 1 or list(node.out) != sorted(node.out):
+    while not _is_canonical_twin(node):
         if node in seen:  # equal operands, wired alike: no order is reached, so take one
             return min(seen.items(), key=lambda pair: pair[0].digest)
         if node.coefficient == 1:
