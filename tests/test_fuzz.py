@@ -34,6 +34,19 @@ def test_derivatives_of_random_programs_are_right(numbers):
     assert counts["not finite without planning"] <= 0.02 * len(numbers)
 
 
+def test_the_plain_evaluator_counts_where_structure_stands_alone():
+    """It added zeros and ones by "or", and called a right derivative wrong (seed 8006)."""
+    steps = (
+        fuzz.Step("xp.resize({0}, (2, 3))", (0,)),
+        fuzz.Step(
+            "xp.linalg.tensorinv(3 * E(4).reshape(2, 2, 4) + 0.2 * xp.sin(xp.sum({0})))", (1,)
+        ),
+        fuzz.Step("xp.dot({0}, {1})", (2, 1)),
+    )
+    program = fuzz.Program(((2,),), ("float64",), 0, steps, 2, (8006, 1103))
+    assert fuzz.check(program)["order 2"] == 1
+
+
 @pytest.mark.skipif(importlib.util.find_spec("jax") is None, reason="JAX is not installed")
 def test_random_programs_agree_with_jax():
     """A sample, for JAX compiles slowly."""
