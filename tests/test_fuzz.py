@@ -42,6 +42,9 @@ def test_the_plain_evaluator_counts_where_structure_stands_alone():
             "xp.linalg.tensorinv(3 * E(4).reshape(2, 2, 4) + 0.2 * xp.sin(xp.sum({0})))", (1,)
         ),
         fuzz.Step("xp.dot({0}, {1})", (2, 1)),
+        fuzz.Step(
+            "xp.take_along_axis({0}, np.argsort(K(*{0}.shape), -1), -1)", (3,), analytic=True
+        ),
     )
     program = fuzz.Program(((2,),), ("float64",), 0, steps, 2, (8006, 1103))
     assert fuzz.check(program)["order 2"] == 1
