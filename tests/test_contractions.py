@@ -452,3 +452,10 @@ def test_a_tangent_of_a_wider_dtype_widens_the_product(name, dtype):
         product = eg.hvp(f)(x, v)
         assert product.dtype == dtype
         assert_close(product, eg.hessian(f)(x) @ v, rtol=1e-5)
+
+
+def test_one_wider_tangent_widens_all_outputs():
+    """Also one that is an argument itself, or depends on another argument alone."""
+    x = np.ones(2, np.float32)
+    along = eg.jvp(lambda a, b: (a, b, 2 * b), (0, 1))(x, x, (x * 1j, x))
+    assert {result.dtype for result in along} == {np.result_type(x * 1j)}

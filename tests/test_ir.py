@@ -1,6 +1,7 @@
 """Laws of nodes and builders."""
 
 import gc
+import itertools
 
 import numpy as np
 import pytest
@@ -114,6 +115,13 @@ def test_verifier_finds_a_wrong_sum():
     wrong = _ir.Add(-1, b"", (3,), x.dtype, (x, y), (1, 1))
     with pytest.raises(AssertionError, match="another shape"):
         _ir.verify([wrong])
+
+
+def test_a_trace_beside_the_same_matrix_is_one_node_in_any_order():
+    """What an operand's axes have in common with each other tells it from its equals."""
+    a = _ir.new_input("a", (3, 3))
+    wiring = [(0, 1), (1, 0), (2, 2)]
+    assert len({_ir.contract([a] * 3, t, ()) for t in itertools.permutations(wiring)}) == 1
 
 
 def test_a_mask_is_made_once():

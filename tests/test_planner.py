@@ -275,6 +275,19 @@ def test_a_square_that_the_user_wrote_is_kept_in_its_derivatives():
     np.testing.assert_allclose(blocks, by_hand, atol=1e-6 * np.abs(by_hand).max())
 
 
+def test_a_multiple_of_a_square_that_the_user_wrote_is_kept():
+    """The derivative of ``2 s Y^T Y`` in s is twice what he wrote: one value, associated as his."""
+    w, d = nearly_mapped_to_zero()
+
+    def f(s, d):
+        y = d @ w.T
+        return 2 * s * (y.T @ y)
+
+    value, first = eg.value_and_derivatives(f, 1, 0)(np.array(1.0), d)
+    for result in (value, first, eg.jacobian(f, 0)(np.array(1.0), d)):
+        np.testing.assert_allclose(np.diag(result), 2 * ((d @ w.T) ** 2).sum(0), rtol=1e-8)
+
+
 def test_all_terms_start_with_the_same_half():
     """Of ``A B A`` either half may come first; alone, each term would take its own."""
     a, b = _ir.new_input("a", (6, 6)), _ir.new_input("b", (6, 6))

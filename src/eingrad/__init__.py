@@ -36,7 +36,7 @@ from eingrad.verify import DerivativeCheck, IdentityCheck, check_derivatives, ch
 
 __version__ = "0.1.0"
 
-# What other libraries call it: an import that fails names what to write.
+# What other libraries call it: an attribute that is missing names what to write.
 _ELSEWHERE = {
     "jacfwd": "jacobian",
     "jacrev": "jacobian",

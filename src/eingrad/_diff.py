@@ -71,7 +71,7 @@ def forward(y: Node, x: Node) -> Node:
 def pushforward(ys: Sequence[Node], tangents: Mapping[Node, Node]) -> list[Node]:
     """Multiply Jacobians by tangents of the ``xs``: forward, with other seeds than deltas.
 
-    A product with a tangent of a wider dtype than its ``x``, complex say, is of that dtype.
+    If a tangent is of a wider dtype than its ``x``, complex say, all products are.
     """
     order = _dependents(ys, tangents)
     selects = _selects(order)
@@ -103,7 +103,8 @@ def _forward(
                 for term in _push(node, below, local, batch, cast(tangents[below], dtype))
             ]
             tangents[node] = _collect(terms, node.shape + trailing, dtype)
-    return tangents.get(y, _ir.zeros(y.shape + trailing, np.result_type(y.dtype, *wider)))
+    dtype = np.result_type(y.dtype, *wider) if wider else y.dtype
+    return cast(tangents[y], dtype) if y in tangents else _ir.zeros(y.shape + trailing, dtype)
 
 
 def reverse(y: Node, xs: Sequence[Node]) -> list[Node]:

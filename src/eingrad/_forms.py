@@ -6,7 +6,7 @@ Guaranteed: the form as it was derived is kept where its normal form would cost 
 only below `COMPARED` nodes, and where an estimate of its work is not far above.
 """
 
-from collections.abc import Container, Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 from eingrad import _ir
@@ -32,7 +32,7 @@ class Forms:
 
     def __init__(self, search: Search = find_path) -> None:
         self._search = search
-        self._given: Container[Node] | None = None
+        self._given: Collection[Node] | None = None
         self._memo = Memo()
         self._forms: dict[tuple[Node, ...], tuple[list[Node], Price]] = {}
 

@@ -449,8 +449,8 @@ def _canonical_order(
 def _order_of_equals(
     given: tuple[int, ...], terms: tuple[Subscripts, ...], out: Subscripts
 ) -> tuple[int, ...]:
-    """Order operands of given ranks, some equal, by how they are wired."""
-    ranks = [*given]
+    """Order operands of given ranks, some equal, by how they are wired, each in itself first."""
+    ranks = _ranks([(r, tuple(map(t.index, t))) for r, t in zip(given, terms, strict=True)])
     while True:
         ranks = _refine(ranks, terms, out)
         tied = [r for r in ranks if ranks.count(r) > 1]

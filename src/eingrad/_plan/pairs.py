@@ -19,7 +19,7 @@ trees then cost less in total.
 
 import itertools
 from collections import Counter
-from collections.abc import Container, Mapping, Sequence, Set
+from collections.abc import Collection, Mapping, Sequence, Set
 from typing import NamedTuple, TypeGuard
 
 from eingrad import _ir
@@ -37,7 +37,7 @@ _MOST_TRIED = 48  # values that might be made for several products
 def pairwise(
     roots: Sequence[Node],
     search: Search = find_path,
-    given: Container[Node] | None = None,
+    given: Collection[Node] | None = None,
 ) -> list[Node]:
     """Rewrite every product as a tree of pairwise ones.
 
@@ -47,16 +47,17 @@ def pairwise(
 
     `given` are nodes that the user wrote; None: all. Of his products, none is made of the factors
     of an operand that it holds twice: ``Y.T @ Y`` of ``Y = X W`` is not ``W.T (X.T X) W``, which
-    squares the condition of X and need not be positive.
+    squares the condition of X and need not be positive. (Nor is a multiple or transpose of one: it
+    is made of the same value.)
     """
     roots = list(roots)
+    kept = {value_of(node) for node in given or () if is_product(node)}
     for number in range(_MOST_ROUNDS):
         nodes = _ir.topological(roots)
-        products = [node for node in nodes if is_product(node)]
-        values = [*dict.fromkeys(map(value_of, products))]
+        values = [*dict.fromkeys(value_of(node) for node in nodes if is_product(node))]
         if search is find_path:
-            derived = [n for n in products if number == 0 and given is not None and n not in given]
-            plans = _plan_together(values, {*map(value_of, derived)})
+            derived = {*values} - kept if number == 0 and given is not None else set()
+            plans = _plan_together(values, derived)
         else:
             plans = {value: _plan_alone(value, search) for value in values if value.is_long}
         if not plans:
