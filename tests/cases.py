@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+import eingrad as eg
+
 
 @dataclass(frozen=True, slots=True)
 class Case:
@@ -183,6 +185,12 @@ def pairwise_distances(rng, n):
         return np.sqrt((d**2).sum(-1) + 1e-6).sum()
 
     return f, rng.normal(size=(n, 3))
+
+
+def diagonal_blocks(rng, n):
+    """The blocks of that sum's Hessian that belong to one point each."""
+    f, x = pairwise_distances(rng, n)
+    return lambda x: np.einsum("iaib->iab", eg.hessian(f)(x)), x
 
 
 def angle_energy(rng, n):
@@ -365,6 +373,7 @@ CASES = (
     Case("pairwise distances, N = 100", pairwise_distances, 2, (100,), (4,)),
     Case("pairwise distances, N = 400", pairwise_distances, 2, (400,), (4,)),
     Case("angle energy, N = 30", angle_energy, 2, (30,), (5,)),
+    Case("diagonal blocks, N = 400", diagonal_blocks, 0, (400,), (4,)),
     Case("pairwise distances, N = 10", pairwise_distances, 3, (10,), (2,)),
     Case("angle energy, N = 4", angle_energy, 3, (4,), (3,)),
     Case("slices", slices, 1, (100,), (8,)),

@@ -33,6 +33,7 @@ REFERENCE = (
     find("tr X^6", 5),
     find("stack of 32 scalars", 2),
     find("pairwise distances, N = 100", 2),
+    find("diagonal blocks, N = 400", 0),
     find("angle energy, N = 30", 2),
     find("slices", 2),
     find("masked factorisation", 2),

@@ -17,7 +17,9 @@ from strategies import functions, point
 
 import eingrad as eg
 from eingrad import _diff, _ir, _simplify
+from eingrad._primitives import apply
 from eingrad._simplify import PASSES, walk
+from eingrad._simplify.diagonals import diagonals
 from eingrad._simplify.expand import expand
 from eingrad._simplify.products import regroup
 from eingrad._simplify.sums import factor, flatten
@@ -36,16 +38,17 @@ def mutate(monkeypatch):
     eg.cache_clear()
 
 
-def growth(name, order):
-    """How many times the flops of the table a reference derivative takes."""
+def growth(name, order, count="flops"):
+    """How many times a count of the table a reference derivative takes."""
     recorded = reference_costs.read(reference_costs.PATH.read_text("utf-8"))[name, order]
     now = reference_costs.measured((find(name, order),))[name, order]
-    return now.flops / recorded.flops
+    return getattr(now, count) / getattr(recorded, count)
 
 
 # Needed ------------------------------------------------------------------------------------------
 
 NEEDED = {
+    "diagonals": ("diagonal blocks, N = 400", 0, 2, "nodes"),
     "expand": ("X^8", 1, 10),
     "regroup": ("tanh network, first weight", 2, 9),
     "flatten": ("logdet", 5, 1.2),
@@ -58,11 +61,11 @@ NEEDED = {
 @pytest.mark.parametrize("name", BY_NAME)
 def test_without_a_phase_a_reference_derivative_grows(name, mutate):
     """The phases are those that `PASSES` holds; each has a figure that it alone gives."""
-    case, order, factor = NEEDED[name]
-    assert growth(case, order) <= 1
+    case, order, factor, *count = NEEDED[name]
+    assert growth(case, order, *count) <= 1
     mutate(_simplify, "PASSES", tuple(p for p in PASSES if p is not BY_NAME[name]))
     eg.cache_clear()
-    assert growth(case, order) >= factor
+    assert growth(case, order, *count) >= factor
 
 
 def add_up(terms, shape, dtype):
@@ -187,6 +190,37 @@ def normal(a_pass, node):
 
 def longest(node):
     return max(len(n.operands) for n in _ir.topological([node]) if _ir.is_product(n))
+
+
+def test_diagonals_of_differences_are_known():
+    """``sum_i d_ii x_i`` of ``d_ij = x_i - x_j`` is zero, and ``cos(d)_ii`` needs no d."""
+    (x,) = inputs(x=(3,))
+    d = _ir.add([_ir.contract([x], [(k,)], (0, 1), {1 - k: 3}) for k in (0, 1)], [1, -1])
+    assert _ir.is_zero(normal(diagonals, _ir.einsum("ii,i->", d, x)))
+    cosine = apply("cos", d)
+    made = normal(diagonals, _ir.einsum("ii->i", cosine))
+    assert not _ir.inputs([made])
+    assert_close(evaluate(made, {}), np.ones(3))
+
+
+def test_diagonals_that_depend_on_an_input_are_left_alone():
+    (a,) = inputs(a=(3, 3))
+    for node in (
+        apply("cos", a),
+        _ir.add([a, _ir.transpose(a, (1, 0))]),
+        _ir.einsum("ij,jk->ik", a, a),
+    ):
+        taken = _ir.einsum("ii->i", node)
+        assert normal(diagonals, taken) is taken
+
+
+def test_diagonals_are_sought_without_recursion_on_the_depth():
+    (x,) = inputs(x=(3,))
+    d = _ir.add([_ir.contract([x], [(k,)], (0, 1), {1 - k: 3}) for k in (0, 1)], [1, -1])
+    for _ in range(3000):
+        d = apply("sin", d)
+    taken = _ir.einsum("ii->i", d)
+    assert normal(diagonals, taken) is taken
 
 
 @given(st.integers(6, 12), st.integers(2, 4))

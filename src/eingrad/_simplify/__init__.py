@@ -27,6 +27,7 @@ from eingrad._simplify.contractions import (
     remember,
     remembered,
 )
+from eingrad._simplify.diagonals import diagonals
 from eingrad._simplify.expand import expand
 from eingrad._simplify.products import MOST_OPERANDS, regroup
 from eingrad._simplify.sums import factor, flatten, merge
@@ -37,7 +38,7 @@ _MOST_WALKS = 8  # `benchmarks/normal_form.py --walks` counts how many change so
 
 Pass = Callable[[Node, Container[Node]], Node]
 
-PASSES: tuple[Pass, ...] = (expand, regroup, flatten, merge, symmetrise, factor)
+PASSES: tuple[Pass, ...] = (diagonals, expand, regroup, flatten, merge, symmetrise, factor)
 
 
 class _Once(Container[Node]):
@@ -157,6 +158,7 @@ __all__ = [
     "Memo",
     "Pass",
     "associate",
+    "diagonals",
     "expand",
     "factor",
     "flatten",
