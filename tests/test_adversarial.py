@@ -11,10 +11,10 @@ import pytest
 from cases import (
     CASES,
     attention,
+    diagonal_blocks,
     elementwise_chain,
     find,
     gated_residual,
-    pairwise_distances,
     residual,
     softmax,
     stack_of_scalars,
@@ -226,22 +226,12 @@ def test_attention_keeps_its_structure():
     assert max(s.bytes for s in plan.program.statements) <= 8 * scores * width**2
 
 
-def diagonal_blocks(n):
-    f, x = pairwise_distances(np.random.default_rng(0), n)
-    return eg.derivative(lambda x: np.einsum("iaib->iab", eg.hessian(f)(x)), 0).plan(x)
-
-
 def test_diagonal_blocks_of_a_pairwise_energy_are_quadratic():
-    """Twice the points, four times the flops and the memory."""
-    small, large = diagonal_blocks(80), diagonal_blocks(160)
+    """Twice the points, four times the flops; what memory is needed is in `test_tiles.py`."""
+    rng = np.random.default_rng(0)
+    small, large = (steps(*diagonal_blocks(rng, n), 0) for n in (80, 160))
     assert large.flops <= 4 * small.flops
     assert large.peak_bytes <= 4 * small.peak_bytes
-
-
-def test_diagonal_blocks_of_a_pairwise_energy_need_less_memory_than_its_hessian():
-    """The differences, their distances, and one product of them: 8 numbers a pair, of 9."""
-    n = 80
-    assert diagonal_blocks(n).peak_bytes <= 8 * n**2 * 8
 
 
 # Idempotence -------------------------------------------------------------------------------------

@@ -102,7 +102,7 @@ def input_specs(inputs: Sequence[Input]) -> list[InputSpec]:
     for n, node in enumerate(inputs):
         name = node.name
         plain = name.isidentifier() and name.isascii() and not keyword.iskeyword(name)
-        temporary = name[:1] == "t" and name[1:].isdigit()
+        temporary = name[:1] == "t" and name[1:].replace("_", "").isdigit()
         if not plain or temporary or name in taken or hasattr(builtins, name) or name[:2] == "__":
             name = f"a{n}"
             while name in taken:

@@ -1,4 +1,4 @@
-"""Emit a `Program` as NumPy source that runs without eingrad: straight-line, but for mirrors.
+"""Emit a `Program` as NumPy source that runs without eingrad: straight-line, but for loops.
 
 In: a program. Out: the text of a module with one function.
 Guaranteed: deterministic; only names of our own (`t0`, `t1`, `RESERVED`) and checked input names
@@ -41,12 +41,32 @@ def line_of(program: Program, number: int) -> str:
 
 def _module(program: Program, name: str) -> list[tuple[str, Statement | None]]:
     """Write lines, each with the statement that begins on it."""
-    names = [spec.variable for spec in program.inputs]
+    variables = [spec.variable for spec in program.inputs]
     constants: Lines = []
+    body, results = _body(program, variables, "t", -len(variables), constants)
+    lines = ["import numpy as np", ""]
+    if constants:
+        lines += [*constants, ""]
+    lines += ["", f"def {name}({', '.join(variables)}):"]
+    for spec in program.inputs:
+        lines.append(f"    # {spec.variable}: shape {spec.shape}, {spec.dtype}")
+    module: list[tuple[str, Statement | None]] = [(line, None) for line in lines]
+    module += [(f"    {line}", statement) for line, statement in body]
+    return [*module, (f"    return {', '.join(results) or '()'}", None)]
+
+
+def _body(
+    program: Program, variables: Sequence[str], prefix: str, shift: int, constants: Lines
+) -> tuple[list[tuple[str, Statement | None]], Lines]:
+    """Write the steps of a program on given variables; the names of others are numbered.
+
+    What is made once goes to `constants`. Returns also the names of the results.
+    """
+    names = [*variables]
     body: list[tuple[str, Statement | None]] = []
     lasting = set(range(len(names)))  # values that are no local variable of the function
     for statement, dead in zip(program.statements, program.dead_after(), strict=True):
-        names += [f"t{n - len(program.inputs)}" for n in statement.targets]
+        names += [f"{prefix}{n + shift}" for n in statement.targets]
         if _is_module_level(statement):
             (target,) = statement.targets
             lasting.add(target)
@@ -62,17 +82,7 @@ def _module(program: Program, name: str) -> list[tuple[str, Statement | None]]:
         temporary = [names[n] for n in dead if n not in lasting]
         if temporary:
             body.append((f"del {', '.join(temporary)}", None))
-    results = ", ".join(names[n] for n in program.outputs) or "()"
-    arguments = ", ".join(names[: len(program.inputs)])
-    lines = ["import numpy as np", ""]
-    if constants:
-        lines += [*constants, ""]
-    lines += ["", f"def {name}({arguments}):"]
-    for spec in program.inputs:
-        lines.append(f"    # {spec.variable}: shape {spec.shape}, {spec.dtype}")
-    module: list[tuple[str, Statement | None]] = [(line, None) for line in lines]
-    module += [(f"    {line}", statement) for line, statement in body]
-    return [*module, (f"    return {results}", None)]
+    return body, [names[n] for n in program.outputs]
 
 
 def _is_module_level(statement: Statement) -> bool:
@@ -419,6 +429,29 @@ def _place_at(buffer: str, piece: Piece, core: str) -> str:
     return f"np.add.at({buffer}, ({index},), {core})"
 
 
+# Loops -------------------------------------------------------------------------------------------
+
+
+def _loop(statement: Statement, names: Sequence[str]) -> Lines:
+    """Write a loop over the tiles of an index; its variables are called after its first result."""
+    body, passes = statement.details["body"], statement.details["passes"]
+    buffers = [names[n] for n in statement.written]
+    prefix, rows = f"{buffers[0]}_", f"row : row + {passes.step}"
+    lines, variables = [], []
+    for k, (n, axis) in enumerate(zip(statement.operands, statement.details["axes"], strict=False)):
+        variables.append(names[n] if axis is None else f"{prefix}{k}")
+        if axis is not None:
+            lines.append(f"{variables[-1]} = {names[n]}[{':, ' * axis}{rows}]")
+    inner, results = _body(body, variables, prefix, 0, lines)
+    lines += [line for line, _ in inner]
+    for buffer, made, axis in zip(buffers, results, statement.details["writes"], strict=True):
+        at = "..." if axis is None else ":, " * axis + rows
+        lines.append(f"{buffer}[{at}] {'+=' if axis is None else '='} {made}")
+    lines.append(f"del {', '.join(dict.fromkeys(results))}")
+    head = f"for row in range({passes.start}, {passes.stop}, {passes.step}):"
+    return [f"{head}  # {statement.flops:,} flops", *(f"    {line}" for line in lines)]
+
+
 KERNELS: Mapping[str, Callable[[Statement, Sequence[str]], Lines]] = {
     "view": _view,
     "sum": _sum,
@@ -436,5 +469,6 @@ KERNELS: Mapping[str, Callable[[Statement, Sequence[str]], Lines]] = {
     "reshape": _reshape,
     "copy": _copy,
     "einsum": _einsum,
+    "loop": _loop,
     "place": _place,
 }

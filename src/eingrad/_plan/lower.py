@@ -32,10 +32,29 @@ from eingrad._plan.mirror import (
 )
 from eingrad._plan.placement import look_at, positions
 from eingrad._plan.program import ALIASES, InputSpec, Piece, Program, Statement
+from eingrad._plan.tiles import TILE_BYTES, Loop, tile
 from eingrad._subscripts import Shape, Subscripts
 
 _MIRRORED_AT_ONCE = 4096  # elements; more of them row by row, in place
 _IN_ORDER = frozenset({"place", "matmul", "fill"})  # kernels whose result lies in order of its axes
+_MOST_COST = 1.1  # times that of the program without loops
+
+
+def lower_in_tiles(
+    roots: Sequence[Node],
+    arguments: Sequence[tuple[Input, InputSpec]],
+    candidates: tuple[tuple[str, int], ...] = (),
+) -> Program:
+    """Lower roots, large intermediates in loops where that takes half the memory or less."""
+    whole = lower(roots, arguments, candidates)
+    if whole.peak_bytes <= 2 * TILE_BYTES:
+        return whole
+    looped = tile(roots)
+    if looped == [*roots]:
+        return whole
+    pieces = lower(looped, arguments, candidates)
+    smaller = 2 * pieces.peak_bytes <= whole.peak_bytes
+    return pieces if smaller and pieces.cost <= _MOST_COST * whole.cost else whole
 
 
 def lower(
@@ -107,7 +126,7 @@ def _without_unused(program: Program) -> Program:
     needed = set(program.outputs)
     kept = []
     for statement in reversed(program.statements):
-        if needed.intersection(statement.targets):
+        if needed.intersection(statement.targets or statement.written):
             needed.update(statement.operands)
             kept.append(statement)
     return _renumbered(program, kept[::-1])
@@ -151,6 +170,7 @@ class _Lowering:
         self.twins: dict[object, tuple[Einsum, Coefficient]] = {}
         self.folded: dict[Node, Coefficient] = {}
         self.triangles: dict[int, int] = {}
+        self.loops: dict[object, list[int]] = {}
         self.inputs = len(inputs)
 
     def emit(
@@ -184,6 +204,8 @@ class _Lowering:
                 made = self.sum_of_terms(node)
             case Apply() if is_mirror(node):
                 made = self.mirror(node)
+            case Apply(primitive=Loop() as loop):
+                made = self.loop(loop, node)[node.result]
             case Apply():
                 made = self.call(node)
             case _:
@@ -301,6 +323,32 @@ class _Lowering:
                 details={"coefficient": coefficient},
             )  # fmt: skip
         return self.scaled[key]
+
+    # Loops ---------------------------------------------------------------------------------------
+
+    def loop(self, loop: Loop, node: Apply) -> list[int]:
+        """Make all results of a loop, each a buffer that every pass writes to."""
+        key = node.operands, node.attributes
+        if key not in self.loops:
+            none = {"coefficient": 0}
+            buffers = [self.emit("fill", (), n.shape, n.dtype, details=none) for n in loop.roots]
+            operands = (*(self.number[n] for n in node.operands), *buffers)
+            pairs = zip(loop.roots, loop.writes, strict=True)
+            added = sum(n.size for n, axis in pairs if axis is None)
+            for passes in loop.tiles():
+                inputs, roots = loop.body(passes.step)
+                specs = [InputSpec(n.name, "", n.shape, n.dtype) for n in inputs]
+                body = lower(roots, [*zip(inputs, specs, strict=True)])
+                details = {
+                    "body": body, "passes": passes, "axes": loop.axes, "writes": loop.writes
+                }  # fmt: skip
+                statement = Statement(
+                    (), "loop", operands, (), np.dtype(float), details=details,
+                    flops=len(passes) * (body.flops + added), workspace_bytes=body.peak_bytes,
+                )  # fmt: skip
+                self.statements.append(statement)
+            self.loops[key] = buffers
+        return self.loops[key]
 
     # Symmetry ------------------------------------------------------------------------------------
 

@@ -72,8 +72,20 @@ class Statement:
         return len(self.targets) * math.prod(self.shape) * self.dtype.itemsize
 
     @property
+    def written(self) -> tuple[int, ...]:
+        """Operands that a loop writes its results to."""
+        count = len(self.details["writes"]) if self.kernel == "loop" else 0
+        return self.operands[len(self.operands) - count :]
+
+    @property
     def traffic_bytes(self) -> int:
         """Memory written, each time: a sum accumulates its terms, a mirror copies halves."""
+        if self.kernel == "loop":
+            body: Program = self.details["body"]
+            results = sum(math.prod(shape) * dtype.itemsize for shape, dtype in body.results())
+            each = results + sum(s.traffic_bytes for s in body.statements)
+            passes: range = self.details["passes"]
+            return len(passes) * each
         if self.kernel in IN_PLACE:
             size = math.prod(self.shape) * self.dtype.itemsize
             return len(self.details["axes"]) * size // 2
@@ -159,16 +171,28 @@ class Program:
                 dead[n].append(value)
         return [tuple(values) for values in dead]
 
-    def table(self) -> str:
-        """Print the steps: subscripts, sizes, flops, bytes."""
-        rows = [("step", "kernel", "subscripts", "shape", "flops", "bytes")]
+    def _rows(self, prefix: str, shift: int, indent: str = "") -> list[tuple[str, ...]]:
+        """Describe the steps that compute something; below a loop, one of its first passes."""
+        rows: list[tuple[str, ...]] = []
         for s in self.statements:
             if s.kernel in VIEWS or s.kernel == "number":
                 continue
             label = s.details.get("name", s.kernel)
-            targets = ", ".join(f"t{t - len(self.inputs)}" for t in s.targets)
-            shape = "x".join(map(str, s.shape)) or "scalar"
-            rows.append((targets, label, s.subscripts, shape, f"{s.flops:,}", f"{s.bytes:,}"))
+            subscripts, shape = s.subscripts, "x".join(map(str, s.shape)) or "scalar"
+            names = [f"{prefix}{n + shift}" for n in s.targets or s.written]
+            if s.kernel == "loop":
+                passes: range = s.details["passes"]
+                label, subscripts, shape = "loop", f"{len(passes)} of {passes.step}", ""
+            step, flops, memory = ", ".join(names), f"{s.flops:,}", f"{s.bytes:,}"
+            rows.append((indent + step, indent + label, subscripts, shape, flops, memory))
+            if s.kernel == "loop" and s.details["passes"].start == 0:
+                rows += s.details["body"]._rows(f"{names[0]}_", 0, f"{indent}  ")
+        return rows
+
+    def table(self) -> str:
+        """Print the steps: subscripts, sizes, flops, bytes."""
+        rows: list[tuple[str, ...]] = [("step", "kernel", "subscripts", "shape", "flops", "bytes")]
+        rows += self._rows("t", -len(self.inputs))
         widths = [max(len(row[k]) for row in rows) for k in range(6)]
         lines = [
             "  ".join(

@@ -1,0 +1,137 @@
+"""What loops over tiles are worth: the same derivatives with and without, side by side.
+
+Every result with loops is checked against that without before it is timed. Times are medians of
+interleaved runs; memory is predicted, results included. ``python benchmarks/tiles.py``
+"""
+
+import argparse
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+from unittest import mock
+
+import numpy as np
+
+import eingrad as eg
+from eingrad._plan import tiles
+
+Problem = tuple[Callable[..., Any], int, Any]  # a function, the order, where
+
+
+def distances(x: Any) -> Any:
+    """Sum of the distances of all pairs of points."""
+    d = x[:, None, :] - x[None, :, :]
+    return np.sqrt((d**2).sum(-1) + 1e-6).sum()
+
+
+def blocks(points: int) -> Problem:
+    """Blocks on the diagonal of the Hessian of that sum."""
+    hessian = eg.hessian(distances)
+    x = np.random.default_rng(0).normal(size=(points, 3))
+    return lambda x: np.einsum("iaib->iab", hessian(x)), 0, x
+
+
+def forces(points: int) -> Problem:
+    """Gradient of a Lennard-Jones energy, softened."""
+
+    def energy(x: Any) -> Any:
+        d = x[:, None, :] - x[None, :, :]
+        s = (d**2).sum(-1) + 1.0
+        return (s**-6.0 - s**-3.0).sum()
+
+    return energy, 1, np.random.default_rng(0).normal(size=(points, 3))
+
+
+def kernel(points: int) -> Problem:
+    """Gradient of a quadratic form of a Gaussian kernel matrix, in its points."""
+    rng = np.random.default_rng(0)
+    a = rng.normal(size=points)
+
+    def form(x: Any) -> Any:
+        s = (x**2).sum(1)
+        return a @ np.exp(x @ x.T - s[:, None] / 2 - s[None, :] / 2) @ a
+
+    return form, 1, rng.normal(size=(points, 5))
+
+
+def logistic(samples: int, order: int) -> Problem:
+    """Derivative of a logistic loss in 50 weights."""
+    rng = np.random.default_rng(0)
+    data = rng.normal(size=(samples, 50))
+    return lambda w: np.log1p(np.exp(data @ w)).sum(), order, rng.normal(size=50) / 10
+
+
+def network(samples: int) -> Problem:
+    """Hessian of the loss of a network of four layers of width twelve, in the first."""
+    rng = np.random.default_rng(0)
+    data = rng.normal(size=(samples, 12))
+    layers = rng.normal(size=(3, 12, 12)) / np.sqrt(12)
+
+    def loss(w: Any) -> Any:
+        h = np.tanh(data @ w)
+        for layer in layers:
+            h = np.tanh(h @ layer)
+        return (h**2).sum()
+
+    return loss, 2, rng.normal(size=(12, 12)) / np.sqrt(12)
+
+
+def chain(elements: int) -> Problem:
+    """Gradient of 20 nested sines of many numbers."""
+
+    def f(x: Any) -> Any:
+        for _ in range(20):
+            x = np.sin(x)
+        return x.sum()
+
+    return f, 1, np.random.default_rng(0).normal(size=elements)
+
+
+PROBLEMS = (
+    ("diagonal blocks, 1,000 points", blocks, (1000,)),
+    ("diagonal blocks, 2,483 points", blocks, (2483,)),
+    ("Lennard-Jones forces, 1,500 points", forces, (1500,)),
+    ("Gaussian kernel, 1,500 points", kernel, (1500,)),
+    ("logistic Hessian, 50,000 samples", logistic, (50_000, 2)),
+    ("logistic, order 3, 20,000 samples", logistic, (20_000, 3)),
+    ("network Hessian, 5,000 samples", network, (5000,)),
+    ("chain of 20 sines, 1,000,000 numbers", chain, (1_000_000,)),
+)  # fmt: skip
+
+
+def seconds(plan: Any, x: Any) -> float:
+    """Time one call."""
+    start = time.perf_counter()
+    plan(x)
+    return time.perf_counter() - start
+
+
+def main() -> None:
+    """Print a table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--once", action="store_true", help="the first problem, one run")
+    once = parser.parse_args().once
+    print(f"{'':37}{'ms whole':>9}{'in tiles':>9}{'ratio':>7}{'MB whole':>10}{'in tiles':>9}")
+    for name, make, sizes in PROBLEMS[:1] if once else PROBLEMS:
+        f, order, x = make(*sizes)
+        derivative = eg.derivative(f, order)
+        with mock.patch.object(tiles, "LEAST_BYTES", sys.maxsize):
+            eg.cache_clear()
+            whole = derivative.plan(x)
+        eg.cache_clear()
+        looped = derivative.plan(x)
+        expected = whole(x)
+        np.testing.assert_allclose(looped(x), expected, rtol=1e-9, atol=1e-9 * abs(expected).max())
+        runs = [(seconds(whole, x), seconds(looped, x)) for _ in range(1 if once else 9)]
+        before, after = (1e3 * statistics.median(times) for times in zip(*runs, strict=True))
+        peaks = (plan.peak_bytes / 1e6 for plan in (whole, looped))
+        print(
+            f"{name:37}{before:9.1f}{after:9.1f}{after / before:7.2f}"
+            + "{:10.1f}{:9.1f}".format(*peaks)
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,283 @@
+"""Tiles: what is large and soon contracted away is made piece by piece, in a loop.
+
+In: roots whose products are pairwise. Out: equal roots, some made by loops over an index that large
+intermediates have in common. Each pass of a loop makes a slice of them, and writes or adds up what
+is needed of it.
+Guaranteed: what does not depend on the index is made once, before the loop, and nothing is made
+twice; results differ by the order of additions alone.
+
+>>> from eingrad import _ir
+>>> x, w = _ir.new_input("x", (1000, 500)), _ir.new_input("w", (500, 600))
+>>> z = _ir.einsum("ij,jk->ik", x, w)
+>>> (root,) = tile([_ir.einsum("ik,ik->k", z, z)])
+>>> root.primitive.tiles(), root.primitive.axes, root.primitive.writes
+([range(0, 1000, 250)], (0, None), (None,))
+"""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from eingrad import _ir
+from eingrad._ir import Add, Apply, Einsum, Input, Node
+
+TILE_BYTES = 2**21  # of what one pass makes: about what a cache holds
+LEAST_BYTES = TILE_BYTES  # of an intermediate that is worth a loop
+_SLICED_BYTES = 2**16  # of those that are sliced with it
+_MOST_TRIED = 8  # intermediates that a loop is sought for
+_TIMES_ADDED = 32  # a pass makes so many times what it adds up
+
+_Slices = dict[Node, int]  # the axis that each node is sliced along
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Loop:
+    """The operation of a node: a result of a body that runs once for each tile of an index.
+
+    Operand n is sliced along ``axes[n]``, or whole where that is None. Result n of the body is a
+    slice along ``writes[n]`` of the result, or one of its addends where that is None.
+    """
+
+    sliced: Mapping[Node, int]
+    nodes: tuple[Node, ...]  # the body as it was: children first
+    roots: tuple[Node, ...]  # the results among them
+    operands: tuple[Node, ...]
+    axes: tuple[int | None, ...]
+    size: int
+    step: int
+    name: str = "loop"
+
+    @property
+    def writes(self) -> tuple[int | None, ...]:
+        """Say of each result along which axis it is written; None: it is added up."""
+        return tuple(self.sliced.get(root) for root in self.roots)
+
+    def tiles(self) -> list[range]:
+        """Give the tiles by their first index: those of full length, then a shorter one."""
+        whole = self.size - self.size % self.step
+        tiles = [range(0, whole, self.step), range(whole, self.size, self.size - whole or 1)]
+        return [each for each in tiles if each]
+
+    def body(self, length: int) -> tuple[list[Input], list[Node]]:
+        """Build a pass over a tile of some length: what it is given, and its results."""
+        given: dict[tuple[Node, int | None], Input] = {}
+        for n, (node, axis) in enumerate(zip(self.operands, self.axes, strict=True)):
+            shape = _shortened(node.shape, axis, length)
+            given[node, axis] = _ir.new_input(f"operand {n}", shape, node.dtype, ("operand", n))
+        new: dict[Node, Node] = {}
+        for node in self.nodes:
+            below = [
+                new[n] if n in new else given[n, axis]
+                for n, axis in _operands(node, _index(node, self.sliced))
+            ]
+            new[node] = _resized(node, below, self.sliced, length)
+        return [*given.values()], [new[root] for root in self.roots]
+
+
+def tile(roots: Sequence[Node]) -> list[Node]:
+    """Put loops in the place of large intermediates that roots are made of, the largest first."""
+    roots, tried = [*roots], set[Node]()
+    while len(tried) < _MOST_TRIED:
+        order = _ir.topological(roots)
+        kept = {*roots, *tried}
+        large = [n for n in order if _takes(n, LEAST_BYTES) and n not in kept]
+        if not large:
+            break
+        seed = max(large, key=_bytes)
+        tried.add(seed)
+        regions = [_Region(order, roots, seed, axis) for axis in range(seed.ndim)]
+        best = max(regions, key=lambda region: region.saved)
+        if best.saved > 0:
+            roots = _ir.substitute(roots, best.looped())
+    return roots
+
+
+# What can be sliced ------------------------------------------------------------------------------
+
+
+def _bytes(node: Node) -> int:
+    return node.size * node.dtype.itemsize
+
+
+def _takes(node: Node, least: int) -> bool:
+    """Whether a node takes so much memory, and can be sliced."""
+    return _bytes(node) >= least and _may_be_sliced(node) and not _is_virtual(node)
+
+
+def _is_virtual(node: Node) -> bool:
+    """Whether a node takes no memory of its own: a view, or equal entries."""
+    return isinstance(node, Einsum) and len(node.operands) < 2 and not node.sums  # noqa: PLR2004
+
+
+def _may_be_sliced(node: Node) -> bool:
+    """Whether a slice of a node is the same operation on slices of its operands."""
+    match node:
+        case Add():
+            return not any(map(_ir.carries_delta, node.terms))
+        case Einsum():
+            return not _ir.is_structured(node)
+        case Apply():
+            return getattr(node.primitive, "core", None) == ()
+    return False
+
+
+def _terms(node: Node) -> tuple[Sequence[Sequence[int]], Sequence[int]]:
+    """Say which index each axis has, of the operands and of the result."""
+    if isinstance(node, Einsum):
+        return node.terms, node.out
+    out = range(node.ndim)
+    return [out[node.ndim - n.ndim :] for n in _ir.children(node)], out
+
+
+def _index(node: Node, sliced: Mapping[Node, int]) -> int | None:
+    """Find the index of a node that is cut into tiles; None where there is not just one.
+
+    An operand that has it twice, on its diagonal, would need two slices of itself.
+    """
+    if not _may_be_sliced(node):
+        return None
+    terms, out = _terms(node)
+    found = {t[sliced[n]] for n, t in zip(_ir.children(node), terms, strict=True) if n in sliced}
+    if node in sliced:
+        found.add(out[sliced[node]])
+    if len(found) != 1:
+        return None
+    (index,) = found
+    return index if all([*term].count(index) <= 1 for term in terms) else None
+
+
+def _operands(node: Node, index: int | None) -> Iterator[tuple[Node, int | None]]:
+    """Go through operands, each with the axis that has an index."""
+    for operand, term in zip(_ir.children(node), _terms(node)[0], strict=True):
+        axis = [*term].index(index) if index is not None and index in term else None
+        yield operand, None if axis is None or operand.shape[axis] == 1 else axis
+
+
+def _resized(node: Node, below: Sequence[Node], sliced: Mapping[Node, int], length: int) -> Node:
+    """Build a node again on slices of its operands."""
+    match node:
+        case Einsum():
+            sizes = dict(node.sizes)
+            index = _index(node, sliced)
+            sizes.update({index: length} if index in sizes else {})
+            how = (node.terms, node.out, sizes, node.coefficient, node.dtype)
+            return _ir.contract(below, *how)
+        case Add():
+            return _ir.add(below, node.coefficients)
+        case Apply():
+            shape = _shortened(node.shape, sliced[node], length)
+            attributes = dict(node.attributes)
+            return _ir.apply_node(node.primitive, below, attributes, node.result, shape, node.dtype)
+    raise AssertionError(f"not to be sliced: {node}")
+
+
+def _shortened(shape: Sequence[int], axis: int | None, length: int) -> tuple[int, ...]:
+    return tuple(length if a == axis else size for a, size in enumerate(shape))
+
+
+# Regions -----------------------------------------------------------------------------------------
+
+
+class _Region:
+    """What is made in slices if one large node is sliced along an axis.
+
+    `sliced` are its nodes, each with its axis. Of those, some are `written`, for what is outside
+    needs them; nodes that sum over the index are `added` up.
+    """
+
+    def __init__(self, order: Sequence[Node], roots: Sequence[Node], seed: Node, axis: int) -> None:
+        self.size = seed.shape[axis]
+        self.sliced: _Slices = {}
+        self.added: list[Node] = []
+        reached = _reached(order, seed, axis)
+        late: set[Node] = set()  # what needs results of the loop
+        needed = {*roots}
+        for node in order:
+            below = _ir.children(node)
+            uses = any(n in self.sliced for n in below)
+            is_late = any(n in late for n in below)
+            if not is_late and (uses or _spreads(node)) and self._takes(node, reached):
+                if node in self.added:
+                    late.add(node)
+            elif is_late or uses:
+                late.add(node)
+                needed.update(below)
+        outside = {n for n in needed if n in self.sliced}
+        self.written = [n for n in order if n in outside and not self._is_free(n)]
+        kept = [n for n in self.sliced if n not in outside and not _is_virtual(n)]
+        self.saved = sum(map(_bytes, kept)) if self.size > 1 else 0
+
+    def _takes(self, node: Node, reached: Mapping[Node, int]) -> bool:
+        """Take up a node, if it can be made of slices."""
+        slices = {**self.sliced, node: reached[node]} if node in reached else self.sliced
+        index = _index(node, slices)
+        if index is None:
+            return False
+        if node in reached:
+            self.sliced[node] = reached[node]
+        elif index not in _terms(node)[1]:
+            self.added.append(node)
+        return node in self.sliced or node in self.added
+
+    def _is_free(self, node: Node) -> bool:
+        """Whether a node may as well be made outside: a view of what is not sliced."""
+        return _is_virtual(node) and not any(n in self.sliced for n in _ir.children(node))
+
+    def looped(self) -> dict[Node, Node]:
+        """Give, for each node that is written or added up, a result of the loop."""
+        roots = (*self.written, *self.added)
+        nodes = (*self.sliced, *self.added)
+        given = dict.fromkeys(
+            (n, axis)
+            for node in nodes
+            for n, axis in _operands(node, _index(node, self.sliced))
+            if n not in self.sliced
+        )
+        operands, axes = zip(*given, strict=True)
+        made, added = (
+            sum(_bytes(n) for n in some if not _is_virtual(n)) for some in (nodes, self.added)
+        )
+        most = max(TILE_BYTES, _TIMES_ADDED * added)
+        count = min(self.size, math.ceil(made / most))
+        step = _step(self.size, math.ceil(self.size / count))
+        loop = Loop(self.sliced, nodes, roots, operands, axes, self.size, step)
+        key = {"of": tuple(n.digest for n in roots), "axes": axes, "writes": loop.writes}
+        return {
+            root: _ir.apply_node(loop, operands, key, n, root.shape, root.dtype)
+            for n, root in enumerate(roots)
+        }
+
+
+def _step(size: int, most: int) -> int:
+    """Choose the length of a tile: one that divides the size, or else leaves the most over."""
+    return max(
+        range(most // 2 + 1, most + 1), key=lambda step: (size % step == 0, size % step, step)
+    )
+
+
+def _spreads(node: Node) -> bool:
+    """Whether operands and users of a node are to be sliced with it."""
+    return _takes(node, _SLICED_BYTES) or (_is_virtual(node) and _may_be_sliced(node))
+
+
+def _reached(order: Sequence[Node], seed: Node, axis: int) -> _Slices:
+    """Follow an axis through large nodes, to operands and users."""
+    users: dict[Node, list[Node]] = {}
+    for node in order:
+        for below in dict.fromkeys(_ir.children(node)):
+            users.setdefault(below, []).append(node)
+    found, pending = {seed: axis}, [seed]
+    while pending:
+        node = pending.pop()
+        for user in (node, *users.get(node, ())):
+            index = _index(user, found)
+            if index is None:
+                continue
+            out = [*_terms(user)[1]]
+            reached = [(n, a) for n, a in _operands(user, index) if a is not None and _spreads(n)]
+            reached += [(user, out.index(index))] if index in out else []
+            for n, a in reached:
+                if n not in found:
+                    found[n] = a
+                    pending += [n] if _spreads(n) else []
+    return found

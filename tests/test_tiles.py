@@ -1,0 +1,272 @@
+"""Loops over tiles: the same values, in a fraction of the memory."""
+
+import math
+import pickle
+import tracemalloc
+
+import numpy as np
+import pytest
+from cases import CASES, diagonal_blocks
+from hypothesis import given
+from hypothesis import strategies as st
+from reference import assert_close, derivatives, evaluate
+from strategies import functions, point
+
+import eingrad as eg
+from eingrad import _ir
+from eingrad._compile import input_specs
+from eingrad._plan import lower, pairwise, tiles
+from eingrad._run import Kernel
+from eingrad._simplify import simplify
+from eingrad._tracer import Expression
+
+
+@pytest.fixture
+def small(monkeypatch):
+    """Let intermediates of a few numbers be worth a loop."""
+    make_small(monkeypatch)
+
+
+def make_small(monkeypatch):
+    for name, value in (("TILE_BYTES", 24), ("LEAST_BYTES", 16), ("_SLICED_BYTES", 1)):
+        monkeypatch.setattr(tiles, name, value)
+    monkeypatch.setattr(tiles, "_TIMES_ADDED", 0)
+
+
+def looped(roots, inputs):
+    """Lower roots with all loops that can be made."""
+    return lower(tiles.tile(roots), list(zip(inputs, input_specs(inputs), strict=True)))
+
+
+def loops(program):
+    return [s for s in program.statements if s.kernel == "loop"]
+
+
+def run(program, *arrays):
+    return Kernel(program).run(arrays)
+
+
+def derivative_roots(f, x, order):
+    variable = _ir.new_input("x", x.shape)
+    roots = derivatives([f(Expression(variable))._node], [variable], (order,))
+    return pairwise(simplify(roots)), variable
+
+
+def einsum_inputs(**shapes):
+    return [_ir.new_input(name, shape) for name, shape in shapes.items()]
+
+
+# Values ------------------------------------------------------------------------------------------
+
+
+@given(case=functions(), seed=st.integers(0, 2**32 - 1), order=st.integers(0, 2))
+def test_loops_keep_values(case, seed, order):
+    """Of derivatives of random functions, with loops wherever one can be."""
+    f, shape = case
+    x = point(shape, seed)
+    roots, variable = derivative_roots(lambda x: f(x, np), x, order)
+    with pytest.MonkeyPatch.context() as patch:
+        make_small(patch)
+        program = looped(roots, [variable])
+    for root, result in zip(roots, run(program, x), strict=True):
+        assert result.shape == root.shape
+        assert result.dtype == root.dtype
+        assert_close(result, evaluate(root, {variable: x}), rtol=1e-11)
+
+
+@pytest.mark.parametrize("case", [c for c in CASES if "chain" not in c.name], ids=str)
+def test_loops_keep_values_of_reference_derivatives(case, small):
+    f, x = case.build(case.small)
+    roots, variable = derivative_roots(f, x, case.order)
+    program = looped(roots, [variable])
+    for root, result in zip(roots, run(program, x), strict=True):
+        assert_close(result, evaluate(root, {variable: x}))
+
+
+def test_reference_derivatives_have_loops(small):
+    """The test above would accept a pass that makes none."""
+    found = 0
+    for case in CASES:
+        if "chain" not in case.name:
+            f, x = case.build(case.small)
+            roots, variable = derivative_roots(f, x, case.order)
+            found += bool(loops(looped(roots, [variable])))
+    assert found > len(CASES) / 2
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 5, 7, 12, 13])
+def test_a_loop_covers_every_row_once(n, small):
+    """Also where no step divides the size: a shorter tile comes last."""
+    x, w = einsum_inputs(x=(n, 3), w=(3, 4))
+    z = _ir.einsum("ij,jk->ik", x, w)
+    roots = [_ir.einsum("ik,ik->k", z, z), _ir.einsum("ik,ik->i", z, z)]
+    program = looped(roots, [x, w])
+    assert loops(program)
+    rng = np.random.default_rng(n)
+    a, b = rng.normal(size=(n, 3)), rng.normal(size=(3, 4))
+    for root, result in zip(roots, run(program, a, b), strict=True):
+        assert_close(result, evaluate(root, {x: a, w: b}), rtol=1e-13)
+
+
+@given(st.integers(1, 10_000), st.data())
+def test_tiles_cover_a_range(size, data):
+    step = tiles._step(size, data.draw(st.integers(1, size)))
+    loop = tiles.Loop({}, (), (), (), (), size, step)
+    rows = [row for r in loop.tiles() for start in r for row in range(start, start + r.step)]
+    assert rows == list(range(size))
+    assert all(passes.step <= step for passes in loop.tiles())
+
+
+# What a loop may hold ----------------------------------------------------------------------------
+
+
+def test_what_needs_a_total_comes_after_the_loop(small):
+    """``z / sum(z)`` needs all of z before its first row: z is written, and the rest follows."""
+    x, w = einsum_inputs(x=(8, 3), w=(3, 4))
+    z = _ir.einsum("ij,jk->ik", x, w)
+    total = _ir.einsum("ik->", z)
+    root = _ir.einsum("ik,->k", z, total)
+    program = looped([root], [x, w])
+    a, b = np.random.default_rng(0).normal(size=(8, 3)), np.ones((3, 4))
+    assert_close(run(program, a, b)[0], evaluate(root, {x: a, w: b}))
+
+
+def test_a_diagonal_of_what_is_sliced_is_taken_after_the_loop(small):
+    x, w = einsum_inputs(x=(8, 3), w=(3, 8))
+    z = _ir.einsum("ij,jk->ik", x, w)
+    roots = [_ir.einsum("ik,ik->k", z, z), _ir.einsum("ii->i", z)]
+    program = looped(roots, [x, w])
+    rng = np.random.default_rng(0)
+    a, b = rng.normal(size=(8, 3)), rng.normal(size=(3, 8))
+    for root, result in zip(roots, run(program, a, b), strict=True):
+        assert_close(result, evaluate(root, {x: a, w: b}))
+
+
+def test_a_product_of_one_tensor_in_two_places_is_sliced_in_one(small):
+    """``x_ik x_jk`` in rows i: x in slices and x whole."""
+    (x,) = einsum_inputs(x=(9, 2))
+    gram = _ir.einsum("ik,jk->ij", x, x)
+    root = _ir.einsum("ij,ij,jl->il", gram, gram, x)
+    roots = pairwise([root])
+    (loop, *_) = loops(looped(roots, [x]))
+    assert {0, None} <= set(loop.details["axes"])
+    a = np.random.default_rng(0).normal(size=(9, 2))
+    assert_close(run(looped(roots, [x]), a)[0], evaluate(root, {x: a}))
+
+
+def test_two_programs_may_share_a_loop(small):
+    """Siblings of a loop that still lives are found again, with it."""
+    x, w = einsum_inputs(x=(8, 3), w=(3, 4))
+    z = _ir.einsum("ij,jk->ik", x, w)
+    roots = [_ir.einsum("ik,ik->k", z, z), _ir.einsum("ik,ik->i", z, z)]
+    alive = tiles.tile(roots)[:1]
+    program = looped(roots, [x, w])
+    assert len({s.written for s in loops(program)}) == 1
+    del alive
+
+
+def test_many_large_intermediates_that_no_loop_helps_are_planned_in_time():
+    """A search for each of them would be quadratic."""
+    eye = np.eye(600)
+
+    def f(x):
+        for _ in range(60):
+            x = np.linalg.inv(x @ eye)
+        return x
+
+    plan = eg.derivative(f, 0).plan(eye)
+    assert not loops(plan.program)
+
+
+# What a loop is for ------------------------------------------------------------------------------
+
+
+def test_diagonal_blocks_of_a_pairwise_energy_take_a_hundredth_of_its_hessian():
+    n = 2483
+    f, x = diagonal_blocks(np.random.default_rng(0), n)
+    plan = eg.derivative(f, 0).plan(x)
+    assert plan.peak_bytes <= 8 * (3 * n) ** 2 / 80
+    assert plan.flops <= 70 * n**2
+
+
+def test_predicted_memory_of_a_loop_is_what_is_allocated():
+    f, x = diagonal_blocks(np.random.default_rng(0), 600)
+    plan = eg.derivative(f, 0).plan(x)
+    assert loops(plan.program)
+    plan(x)
+    tracemalloc.start()
+    plan(x)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert plan.peak_bytes / 1.1 <= peak <= plan.peak_bytes * 1.1 + 2**16
+
+
+def test_a_loop_is_made_only_where_it_halves_the_memory():
+    """Here the result is the largest: nothing would be saved."""
+    plan = eg.derivative(lambda x: np.exp(np.sin(x)), 0).plan(np.ones((2000, 500)))
+    assert not loops(plan.program)
+
+
+def test_adding_up_stays_a_small_part_of_a_pass():
+    """A pass makes 32 times what it adds up, so that cost grows by a few hundredths."""
+    rng = np.random.default_rng(0)
+    data = rng.normal(size=(20_000, 50))
+    hessian = eg.hessian(lambda w: np.log1p(np.exp(data @ w)).sum())
+    plan = hessian.plan(rng.normal(size=50))
+    program = plan.program
+    assert loops(program)
+    elements = sum(math.prod(s.shape) for s in program.statements if s.kernel == "fill")
+    added = elements * sum(len(s.details["passes"]) for s in loops(program))
+    assert added <= program.flops / 20
+
+
+# What a user sees --------------------------------------------------------------------------------
+
+
+def loop_plan():
+    f, x = diagonal_blocks(np.random.default_rng(0), 500)
+    return eg.derivative(f, 0).plan(x), x
+
+
+def test_source_with_loops_runs_alone():
+    plan, x = loop_plan()
+    namespace = {}
+    exec(plan.source, namespace)
+    np.testing.assert_array_equal(namespace["derivative"](x), plan(x))
+    assert "for row in range(0, " in plan.source
+
+
+def test_the_table_shows_a_pass_below_its_loop():
+    plan, _ = loop_plan()
+    lines = str(plan).splitlines()
+    first = next(n for n, line in enumerate(lines) if "loop" in line.split())
+    assert "20 of 25" in lines[first]
+    assert lines[first + 1].startswith("  t")
+
+
+def test_a_plan_with_loops_pickles():
+    plan, x = loop_plan()
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(plan))(x), plan(x))
+
+
+def test_plans_with_loops_are_equal_in_every_process_order():
+    """Text does not depend on what was planned before."""
+    texts = set()
+    for size in (500, 300, 500):
+        f, x = diagonal_blocks(np.random.default_rng(0), size)
+        eg.cache_clear()
+        source = eg.derivative(f, 0).plan(x).source
+        texts |= {source} if size == 500 else set()
+    assert len(texts) == 1
+
+
+def test_a_variable_named_like_one_of_a_loop_is_renamed():
+    t3_4 = eg.variable("t3_4", (500, 3))
+    difference = t3_4[:, None, :] - t3_4[None, :, :]
+    energy = np.sum(np.sqrt(np.sum(difference**2, axis=2) + 1e-6) ** 3)
+    plan = eg.compile(energy)
+    assert loops(plan.program)
+    assert "derivative(a0)" in plan.source
+    x = np.random.default_rng(0).normal(size=(500, 3))
+    d = x[:, None, :] - x[None, :, :]
+    np.testing.assert_allclose(plan(x), np.sum(np.sqrt(np.sum(d**2, axis=2) + 1e-6) ** 3))
