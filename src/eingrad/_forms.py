@@ -3,7 +3,7 @@
 In: roots as they were derived. Out: equal roots whose products are pairwise, their price, the
 program that computes them.
 Guaranteed: the form as it was derived is kept where its normal form would cost more; it is planned
-only below `COMPARED` nodes, and where an estimate of its work is not far above.
+only below `COMPARED` nodes, and where an estimate of its work is not above.
 """
 
 from collections.abc import Collection, Sequence
@@ -16,7 +16,6 @@ from eingrad._plan import InputSpec, Program, Search, find_path, lower, lower_in
 from eingrad._simplify import Memo, simplify, work
 
 COMPARED = 2000  # nodes; above that, nothing is compared: the normal form is taken
-_WORTH_PLANNING = 1.1  # times the estimated work of the normal form
 
 
 class Price(NamedTuple):
@@ -35,6 +34,7 @@ class Forms:
         self._given: Collection[Node] | None = None
         self._memo = Memo()
         self._forms: dict[tuple[Node, ...], tuple[list[Node], Price]] = {}
+        self._planned: dict[tuple[Node, ...], tuple[list[Node], Price]] = {}
 
     def keep(self, values: Sequence[Node]) -> None:
         """Say what the user wrote: `pairwise` associates it with more care than derivatives."""
@@ -67,25 +67,29 @@ class Forms:
 
     def _cheapest(self, roots: tuple[Node, ...]) -> tuple[list[Node], Price]:
         if roots not in self._forms:
-            normal = simplify(roots, self._memo)
+            normal = (*simplify(roots, self._memo),)
             forms = [normal]
             if len(_ir.topological(roots)) <= COMPARED and _may_be_cheaper(roots, normal):
-                forms.append([*roots])
+                forms.append(roots)
             priced = [self._priced(form) for form in forms]
             self._forms[roots] = min(priced, key=lambda pair: pair[1])
         return self._forms[roots]
 
-    def _priced(self, roots: Sequence[Node]) -> tuple[list[Node], Price]:
-        form = self.pairwise(roots)
-        opened, inputs = open_inputs(form)
-        program = lower(opened, arguments_of(inputs))
-        return form, Price(program.cost, program.peak_bytes, program.flops)
+    def _priced(self, roots: tuple[Node, ...]) -> tuple[list[Node], Price]:
+        """Plan a form, and price it; candidates may have a form in common."""
+        if roots not in self._planned:
+            form = self.pairwise(roots)
+            opened, inputs = open_inputs(form)
+            program = lower(opened, arguments_of(inputs))
+            price = Price(program.cost, program.peak_bytes, program.flops)
+            self._planned[roots] = form, price
+        return self._planned[roots]
 
 
 def _may_be_cheaper(raw: Sequence[Node], normal: Sequence[Node]) -> bool:
     """Whether a form is worth planning beside the normal one: by an estimate of both."""
     before, after = (sum(work(root, ()) for root in roots) for roots in (raw, normal))
-    return raw != normal and before <= _WORTH_PLANNING * after
+    return raw != normal and before <= after
 
 
 def arguments_of(

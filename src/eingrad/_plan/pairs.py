@@ -152,6 +152,8 @@ def _plan_together(made: Sequence[Value], derived: Set[Value]) -> dict[Value, _P
     whole = {value: value for value in made if value.is_long}
     opened = {value: _form(value, derived=value in derived) for value in made}
     opened = {value: form for value, form in opened.items() if form.is_long}
+    if not whole and not opened:
+        return {}
     if opened == whole:
         return _with_shared(made, whole)
     rest = {value: value.network.cost(cheapest_tree(value.network)) for value in made}
