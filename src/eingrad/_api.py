@@ -16,7 +16,7 @@ import numpy as np
 
 from eingrad import _ir, _numpy_functions  # noqa: F401 - imported for what it registers
 from eingrad._compile import cache, input_specs
-from eingrad._derive import compile_derivatives, derive, placed, split
+from eingrad._derive import compared, compile_derivatives, derive, placed, split
 from eingrad._forms import Forms
 from eingrad._ir import Input, Node, Symmetry
 from eingrad._primitives import cast
@@ -435,7 +435,9 @@ class Derivative:
         names = tuple(_names(self._positional, counts, [*kwargs]))
         form = _Form(self._orders, traced.out_tree, traced.argument_tree, tree, static, names)
         variables = names_of(self._f, traced.captured)
-        return Plan(self._kernel(traced), form, traced.values[count:], variables)
+        kernel, what = self._kernel(traced), (traced.outputs, traced.variables, self._orders)
+        directions = functools.partial(compared, *what, traced.made)
+        return Plan(kernel, form, traced.values[count:], variables, directions)
 
     def expression(self, *args: Any, **kwargs: Any) -> Any:
         """Return the symbolic derivative for arguments like these, in place of its value."""

@@ -2,7 +2,8 @@
 
 In: output nodes, the variables, the orders wanted. Out: one node per output and choice of
 variables, and the program that computes them all.
-Guaranteed: the user chooses no mode; the flops of what was not taken are kept for `print(plan)`.
+Guaranteed: the user chooses no mode; what was not taken is priced too, if not for the choice then
+when `print(plan)` asks.
 Derivatives that differ in the order of differentiation alone are derived once (Schwarz's theorem).
 """
 
@@ -23,7 +24,7 @@ from eingrad._simplify import Made, associate, made_by_differentiation, push, si
 _PLANNED_BETWEEN = 20  # nodes of a value whose derivatives are planned before the next order
 _MANY_COLUMNS = 8
 _ALMOST = 1.01  # times the cost of the best candidate
-_SHORT = 40  # nodes of a scalar whose gradient is also derived forward, to tell what that costs
+_SHORT = 40  # nodes of a scalar, or of a gradient, that is differentiated in both directions
 _FEW_VARIABLES = 4  # for which each may have a direction of its own
 
 Candidates = tuple[tuple[str, int], ...]
@@ -68,8 +69,9 @@ def derive(
     """Differentiate each output ``order`` times, for each order and each choice of variables.
 
     Within an order, the outputs are outermost, then the variable of each differentiation. `mode`
-    is "forward" or "reverse" for those who want to compare; else the cheaper one is taken. `made`
-    are digests of derivatives that the outputs are made of. `forms` keeps what was planned.
+    is "forward" or "reverse" for those who want to compare; else the cheaper one is taken, where
+    both may be worth a look; "either" always looks at both. `made` are digests of
+    derivatives that the outputs are made of. `forms` keeps what was planned.
     """
     forms = forms or Forms()
     # Associate the user's chains; never expand his sums.
@@ -81,11 +83,18 @@ def derive(
     if max(orders) < 2 or not candidates or len(_ir.topological(values)) > _PLANNED_BETWEEN:  # noqa: PLR2004
         return found, candidates
     between = functools.partial(_in_pairs, forms=forms)
-    others, compared = _derived(values, variables, orders, step, between)
+    others, priced = _derived(values, variables, orders, step, between)
     plain, planned = (
         forms.price([*dict.fromkeys(root.node for root in roots)]) for roots in (found, others)
     )
-    return (others, compared) if planned < plain else (found, candidates)
+    return (others, priced) if planned < plain else (found, candidates)
+
+
+def compared(
+    outputs: Sequence[Node], variables: Sequence[Node], orders: Sequence[int], made: Made
+) -> Candidates:
+    """Price both directions of the last order, also where `derive` looks at one."""
+    return derive(outputs, variables, orders, "either", made)[1]
 
 
 _Level = dict[tuple[int, ...], Node]  # by the numbers of the variables, in ascending order
@@ -95,7 +104,7 @@ class _Step(Protocol):
     """`_jacobians`, with mode and forms given."""
 
     def __call__(
-        self, y: Node, variables: tuple[Node, ...], /, *, last: bool
+        self, y: Node, variables: tuple[Node, ...], /, *, last: bool, symmetric: bool
     ) -> tuple[list[Node], Candidates]: ...
 
 
@@ -113,7 +122,10 @@ def _derived(
     for order in range(max(orders) + 1):
         if order:
             last = order == max(orders)
-            steps = [_differentiated(nodes, variables, step, last=last) for nodes in level]
+            steps = [
+                _differentiated(nodes, variables, step, last=last, of_scalar=y.size == 1)
+                for y, nodes in zip(values, level, strict=True)
+            ]
             level = [nodes for nodes, _ in steps]
             candidates = _total([c for _, each in steps for c in each])
             if not last:
@@ -125,14 +137,16 @@ def _derived(
 
 
 def _differentiated(
-    nodes: _Level, variables: Sequence[Node], step: _Step, *, last: bool
+    nodes: _Level, variables: Sequence[Node], step: _Step, *, last: bool, of_scalar: bool
 ) -> tuple[_Level, list[Candidates]]:
     """Differentiate once more, in the variables that keep the numbers ascending."""
     level: _Level = {}
     compared = []
     for numbers, node in nodes.items():
         first = numbers[-1] if numbers else 0
-        made, candidates = step(node, tuple(variables[first:]), last=last)
+        rest = tuple(variables[first:])
+        symmetric = of_scalar and len(numbers) == len(rest) == 1  # a Hessian
+        made, candidates = step(node, rest, last=last, symmetric=symmetric)
         level.update({(*numbers, n): x for n, x in enumerate(made, first)})
         compared.append(candidates)
     return level, compared
@@ -197,10 +211,12 @@ def split(roots: Sequence[Node]) -> tuple[list[Node], list[list[Pattern]]]:
 def _total(candidates: Sequence[Candidates]) -> Candidates:
     """Add up the candidates of several derivatives, each compared; what was taken comes first.
 
-    "mixed" is each in its own best direction.
+    "mixed" is each in its own best direction. One candidate alone was not priced.
     """
     if not candidates or not all(candidates):
         return ()
+    if any(len(c) == 1 for c in candidates):
+        return candidates[0] if len({*candidates}) == 1 else ()
     names = list(dict.fromkeys(name for c in candidates for name, _ in c))
     total = tuple((name, sum(dict(c).get(name, c[0][1]) for c in candidates)) for name in names)
     if len({c[0][0] for c in candidates}) == 1:
@@ -210,7 +226,7 @@ def _total(candidates: Sequence[Candidates]) -> Candidates:
 
 
 def _jacobians(
-    y: Node, variables: Sequence[Node], *, last: bool, mode: str, forms: Forms
+    y: Node, variables: Sequence[Node], *, last: bool, symmetric: bool, mode: str, forms: Forms
 ) -> tuple[list[Node], Candidates]:
     """Differentiate in every variable, in the cheaper direction.
 
@@ -220,7 +236,9 @@ def _jacobians(
 
     The gradient that is only a step to the next order, or is taken in more than a few variables, or
     of a value of many nodes, is taken backward without a look at the other direction: of a scalar
-    in many numbers, no forward sweep is cheaper.
+    in many numbers, no forward sweep is cheaper. And a gradient of many nodes is differentiated
+    forward: its derivative is `symmetric`, one network that is read from either end, and of the
+    reference Hessians none costs 1.3% more for it.
     """
     if mode == "forward":
         return [forward(y, x) for x in variables], ()
@@ -229,9 +247,11 @@ def _jacobians(
     columns = sum(x.size for x in variables)
     is_few = len(variables) <= _FEW_VARIABLES
     count = len(_ir.topological([y]))
-    compared = last and is_few and count <= _SHORT
-    if not compared and y.size == 1 and columns >= _MANY_COLUMNS:
-        return reverse(y, variables), ()
+    is_long = count > _SHORT and mode != "either"
+    if y.size == 1 and columns >= _MANY_COLUMNS and (is_long or not last or not is_few):
+        return reverse(y, variables), (("reverse", 0),)
+    if symmetric and is_long:
+        return [forward(y, x) for x in variables], (("forward", 0),)
     if count > COMPARED:  # one candidate, chosen by shape
         nodes = reverse(y, variables) if y.size <= columns else [forward(y, x) for x in variables]
         return nodes, ()

@@ -18,6 +18,9 @@ from eingrad._simplify import Memo, simplify, work
 COMPARED = 2000  # nodes; above that, nothing is compared: the normal form is taken
 
 
+_Roots = tuple[Node, ...]
+
+
 class Price(NamedTuple):
     """What decides between forms: planned cost, then peak memory; and the flops, to be told."""
 
@@ -33,8 +36,9 @@ class Forms:
         self._search = search
         self._given: Collection[Node] | None = None
         self._memo = Memo()
-        self._forms: dict[tuple[Node, ...], tuple[list[Node], Price]] = {}
-        self._planned: dict[tuple[Node, ...], tuple[list[Node], Price]] = {}
+        self._forms: dict[_Roots, _Roots] = {}
+        self._planned: dict[_Roots, _Roots] = {}
+        self._prices: dict[_Roots, Price] = {}
 
     def keep(self, values: Sequence[Node]) -> None:
         """Say what the user wrote: `pairwise` associates it with more care than derivatives."""
@@ -46,14 +50,14 @@ class Forms:
 
     def price(self, roots: Sequence[Node]) -> Price:
         """Price what these roots are computed by."""
-        return self._cheapest(tuple(roots))[1]
+        return self._price(self._cheapest(tuple(roots)))
 
     def form(self, roots: Sequence[Node]) -> list[Node]:
         """Give equal roots whose products are pairwise.
 
         They come from the normal form; from the form as it is where that would cost less.
         """
-        return self._cheapest(tuple(roots))[0]
+        return [*self._cheapest(tuple(roots))]
 
     def program(
         self,
@@ -65,25 +69,27 @@ class Forms:
         """Lower what these roots are computed by."""
         return lower_in_tiles(self.form(roots), arguments_of(inputs, specs), candidates)
 
-    def _cheapest(self, roots: tuple[Node, ...]) -> tuple[list[Node], Price]:
+    def _cheapest(self, roots: _Roots) -> _Roots:
         if roots not in self._forms:
             normal = (*simplify(roots, self._memo),)
-            forms = [normal]
+            forms = [self._plan(normal)]
             if len(_ir.topological(roots)) <= COMPARED and _may_be_cheaper(roots, normal):
-                forms.append(roots)
-            priced = [self._priced(form) for form in forms]
-            self._forms[roots] = min(priced, key=lambda pair: pair[1])
+                forms.append(self._plan(roots))
+            self._forms[roots] = min(forms, key=self._price) if len(forms) > 1 else forms[0]
         return self._forms[roots]
 
-    def _priced(self, roots: tuple[Node, ...]) -> tuple[list[Node], Price]:
-        """Plan a form, and price it; candidates may have a form in common."""
+    def _plan(self, roots: _Roots) -> _Roots:
+        """Make products pairwise; candidates may have their normal form in common."""
         if roots not in self._planned:
-            form = self.pairwise(roots)
+            self._planned[roots] = (*self.pairwise(roots),)
+        return self._planned[roots]
+
+    def _price(self, form: _Roots) -> Price:
+        if form not in self._prices:
             opened, inputs = open_inputs(form)
             program = lower(opened, arguments_of(inputs))
-            price = Price(program.cost, program.peak_bytes, program.flops)
-            self._planned[roots] = form, price
-        return self._planned[roots]
+            self._prices[form] = Price(program.cost, program.peak_bytes, program.flops)
+        return self._prices[form]
 
 
 def _may_be_cheaper(raw: Sequence[Node], normal: Sequence[Node]) -> bool:

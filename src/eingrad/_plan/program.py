@@ -104,7 +104,8 @@ class Program:
     inputs: tuple[InputSpec, ...]
     statements: tuple[Statement, ...]
     outputs: tuple[int, ...]
-    candidates: tuple[tuple[str, int], ...] = ()  # what was taken, what else was compared; flops
+    candidates: tuple[tuple[str, int], ...] = ()  # what was taken, then what else was compared:
+    # flops of each, nothing where there is one
 
     @property
     def flops(self) -> int:
@@ -206,5 +207,8 @@ class Program:
         total = f"flops {self.flops:,}; peak {self.peak_bytes:,} bytes"
         words = ["taken: ", *[""] * len(self.candidates)]
         compared = zip(words, self.candidates, strict=False)
-        chosen = "".join(f"; {word}{name}: {flops:,} flops" for word, (name, flops) in compared)
+        chosen = "".join(
+            f"; {word}{name}" + (f": {flops:,} flops" if len(self.candidates) > 1 else "")
+            for word, (name, flops) in compared
+        )
         return "\n".join([f"inputs: {inputs}", *lines, total + chosen])

@@ -1,8 +1,9 @@
 """`Plan`: a compiled program that is called with arrays."""
 
+import functools
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -121,8 +122,10 @@ class Plan:
         form: Form,
         captured: Sequence[Array],
         variables: Sequence[str | None] = (),
+        directions: Callable[[], Sequence[tuple[str, int]]] | None = None,
     ) -> None:
         self._kernel = kernel
+        self._directions = directions
         self._form = form
         self._captured = tuple(np.array(array) for array in captured)
         self._variables = tuple(variables) or (None,) * len(self._captured)
@@ -210,10 +213,23 @@ class Plan:
         used.update(self.program.outputs)
         return tuple(spec.name for n, spec in enumerate(self.program.inputs) if n in used)
 
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_directions": None}  # what was not taken stays behind
+
     def __repr__(self) -> str:
-        inputs, steps = self.program.table().split("\n", 1)
+        inputs, steps = self._compared.table().split("\n", 1)
         captured = ", ".join(map(str, self.captured))
         return "\n".join([inputs, *([f"captured: {captured}"] if captured else []), steps])
+
+    @functools.cached_property
+    def _compared(self) -> Program:
+        """The program, with directions priced that were not looked at when it was made."""
+        program = self.program
+        if len(program.candidates) != 1 or self._directions is None:
+            return program
+        ((taken, _),) = program.candidates
+        found = sorted(self._directions(), key=lambda pair: pair[0] != taken)
+        return replace(program, candidates=tuple(found) or program.candidates)
 
 
 def check_buffers(buffers: Sequence[Any], program: Program) -> None:
