@@ -48,17 +48,33 @@ def fits_einsum(terms: Sequence[Subscripts]) -> bool:
     return all(index < len(_LETTERS) for term in terms for index in term)
 
 
+def number(
+    terms: Sequence[Sequence[Hashable]], out: Sequence[Hashable]
+) -> tuple[tuple[Subscripts, ...], Subscripts, int]:
+    """Replace indices by integers in order of first use; say how many the terms have.
+
+    >>> number(["ab", "bc"], "acd")
+    (((0, 1), (1, 2)), (0, 2, 3), 3)
+    """
+    numbers: dict[Hashable, int] = {}
+    for term in terms:
+        for index in term:
+            if index not in numbers:
+                numbers[index] = len(numbers)
+    carried = len(numbers)
+    for index in out:
+        if index not in numbers:
+            numbers[index] = len(numbers)
+    new_terms = tuple([tuple([numbers[index] for index in term]) for term in terms])
+    return new_terms, tuple([numbers[index] for index in out]), carried
+
+
 def renumber(
     terms: Sequence[Sequence[Hashable]], out: Sequence[Hashable]
 ) -> tuple[tuple[Subscripts, ...], Subscripts]:
     """Replace indices by integers in order of first use."""
-    numbers: dict[Hashable, int] = {}
-    for term in (*terms, out):
-        for index in term:
-            if index not in numbers:
-                numbers[index] = len(numbers)
-    new_terms = tuple([tuple([numbers[index] for index in term]) for term in terms])
-    return new_terms, tuple([numbers[index] for index in out])
+    new_terms, new_out, _ = number(terms, out)
+    return new_terms, new_out
 
 
 def index_sizes(

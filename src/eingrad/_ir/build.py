@@ -46,7 +46,7 @@ from eingrad._ir.nodes import (
 )
 from eingrad._ir.structure import Factor, Makers, Network, canonical_table, eliminate
 from eingrad._ir.symmetry import settle_symmetry
-from eingrad._subscripts import Shape, Subscripts, parse, renumber
+from eingrad._subscripts import Shape, Subscripts, number, parse, renumber
 
 STRUCTURAL = (Selection, Merge)
 Term = tuple[Node, Subscripts]  # an operand and its indices
@@ -406,10 +406,12 @@ def _einsum(
     dtype: Any,
 ) -> Einsum:
     """Intern an einsum: operands in canonical order, indices numbered by first use."""
-    order = _canonical_order(operands, terms, out)
-    operands = tuple(operands[n] for n in order)
-    new_terms, new_out = renumber([terms[n] for n in order], out)
-    carried = 1 + max([max(term) for term in new_terms if term], default=-1)
+    cores = len(operands) - sum([isinstance(operand, STRUCTURAL) for operand in operands])
+    if len(operands) > 1:
+        order = _canonical_order(operands, terms, out, cores)
+        operands = tuple([operands[n] for n in order])
+        terms = [terms[n] for n in order]
+    new_terms, new_out, carried = number(terms, out)
     output_only = tuple(
         [(new, sizes[old]) for new, old in zip(new_out, out, strict=True) if new >= carried]
     )
@@ -419,30 +421,31 @@ def _einsum(
     key = (tuple([n.uid for n in operands]), spec)
 
     def content() -> bytes:
-        return b"".join(n.digest for n in operands) + repr((spec, shape)).encode()
+        return b"".join([n.digest for n in operands]) + repr((spec, shape)).encode()
 
-    cores = sum(not isinstance(operand, STRUCTURAL) for operand in operands)
     summed = carried > len(new_out) - len(output_only) and any(
         index not in new_out and size != 1
         for operand, term in zip(operands, new_terms, strict=True)
         for index, size in zip(term, operand.shape, strict=True)
     )
-    fields = (operands, new_terms, new_out, output_only, coefficient, cores, summed)
+    fields = (tuple(operands), new_terms, new_out, output_only, coefficient, cores, summed)
     return intern_node(Einsum, key, shape, dtype, content, *fields)
 
 
 def _canonical_order(
-    operands: Sequence[Node], terms: Sequence[Subscripts], out: Subscripts
-) -> list[int]:
-    """Order operands by digest; equal operands by how they are wired, refined until it decides."""
-    if len(operands) == 1:
-        return [0]
-    colours: list[Hashable] = [(isinstance(n, STRUCTURAL), n.digest) for n in operands]
-    order = sorted(range(len(operands)), key=colours.__getitem__)  # type: ignore[arg-type]
-    if len(set(colours)) == len(colours):
-        return order
+    operands: Sequence[Node], terms: Sequence[Subscripts], out: Subscripts, cores: int
+) -> Sequence[int]:
+    """Order operands by digest; equal operands by how they are wired, refined until it decides.
+
+    Structural ones come last; `cores` says how many are not.
+    """
+    colours: list[Any] = [n.digest for n in operands]
+    if cores < len(operands):
+        colours = [(isinstance(n, STRUCTURAL), n.digest) for n in operands]
+    if len({*operands}) == len(operands):
+        return sorted(range(len(operands)), key=colours.__getitem__)
     numbered = renumber(terms, out)  # so that products wired alike are looked up
-    return [*_order_of_equals(tuple(_ranks(colours)), *numbered)]
+    return _order_of_equals(tuple(_ranks(colours)), *numbered)
 
 
 @functools.lru_cache(maxsize=4096)

@@ -47,7 +47,8 @@ def lower_in_tiles(
 ) -> Program:
     """Lower roots, large intermediates in loops where that takes half the memory or less."""
     whole = lower(roots, arguments, candidates)
-    if whole.peak_bytes <= 2 * TILE_BYTES:
+    results = sum(math.prod(shape) * dtype.itemsize for shape, dtype in whole.results())
+    if whole.peak_bytes <= 2 * max(TILE_BYTES, results):
         return whole
     looped = tile(roots)
     if looped == [*roots]:
