@@ -18,7 +18,7 @@ from eingrad._diff import forward, reverse
 from eingrad._forms import COMPARED, Forms, arguments_of
 from eingrad._formula import Pattern, split_terms
 from eingrad._ir import Add, Input, Node, Symmetry
-from eingrad._plan import InputSpec, Program, lower_in_tiles, mirror, pairwise
+from eingrad._plan import InputSpec, Program, compose, mirror, pairwise
 from eingrad._simplify import Made, associate, made_by_differentiation, push, simplify
 
 _PLANNED_BETWEEN = 20  # nodes of a value whose derivatives are planned before the next order
@@ -291,7 +291,7 @@ def compile_derivatives(
     forms: Forms,
 ) -> Program:
     """Plan and lower derivatives, mirrored; what was planned to compare candidates is not again."""
-    return lower_in_tiles(planned(found, forms), arguments_of(inputs, specs), candidates)
+    return compose(planned(found, forms), arguments_of(inputs, specs), candidates)
 
 
 def planned(found: Sequence[Root], forms: Forms) -> list[Node]:

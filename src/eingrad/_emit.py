@@ -196,6 +196,8 @@ def _matmul(statement: Statement, names: Sequence[str]) -> Lines:
         x = _permuted(names[n], axes)
         sides.append(x if flat is None else f"{x}.reshape({_tuple(flat)})")
     left, right = sides
+    if "half" in details:
+        return _half_of_matmul(statement, names, left, right)
     index = ""
     if details["batch"]:
         no_left, no_right = details["vectors"]
@@ -209,6 +211,25 @@ def _matmul(statement: Statement, names: Sequence[str]) -> Lines:
     if details["reshape"]:
         product += f".reshape({_tuple(statement.shape)})"
     return _assign(statement, names, product)
+
+
+def _half_of_matmul(statement: Statement, names: Sequence[str], left: str, right: str) -> Lines:
+    """Write rows of blocks, from the diagonal on or up to it."""
+    rows, step, upper = statement.details["half"]
+    target = names[statement.targets[0]]
+    a, b, block = f"{target}_0", f"{target}_1", f"row : row + {step}"
+    columns = "row:" if upper else f": row + {step}"
+    zeros = f"np.zeros({(rows, rows)}, {statement.dtype.str!r})"
+    lines = [
+        *_assign(statement, names, zeros),
+        f"{a}, {b} = {left}, {right}",
+        f"for row in range(0, {rows}, {step}):",
+        f"    {target}[{block}, {columns}] = {a}[{block}] @ {b}[:, {columns}]",
+        f"del {a}, {b}",
+    ]
+    if statement.details["reshape"]:
+        lines.append(f"{target} = {target}.reshape({_tuple(statement.shape)})")
+    return lines
 
 
 def _add(statement: Statement, names: Sequence[str]) -> Lines:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from eingrad import _ir
 from eingrad._ir import Input, Node
 from eingrad._opaque import open_inputs
-from eingrad._plan import InputSpec, Program, Search, find_path, lower, lower_in_tiles, pairwise
+from eingrad._plan import InputSpec, Program, Search, compose, find_path, lower, pairwise
 from eingrad._simplify import Memo, simplify, work
 
 COMPARED = 2000  # nodes; above that, nothing is compared: the normal form is taken
@@ -67,7 +67,7 @@ class Forms:
         candidates: tuple[tuple[str, int], ...] = (),
     ) -> Program:
         """Lower what these roots are computed by."""
-        return lower_in_tiles(self.form(roots), arguments_of(inputs, specs), candidates)
+        return compose(self.form(roots), arguments_of(inputs, specs), candidates)
 
     def _cheapest(self, roots: _Roots) -> _Roots:
         if roots not in self._forms:

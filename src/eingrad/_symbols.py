@@ -23,7 +23,7 @@ from eingrad._compile import cache, check_symmetry, input_specs
 from eingrad._derive import contracted, derive, placed, planned
 from eingrad._forms import Forms, arguments_of, compile_program
 from eingrad._ir import Constant, Input, Node, Symmetry
-from eingrad._plan import find_path, greedy_path, left_to_right_path, lower_in_tiles, mirror
+from eingrad._plan import compose, find_path, greedy_path, left_to_right_path, mirror
 from eingrad._run import Kernel, Plan, StructuredTensor
 from eingrad._simplify import remember, remembered, simplify
 from eingrad._tracer import (
@@ -602,7 +602,7 @@ class Lift:
             found, candidates = derive(outputs, [x], orders, made=trace.made, forms=forms)
             opened, inputs = _opaque.open_inputs(planned(found, forms))
             arguments = arguments_of(inputs, input_specs(inputs))
-            return Kernel(lower_in_tiles(opened, arguments, candidates))
+            return Kernel(compose(opened, arguments, candidates))
 
         kernel = cache.get(key, make)
         specs = kernel.program.inputs

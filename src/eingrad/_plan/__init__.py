@@ -3,10 +3,12 @@
 `search` finds the cheapest contraction tree of one product, `path` writes trees as paths, `parts`
 says what products have in common, `pairs` plans all products of a program together, `mirror` marks
 results that must come out symmetric, `tiles` makes what is large in pieces, `lower` turns pairwise
-steps into statements, `program` is the result, as data.
+steps into statements, `halves` makes half of what is mirrored, `compose` does these three in turn,
+`program` is the result, as data.
 """
 
-from eingrad._plan.lower import lower, lower_in_tiles
+from eingrad._plan.compose import compose
+from eingrad._plan.lower import lower
 from eingrad._plan.mirror import mirror
 from eingrad._plan.pairs import pairwise
 from eingrad._plan.path import Search, find_path, greedy_path, left_to_right_path
@@ -19,11 +21,11 @@ __all__ = [
     "Program",
     "Search",
     "Statement",
+    "compose",
     "find_path",
     "greedy_path",
     "left_to_right_path",
     "lower",
-    "lower_in_tiles",
     "mirror",
     "pairwise",
 ]

@@ -32,30 +32,11 @@ from eingrad._plan.mirror import (
 )
 from eingrad._plan.placement import look_at, positions
 from eingrad._plan.program import ALIASES, InputSpec, Piece, Program, Statement
-from eingrad._plan.tiles import TILE_BYTES, Loop, tile
+from eingrad._plan.tiles import Loop
 from eingrad._subscripts import Shape, Subscripts
 
 _MIRRORED_AT_ONCE = 4096  # elements; more of them row by row, in place
 _IN_ORDER = frozenset({"place", "matmul", "fill"})  # kernels whose result lies in order of its axes
-_MOST_COST = 1.1  # times that of the program without loops
-
-
-def lower_in_tiles(
-    roots: Sequence[Node],
-    arguments: Sequence[tuple[Input, InputSpec]],
-    candidates: tuple[tuple[str, int], ...] = (),
-) -> Program:
-    """Lower roots, large intermediates in loops where that takes half the memory or less."""
-    whole = lower(roots, arguments, candidates)
-    results = sum(math.prod(shape) * dtype.itemsize for shape, dtype in whole.results())
-    if whole.peak_bytes <= 2 * max(TILE_BYTES, results):
-        return whole
-    looped = tile(roots)
-    if looped == [*roots]:
-        return whole
-    pieces = lower(looped, arguments, candidates)
-    smaller = 2 * pieces.peak_bytes <= whole.peak_bytes
-    return pieces if smaller and pieces.cost <= _MOST_COST * whole.cost else whole
 
 
 def lower(

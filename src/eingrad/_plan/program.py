@@ -211,4 +211,6 @@ class Program:
             f"; {word}{name}" + (f": {flops:,} flops" if len(self.candidates) > 1 else "")
             for word, (name, flops) in compared
         )
+        if chosen and any("half" in s.details for s in self.statements):
+            chosen += " (symmetric products whole)"
         return "\n".join([f"inputs: {inputs}", *lines, total + chosen])

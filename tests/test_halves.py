@@ -1,0 +1,140 @@
+"""Of a matrix product that is mirrored, one triangle is computed."""
+
+import numpy as np
+import pytest
+
+import eingrad as eg
+from eingrad._plan import halves
+
+
+def logistic(samples, n, dtype=float):
+    rng = np.random.default_rng(n)
+    data = rng.normal(size=(samples, n)).astype(dtype)
+    w = (rng.normal(size=n) / n).astype(dtype)
+
+    def hessian(w):
+        p = 1 / (1 + np.exp(-data @ w))
+        return data.T @ ((p * (1 - p))[:, None] * data)
+
+    return data, w, hessian
+
+
+def half_products(program):
+    """Those of loops too."""
+    found = [s for s in program.statements if "half" in s.details]
+    for s in program.statements:
+        found += half_products(s.details["body"]) if s.kernel == "loop" else []
+    return found
+
+
+def assert_symmetric(matrix):
+    np.testing.assert_array_equal(matrix, matrix.T)
+
+
+@pytest.mark.parametrize("n", [256, 257, 259, 300])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_hessian_of_a_linear_model_is_made_by_halves(n, dtype):
+    data, w, expected = logistic(40, n, dtype)
+    plan = eg.hessian(lambda w: np.log(1 + np.exp(data @ w)).sum()).plan(w)
+    (half,) = half_products(plan.program)
+    whole = 2 * 40 * n**2
+    assert 0.624 * whole <= half.flops <= 0.63 * whole
+    assert_symmetric(plan(w))
+    np.testing.assert_allclose(plan(w), expected(w), rtol=1e-4 if dtype == np.float32 else 1e-11,
+                               atol=1e-6)  # fmt: skip
+    assert "symmetric products whole" in str(plan)
+
+
+def test_small_products_are_made_whole():
+    data, w, _ = logistic(40, 255)
+    assert not half_products(eg.hessian(lambda w: np.exp(data @ w).sum()).plan(w).program)
+
+
+def test_what_is_not_mirrored_is_made_whole():
+    data, w, _ = logistic(300, 300)
+    plan = eg.jacobian(lambda w: data.T @ np.exp(data @ w)).plan(w)
+    assert not half_products(plan.program)
+
+
+def test_a_product_of_a_matrix_with_itself_is_left_to_blas():
+    data, w, _ = logistic(40, 256)
+    plan = eg.hessian(lambda w: ((data @ w) ** 2).sum() / 2).plan(w)
+    assert not half_products(plan.program)
+    assert_symmetric(plan(w))
+
+
+def test_sums_with_deltas_and_other_products_are_made_by_halves():
+    """A penalty on the diagonal, two sets of data, a scale."""
+    (a, w, _), (b, _, _) = logistic(50, 260), logistic(30, 260)
+    b = b[::-1] * 2
+
+    def loss(w):
+        return 0.5 * (np.exp(a @ w).sum() + (1 / (2 + (b @ w) ** 2)).sum()) + 3 * (w**4).sum()
+
+    plan = eg.hessian(loss).plan(w)
+    assert len(half_products(plan.program)) == 2
+    found = plan(w)
+    assert_symmetric(found)
+    z = b @ w
+    second = 8 * z**2 / (2 + z**2) ** 3 - 2 / (2 + z**2) ** 2
+    expected = a.T @ (np.exp(a @ w)[:, None] * a) + b.T @ (second[:, None] * b)
+    np.testing.assert_allclose(found, expected / 2 + np.diag(36 * w**2), rtol=1e-9, atol=1e-9)
+
+
+def test_a_variable_of_two_axes_is_made_by_halves():
+    """Each side of the product is two axes then."""
+    data, w, expected = logistic(40, 288)
+    plan = eg.hessian(lambda w: np.log(1 + np.exp(data @ w.ravel())).sum()).plan(w.reshape(16, 18))
+    assert half_products(plan.program)
+    found = plan(w.reshape(16, 18)).reshape(288, 288)
+    assert_symmetric(found)
+    np.testing.assert_allclose(found, expected(w), rtol=1e-10, atol=1e-12)
+
+
+def test_products_that_a_loop_adds_up_are_made_by_halves():
+    data, w, expected = logistic(40_000, 256)
+    plan = eg.hessian(lambda w: np.log(1 + np.exp(data @ w)).sum()).plan(w)
+    assert any(s.kernel == "loop" for s in plan.program.statements)
+    assert half_products(plan.program)
+    assert plan.flops <= 0.66 * 2 * 40_000 * 256**2
+    assert_symmetric(plan(w))
+    np.testing.assert_allclose(plan(w), expected(w), rtol=1e-9, atol=1e-9)
+
+
+def test_a_product_that_is_used_elsewhere_is_made_whole():
+    """Its other user needs all of it."""
+    data, w, _ = logistic(40, 256)
+    third = np.ones((256, 256))
+
+    def loss(w):
+        return np.exp(data @ w).sum()
+
+    def both(w):
+        hessian = eg.hessian(loss)(w)
+        return hessian @ third, hessian
+
+    plan = eg.derivative(both, 0).plan(w)
+    product, hessian = plan(w)
+    np.testing.assert_allclose(product, hessian @ third, rtol=1e-10)
+    assert_symmetric(eg.hessian(loss)(w))
+
+
+def test_without_halves_a_hessian_takes_more(monkeypatch):
+    data, w, _ = logistic(2000, 256)
+    hessian = eg.hessian(lambda w: np.exp(data @ w).sum())
+    eg.cache_clear()
+    half = hessian.plan(w).flops
+    monkeypatch.setattr(halves, "_LEAST", 10**9)
+    eg.cache_clear()
+    assert hessian.plan(w).flops >= 1.55 * half
+    eg.cache_clear()
+
+
+@pytest.mark.parametrize("n", [256, 257])
+def test_source_with_halves_runs_alone(n):
+    data, w, _ = logistic(40, n)
+    plan = eg.hessian(lambda w: np.exp(data @ w).sum()).plan(w)
+    namespace = {}
+    exec(plan.source, namespace)
+    found = namespace["derivative"](w, *(known.array for known in plan.captured))
+    np.testing.assert_array_equal(found, plan(w))
