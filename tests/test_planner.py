@@ -8,11 +8,12 @@ import random
 
 import numpy as np
 import pytest
+from cases import CASES
 from networks import Network, cost_of_path, least_cost, random_network
 from opt_einsum import paths as opt_einsum_paths
 
 import eingrad as eg
-from eingrad import _ir, identities
+from eingrad import _forms, _ir, identities
 from eingrad._compile import input_specs
 from eingrad._cost import weighted
 from eingrad._forms import compile_program
@@ -371,3 +372,15 @@ def test_of_two_directions_that_cost_the_same_the_one_with_less_memory_is_taken(
     assert costs["forward"] == costs["reverse"]
     assert next(iter(costs)) == "forward"
     assert plan.peak_bytes < 4 * 100 * 100 * 8
+
+
+@pytest.mark.parametrize("case", [c for c in CASES if c.order == 2], ids=str)
+def test_a_hessian_that_only_writes_its_result_needs_no_other_first_order(case, monkeypatch):
+    """Planning the gradient before it is differentiated again gains nothing there."""
+    f, x = case.build(case.sizes)
+    eg.cache_clear()
+    flops = eg.derivative(f, 2).plan(x).flops
+    monkeypatch.setattr(_forms, "_LITTLE", -1)
+    eg.cache_clear()
+    assert flops <= eg.derivative(f, 2).plan(x).flops
+    eg.cache_clear()

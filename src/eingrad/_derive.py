@@ -82,12 +82,16 @@ def derive(
     found, candidates = _derived(values, variables, orders, step)
     if max(orders) < 2 or not candidates or len(_ir.topological(values)) > _PLANNED_BETWEEN:  # noqa: PLR2004
         return found, candidates
+    plain = forms.price(_nodes(found))
+    if max(orders) == 2 and plain.only_writes:  # noqa: PLR2004
+        return found, candidates
     between = functools.partial(_in_pairs, forms=forms)
     others, priced = _derived(values, variables, orders, step, between)
-    plain, planned = (
-        forms.price([*dict.fromkeys(root.node for root in roots)]) for roots in (found, others)
-    )
-    return (others, priced) if planned < plain else (found, candidates)
+    return (others, priced) if forms.price(_nodes(others)) < plain else (found, candidates)
+
+
+def _nodes(found: Sequence[Root]) -> list[Node]:
+    return [*dict.fromkeys(root.node for root in found)]
 
 
 def compared(
@@ -296,6 +300,6 @@ def compile_derivatives(
 
 def planned(found: Sequence[Root], forms: Forms) -> list[Node]:
     """Plan derivatives together, and mirror them."""
-    nodes = list(dict.fromkeys(root.node for root in found))
+    nodes = _nodes(found)
     form = dict(zip(nodes, forms.form(nodes), strict=True))
     return [replace(root, node=form[root.node]).mirrored() for root in found]

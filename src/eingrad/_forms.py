@@ -15,6 +15,8 @@ from eingrad._opaque import open_inputs
 from eingrad._plan import InputSpec, Program, Search, compose, find_path, lower, pairwise
 from eingrad._simplify import Memo, simplify, work
 
+_FEW_PASSES = 4
+_LITTLE = 0.02  # of the cost
 COMPARED = 2000  # nodes; above that, nothing is compared: the normal form is taken
 
 
@@ -22,11 +24,15 @@ _Roots = tuple[Node, ...]
 
 
 class Price(NamedTuple):
-    """What decides between forms: planned cost, then peak memory; and the flops, to be told."""
+    """What decides between forms: planned cost, then peak memory; and the flops, to be told.
+
+    `only_writes` says whether a few passes over the result are nearly all of it.
+    """
 
     cost: int
     peak_bytes: int
     flops: int
+    only_writes: bool
 
 
 class Forms:
@@ -88,7 +94,9 @@ class Forms:
         if form not in self._prices:
             opened, inputs = open_inputs(form)
             program = lower(opened, arguments_of(inputs))
-            self._prices[form] = Price(program.cost, program.peak_bytes, program.flops)
+            passes, smaller = program.passes
+            few = passes <= _FEW_PASSES and smaller <= _LITTLE * program.cost
+            self._prices[form] = Price(program.cost, program.peak_bytes, program.flops, few)
         return self._prices[form]
 
 

@@ -92,6 +92,11 @@ class Statement:
         return self.bytes * max(1, len(self.operands) - 1 if self.kernel == "add" else 1)
 
     @property
+    def cost(self) -> int:
+        """Arithmetic, and every element written, each time."""
+        return weighted(self.flops, self.traffic_bytes // 8)
+
+    @property
     def subscripts(self) -> str:
         """Subscripts as text, where the step has any."""
         return _subscripts.text(self.terms, self.out) if self.terms else ""
@@ -120,7 +125,14 @@ class Program:
     @property
     def cost(self) -> int:
         """One number to compare programs by: arithmetic, and every element written, each time."""
-        return sum(weighted(s.flops, s.traffic_bytes // 8) for s in self.statements)
+        return sum(s.cost for s in self.statements)
+
+    @property
+    def passes(self) -> tuple[int, int]:
+        """Count steps that make what is as large as the largest result; add up what others cost."""
+        largest = max((math.prod(shape) for shape, _ in self.results()), default=0)
+        smaller = [s.cost for s in self.statements if math.prod(s.shape) < largest]
+        return len(self.statements) - len(smaller), sum(smaller)
 
     @property
     def peak_bytes(self) -> int:
