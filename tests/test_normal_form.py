@@ -18,7 +18,7 @@ def plan_of(case):
     return eg.derivative(f, case.order).plan(x)
 
 
-@pytest.mark.parametrize("case", CASES, ids=str)
+@pytest.mark.parametrize("case", [c for c in CASES if c.order], ids=str)
 def test_every_case_is_the_derivative_of_the_order_below(case):
     """Nothing is made cheap by being wrong."""
     f, x = case.build(case.small)
