@@ -17,7 +17,6 @@ import itertools
 import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple, TypeGuard
 
 from eingrad import _ir
@@ -35,7 +34,6 @@ def is_product(node: Node) -> TypeGuard[Einsum]:
     return isinstance(node, Einsum) and _ir.is_product(node) and len(node.operands) > 1
 
 
-@dataclass(frozen=True, eq=False)
 class Value:
     """A product up to the order of its axes.
 
@@ -43,23 +41,18 @@ class Value:
     indices numbered by first use, those of `out` ascending.
     """
 
-    operands: tuple[Node, ...]
-    terms: tuple[Subscripts, ...]
-    out: Subscripts
+    def __init__(
+        self, operands: tuple[Node, ...], terms: tuple[Subscripts, ...], out: Subscripts
+    ) -> None:
+        self.operands, self.terms, self.out = operands, terms, out
+        self._key = operands, terms, out
+        self._hash = hash(self._key)  # values are looked up again and again
 
     def __eq__(self, other: object) -> bool:
         return self is other or (isinstance(other, Value) and self._key == other._key)
 
     def __hash__(self) -> int:
         return self._hash
-
-    @functools.cached_property
-    def _key(self) -> tuple[object, ...]:
-        return self.operands, self.terms, self.out
-
-    @functools.cached_property
-    def _hash(self) -> int:  # values are looked up again and again
-        return hash(self._key)
 
     @property
     def is_long(self) -> bool:
