@@ -214,6 +214,16 @@ def test_diagonals_that_depend_on_an_input_are_left_alone():
         assert normal(diagonals, taken) is taken
 
 
+def test_the_diagonal_of_a_mask_is_not_taken_before_the_mask_is_made():
+    """Its size is not that of an operand, so that a smaller one would be another mask."""
+    (x,) = inputs(x=(3,))
+    mask = apply("cast", apply("tri", n=3, m=3, k=-1, dtype="|b1"), dtype="<f8")
+    node = _ir.einsum("ii,i->", mask, x)
+    made = normal(diagonals, node)
+    assert_close(evaluate(made, {x: np.ones(3)}), 0.0)
+    _ir.verify([made])
+
+
 def test_diagonals_are_sought_without_recursion_on_the_depth():
     (x,) = inputs(x=(3,))
     d = _ir.add([_ir.contract([x], [(k,)], (0, 1), {1 - k: 3}) for k in (0, 1)], [1, -1])

@@ -396,7 +396,7 @@ PRIMITIVES = (
     Primitive("cumsum",   lambda x: np.cumsum(x, -1), _reals, (_cumsum_rule,), core=(1, 1),
               source="np.cumsum({0}, -1)"),
     Primitive("tri",      lambda n, m, k, dtype: np.tri(n, m, k, dtype), lambda rng: (),  # noqa: PLW0108 - by name
-              source="np.tri({n}, {m}, {k}, {dtype})", shapes=lambda n, m, k, dtype: ((n, m),),
+              core=None, source="np.tri({n}, {m}, {k}, {dtype})", shapes=lambda n, m, k, dtype: ((n, m),),
               attributes={"n": 2, "m": 3, "k": 0, "dtype": "|b1"}),
     Primitive("inverse",  np.linalg.inv,     _invertible, (_inverse_rule,), core=(2, 2),
               source="np.linalg.inv({0})", singular=True),
@@ -427,6 +427,11 @@ def jacobian(node: Node, k: int) -> Node | None:
     rules = row.rules
     rule = rules(k) if callable(rules) else rules[k] if k < len(rules) else None
     return rule(*node.operands, node, **dict(node.attributes)) if rule else None
+
+
+def is_elementwise(node: Node) -> bool:
+    """Whether an entry of the result depends on the operands' entries in the same place alone."""
+    return isinstance(node, Apply) and getattr(node.primitive, "core", None) == ()
 
 
 def core_ndims(node: Apply, k: int) -> tuple[int, int]:

@@ -33,6 +33,7 @@ from eingrad._plan.mirror import (
 from eingrad._plan.placement import look_at, positions
 from eingrad._plan.program import ALIASES, InputSpec, Piece, Program, Statement
 from eingrad._plan.tiles import Loop
+from eingrad._primitives import is_elementwise
 from eingrad._subscripts import Shape, Subscripts
 
 _MIRRORED_AT_ONCE = 4096  # elements; more of them row by row, in place
@@ -231,9 +232,9 @@ class _Lowering:
                     and other.attributes == node.attributes
                 ):
                     return number - other.result + node.result
-        elementwise = getattr(node.primitive, "core", None) == ()
+        one_by_one = is_elementwise(node)
         operands = (
-            self.with_numbers(node) if elementwise else [self.number[n] for n in node.operands]
+            self.with_numbers(node) if one_by_one else [self.number[n] for n in node.operands]
         )
         flops = call_flops(node.primitive.name, [n.shape for n in node.operands], node.shape)
         details = {"name": node.primitive.name, "attributes": node.attributes}

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 
 from eingrad import _ir
 from eingrad._ir import Add, Apply, Einsum, Input, Node
+from eingrad._primitives import is_elementwise
 
 TILE_BYTES = 2**21  # of what one pass makes: about what a cache holds
 LEAST_BYTES = TILE_BYTES  # of an intermediate that is worth a loop
@@ -116,9 +117,7 @@ def _may_be_sliced(node: Node) -> bool:
             return not any(map(_ir.carries_delta, node.terms))
         case Einsum():
             return not _ir.is_structured(node)
-        case Apply():
-            return getattr(node.primitive, "core", None) == ()
-    return False
+    return is_elementwise(node)
 
 
 def _terms(node: Node) -> tuple[Sequence[Sequence[int]], Sequence[int]]:
@@ -233,7 +232,8 @@ class _Region:
             for n, axis in _operands(node, _index(node, self.sliced))
             if n not in self.sliced
         )
-        operands, axes = zip(*given, strict=True)
+        operands = tuple(n for n, _ in given)
+        axes = tuple(axis for _, axis in given)
         made, added = (
             sum(_bytes(n) for n in some if not _is_virtual(n)) for some in (nodes, self.added)
         )

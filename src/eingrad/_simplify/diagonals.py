@@ -16,6 +16,7 @@ from collections.abc import Container
 
 from eingrad import _ir
 from eingrad._ir import Add, Apply, Einsum, Node
+from eingrad._primitives import is_elementwise
 from eingrad._subscripts import Subscripts
 
 _DEEPEST = 24  # steps that are looked through
@@ -83,7 +84,7 @@ def _looked_through(node: Node, term: Subscripts, found: _Found, depth: int) -> 
             sizes = {index[i]: size for i, size in node.sizes if index[i] not in carried}
             terms = [tuple(dict.fromkeys(t)) for t in terms]
             return _ir.contract(below, terms, out, sizes, node.coefficient, node.dtype)
-        case Apply() if getattr(node.primitive, "core", None) == ():
+        case Apply() if is_elementwise(node):
             below = [_entries(n, term[len(term) - n.ndim :], found, depth) for n in node.operands]
             if not _ir.inputs(below):
                 shape = tuple(dict(zip(term, node.shape, strict=True)).values())
