@@ -3,8 +3,8 @@
 Prints for each case: nodes, statements, flops, bytes written, peak, symbolic milliseconds (trace,
 differentiate, simplify, plan, emit; the fastest of twenty runs, or of those that four seconds are
 enough for). Values are checked at a small size by the tests. With words, only the cases whose name
-holds one of them. With ``--walks N`` instead, how many walks change the second and third derivatives
-of N random functions before nothing does.
+holds one of them. With ``--walks N`` instead, how many walks change the second and third
+derivatives of N random functions before nothing does.
 """
 
 import itertools
@@ -42,7 +42,7 @@ def measure(case: Case) -> tuple[Any, float]:
     """Return the plan, and milliseconds to make it."""
     f, x = case.build(case.sizes)
     seconds: list[float] = []
-    while len(seconds) < 2 or (len(seconds) < _RUNS and sum(seconds) < _SECONDS):  # noqa: PLR2004
+    while len(seconds) < 2 or (len(seconds) < _RUNS and sum(seconds) < _SECONDS):
         eg.cache_clear()
         start = time.perf_counter()
         plan = eg.derivative(f, case.order).plan(x)
