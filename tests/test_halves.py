@@ -124,7 +124,7 @@ def test_without_halves_a_hessian_takes_more(monkeypatch):
     hessian = eg.hessian(lambda w: np.exp(data @ w).sum())
     eg.cache_clear()
     half = hessian.plan(w).flops
-    monkeypatch.setattr(halves, "_LEAST", 10**9)
+    monkeypatch.setattr(halves, "LEAST_ROWS", 10**9)
     eg.cache_clear()
     assert hessian.plan(w).flops >= 1.55 * half
     eg.cache_clear()

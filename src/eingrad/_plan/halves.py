@@ -13,7 +13,7 @@ from dataclasses import replace
 
 from eingrad._plan.program import Program, Statement
 
-_LEAST = 256  # rows of a product that is worth it
+LEAST_ROWS = 256  # rows of a product that is worth it
 _BLOCKS = 4
 
 _Wanted = tuple[int, bool]  # a value, and whether its upper triangle is what is needed
@@ -75,7 +75,7 @@ def _half(statement: Statement, *, upper: bool) -> Statement:
     left, _ = statement.terms
     sizes = zip(statement.out, statement.shape, strict=True)
     rows = math.prod(size for index, size in sizes if index in left)
-    large = rows >= _LEAST and math.prod(statement.shape) == rows * rows
+    large = rows >= LEAST_ROWS and math.prod(statement.shape) == rows * rows
     by_itself = len({*statement.operands}) == 1
     if not large or by_itself or statement.details["batch"] or any(statement.details["vectors"]):
         return statement

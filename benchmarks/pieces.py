@@ -1,21 +1,21 @@
-"""What loops over tiles are worth: the same derivatives with and without, side by side.
+"""What loops over tiles, and halves of symmetric products, are worth: with and without, in turn.
 
-Every result with loops is checked against that without before it is timed. Times are medians of
-interleaved runs; memory is predicted, results included. ``python benchmarks/tiles.py``
+Every result is checked against that of the whole program before it is timed. Times are medians of
+interleaved runs; memory is predicted, results included. ``python benchmarks/pieces.py``
 """
 
 import argparse
 import statistics
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 from unittest import mock
 
 import numpy as np
 
 import eingrad as eg
-from eingrad._plan import tiles
+from eingrad._plan import halves, tiles
 
 Problem = tuple[Callable[..., Any], int, Any]  # a function, the order, where
 
@@ -56,11 +56,11 @@ def kernel(points: int) -> Problem:
     return form, 1, rng.normal(size=(points, 5))
 
 
-def logistic(samples: int, order: int) -> Problem:
-    """Derivative of a logistic loss in 50 weights."""
+def logistic(samples: int, weights: int, order: int) -> Problem:
+    """Derivative of a logistic loss."""
     rng = np.random.default_rng(0)
-    data = rng.normal(size=(samples, 50))
-    return lambda w: np.log1p(np.exp(data @ w)).sum(), order, rng.normal(size=50) / 10
+    data = rng.normal(size=(samples, weights))
+    return lambda w: np.log1p(np.exp(data @ w)).sum(), order, rng.normal(size=weights) / weights
 
 
 def network(samples: int) -> Problem:
@@ -89,16 +89,21 @@ def chain(elements: int) -> Problem:
     return f, 1, np.random.default_rng(0).normal(size=elements)
 
 
-PROBLEMS = (
+TILES = (
     ("diagonal blocks, 1,000 points", blocks, (1000,)),
     ("diagonal blocks, 2,483 points", blocks, (2483,)),
     ("Lennard-Jones forces, 1,500 points", forces, (1500,)),
     ("Gaussian kernel, 1,500 points", kernel, (1500,)),
-    ("logistic Hessian, 50,000 samples", logistic, (50_000, 2)),
-    ("logistic, order 3, 20,000 samples", logistic, (20_000, 3)),
+    ("logistic Hessian, 50,000 samples", logistic, (50_000, 50, 2)),
+    ("logistic, order 3, 20,000 samples", logistic, (20_000, 50, 3)),
     ("network Hessian, 5,000 samples", network, (5000,)),
     ("chain of 20 sines, 1,000,000 numbers", chain, (1_000_000,)),
-)  # fmt: skip
+)
+HALVES = (
+    ("logistic Hessian, 2,000 x 256", logistic, (2000, 256, 2)),
+    ("logistic Hessian, 2,000 x 500", logistic, (2000, 500, 2)),
+    ("logistic Hessian, 2,000 x 1,000", logistic, (2000, 1000, 2)),
+)
 
 
 def seconds(plan: Any, x: Any) -> float:
@@ -108,29 +113,34 @@ def seconds(plan: Any, x: Any) -> float:
     return time.perf_counter() - start
 
 
-def main() -> None:
-    """Print a table."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--once", action="store_true", help="the first problem, one run")
-    once = parser.parse_args().once
-    print(f"{'':37}{'ms whole':>9}{'in tiles':>9}{'ratio':>7}{'MB whole':>10}{'in tiles':>9}")
-    for name, make, sizes in PROBLEMS[:1] if once else PROBLEMS:
+def compare(title: str, problems: Sequence[Any], switch: Any, *, once: bool) -> None:
+    """Print a table; `switch` is a module and the least size that it cuts."""
+    print(f"{title:37}{'ms whole':>9}{'cut':>9}{'ratio':>7}{'MB whole':>10}{'cut':>9}")
+    for name, make, sizes in problems[:1] if once else problems:
         f, order, x = make(*sizes)
         derivative = eg.derivative(f, order)
-        with mock.patch.object(tiles, "LEAST_BYTES", sys.maxsize):
+        with mock.patch.object(*switch, sys.maxsize):
             eg.cache_clear()
             whole = derivative.plan(x)
         eg.cache_clear()
-        looped = derivative.plan(x)
+        cut = derivative.plan(x)
         expected = whole(x)
-        np.testing.assert_allclose(looped(x), expected, rtol=1e-9, atol=1e-9 * abs(expected).max())
-        runs = [(seconds(whole, x), seconds(looped, x)) for _ in range(1 if once else 9)]
+        np.testing.assert_allclose(cut(x), expected, rtol=1e-9, atol=1e-9 * abs(expected).max())
+        runs = [(seconds(whole, x), seconds(cut, x)) for _ in range(1 if once else 9)]
         before, after = (1e3 * statistics.median(times) for times in zip(*runs, strict=True))
-        peaks = (plan.peak_bytes / 1e6 for plan in (whole, looped))
-        print(
-            f"{name:37}{before:9.1f}{after:9.1f}{after / before:7.2f}"
-            + "{:10.1f}{:9.1f}".format(*peaks)
-        )
+        peaks = [plan.peak_bytes / 1e6 for plan in (whole, cut)]
+        times = f"{before:9.1f}{after:9.1f}{after / before:7.2f}"
+        print(f"{name:37}{times}{peaks[0]:10.1f}{peaks[1]:9.1f}")
+    print()
+
+
+def main() -> None:
+    """Print both tables."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--once", action="store_true", help="the first problem of each, one run")
+    once = parser.parse_args().once
+    compare("tiles", TILES, (tiles, "LEAST_BYTES"), once=once)
+    compare("halves", HALVES, (halves, "LEAST_ROWS"), once=once)
 
 
 if __name__ == "__main__":
