@@ -94,7 +94,7 @@ TILES = (
     ("diagonal blocks, 2,483 points", blocks, (2483,)),
     ("Lennard-Jones forces, 1,500 points", forces, (1500,)),
     ("Gaussian kernel, 1,500 points", kernel, (1500,)),
-    ("logistic Hessian, 50,000 samples", logistic, (50_000, 50, 2)),
+    ("logistic Hessian, 200,000 samples", logistic, (200_000, 50, 2)),
     ("logistic, order 3, 20,000 samples", logistic, (20_000, 50, 3)),
     ("network Hessian, 5,000 samples", network, (5000,)),
     ("chain of 20 sines, 1,000,000 numbers", chain, (1_000_000,)),

@@ -9,24 +9,27 @@ twice; results differ by the order of additions alone.
 >>> from eingrad import _ir
 >>> x, w = _ir.new_input("x", (1000, 500)), _ir.new_input("w", (500, 600))
 >>> z = _ir.einsum("ij,jk->ik", x, w)
->>> (root,) = tile([_ir.einsum("ik,ik->k", z, z)])
+>>> (root,) = tile([_ir.einsum("ik,ik->k", z, z)], cost=10**9)
 >>> root.primitive.tiles(), root.primitive.axes, root.primitive.writes
 ([range(0, 1000, 250)], (0, None), (None,))
 """
 
+import itertools
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from eingrad import _ir
+from eingrad._cost import weighted
 from eingrad._ir import Add, Apply, Einsum, Input, Node
 from eingrad._primitives import is_elementwise
 
 TILE_BYTES = 2**21  # of what one pass makes: about what a cache holds
-LEAST_BYTES = TILE_BYTES  # of an intermediate that is worth a loop
+LEAST_BYTES = TILE_BYTES // 8  # of an intermediate that is worth a loop
 _SLICED_BYTES = 2**16  # of those that are sliced with it
-_MOST_TRIED = 8  # intermediates that a loop is sought for
-_TIMES_ADDED = 32  # a pass makes so many times what it adds up
+_MOST_LOOPS = 8
+_MOST_SEEDS = 16  # large intermediates that are tried
+_MOST_ADDED = 0.05  # of the cost of a program, for what the passes of a loop add up
 
 _Slices = dict[Node, int]  # the axis that each node is sliced along
 
@@ -75,22 +78,31 @@ class Loop:
         return [*given.values()], [new[root] for root in self.roots]
 
 
-def tile(roots: Sequence[Node]) -> list[Node]:
-    """Put loops in the place of large intermediates that roots are made of, the largest first."""
-    roots, tried = [*roots], set[Node]()
-    while len(tried) < _MOST_TRIED:
-        order = _ir.topological(roots)
-        kept = {*roots, *tried}
-        large = [n for n in order if _takes(n, LEAST_BYTES) and n not in kept]
-        if not large:
+def tile(roots: Sequence[Node], cost: int) -> list[Node]:
+    """Put loops in the place of large intermediates, the one that saves most memory first.
+
+    `cost` is that of the program without loops.
+    """
+    roots = [*roots]
+    for _ in range(_MOST_LOOPS):
+        best = max(_regions(roots), key=lambda region: region.saved, default=None)
+        if best is None or best.saved <= 0:
             break
-        seed = max(large, key=_bytes)
-        tried.add(seed)
-        regions = [_Region(order, roots, seed, axis) for axis in range(seed.ndim)]
-        best = max(regions, key=lambda region: region.saved)
-        if best.saved > 0:
-            roots = _ir.substitute(roots, best.looped())
+        roots = _ir.substitute(roots, best.looped(cost))
     return roots
+
+
+def _regions(roots: Sequence[Node]) -> Iterator["_Region"]:
+    """Follow the axes of large intermediates, each but once."""
+    order = _ir.topological(roots)
+    large = [n for n in order if _takes(n, LEAST_BYTES) and n not in {*roots}]
+    seen: set[tuple[Node, int]] = set()
+    for seed in itertools.islice(sorted(large, key=_bytes, reverse=True), _MOST_SEEDS):
+        for axis in range(seed.ndim):
+            if (seed, axis) not in seen:
+                region = _Region(order, roots, seed, axis)
+                seen.update(region.sliced.items())
+                yield region
 
 
 # What can be sliced ------------------------------------------------------------------------------
@@ -222,7 +234,7 @@ class _Region:
         """Whether a node may as well be made outside: a view of what is not sliced."""
         return _is_virtual(node) and not any(n in self.sliced for n in _ir.children(node))
 
-    def looped(self) -> dict[Node, Node]:
+    def looped(self, cost: int) -> dict[Node, Node]:
         """Give, for each node that is written or added up, a result of the loop."""
         roots = (*self.written, *self.added)
         nodes = (*self.sliced, *self.added)
@@ -234,11 +246,10 @@ class _Region:
         )
         operands = tuple(n for n, _ in given)
         axes = tuple(axis for _, axis in given)
-        made, added = (
-            sum(_bytes(n) for n in some if not _is_virtual(n)) for some in (nodes, self.added)
-        )
-        most = max(TILE_BYTES, _TIMES_ADDED * added)
-        count = min(self.size, math.ceil(made / most))
+        made = sum(_bytes(n) for n in nodes if not _is_virtual(n))
+        added = sum(weighted(n.size, n.size) for n in self.added)
+        most = max(1, int(_MOST_ADDED * cost)) // max(added, 1)
+        count = max(1, min(self.size, most, math.ceil(made / TILE_BYTES)))
         step = _step(self.size, math.ceil(self.size / count))
         loop = Loop(self.sliced, nodes, roots, operands, axes, self.size, step)
         key = {"of": tuple(n.digest for n in roots), "axes": axes, "writes": loop.writes}
@@ -256,12 +267,12 @@ def _step(size: int, most: int) -> int:
 
 
 def _spreads(node: Node) -> bool:
-    """Whether operands and users of a node are to be sliced with it."""
+    """Whether a node is to be sliced where a user of it is, not made whole before."""
     return _takes(node, _SLICED_BYTES) or (_is_virtual(node) and _may_be_sliced(node))
 
 
 def _reached(order: Sequence[Node], seed: Node, axis: int) -> _Slices:
-    """Follow an axis through large nodes, to operands and users."""
+    """Follow an axis up to all users, and down to large operands."""
     users: dict[Node, list[Node]] = {}
     for node in order:
         for below in dict.fromkeys(_ir.children(node)):
@@ -279,5 +290,5 @@ def _reached(order: Sequence[Node], seed: Node, axis: int) -> _Slices:
             for n, a in reached:
                 if n not in found:
                     found[n] = a
-                    pending += [n] if _spreads(n) else []
+                    pending.append(n)
     return found
