@@ -16,7 +16,7 @@ twice; results differ by the order of additions alone.
 
 import itertools
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 
 from eingrad import _ir
@@ -28,7 +28,7 @@ TILE_BYTES = 2**21  # of what one pass makes: about what a cache holds
 LEAST_BYTES = TILE_BYTES // 8  # of an intermediate that is worth a loop
 _SLICED_BYTES = 2**16  # of those that are sliced with it
 _MOST_LOOPS = 8
-_MOST_SEEDS = 16  # large intermediates that are tried
+_MOST_SEEDS = 8  # large intermediates that are tried
 _MOST_ADDED = 0.05  # of the cost of a program, for what the passes of a loop add up
 
 _Slices = dict[Node, int]  # the axis that each node is sliced along
@@ -95,12 +95,17 @@ def tile(roots: Sequence[Node], cost: int) -> list[Node]:
 def _regions(roots: Sequence[Node]) -> Iterator["_Region"]:
     """Follow the axes of large intermediates, each but once."""
     order = _ir.topological(roots)
-    large = [n for n in order if _takes(n, LEAST_BYTES) and n not in {*roots}]
+    users: dict[Node, list[Node]] = {}
+    for node in order:
+        for below in dict.fromkeys(_ir.children(node)):
+            users.setdefault(below, []).append(node)
+    outputs = {*roots}
+    large = [n for n in order if _is_cut(n, LEAST_BYTES) and n not in outputs]
     seen: set[tuple[Node, int]] = set()
     for seed in itertools.islice(sorted(large, key=_bytes, reverse=True), _MOST_SEEDS):
         for axis in range(seed.ndim):
             if (seed, axis) not in seen:
-                region = _Region(order, roots, seed, axis)
+                region = _Region(order, outputs, _reached(users, seed, axis))
                 seen.update(region.sliced.items())
                 yield region
 
@@ -112,7 +117,7 @@ def _bytes(node: Node) -> int:
     return node.size * node.dtype.itemsize
 
 
-def _takes(node: Node, least: int) -> bool:
+def _is_cut(node: Node, least: int) -> bool:
     """Whether a node takes so much memory, and can be sliced."""
     return _bytes(node) >= least and _may_be_sliced(node) and not _is_virtual(node)
 
@@ -190,19 +195,19 @@ def _shortened(shape: Sequence[int], axis: int | None, length: int) -> tuple[int
 
 
 class _Region:
-    """What is made in slices if one large node is sliced along an axis.
+    """What is made in slices, if some nodes are `reached` along an axis of each.
 
     `sliced` are its nodes, each with its axis. Of those, some are `written`, for what is outside
-    needs them; nodes that sum over the index are `added` up.
+    needs them, or they are `outputs`; nodes that sum over the index are `added` up.
     """
 
-    def __init__(self, order: Sequence[Node], roots: Sequence[Node], seed: Node, axis: int) -> None:
+    def __init__(self, order: Sequence[Node], outputs: Set[Node], reached: _Slices) -> None:
+        seed, axis = next(iter(reached.items()))
         self.size = seed.shape[axis]
         self.sliced: _Slices = {}
-        self.added: list[Node] = []
-        reached = _reached(order, seed, axis)
+        self.added: dict[Node, None] = {}
         late: set[Node] = set()  # what needs results of the loop
-        needed = {*roots}
+        needed = {*outputs}
         for node in order:
             below = _ir.children(node)
             uses = any(n in self.sliced for n in below)
@@ -218,16 +223,15 @@ class _Region:
         kept = [n for n in self.sliced if n not in outside and not _is_virtual(n)]
         self.saved = sum(map(_bytes, kept)) if self.size > 1 else 0
 
-    def _takes(self, node: Node, reached: Mapping[Node, int]) -> bool:
+    def _takes(self, node: Node, reached: _Slices) -> bool:
         """Take up a node, if it can be made of slices."""
-        slices = {**self.sliced, node: reached[node]} if node in reached else self.sliced
-        index = _index(node, slices)
-        if index is None:
-            return False
         if node in reached:
             self.sliced[node] = reached[node]
-        elif index not in _terms(node)[1]:
-            self.added.append(node)
+        index = _index(node, self.sliced)
+        if index is None:
+            self.sliced.pop(node, None)
+        elif node not in reached and index not in _terms(node)[1]:
+            self.added[node] = None
         return node in self.sliced or node in self.added
 
     def _is_free(self, node: Node) -> bool:
@@ -268,15 +272,11 @@ def _step(size: int, most: int) -> int:
 
 def _spreads(node: Node) -> bool:
     """Whether a node is to be sliced where a user of it is, not made whole before."""
-    return _takes(node, _SLICED_BYTES) or (_is_virtual(node) and _may_be_sliced(node))
+    return _is_cut(node, _SLICED_BYTES) or (_is_virtual(node) and _may_be_sliced(node))
 
 
-def _reached(order: Sequence[Node], seed: Node, axis: int) -> _Slices:
-    """Follow an axis up to all users, and down to large operands."""
-    users: dict[Node, list[Node]] = {}
-    for node in order:
-        for below in dict.fromkeys(_ir.children(node)):
-            users.setdefault(below, []).append(node)
+def _reached(users: Mapping[Node, Sequence[Node]], seed: Node, axis: int) -> _Slices:
+    """Follow an axis up to all users, and down to large operands; the seed comes first."""
     found, pending = {seed: axis}, [seed]
     while pending:
         node = pending.pop()
