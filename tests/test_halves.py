@@ -1,10 +1,15 @@
 """Of a matrix product that is mirrored, one triangle is computed."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
 import eingrad as eg
-from eingrad._plan import halves
+from eingrad import _ir
+from eingrad._compile import input_specs
+from eingrad._plan import halves, lower
+from eingrad._run import Kernel
 
 
 def logistic(samples, n, dtype=float):
@@ -97,26 +102,92 @@ def test_products_that_a_loop_adds_up_are_made_by_halves():
     assert any(s.kernel == "loop" for s in plan.program.statements)
     assert half_products(plan.program)
     assert plan.flops <= 0.66 * 2 * 40_000 * 256**2
+    assert "symmetric products whole" in str(plan)
     assert_symmetric(plan(w))
     np.testing.assert_allclose(plan(w), expected(w), rtol=1e-9, atol=1e-9)
 
 
-def test_a_product_that_is_used_elsewhere_is_made_whole():
-    """Its other user needs all of it."""
-    data, w, _ = logistic(40, 256)
-    third = np.ones((256, 256))
+def symbols(samples, n):
+    """Symbols of a linear model, arrays for them, its loss's second factor, and the product."""
+    w, data = eg.variable("w", (n,)), eg.variable("D", (samples, n))
+    e = np.exp(data @ w)
+    rng = np.random.default_rng(0)
+    values = {"w": rng.normal(size=n) / n, "D": rng.normal(size=(samples, n))}
+    dense = values["D"].T @ (np.exp(values["D"] @ values["w"])[:, None] * values["D"])
+    return w, data, e, values, dense
 
-    def loss(w):
-        return np.exp(data @ w).sum()
 
-    def both(w):
-        hessian = eg.hessian(loss)(w)
-        return hessian @ third, hessian
+@pytest.mark.parametrize("samples", [40, 20_000])
+@pytest.mark.parametrize("transposed", [False, True])
+@pytest.mark.parametrize("swapped", [False, True])
+def test_a_product_that_is_a_result_too_is_made_whole(samples, transposed, swapped):
+    """One triangle of it stayed zero."""
+    w, data, e, values, dense = symbols(samples, 256)
+    product = data.T @ (e[:, None] * data)
+    hessian = eg.differentiate(e.sum() + (w**4).sum(), w, order=2)
+    both = [product.T if transposed else product, hessian]
+    plan = eg.compile(tuple(both[::-1] if swapped else both))
+    found = plan(**values)
+    found = found[::-1] if swapped else found
+    np.testing.assert_allclose(found[0], dense, rtol=1e-9, atol=1e-9)
+    expected = dense + np.diag(12 * values["w"] ** 2)
+    np.testing.assert_allclose(found[1], expected, rtol=1e-9, atol=1e-9)
 
-    plan = eg.derivative(both, 0).plan(w)
-    product, hessian = plan(w)
-    np.testing.assert_allclose(product, hessian @ third, rtol=1e-10)
-    assert_symmetric(eg.hessian(loss)(w))
+
+def test_a_product_that_another_step_needs_is_made_whole():
+    w, data, e, values, dense = symbols(40, 256)
+    hessian = eg.differentiate(e.sum() + (w**4).sum(), w, order=2)
+    plan = eg.compile((np.tanh(data.T @ (e[:, None] * data)), hessian))
+    tanh, found = plan(**values)
+    np.testing.assert_allclose(tanh, np.tanh(dense), rtol=1e-9, atol=1e-9)
+    assert_symmetric(found)
+
+
+def test_a_loop_that_makes_halves_may_write_slices_too():
+    """The inner loop had the variable of the outer one."""
+    w, data, e, values, _ = symbols(40_000, 256)
+    hessian = eg.differentiate(np.log1p(e).sum(), w, order=2)
+    scaled = (e / (1 + e) ** 2)[:, None] * data
+    plan = eg.compile((hessian, (scaled * scaled).sum(1)))
+    assert half_products(plan.program)
+    assert any({None, 0} <= {*s.details.get("writes", ())} for s in plan.program.statements)
+    x = np.exp(values["D"] @ values["w"])
+    expected = (((x / (1 + x) ** 2)[:, None] * values["D"]) ** 2).sum(1)
+    np.testing.assert_allclose(plan(**values)[1], expected, rtol=1e-10)
+    assert "symmetric products whole" in str(plan) or "taken" not in str(plan)
+
+
+@pytest.mark.parametrize("upper", [False, True])
+def test_one_triangle_of_a_product_is_that_of_the_whole(upper):
+    """Also seen through a view that transposes it, which swaps the triangles."""
+    rng = np.random.default_rng(0)
+    left, right = rng.normal(size=(261, 7)), rng.normal(size=(7, 261))
+    a, b = _ir.new_input("a", left.shape), _ir.new_input("b", right.shape)
+    product = _ir.einsum("ik,kj->ij", a, b)
+    specs = list(zip([a, b], input_specs([a, b]), strict=True))
+    program = lower([product], specs)
+    wanted = [(program.outputs[0], upper)]
+    if not upper:
+        program = lower([_ir.einsum("ij->ji", product)], specs)
+        wanted = [(program.outputs[0], True)]
+    half = halves._with_halves(program, wanted)
+    assert half_products(half)
+    (found,) = Kernel(half).run([left, right])
+    whole = left @ right if upper else (left @ right).T
+    np.testing.assert_allclose(np.triu(found), np.triu(whole), atol=1e-12)
+    assert np.count_nonzero(found) < 0.7 * found.size
+
+
+def test_predicted_memory_of_a_half_is_what_is_allocated():
+    data, w, _ = logistic(40, 1000)
+    plan = eg.hessian(lambda w: np.exp(data @ w).sum()).plan(w)
+    assert half_products(plan.program)
+    plan(w)
+    tracemalloc.start()
+    plan(w)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert plan.peak_bytes / 1.05 <= peak <= plan.peak_bytes * 1.05 + 2**16
 
 
 def test_without_halves_a_hessian_takes_more(monkeypatch):

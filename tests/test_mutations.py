@@ -203,6 +203,17 @@ def test_diagonals_of_differences_are_known():
     assert_close(evaluate(made, {}), np.ones(3))
 
 
+def test_diagonals_of_three_axes_are_told_apart():
+    """``iij`` of a sum with its transpose is two diagonals of one tensor."""
+    (x,) = inputs(x=(4,))
+    pair = _ir.add([_ir.contract([x], [(k,)], (0, 1), {1 - k: 4}) for k in (0, 1)], [1, -1])
+    wide = apply("exp", _ir.contract([pair], [(0, 1)], (0, 1, 2), {2: 4}))
+    total = _ir.add([wide, _ir.transpose(wide, (0, 2, 1))])
+    made = normal(diagonals, _ir.einsum("iij->ij", total))
+    values = {x: np.arange(4.0)}
+    assert_close(evaluate(made, values), evaluate(_ir.einsum("iij->ij", total), values))
+
+
 def test_diagonals_that_depend_on_an_input_are_left_alone():
     (a,) = inputs(a=(3, 3))
     for node in (

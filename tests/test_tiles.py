@@ -88,13 +88,13 @@ def test_loops_keep_values_of_reference_derivatives(case, small):
 
 def test_reference_derivatives_have_loops(small):
     """The test above would accept a pass that makes none."""
+    cases = [c for c in CASES if c.order == 2 and "chain" not in c.name]
     found = 0
-    for case in CASES:
-        if "chain" not in case.name:
-            f, x = case.build(case.small)
-            roots, variable = derivative_roots(f, x, case.order)
-            found += bool(loops(looped(roots, [variable])))
-    assert found > len(CASES) / 2
+    for case in cases:
+        f, x = case.build(case.small)
+        roots, variable = derivative_roots(f, x, case.order)
+        found += bool(loops(looped(roots, [variable])))
+    assert found > len(cases) / 2
 
 
 @pytest.mark.parametrize("n", [1, 2, 3, 5, 7, 12, 13])
@@ -218,6 +218,65 @@ def test_predicted_memory_of_a_loop_is_what_is_allocated():
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert plan.peak_bytes / 1.1 <= peak <= plan.peak_bytes * 1.1 + 2**16
+
+
+def test_predicted_memory_holds_where_a_loop_reads_slices_of_intermediates(monkeypatch):
+    """A slice that outlived the loop kept what it was a slice of."""
+    n = 700
+    eye = 30 * np.eye(n)
+
+    def f(x):
+        y = np.linalg.inv(x)
+        s = np.exp(np.sin(y) * np.cos(y) + np.tanh(y)).sum(0)
+        return np.linalg.inv(np.outer(s, s) + eye)
+
+    x = np.random.default_rng(0).normal(size=(n, n)) + eye
+    monkeypatch.setattr(compose, "_WRITING", 0)
+    eg.cache_clear()
+    plan = eg.derivative(f, 0).plan(x)
+    eg.cache_clear()
+    assert any({0, 1} & {*loop.details["axes"]} for loop in loops(plan.program))
+    plan(x)
+    tracemalloc.start()
+    plan(x)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak <= plan.peak_bytes * 1.1 + 2**16
+
+
+def test_a_singular_matrix_that_a_loop_made_is_named_by_the_loop():
+    data = np.random.default_rng(0).normal(size=(400_000, 3))
+
+    def f(w):
+        b = np.tanh(data @ np.outer(w, w))
+        return np.linalg.inv(np.sqrt(b * b + 1).T @ b)
+
+    plan = eg.derivative(f, 0).plan(np.ones(3))
+    (first, *_) = loops(plan.program)
+    with pytest.raises(np.linalg.LinAlgError, match=r"that the loop in line \d+ makes"):
+        plan(np.zeros(3))
+    assert first
+
+
+def test_a_loop_that_costs_much_more_or_saves_little_is_not_made(monkeypatch):
+    f, x = diagonal_blocks(np.random.default_rng(0), 500)
+    for name, value in (("_MOST_COST", 0.9), ("TILE_BYTES", 2**30)):
+        with monkeypatch.context() as patch:
+            patch.setattr(compose, name, value)
+            eg.cache_clear()
+            assert not loops(eg.derivative(f, 0).plan(x).program)
+    eg.cache_clear()
+
+
+def test_views_of_what_is_not_sliced_are_not_written(small):
+    """They are as free outside."""
+    x, w = einsum_inputs(x=(8, 5), w=(5,))
+    wide = _ir.contract([w], [(1,)], (0, 1), {0: 8})
+    z = _ir.add([x, wide])
+    late = _ir.einsum("ij,->ij", wide, _ir.einsum("ij,ij->", z, z))
+    program = looped([late], [x, w])
+    for loop in loops(program):
+        assert 0 not in loop.details["writes"]
 
 
 def test_a_loop_is_made_only_where_it_halves_the_memory():

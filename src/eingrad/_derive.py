@@ -2,8 +2,8 @@
 
 In: output nodes, the variables, the orders wanted. Out: one node per output and choice of
 variables, and the program that computes them all.
-Guaranteed: the user chooses no mode; what was not taken is priced too, if not for the choice then
-when `print(plan)` asks.
+Guaranteed: the user chooses no mode; the direction that was not taken is priced too, for functions
+of few variables and nodes, if not for the choice then when `print(plan)` asks.
 Derivatives that differ in the order of differentiation alone are derived once (Schwarz's theorem).
 """
 
@@ -25,6 +25,7 @@ _PLANNED_BETWEEN = 20  # nodes of a value whose derivatives are planned before t
 _MANY_COLUMNS = 8
 _ALMOST = 1.01  # times the cost of the best candidate
 _SHORT = 40  # nodes of a scalar, or of a gradient, that is differentiated in both directions
+_PRICED_IN_PRINT = 200  # nodes of a value whose derivative is derived again for `print(plan)`
 _FEW_VARIABLES = 4  # for which each may have a direction of its own
 
 Candidates = tuple[tuple[str, int], ...]
@@ -70,7 +71,7 @@ def derive(
 
     Within an order, the outputs are outermost, then the variable of each differentiation. `mode`
     is "forward" or "reverse" for those who want to compare; else the cheaper one is taken, where
-    both may be worth a look; "either" always looks at both. `made` are digests of
+    both may be worth a look; "either" looks at both in few variables. `made` are digests of
     derivatives that the outputs are made of. `forms` keeps what was planned.
     """
     forms = forms or Forms()
@@ -97,7 +98,12 @@ def _nodes(found: Sequence[Root]) -> list[Node]:
 def compared(
     outputs: Sequence[Node], variables: Sequence[Node], orders: Sequence[int], made: Made
 ) -> Candidates:
-    """Price both directions of the last order, also where `derive` looks at one."""
+    """Price both directions of the last order, also where `derive` looks at one.
+
+    Not in many variables or of many nodes, where it would take long.
+    """
+    if len(variables) > _FEW_VARIABLES or len(_ir.topological(outputs)) > _PRICED_IN_PRINT:
+        return ()
     return derive(outputs, variables, orders, "either", made)[1]
 
 

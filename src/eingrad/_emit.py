@@ -1,8 +1,8 @@
 """Emit a `Program` as NumPy source that runs without eingrad: straight-line, but for loops.
 
 In: a program. Out: the text of a module with one function.
-Guaranteed: deterministic; only names of our own (`t0`, `t1`, `RESERVED`) and checked input names
-become identifiers; the user's other words stay out of the text.
+Guaranteed: deterministic; only names of our own (`t0`, `t1`, in loops `t1_0`, and `RESERVED`) and
+checked input names become identifiers; the user's other words stay out of the text.
 """
 
 import math
@@ -20,7 +20,7 @@ from eingrad._subscripts import Subscripts
 Lines = list[str]
 
 MODULE_LEVEL = frozenset({"constant", "number"})  # kernels that are no step of the function
-RESERVED = frozenset({"np", "row"})  # what the source itself calls something
+RESERVED = frozenset({"np", "row", "block"})  # what the source itself calls something
 _LARGEST_KEPT = 2**16  # bytes of a triangle that outlives a call
 
 
@@ -217,14 +217,14 @@ def _half_of_matmul(statement: Statement, names: Sequence[str], left: str, right
     """Write rows of blocks, from the diagonal on or up to it."""
     rows, step, upper = statement.details["half"]
     target = names[statement.targets[0]]
-    a, b, block = f"{target}_0", f"{target}_1", f"row : row + {step}"
-    columns = "row:" if upper else f": row + {step}"
+    a, b, here = f"{target}_0", f"{target}_1", f"block : block + {step}"
+    columns = "block:" if upper else f": block + {step}"
     zeros = f"np.zeros({(rows, rows)}, {statement.dtype.str!r})"
     lines = [
         *_assign(statement, names, zeros),
         f"{a}, {b} = {left}, {right}",
-        f"for row in range(0, {rows}, {step}):",
-        f"    {target}[{block}, {columns}] = {a}[{block}] @ {b}[:, {columns}]",
+        f"for block in range(0, {rows}, {step}):",
+        f"    {target}[{here}, {columns}] = {a}[{here}] @ {b}[:, {columns}]",
         f"del {a}, {b}",
     ]
     if statement.details["reshape"]:
@@ -458,17 +458,18 @@ def _loop(statement: Statement, names: Sequence[str]) -> Lines:
     body, passes = statement.details["body"], statement.details["passes"]
     buffers = [names[n] for n in statement.written]
     prefix, rows = f"{buffers[0]}_", f"row : row + {passes.step}"
-    lines, variables = [], []
+    lines, variables, slices = [], [], []
     for k, (n, axis) in enumerate(zip(statement.operands, statement.details["axes"], strict=False)):
         variables.append(names[n] if axis is None else f"{prefix}{k}")
         if axis is not None:
-            lines.append(f"{variables[-1]} = {names[n]}[{':, ' * axis}{rows}]")
+            slices.append(variables[-1])
+            lines.append(f"{slices[-1]} = {names[n]}[{':, ' * axis}{rows}]")
     inner, results = _body(body, variables, prefix, 0, lines)
     lines += [line for line, _ in inner]
     for buffer, made, axis in zip(buffers, results, statement.details["writes"], strict=True):
         at = "..." if axis is None else ":, " * axis + rows
         lines.append(f"{buffer}[{at}] {'+=' if axis is None else '='} {made}")
-    lines.append(f"del {', '.join(dict.fromkeys(results))}")
+    lines.append(f"del {', '.join(dict.fromkeys((*slices, *results)))}")  # or they live on
     head = f"for row in range({passes.start}, {passes.stop}, {passes.step}):"
     return [f"{head}  # {statement.flops:,} flops", *(f"    {line}" for line in lines)]
 

@@ -31,6 +31,7 @@ def _with_halves(program: Program, wanted: Iterable[_Wanted]) -> Program:
     statements = [*program.statements]
     made = {target: n for n, s in enumerate(statements) for target in s.targets}
     uses = Counter(value for s in statements for value in s.operands)
+    uses.update(program.outputs)
     writing: dict[int, list[int]] = {}  # by buffer, the loops that write to it
     for n, s in enumerate(statements):
         for buffer in s.written:
@@ -40,7 +41,7 @@ def _with_halves(program: Program, wanted: Iterable[_Wanted]) -> Program:
         value, upper = pending.pop()
         loops = writing.get(value, [])
         if value not in made or uses[value] > 1 + len(loops):
-            continue
+            continue  # somebody else needs all of it
         for n in loops:
             statements[n] = _loop_with_halves(statements[n], value, upper=upper)
         statement = statements[made[value]]
@@ -80,13 +81,17 @@ def _half(statement: Statement, *, upper: bool) -> Statement:
     if not large or by_itself or statement.details["batch"] or any(statement.details["vectors"]):
         return statement
     step = -(-rows // _BLOCKS)
-    columns = sum(min(step, rows - row) * (rows - row) for row in range(0, rows, step))
-    details = {**statement.details, "half": (rows, step, upper)}
-    return replace(statement, flops=statement.flops * columns // rows**2, details=details)
+    made = sum(min(step, rows - row) * (rows - row) for row in range(0, rows, step))
+    return replace(
+        statement,
+        flops=statement.flops * made // rows**2,
+        details={**statement.details, "half": (rows, step, upper)},
+        workspace_bytes=statement.workspace_bytes + step * rows * statement.dtype.itemsize,
+    )
 
 
 def _swaps_halves(statement: Statement) -> bool:
     """Whether a view is a matrix transposed, each of whose sides may be several axes."""
     (term,), out = statement.terms, statement.out
     half = len(out) // 2
-    return len(out) == 2 * half and (*out[half:], *out[:half]) == term and len({*out}) == len(out)
+    return len(out) == 2 * half and (*out[half:], *out[:half]) == term

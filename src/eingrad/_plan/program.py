@@ -5,7 +5,7 @@ per result of a statement.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,6 +17,7 @@ from eingrad._subscripts import Shape, Subscripts
 
 VIEWS = frozenset({"view", "slice"})  # kernels whose result looks at an operand's memory
 IN_PLACE = frozenset({"mirror in place"})  # kernels that write to their operand
+_PASS = 16  # cost of an element, in a pass: three or four are read and one is written
 ALIASES = VIEWS | IN_PLACE | {"reshape"}  # kernels whose result may be an operand's memory
 
 
@@ -47,7 +48,7 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """One step: ``values[targets] = kernel(values[operands])``.
+    """One step: ``values[targets] = kernel(values[operands])``. A loop writes to operands instead.
 
     `terms` and `out` are the subscripts of a contraction; `details` is what the kernel needs
     besides, by name. `shape` and `dtype` are those of the (first) result.
@@ -104,13 +105,23 @@ class Statement:
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """Inputs, statements, and the numbers of the values that are the result."""
+    """Inputs, statements, and the numbers of the values that are the result.
+
+    `candidates` are the direction that was taken and then those it was compared with, with their
+    flops, symmetric products whole. One alone was not compared.
+    """
 
     inputs: tuple[InputSpec, ...]
     statements: tuple[Statement, ...]
     outputs: tuple[int, ...]
-    candidates: tuple[tuple[str, int], ...] = ()  # what was taken, then what else was compared:
-    # flops of each, nothing where there is one
+    candidates: tuple[tuple[str, int], ...] = ()
+
+    def steps(self) -> Iterator[Statement]:
+        """Go through all statements, those in loops too."""
+        for statement in self.statements:
+            yield statement
+            if statement.kernel == "loop":
+                yield from statement.details["body"].steps()
 
     @property
     def flops(self) -> int:
@@ -129,10 +140,17 @@ class Program:
 
     @property
     def passes(self) -> tuple[int, int]:
-        """Count steps that make what is as large as the largest result; add up what others cost."""
+        """Count passes over what is as large as the largest result; add up what all else costs.
+
+        A pass takes a few flops for each element; a contraction takes more.
+        """
         largest = max((math.prod(shape) for shape, _ in self.results()), default=0)
-        smaller = [s.cost for s in self.statements if math.prod(s.shape) < largest]
-        return len(self.statements) - len(smaller), sum(smaller)
+        other = [
+            s.cost
+            for s in self.statements
+            if math.prod(s.shape) < largest or s.cost > _PASS * math.prod(s.shape)
+        ]
+        return len(self.statements) - len(other), sum(other)
 
     @property
     def peak_bytes(self) -> int:
@@ -223,6 +241,6 @@ class Program:
             f"; {word}{name}" + (f": {flops:,} flops" if len(self.candidates) > 1 else "")
             for word, (name, flops) in compared
         )
-        if chosen and any("half" in s.details for s in self.statements):
+        if chosen and any("half" in s.details for s in self.steps()):
             chosen += " (symmetric products whole)"
         return "\n".join([f"inputs: {inputs}", *lines, total + chosen])

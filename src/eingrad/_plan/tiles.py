@@ -3,8 +3,9 @@
 In: roots whose products are pairwise. Out: equal roots, some made by loops over an index that large
 intermediates have in common. Each pass of a loop makes a slice of them, and writes or adds up what
 is needed of it.
-Guaranteed: what does not depend on the index is made once, before the loop, and nothing is made
-twice; results differ by the order of additions alone.
+Guaranteed: an intermediate that does not depend on the index is made once, before the loop, and
+none is made twice; results differ by the order of additions alone. (What lowering does to a whole
+operand to multiply with it, a scale or a copy in another order, is done in each pass.)
 
 >>> from eingrad import _ir
 >>> x, w = _ir.new_input("x", (1000, 500)), _ir.new_input("w", (500, 600))
@@ -117,9 +118,9 @@ def _bytes(node: Node) -> int:
     return node.size * node.dtype.itemsize
 
 
-def _is_cut(node: Node, least: int) -> bool:
+def _is_cut(node: Node, least_bytes: int) -> bool:
     """Whether a node takes so much memory, and can be sliced."""
-    return _bytes(node) >= least and _may_be_sliced(node) and not _is_virtual(node)
+    return _bytes(node) >= least_bytes and _may_be_sliced(node) and not _is_virtual(node)
 
 
 def _is_virtual(node: Node) -> bool:
@@ -142,7 +143,7 @@ def _terms(node: Node) -> tuple[Sequence[Sequence[int]], Sequence[int]]:
     if isinstance(node, Einsum):
         return node.terms, node.out
     out = range(node.ndim)
-    return [out[node.ndim - n.ndim :] for n in _ir.children(node)], out
+    return [out for _ in _ir.children(node)], out
 
 
 def _index(node: Node, sliced: Mapping[Node, int]) -> int | None:
@@ -165,8 +166,7 @@ def _index(node: Node, sliced: Mapping[Node, int]) -> int | None:
 def _operands(node: Node, index: int | None) -> Iterator[tuple[Node, int | None]]:
     """Go through operands, each with the axis that has an index."""
     for operand, term in zip(_ir.children(node), _terms(node)[0], strict=True):
-        axis = [*term].index(index) if index is not None and index in term else None
-        yield operand, None if axis is None or operand.shape[axis] == 1 else axis
+        yield operand, [*term].index(index) if index is not None and index in term else None
 
 
 def _resized(node: Node, below: Sequence[Node], sliced: Mapping[Node, int], length: int) -> Node:
@@ -250,17 +250,23 @@ class _Region:
         )
         operands = tuple(n for n, _ in given)
         axes = tuple(axis for _, axis in given)
-        made = sum(_bytes(n) for n in nodes if not _is_virtual(n))
-        added = sum(weighted(n.size, n.size) for n in self.added)
-        most = max(1, int(_MOST_ADDED * cost)) // max(added, 1)
-        count = max(1, min(self.size, most, math.ceil(made / TILE_BYTES)))
-        step = _step(self.size, math.ceil(self.size / count))
+        step = _step(self.size, math.ceil(self.size / self._passes(cost)))
         loop = Loop(self.sliced, nodes, roots, operands, axes, self.size, step)
         key = {"of": tuple(n.digest for n in roots), "axes": axes, "writes": loop.writes}
         return {
             root: _ir.apply_node(loop, operands, key, n, root.shape, root.dtype)
             for n, root in enumerate(roots)
         }
+
+    def _passes(self, cost: int) -> int:
+        """Choose how many passes there are: so many that each makes what a cache holds.
+
+        Fewer where adding up would take more than a small part of the cost.
+        """
+        made_bytes = sum(_bytes(n) for n in (*self.sliced, *self.added) if not _is_virtual(n))
+        adding = sum(weighted(n.size, n.size) for n in self.added)
+        most = int(_MOST_ADDED * cost) // max(adding, 1)
+        return max(1, min(self.size, most, math.ceil(made_bytes / TILE_BYTES)))
 
 
 def _step(size: int, most: int) -> int:

@@ -16,7 +16,7 @@ _MOST_AXES = 64  # of an array in NumPy 2
 
 def check_axes(program: Program) -> None:
     """Refuse a program with a step that no array can hold, before anything is computed."""
-    for statement in program.statements:
+    for statement in program.steps():
         if len(statement.shape) > _MOST_AXES:
             raise ShapeError(
                 f"a step of the plan ({statement.kernel}) has {len(statement.shape)} axes, but "
@@ -33,12 +33,22 @@ def singular(error: np.linalg.LinAlgError, program: Program) -> np.linalg.LinAlg
     statement = lines[number]
     operand = statement.operands[0]
     spec = program.inputs[operand] if operand < len(program.inputs) else None
-    made = next((line_of(program, n) for n, s in lines.items() if operand in s.targets), "")
+    shown = repr(spec.name) if spec else _made(program, operand)
     shape = spec.shape if spec else _shape(program, operand)
     return np.linalg.LinAlgError(
-        f"{error}: operand {repr(spec.name) if spec else f'`{made}`'} of shape {shape}, in "
+        f"{error}: operand {shown} of shape {shape}, in "
         f"`{line_of(program, number)}`, line {number} of the plan's source; neither its inverse "
         "nor a derivative through it exists there"
+    )
+
+
+def _made(program: Program, value: int) -> str:
+    """Say which line of the source makes a value; a loop fills what another line begins."""
+    lines = dict(steps(program))
+    line = next((line_of(program, n) for n, s in lines.items() if value in s.targets), "")
+    loop = next((n for n, s in lines.items() if value in s.written), None)
+    return (
+        f"`{line.partition(' = ')[0]}` that the loop in line {loop} makes" if loop else f"`{line}`"
     )
 
 

@@ -113,7 +113,8 @@ class Plan:
     """A derivative compiled for arguments of given shapes and dtypes: for hot loops.
 
     Called like the function it came from, without tracing it again; arrays that the function
-    captured were copied when the plan was made. `print(plan)` is the table of its steps.
+    captured were copied when the plan was made. `print(plan)` is the table of its steps, and tells
+    what the direction would have cost that was not taken.
     """
 
     def __init__(
@@ -217,7 +218,13 @@ class Plan:
         return {**self.__dict__, "_directions": None}  # what was not taken stays behind
 
     def __repr__(self) -> str:
-        inputs, steps = self._compared.table().split("\n", 1)
+        return self._shown(self.program)
+
+    def __str__(self) -> str:
+        return self._shown(self._compared)
+
+    def _shown(self, program: Program) -> str:
+        inputs, steps = program.table().split("\n", 1)
         captured = ", ".join(map(str, self.captured))
         return "\n".join([inputs, *([f"captured: {captured}"] if captured else []), steps])
 
@@ -225,10 +232,12 @@ class Plan:
     def _compared(self) -> Program:
         """The program, with directions priced that were not looked at when it was made."""
         program = self.program
-        if len(program.candidates) != 1 or self._directions is None:
+        directions = self._directions
+        if len(program.candidates) != 1 or directions is None:
             return program
         ((taken, _),) = program.candidates
-        found = sorted(self._directions(), key=lambda pair: pair[0] != taken)
+        found = sorted(directions(), key=lambda pair: pair[0] != taken)
+        self._directions = None  # and the graph of the function with them
         return replace(program, candidates=tuple(found) or program.candidates)
 
 

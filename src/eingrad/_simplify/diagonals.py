@@ -27,7 +27,8 @@ _Found = dict[tuple[Node, Subscripts], Node]  # entries of a node, by which indi
 def diagonals(node: Node, once: Container[Node]) -> Node:
     """``(x_i - x_j) delta_ij -> 0``: put in what is known of an operand's diagonal.
 
-    Keeps value, shape and dtype; a zero that the algebra knows is exact, also where x is infinite.
+    Keeps value, shape and dtype; a zero that the algebra knows is exact, also where x is infinite,
+    or what it is multiplied with.
     Terminates: it looks once, at most `_DEEPEST` steps down. Leaves alone diagonals that depend on
     an input: they are views of what is computed anyway.
     """
@@ -85,7 +86,7 @@ def _looked_through(node: Node, term: Subscripts, found: _Found, depth: int) -> 
             terms = [tuple(dict.fromkeys(t)) for t in terms]
             return _ir.contract(below, terms, out, sizes, node.coefficient, node.dtype)
         case Apply() if is_elementwise(node):
-            below = [_entries(n, term[len(term) - n.ndim :], found, depth) for n in node.operands]
+            below = [_entries(n, term, found, depth) for n in node.operands]
             if not _ir.inputs(below):
                 shape = tuple(dict(zip(term, node.shape, strict=True)).values())
                 how = (dict(node.attributes), node.result, shape, node.dtype)
