@@ -1,6 +1,7 @@
 """Oracles: the reference evaluator, the complex step, closeness."""
 
 import math
+import tracemalloc
 
 import numpy as np
 
@@ -75,6 +76,16 @@ def assert_close(actual, expected, rtol=1e-9):
     assert actual.shape == expected.shape
     scale = np.max(np.abs(expected), initial=1.0)
     np.testing.assert_allclose(actual, expected, rtol=rtol, atol=rtol * scale)
+
+
+def allocated(call):
+    """Most bytes that arrays take at once while something is computed, as Python counts them."""
+    call()  # what the first call alone allocates
+    tracemalloc.start()
+    call()
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    return peak
 
 
 def derivatives(outputs, variables, orders, mode="cheapest"):
