@@ -64,8 +64,12 @@ def _loop_with_halves(loop: Statement, buffer: int, *, upper: bool) -> Statement
     if loop.details["writes"][number] is not None:
         return loop
     halves = _with_halves(body, [(body.outputs[number], upper)])
-    saved = len(loop.details["passes"]) * (body.flops - halves.flops)
-    return replace(loop, flops=loop.flops - saved, details={**loop.details, "body": halves})
+    return replace(
+        loop,
+        flops=loop.flops - len(loop.details["passes"]) * (body.flops - halves.flops),
+        details={**loop.details, "body": halves},
+        workspace_bytes=halves.peak_bytes,
+    )
 
 
 def _half(statement: Statement, *, upper: bool) -> Statement:

@@ -168,7 +168,7 @@ class Plan:
 
     @property
     def source(self) -> str:
-        """Straight-line NumPy that computes it without eingrad."""
+        """Plain NumPy that computes it without eingrad."""
         return self._kernel.source
 
     @property
