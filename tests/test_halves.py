@@ -177,8 +177,10 @@ def test_one_triangle_of_a_product_is_that_of_the_whole(upper):
     assert np.count_nonzero(found) < 0.7 * found.size
 
 
-def test_predicted_memory_of_a_half_is_what_is_allocated():
-    data, w, _ = logistic(40, 1000)
+@pytest.mark.parametrize(("samples", "n"), [(40, 1000), (8000, 600)])
+def test_predicted_memory_of_a_half_is_what_is_allocated(samples, n):
+    """The second is made in a loop."""
+    data, w, _ = logistic(samples, n)
     plan = eg.hessian(lambda w: np.exp(data @ w).sum()).plan(w)
     assert half_products(plan.program)
     peak = allocated(lambda: plan(w))

@@ -235,6 +235,21 @@ def test_predicted_memory_holds_where_a_loop_reads_slices_of_intermediates(monke
     assert peak <= plan.peak_bytes * 1.1 + 2**16
 
 
+def test_predicted_memory_holds_where_a_pass_gives_a_view():
+    """What a result of a pass is a view of outlived the pass."""
+    rng = np.random.default_rng(0)
+    data, labels = rng.normal(size=(5000, 10)), np.eye(6)[rng.integers(0, 6, 5000)]
+
+    def loss(w):
+        z = data @ w
+        return (np.log(np.exp(z).sum(1)) - (labels * z).sum(1)).sum() / 5000
+
+    w = rng.normal(size=(10, 6)) / 10
+    plan = eg.value_and_derivatives(loss, order=3).plan(w)
+    assert loops(plan.program)
+    assert allocated(lambda: plan(w)) <= plan.peak_bytes * 1.1 + 2**16
+
+
 def test_a_singular_matrix_that_a_loop_made_is_named_by_the_loop():
     data = np.random.default_rng(0).normal(size=(400_000, 3))
 

@@ -43,7 +43,8 @@ def _module(program: Program, name: str) -> list[tuple[str, Statement | None]]:
     """Write lines, each with the statement that begins on it."""
     variables = [spec.variable for spec in program.inputs]
     constants: Lines = []
-    body, results = _body(program, variables, "t", -len(variables), constants)
+    body, names = _body(program, variables, "t", -len(variables), constants)
+    results = [names[n] for n in program.outputs]
     lines = ["import numpy as np", ""]
     if constants:
         lines += [*constants, ""]
@@ -60,7 +61,7 @@ def _body(
 ) -> tuple[list[tuple[str, Statement | None]], Lines]:
     """Write the steps of a program on given variables; the names of others are numbered.
 
-    What is made once goes to `constants`. Returns also the names of the results.
+    What is made once goes to `constants`. Returns also the names of all values.
     """
     names = [*variables]
     body: list[tuple[str, Statement | None]] = []
@@ -82,7 +83,7 @@ def _body(
         temporary = [names[n] for n in dead if n not in lasting]
         if temporary:
             body.append((f"del {', '.join(temporary)}", None))
-    return body, [names[n] for n in program.outputs]
+    return body, names
 
 
 def _is_module_level(statement: Statement) -> bool:
@@ -464,12 +465,14 @@ def _loop(statement: Statement, names: Sequence[str]) -> Lines:
         if axis is not None:
             slices.append(variables[-1])
             lines.append(f"{slices[-1]} = {names[n]}[{':, ' * axis}{rows}]")
-    inner, results = _body(body, variables, prefix, 0, lines)
+    inner, local = _body(body, variables, prefix, 0, lines)
     lines += [line for line, _ in inner]
-    for buffer, made, axis in zip(buffers, results, statement.details["writes"], strict=True):
+    for buffer, n, axis in zip(buffers, body.outputs, statement.details["writes"], strict=True):
         at = "..." if axis is None else ":, " * axis + rows
-        lines.append(f"{buffer}[{at}] {'+=' if axis is None else '='} {made}")
-    lines.append(f"del {', '.join(dict.fromkeys((*slices, *results)))}")  # or they live on
+        lines.append(f"{buffer}[{at}] {'+=' if axis is None else '='} {local[n]}")
+    base = body.bases()
+    ended = [local[n] for output in body.outputs for n in (output, base[output])]
+    lines.append(f"del {', '.join(dict.fromkeys((*slices, *ended)))}")  # or they live on
     head = f"for row in range({passes.start}, {passes.stop}, {passes.step}):"
     return [f"{head}  # {statement.flops:,} flops", *(f"    {line}" for line in lines)]
 

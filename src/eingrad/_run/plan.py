@@ -1,6 +1,5 @@
 """`Plan`: a compiled program that is called with arrays."""
 
-import functools
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -113,8 +112,8 @@ class Plan:
     """A derivative compiled for arguments of given shapes and dtypes: for hot loops.
 
     Called like the function it came from, without tracing it again; arrays that the function
-    captured were copied when the plan was made. `print(plan)` is the table of its steps, and tells
-    what the direction would have cost that was not taken.
+    captured were copied when the plan was made. `print(plan)` is the table of its steps; for
+    functions of few variables and operations it tells what the other direction would have cost.
     """
 
     def __init__(
@@ -126,7 +125,9 @@ class Plan:
         directions: Callable[[], Sequence[tuple[str, int]]] | None = None,
     ) -> None:
         self._kernel = kernel
-        self._directions = directions
+        unpriced = len(kernel.program.candidates) == 1
+        self._directions = directions if unpriced else None
+        self._priced: Program | None = None
         self._form = form
         self._captured = tuple(np.array(array) for array in captured)
         self._variables = tuple(variables) or (None,) * len(self._captured)
@@ -221,24 +222,22 @@ class Plan:
         return self._shown(self.program)
 
     def __str__(self) -> str:
-        return self._shown(self._compared)
+        return self._shown(self._compared())
 
     def _shown(self, program: Program) -> str:
         inputs, steps = program.table().split("\n", 1)
         captured = ", ".join(map(str, self.captured))
         return "\n".join([inputs, *([f"captured: {captured}"] if captured else []), steps])
 
-    @functools.cached_property
     def _compared(self) -> Program:
         """The program, with directions priced that were not looked at when it was made."""
-        program = self.program
         directions = self._directions
-        if len(program.candidates) != 1 or directions is None:
-            return program
-        ((taken, _),) = program.candidates
-        found = sorted(directions(), key=lambda pair: pair[0] != taken)
-        self._directions = None  # and the graph of the function with them
-        return replace(program, candidates=tuple(found) or program.candidates)
+        if self._priced is None and directions is not None:
+            ((taken, _),) = self.program.candidates
+            found = tuple(sorted(directions(), key=lambda pair: pair[0] != taken))
+            self._priced = replace(self.program, candidates=found or self.program.candidates)
+            self._directions = None  # in this order: threads may print one plan
+        return self._priced or self.program
 
 
 def check_buffers(buffers: Sequence[Any], program: Program) -> None:
