@@ -79,7 +79,7 @@ class Forms:
         if roots not in self._forms:
             normal = (*simplify(roots, self._memo),)
             forms = [self._plan(normal)]
-            if len(_ir.topological(roots)) <= COMPARED and _may_be_cheaper(roots, normal):
+            if roots != normal and _may_be_cheaper(roots, normal):
                 forms.append(self._plan(roots))
             self._forms[roots] = min(forms, key=self._price) if len(forms) > 1 else forms[0]
         return self._forms[roots]
@@ -102,8 +102,10 @@ class Forms:
 
 def _may_be_cheaper(raw: Sequence[Node], normal: Sequence[Node]) -> bool:
     """Whether a form is worth planning beside the normal one: by an estimate of both."""
+    if len(_ir.topological(raw)) > COMPARED:
+        return False
     before, after = (sum(work(root, ()) for root in roots) for roots in (raw, normal))
-    return raw != normal and before <= after
+    return before <= after
 
 
 def arguments_of(
