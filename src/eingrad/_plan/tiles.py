@@ -30,6 +30,7 @@ LEAST_BYTES = TILE_BYTES // 8  # of an intermediate that is worth a loop
 _SLICED_BYTES = 2**16  # of those that are sliced with it
 _MOST_LOOPS = 8
 _MOST_SEEDS = 8  # large intermediates that are tried
+_MOST_STEPS = 1000  # lengths of a tile that are looked at
 _MOST_ADDED = 0.05  # of the cost of a program, for what the passes of a loop add up
 
 _Slices = dict[Node, int]  # the axis that each node is sliced along
@@ -271,9 +272,8 @@ class _Region:
 
 def _step(size: int, most: int) -> int:
     """Choose the length of a tile: one that divides the size, or else leaves the most over."""
-    return max(
-        range(most // 2 + 1, most + 1), key=lambda step: (size % step == 0, size % step, step)
-    )
+    least = max(most // 2, most - _MOST_STEPS) + 1
+    return max(range(least, most + 1), key=lambda step: (size % step == 0, size % step, step))
 
 
 def _spreads(node: Node) -> bool:
