@@ -31,6 +31,7 @@ _Known = dict[tuple[int, ...], int]  # disjoint sets of operands, and the least 
 MOST_EXACT = 12  # operands; 3**n / 2 candidate pairs
 _MOST_AT_ONCE = 9  # operands for which any tree bounds the search well enough
 _WINDOW = 8  # parts of a tree that are searched again together
+_LAST_WINDOW = 11  # at the end
 _MOST_PAIRS = 200_000  # candidates looked at to improve the trees of one network
 _STARTS = 16  # trees that opt_einsum's greedy search makes for it
 _AGREEING = 4  # of them that end equally cheap: no more are tried
@@ -107,11 +108,13 @@ class _Volumes(dict[int, int]):
 def find_tree(network: Network, made: Collection[int] = ()) -> Tree:
     """Find the cheapest tree; sets of operands in `made` cost nothing, and have no steps."""
     joined, parts = _alike(network, made)
-    best = greedy_tree(network, parts)
+    start = best = greedy_tree(network, parts)
     if len(parts) > _MOST_AT_ONCE:
-        best = _best_of_many(network, parts, best, made)
+        best = _best_of_many(network, parts, start, made)
     if len(parts) <= MOST_EXACT:
         best = _cheapest(network, parts, network.cost(best), made)[0] or best
+    else:
+        best = _widely_improved(network, (best, start), made)
     return {**best, **joined}
 
 
@@ -296,6 +299,14 @@ def _best_of_many(
     return min(found, key=lambda pair: pair[0])[1]
 
 
+def _widely_improved(network: Network, trees: Iterable[Tree], made: Collection[int]) -> Tree:
+    """Improve trees with a larger window: a good one may be as far as a small one leads."""
+    found = (
+        _improved(network, tree, _MOST_PAIRS, _Known(), made, _LAST_WINDOW)[0] for tree in trees
+    )
+    return min(found, key=network.cost)
+
+
 def _starts(network: Network, parts: Sequence[int]) -> Iterator[Tree]:
     """Make trees with opt_einsum's greedy search: for several costs of a step, then with noise."""
     indices = range(len(network.indices))
@@ -317,9 +328,14 @@ def _greedy_cost(
 
 
 def _improved(
-    network: Network, tree: Tree, most: int, known: _Known, made: Collection[int] = ()
+    network: Network,
+    tree: Tree,
+    most: int,
+    known: _Known,
+    made: Collection[int] = (),
+    window: int = _WINDOW,
 ) -> tuple[Tree, int]:
-    """Search parts of a tree again, exactly, until none can be improved.
+    """Search windows of so many parts of a tree again, exactly, until none can be improved.
 
     Returns also how many pairs were looked at; after `most` the search ends.
     """
@@ -333,7 +349,7 @@ def _improved(
         for whole, rank in windows:
             if whole not in tree or pairs > most:
                 continue
-            steps, parts = _window(tree, whole, rank)
+            steps, parts = _window(tree, whole, rank, window)
             now = network.cost(steps)
             if now <= known.get(parts, 0 if len(parts) > 2 else now):  # noqa: PLR2004 - one step
                 continue
@@ -349,11 +365,11 @@ def _improved(
 
 
 def _window(
-    tree: Tree, whole: int, rank: Callable[[int, int], int]
+    tree: Tree, whole: int, rank: Callable[[int, int], int], count: int
 ) -> tuple[Tree, tuple[int, ...]]:
     """Open the step of highest rank again and again: steps to search anew, and their operands."""
     steps, parts = Tree(), [whole]
-    while len(parts) < _WINDOW:
+    while len(parts) < count:
         inner = [part for part in parts if part in tree]
         if not inner:
             break
