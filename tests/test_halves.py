@@ -1,5 +1,7 @@
 """Of a matrix product that is mirrored, one triangle is computed."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from reference import allocated
@@ -153,7 +155,6 @@ def test_a_loop_that_makes_halves_may_write_slices_too():
     x = np.exp(values["D"] @ values["w"])
     expected = (((x / (1 + x) ** 2)[:, None] * values["D"]) ** 2).sum(1)
     np.testing.assert_allclose(plan(**values)[1], expected, rtol=1e-10)
-    assert "symmetric products whole" in str(plan) or "taken" not in str(plan)
 
 
 @pytest.mark.parametrize("upper", [False, True])
@@ -165,10 +166,12 @@ def test_one_triangle_of_a_product_is_that_of_the_whole(upper):
     product = _ir.einsum("ik,kj->ij", a, b)
     specs = list(zip([a, b], input_specs([a, b]), strict=True))
     program = lower([product], specs)
-    wanted = [(program.outputs[0], upper)]
     if not upper:
-        program = lower([_ir.einsum("ij->ji", product)], specs)
-        wanted = [(program.outputs[0], True)]
+        program = lower([product, _ir.einsum("ij->ji", product)], specs)
+        kernels = [statement.kernel for statement in program.statements]
+        assert kernels == ["matmul", "view", "copy"]
+        program = replace(program, outputs=program.outputs[1:])
+    wanted = [(program.outputs[0], True)]
     half = halves._with_halves(program, wanted)
     assert half_products(half)
     (found,) = Kernel(half).run([left, right])
