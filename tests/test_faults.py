@@ -1465,7 +1465,7 @@ REFUSED_OUT = {
     "masked array": (np.ma.zeros((3, 3)), DTypeError, "out is a MaskedArray; it must be a NumPy"),
     "np.matrix": (matrix(np.zeros((3, 3))), DTypeError, "out is a matrix; it must be a NumPy"),
     "text": ("abc", DTypeError, "out is a str; it must be a NumPy array"),
-    "too many": ((np.zeros((3, 3)),) * 2, ShapeError, "out holds 2 arrays but the plan has 1"),
+    "too many": ((np.zeros((3, 3)),) * 2, ShapeError, "out holds 2 arrays but the plan gives 1"),
     "nested": ([np.zeros((3, 3))], ShapeError, "out is nested in another way than the result"),
 }
 

@@ -217,7 +217,7 @@ def test_out_is_filled_and_returned():
     [
         (np.zeros(3), ShapeError, r"out has shape \(3,\) but the result has shape \(2, 2\)"),
         (np.zeros((2, 2), np.float32), DTypeError, "out has dtype float32 but the result has"),
-        ([[0.0, 0.0], [0.0, 0.0]], ShapeError, "out holds 4 arrays but the plan has 1 results"),
+        ([[0.0, 0.0], [0.0, 0.0]], ShapeError, "out holds 4 arrays but the plan gives 1; nest"),
         (np.broadcast_to(0.0, (2, 2)), ShapeError, "out is read-only; give an array that can"),
         (0.0, DTypeError, "out is a float; it must be a NumPy array"),
     ],

@@ -359,7 +359,7 @@ def test_the_table_shows_a_pass_below_its_loop():
     plan, _ = loop_plan()
     lines = str(plan).splitlines()
     first = next(n for n, line in enumerate(lines) if "loop" in line.split())
-    assert "20 of 25" in lines[first]
+    assert "20 passes of 25" in lines[first]
     assert lines[first + 1].startswith("  t")
 
 

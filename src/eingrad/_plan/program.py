@@ -203,7 +203,10 @@ class Program:
         return [tuple(values) for values in dead]
 
     def _rows(self, prefix: str, shift: int, indent: str = "") -> list[tuple[str, ...]]:
-        """Describe the steps that compute something; below a loop, one of its first passes."""
+        """Describe the steps that compute something; below a loop, one of its first passes.
+
+        The flops of a loop are those of all its passes, those below it of one.
+        """
         rows: list[tuple[str, ...]] = []
         for s in self.statements:
             if s.kernel in VIEWS or s.kernel == "number":
@@ -213,7 +216,7 @@ class Program:
             names = [f"{prefix}{n + shift}" for n in s.targets or s.written]
             if s.kernel == "loop":
                 passes: range = s.details["passes"]
-                label, subscripts, shape = "loop", f"{len(passes)} of {passes.step}", ""
+                label, subscripts, shape = "loop", f"{len(passes)} passes of {passes.step}", ""
             step, flops, memory = ", ".join(names), f"{s.flops:,}", f"{s.bytes:,}"
             rows.append((indent + step, indent + label, subscripts, shape, flops, memory))
             if s.kernel == "loop" and s.details["passes"].start == 0:

@@ -244,7 +244,7 @@ def check_buffers(buffers: Sequence[Any], program: Program) -> None:
     """Refuse arrays that the results cannot be written to, before anything is computed."""
     if len(buffers) != len(program.outputs):
         raise ShapeError(
-            f"out holds {len(buffers)} arrays but the plan has {len(program.outputs)} results; "
+            f"out holds {len(buffers)} arrays but the plan gives {len(program.outputs)}; "
             "nest it as the result is"
         )
     for n, (buffer, (shape, dtype)) in enumerate(zip(buffers, program.results(), strict=True)):
