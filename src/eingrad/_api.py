@@ -503,7 +503,7 @@ class Derivative:
             if not self._structured:
                 return Kernel(compile_derivatives(found, traced.inputs, specs, candidates, forms))
             nodes = [root.plain() for root in found]
-            cores, patterns = split(nodes)
+            cores, patterns = split(nodes, forms)
             layouts = tuple(
                 Layout(node.shape, node.dtype, tuple(pattern))
                 for node, pattern in zip(nodes, patterns, strict=True)

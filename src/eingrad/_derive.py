@@ -19,7 +19,13 @@ from eingrad._forms import COMPARED, Forms, arguments_of
 from eingrad._formula import Pattern, split_terms
 from eingrad._ir import Add, Input, Node, Symmetry
 from eingrad._plan import InputSpec, Program, compose, mirror, pairwise
-from eingrad._simplify import Made, associate, made_by_differentiation, push, simplify
+from eingrad._simplify import (
+    Made,
+    made_by_differentiation,
+    narrowed,
+    push,
+    written_nodes,
+)
 
 _PLANNED_BETWEEN = 20  # nodes of a value whose derivatives are planned before the next order
 _MANY_COLUMNS = 8
@@ -75,9 +81,7 @@ def derive(
     derivatives that the outputs are made of. `forms` keeps what was planned.
     """
     forms = forms or Forms()
-    # Associate the user's chains; never expand his sums.
-    values = pairwise(associate(contracted(outputs, made)))
-    forms.keep(values)
+    values, forms.written = prepare(outputs, made)
     # Both ways of going on from the first order have that order in common.
     step = functools.cache(functools.partial(_jacobians, mode=mode, forms=forms))
     found, candidates = _derived(values, variables, orders, step)
@@ -89,6 +93,17 @@ def derive(
     between = functools.partial(_in_pairs, forms=forms)
     others, priced = _derived(values, variables, orders, step, between)
     return (others, priced) if forms.price(_nodes(others)) < plain else (found, candidates)
+
+
+def prepare(outputs: Sequence[Node], made: Made) -> tuple[list[Node], frozenset[Node]]:
+    """Plan the values of a function, and say which nodes of them the user wrote.
+
+    Derivatives among them, digests of which are `made`, are contracted with what they meet.
+    """
+    written = written_nodes(outputs, made)
+    values, written = narrowed(contracted(outputs, made, written), written)
+    planned = pairwise([*values, *written])
+    return planned[: len(values)], frozenset(planned[len(values) :])
 
 
 def _nodes(found: Sequence[Root]) -> list[Node]:
@@ -190,7 +205,7 @@ def _in_pairs(level: _Level, forms: Forms) -> _Level:
     ``(inv(F) dF) inv(F)`` there are two terms, of ``inv(F) dF inv(F)`` three. Often that is less
     work; not always, for what then has two users is not opened again.
     """
-    return dict(zip(level, forms.pairwise(simplify([*level.values()])), strict=True))
+    return dict(zip(level, forms.pairwise(forms.normal([*level.values()])), strict=True))
 
 
 def placed(
@@ -202,18 +217,18 @@ def placed(
     return nodes[:count], made_by_differentiation(nodes[:count], nodes[count:])
 
 
-def contracted(roots: Sequence[Node], made: Made) -> list[Node]:
+def contracted(roots: Sequence[Node], made: Made, written: Sequence[Node] = ()) -> list[Node]:
     """Contract derivatives with what they meet before they are written out, where that is less."""
-    forms = Forms()
+    forms = Forms(written=written)
     pushed = push(roots, made) if made else [*roots]
     if all(a is b for a, b in zip(pushed, roots, strict=True)):
         return [*roots]
     return min(pushed, [*roots], key=lambda nodes: forms.price(nodes).cost)
 
 
-def split(roots: Sequence[Node]) -> tuple[list[Node], list[list[Pattern]]]:
+def split(roots: Sequence[Node], forms: Forms) -> tuple[list[Node], list[list[Pattern]]]:
     """Split derivatives into the cores of their terms, and what places each core."""
-    terms = [split_terms(node) for node in simplify(roots)]
+    terms = [split_terms(node) for node in forms.normal(roots)]
     cores = [core for parts in terms for _, core, _ in parts]
     return cores, [[(deltas, axes) for deltas, _, axes in parts] for parts in terms]
 

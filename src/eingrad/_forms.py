@@ -6,7 +6,7 @@ Guaranteed: the form as it was derived is kept where its normal form would cost 
 only below `COMPARED` nodes, and where an estimate of its work is not above.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from eingrad import _ir
@@ -36,23 +36,27 @@ class Price(NamedTuple):
 
 
 class Forms:
-    """Forms of derivatives, each normalised, planned and priced once."""
+    """Forms of derivatives, each normalised, planned and priced once.
 
-    def __init__(self, search: Search = find_path) -> None:
+    Nodes that the user has `written` are computed as they are, and never made of the factors of
+    their operands.
+    """
+
+    def __init__(self, search: Search = find_path, written: Iterable[Node] = ()) -> None:
         self._search = search
-        self._given: Collection[Node] | None = None
+        self.written = frozenset(written)
         self._memo = Memo()
         self._forms: dict[_Roots, _Roots] = {}
         self._planned: dict[_Roots, _Roots] = {}
         self._prices: dict[_Roots, Price] = {}
 
-    def keep(self, values: Sequence[Node]) -> None:
-        """Say what the user wrote: `pairwise` associates it with more care than derivatives."""
-        self._given = {*_ir.topological(values)}
+    def normal(self, roots: Sequence[Node]) -> list[Node]:
+        """Bring roots to normal form."""
+        return simplify(roots, self._memo, self.written)
 
     def pairwise(self, roots: Sequence[Node]) -> list[Node]:
         """Rewrite the products of these roots as pairwise ones."""
-        return pairwise(roots, self._search, self._given)
+        return pairwise(roots, self._search, self.written)
 
     def price(self, roots: Sequence[Node]) -> Price:
         """Price what these roots are computed by."""
@@ -77,7 +81,7 @@ class Forms:
 
     def _cheapest(self, roots: _Roots) -> _Roots:
         if roots not in self._forms:
-            normal = (*simplify(roots, self._memo),)
+            normal = (*self.normal(roots),)
             forms = [self._plan(normal)]
             if roots != normal and _may_be_cheaper(roots, normal):
                 forms.append(self._plan(roots))
@@ -120,6 +124,7 @@ def compile_program(
     inputs: Sequence[Input],
     specs: Sequence[InputSpec] | None = None,
     search: Search = find_path,
+    written: Iterable[Node] = (),
 ) -> Program:
     """Normalise, plan and lower."""
-    return Forms(search).program(roots, inputs, specs)
+    return Forms(search, written).program(roots, inputs, specs)

@@ -25,7 +25,7 @@ from eingrad._forms import Forms, arguments_of, compile_program
 from eingrad._ir import Constant, Input, Node, Symmetry
 from eingrad._plan import compose, find_path, greedy_path, left_to_right_path, mirror
 from eingrad._run import Kernel, Plan, StructuredTensor
-from eingrad._simplify import remember, remembered, simplify
+from eingrad._simplify import narrowed, remember, remembered, written_nodes
 from eingrad._tracer import (
     STATIC,
     Array,
@@ -228,8 +228,9 @@ def differentiate(
     _check_namesakes(y._node, node)
     free = node if isinstance(node, Input) else _ir.new_input("free", node.shape, node.dtype)
     outputs = _ir.substitute([y._node], {node: free})
-    (root,), _ = derive(outputs, [free], (order,), mode, remembered(outputs))
-    (result,), made = placed(simplify([root.plain()]), outputs, {free: node})
+    forms = Forms()
+    (root,), _ = derive(outputs, [free], (order,), mode, remembered(outputs), forms)
+    (result,), made = placed(forms.normal([root.plain()]), outputs, {free: node})
     remember([result], made)
     return Expression(result, trace_of((y, x)), symmetry=root.symmetry)
 
@@ -289,13 +290,19 @@ def compile(outputs: Any, *, path: str = "planned") -> Plan:
     nodes = [_expression(leaf, f"output {n}")._node for n, leaf in enumerate(leaves)]
     if any(leaf._trace is not None for leaf in leaves):
         raise DTypeError("a plan is compiled from symbols; this expression belongs to a trace")
-    nodes = contracted(nodes, remembered(nodes))
+    made = remembered(nodes)
+    written = written_nodes(nodes, made)
+    nodes = contracted(nodes, made, written)
+    nodes, written = narrowed(nodes, written)
     constants = [n for n in _ir.topological(nodes) if isinstance(n, Constant)]
     large = [n for n in constants if n.size > _WRITTEN_OUT]
     captured: dict[Node, Input] = {
         n: _ir.new_input(f"c{k}", n.shape, n.dtype) for k, n in enumerate(large)
     }
-    roots, inputs = _opaque.open_inputs(_ir.substitute(nodes, captured))
+    opened, inputs = _opaque.open_inputs(_ir.substitute([*nodes, *written], captured))
+    roots, written = opened[: len(nodes)], opened[len(nodes) :]
+    needed = {*_ir.inputs(roots)}
+    inputs = [n for n in inputs if n in needed]
     values = {captured[n]: n.value for n in large}
     inputs = [n for n in inputs if n not in values] + [n for n in inputs if n in values]
     names = tuple(n.name for n in inputs if n not in values)
@@ -303,7 +310,8 @@ def compile(outputs: Any, *, path: str = "planned") -> Plan:
         if names.count(name) > 1:
             raise ValueError(f"two symbols are named {name!r}; give them different names")
     roots = [mirror(root, leaf._symmetry) for root, leaf in zip(roots, leaves, strict=True)]
-    program = compile_program(roots, inputs, input_specs(inputs), search=PATHS[path])
+    specs = input_specs(inputs)
+    program = compile_program(roots, inputs, specs, PATHS[path], written)
     form = _SymbolForm(names, tuple(map(_symmetry, inputs)), tree)
     return Plan(Kernel(program), form, [values[n] for n in inputs if n in values])
 

@@ -1,13 +1,15 @@
 """Products of tensors: einsum, matmul, dot, outer products, diagonals and traces."""
 
-import functools
+import itertools
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from eingrad import _ir, _subscripts
+from eingrad._ir import Node
 from eingrad._numpy_functions.operands import Traced, implements, normal_axes, operands
+from eingrad._subscripts import Subscripts
 from eingrad._tracer import user_line
 from eingrad.errors import ShapeError
 
@@ -27,7 +29,32 @@ def _einsum(*arguments: Any, optimize: Any = False) -> Traced:
     shapes = [n.shape for n in nodes]
     terms, out_term = _subscripts.parse(spec, shapes)
     terms, sizes = _subscripts.broadcast_sizes(terms, shapes)
-    return wrap(_ir.contract(nodes, terms, out_term, dict(sizes)))
+    kept, kept_terms = _multiplied_in_order(nodes, terms, out_term)
+    return wrap(_ir.contract(kept, kept_terms, out_term, dict(sizes)))
+
+
+def _multiplied_in_order(
+    nodes: Sequence[Node], terms: Sequence[Subscripts], out: Subscripts
+) -> tuple[list[Node], list[Subscripts]]:
+    """Multiply operands over the same indices in the order in which they are written.
+
+    Where nothing is summed that is all of them. One that is large and one that is tiny may be there
+    to keep each other in range. The rest has no order: it is planned.
+    """
+    is_summed = not {i for term in terms for i in term} <= {*out}
+    kept: list[Node] = []
+    kept_terms: list[Subscripts] = []
+    for node, term in zip(nodes, terms, strict=True):
+        alike = [n for n, other in enumerate(kept_terms) if {*other} == {*term} or not is_summed]
+        if not alike:
+            kept.append(node)
+            kept_terms.append(term)
+            continue
+        n = alike[0]
+        both = tuple(dict.fromkeys((*kept_terms[n], *term)))
+        kept[n] = _ir.contract((kept[n], node), (kept_terms[n], term), both)
+        kept_terms[n] = both
+    return kept, kept_terms
 
 
 @implements(np.matmul, np.linalg.matmul)
@@ -179,10 +206,27 @@ def _linalg_cross(x1: Any, x2: Any, /, *, axis: int = -1) -> Traced:
 
 @implements(np.linalg.multi_dot)
 def _multi_dot(arrays: Any) -> Traced:
-    arrays = list(arrays)
-    if len(arrays) < 2:  # noqa: PLR2004 - a product
-        raise ShapeError(f"multi_dot of {len(arrays)} arrays at {user_line()}; give two or more")
-    return functools.reduce(np.matmul, arrays)
+    """Multiply in the cheapest order, as NumPy does."""
+    nodes, wrap = operands(*arrays)
+    if len(nodes) < 2:  # noqa: PLR2004 - a product
+        raise ShapeError(f"multi_dot of {len(nodes)} arrays at {user_line()}; give two or more")
+    shapes = [n.shape for n in nodes]
+    ends = nodes[0].ndim in (1, 2) and nodes[-1].ndim in (1, 2)
+    if not ends or any(n.ndim != 2 for n in nodes[1:-1]):  # noqa: PLR2004 - matrices
+        raise ShapeError(
+            f"multi_dot of shapes {', '.join(map(str, shapes))} at {user_line()}: all must be "
+            "matrices, but for the first and the last, which may be vectors"
+        )
+    for n, (left, right) in enumerate(itertools.pairwise(shapes)):
+        if left[-1] != right[0]:
+            raise ShapeError(
+                f"multi_dot at {user_line()}: the last axis of array {n} (shape {left}) and the "
+                f"first of array {n + 1} (shape {right}) have different sizes"
+            )
+    terms: list[Subscripts] = [(n, n + 1) for n in range(len(nodes))]
+    terms[0], terms[-1] = terms[0][-nodes[0].ndim :], terms[-1][: nodes[-1].ndim]
+    out = (*terms[0][:-1], *terms[-1][1:])
+    return wrap(_ir.contract(nodes, terms, out))
 
 
 @implements(np.diagonal)

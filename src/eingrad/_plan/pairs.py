@@ -37,7 +37,7 @@ _MOST_TRIED = 48  # values that might be made for several products
 def pairwise(
     roots: Sequence[Node],
     search: Search = find_path,
-    given: Collection[Node] | None = None,
+    written: Collection[Node] | None = None,
 ) -> list[Node]:
     """Rewrite every product as a tree of pairwise ones.
 
@@ -45,19 +45,19 @@ def pairwise(
     product at a time. Building a step may move structure of an operand outward and leave a new
     product below it, so this repeats until none is left.
 
-    `given` are nodes that the user wrote; None: all. Of his products, none is made of the factors
-    of an operand that it holds twice: ``Y.T @ Y`` of ``Y = X W`` is not ``W.T (X.T X) W``, which
-    squares the condition of X and need not be positive. (Nor is a multiple or transpose of one: it
-    is made of the same value.)
+    `written` are nodes that the user wrote; None: all. A product of his is not made of the factors
+    of its operands, and no other product is made of the factors of his: ``Y.T @ Y`` of ``Y = X W``
+    is not ``W.T (X.T X) W``, which squares the condition of X and need not be positive. (Nor is a
+    multiple or transpose of one: it is made of the same value.)
     """
     roots = list(roots)
-    kept = {value_of(node) for node in given or () if is_product(node)}
+    kept = {value_of(node) for node in written or () if is_product(node)}
     for number in range(_MOST_ROUNDS):
         nodes = _ir.topological(roots)
         values = [*dict.fromkeys(value_of(node) for node in nodes if is_product(node))]
         if search is find_path:
-            derived = {*values} - kept if number == 0 and given is not None else set()
-            plans = _plan_together(values, derived)
+            derived = {*values} - kept if number == 0 and written is not None else set()
+            plans = _plan_together(values, derived, kept)
         else:
             plans = {value: _plan_alone(value, search) for value in values if value.is_long}
         if not plans:
@@ -82,17 +82,16 @@ class _Plan(NamedTuple):
         return self.form.network.cost(self.tree)
 
 
-def _form(value: Value, *, derived: bool) -> Value:
+def _form(value: Value, kept: Set[Value]) -> Value:
     """Open contractions among the operands, where that is less work though they are made anyway.
 
-    The result has the axes of the value in their order. Of a product that was not `derived`, only
-    operands that occur once are opened, and only if it is not a pair.
+    The result has the axes of the value in their order. What is to be `kept` is not opened.
     """
-    if not (derived or value.is_long) or not any(map(_opens, value.operands)):
+    if not any(_opens(node, kept) for node in value.operands):
         return value
     least, best = value.network.cost(cheapest_tree(value.network)), value
-    for deep in (False, True) if derived else (False,):
-        operands, terms, made = _opened(value, twice=derived, deep=deep)
+    for deep in (False, True):
+        operands, terms, made = _opened(value, kept, deep=deep)
         network = network_of(operands, terms, value.out)
         cost = network.cost(cheapest_tree(network, made))
         form = _ir.contract(operands, terms, value.out, dtype=operands[0].dtype)
@@ -102,7 +101,7 @@ def _form(value: Value, *, derived: bool) -> Value:
 
 
 def _opened(
-    value: Value, *, twice: bool, deep: bool
+    value: Value, kept: Set[Value], *, deep: bool
 ) -> tuple[list[Node], list[Subscripts], frozenset[int]]:
     """Put the factors of operands in their place; `deep`, the factors of factors too.
 
@@ -111,12 +110,10 @@ def _opened(
     operands, terms = [*value.operands], [*value.terms]
     fresh = itertools.count(1 + max((index for term in terms for index in term), default=-1))
     made: list[int] = []
-    uses = Counter(operands)
     k = len(operands) - 1
     while k >= 0:
         inner, count = operands[k], len(_ir.children(operands[k]))
-        fits = len(operands) + count - 1 <= _MOST_OPENED and (twice or uses[inner] == 1)
-        if _opens(inner) and fits:
+        if _opens(inner, kept) and len(operands) + count - 1 <= _MOST_OPENED:
             outer = dict(zip(inner.out, terms[k], strict=True))
             for index in sorted({i for term in inner.terms for i in term}.difference(outer)):
                 outer[index] = next(fresh)
@@ -129,8 +126,10 @@ def _opened(
     return operands, terms, frozenset(made)
 
 
-def _opens(node: Node) -> TypeGuard[Einsum]:
-    return is_product(node) and node.coefficient == 1 and node.sums
+def _opens(node: Node, kept: Set[Value]) -> TypeGuard[Einsum]:
+    if not is_product(node) or node.coefficient != 1 or not node.sums:
+        return False
+    return value_of(node) not in kept
 
 
 # Planning ----------------------------------------------------------------------------------------
@@ -143,14 +142,16 @@ def _plan_alone(value: Value, search: Search) -> _Plan:
     return _Plan(value, tree_of_path(path, network.operands), {})
 
 
-def _plan_together(made: Sequence[Value], derived: Set[Value]) -> dict[Value, _Plan]:
+def _plan_together(
+    made: Sequence[Value], derived: Set[Value], kept: Set[Value]
+) -> dict[Value, _Plan]:
     """Choose trees for all products that are to be planned: as they are, or opened.
 
     Derived pairs too are planned where they open: of ``(C A) (C A)^T``, A^T A may come first.
     Opened products have fewer parts in common, so the smaller total is taken.
     """
     whole = {value: value for value in made if value.is_long}
-    opened = {value: _form(value, derived=value in derived) for value in made}
+    opened = {value: _form(value, kept) if value in derived else value for value in made}
     opened = {value: form for value, form in opened.items() if form.is_long}
     if not whole and not opened:
         return {}

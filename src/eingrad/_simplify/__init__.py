@@ -16,7 +16,7 @@ A pass takes a node whose operands are in normal form, and the nodes that are us
 """
 
 from collections import Counter
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Callable, Container, Sequence, Set
 
 from eingrad import _ir
 from eingrad._ir import Einsum, Node
@@ -33,6 +33,7 @@ from eingrad._simplify.products import MOST_OPERANDS, regroup
 from eingrad._simplify.sums import factor, flatten, merge
 from eingrad._simplify.twins import symmetrise
 from eingrad._simplify.work import work
+from eingrad._simplify.written import narrow, written_nodes
 
 _MOST_WALKS = 8  # `benchmarks/normal_form.py --walks` counts how many change something
 
@@ -89,16 +90,18 @@ class Memo:
         self._made.setdefault(node, []).append((made, answers))
 
 
-def simplify(roots: Sequence[Node], memo: Memo | None = None) -> list[Node]:
+def simplify(
+    roots: Sequence[Node], memo: Memo | None = None, written: Set[Node] = frozenset()
+) -> list[Node]:
     """Bring derivatives to normal form: walk until a walk changes nothing.
 
-    Where walks lead round in a circle, the form of it that needs the least work is the normal one,
-    so that the normal form of a normal form is itself.
+    What the user has `written` stays as it is. Where walks lead round in a circle, the form of it
+    that needs the least work is the normal one, so that the normal form of a normal form is itself.
     """
     memo = memo or Memo()
     forms = [[*roots]]
     for _ in range(_MOST_WALKS):
-        form = walk(forms[-1], PASSES, memo)
+        form = walk(forms[-1], PASSES, memo, written)
         if form in forms:
             circle = forms[forms.index(form) :]
             return min(circle, key=_work_and_digests) if len(circle) > 1 else form
@@ -110,17 +113,30 @@ def _work_and_digests(roots: Sequence[Node]) -> tuple[int, list[bytes]]:
     return sum(work(root, ()) for root in roots), [root.digest for root in roots]
 
 
-def associate(roots: Sequence[Node]) -> list[Node]:
-    """Join the chains of contractions that a user wrote: associativity alone, never his sums."""
-    return walk(roots, (regroup,))
-
-
-def walk(roots: Sequence[Node], passes: Sequence[Pass], memo: Memo | None = None) -> list[Node]:
-    """Rebuild every node once, operands first, and run passes on it.
+def walk(
+    roots: Sequence[Node],
+    passes: Sequence[Pass],
+    memo: Memo | None = None,
+    kept: Container[Node] = frozenset(),
+) -> list[Node]:
+    """Rebuild every node once, operands first, and run passes on it, unless it is to be `kept`.
 
     `memo` is of walks with the same passes.
     """
-    memo = memo or Memo()
+    new = _walked(roots, passes, memo or Memo(), kept)
+    return [new[root] for root in roots]
+
+
+def narrowed(roots: Sequence[Node], written: Sequence[Node]) -> tuple[list[Node], list[Node]]:
+    """Reduce no product of the user's that is written out for it; give roots and written nodes."""
+    derived = {*_ir.topological(roots)}.difference(written)
+    new = _walked(roots, (narrow,), Memo(), derived)
+    return [new[root] for root in roots], [new[node] for node in written if node in new]
+
+
+def _walked(
+    roots: Sequence[Node], passes: Sequence[Pass], memo: Memo, kept: Container[Node]
+) -> dict[Node, Node]:
     order = _ir.topological(roots)
     uses: Counter[Node] = Counter(map(_core, roots))
     for node in order:
@@ -132,6 +148,9 @@ def walk(roots: Sequence[Node], passes: Sequence[Pass], memo: Memo | None = None
         moved = [new[child] for child in below]
         same = all(a is b for a, b in zip(moved, below, strict=True))
         rebuilt = node if same else _ir.with_children(node, moved)
+        if node in kept:  # nor is it counted as used once: nothing sees through it
+            new[node] = rebuilt
+            continue
         made = memo.find(rebuilt, once)
         if made is None:
             made = rebuilt
@@ -141,7 +160,7 @@ def walk(roots: Sequence[Node], passes: Sequence[Pass], memo: Memo | None = None
         new[node] = made
         if uses[_core(node)] == 1:
             once.add(made, _core(made))
-    return [new[root] for root in roots]
+    return new
 
 
 def _core(node: Node) -> Node:
@@ -157,13 +176,14 @@ __all__ = [
     "Made",
     "Memo",
     "Pass",
-    "associate",
     "diagonals",
     "expand",
     "factor",
     "flatten",
     "made_by_differentiation",
     "merge",
+    "narrow",
+    "narrowed",
     "push",
     "regroup",
     "remember",
@@ -172,4 +192,5 @@ __all__ = [
     "symmetrise",
     "walk",
     "work",
+    "written_nodes",
 ]
