@@ -49,7 +49,7 @@ def growth(name, order, count="flops"):
 
 NEEDED = {
     "diagonals": ("diagonal blocks, N = 400", 0, 2, "nodes"),
-    "expand": ("X^8", 1, 10),
+    "expand": ("Gaussian process, n = 300", 2, 2.4),
     "regroup": ("tanh network, first weight", 2, 9),
     "flatten": ("logdet", 5, 1.2),
     "merge": ("tr X^4", 1, 1.4),

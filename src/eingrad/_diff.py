@@ -385,7 +385,7 @@ def _collect(terms: Sequence[Term], shape: tuple[int, ...], dtype: object) -> No
     for node, factor in terms:
         for piece, c in _pieces(node):
             key = _pattern(piece) if _ir.carries_delta(piece) else None
-            groups.setdefault(key, []).append((piece, _ir.canonical_coefficient(c * factor)))
+            groups.setdefault(key, []).append((piece, _ir.multiply(c, factor)))
     sums: list[Node] = []
     for key, members in groups.items():
         if key is None:
@@ -429,7 +429,7 @@ def _merge_cores(members: Sequence[Term]) -> Node:
             sizes.update(zip(t, n.shape, strict=True))
         sizes.update(enumerate(piece.shape))
         wanted.update(i for _, t in cores for i in t)
-        parts.append((cores, _ir.canonical_coefficient(factor * piece.coefficient)))
+        parts.append((cores, _ir.multiply(factor, piece.coefficient)))
     out = tuple(sorted(wanted))
     first = members[0][0]
     aligned = [

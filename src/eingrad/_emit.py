@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from eingrad import _subscripts
+from eingrad import _ir, _subscripts
 from eingrad._plan import Piece, Program, Statement
 from eingrad._primitives import BY_NAME
 from eingrad._subscripts import Subscripts
@@ -97,6 +97,8 @@ def _is_module_level(statement: Statement) -> bool:
 
 def number(value: Any) -> str:
     """Write a number so that reading it gives the same bits."""
+    if isinstance(value, (int, Fraction)) and not _ir.is_short(value):
+        value = _ir.as_float(value)
     if isinstance(value, Fraction):
         return f"({value.numerator} / {value.denominator})"
     if isinstance(value, complex):
@@ -174,8 +176,9 @@ def _scale(statement: Statement, names: Sequence[str]) -> Lines:
     x, c = names[statement.operands[0]], statement.details["coefficient"]
     if c == -1:
         return _assign(statement, names, f"-{x}")
-    if isinstance(c, Fraction) and abs(c.numerator) == 1:
-        return _assign(statement, names, f"{x} / {number(c.denominator * c.numerator)}")
+    divisor = _ir.divisor(c)
+    if divisor is not None:
+        return _assign(statement, names, f"{x} / {number(divisor)}")
     return _assign(statement, names, f"{number(c)} * {x}")
 
 

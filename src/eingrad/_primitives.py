@@ -82,7 +82,7 @@ def times(*factors: Node | Coefficient) -> Node:
         if isinstance(factor, Node):
             nodes.append(factor)
         else:
-            coefficient = coefficient * factor
+            coefficient = _ir.multiply(coefficient, factor)
     out = tuple(range(nodes[0].ndim))
     return _ir.contract(nodes, [out] * len(nodes), out, coefficient=coefficient)
 

@@ -10,6 +10,7 @@ Which functions are known is in `_numpy_functions`, which fills `FUNCTIONS` and 
 import functools
 import inspect
 import linecache
+import math
 import sys
 import sysconfig
 import threading
@@ -915,9 +916,15 @@ def number_node(value: Any) -> Node:
     plain = value.item() if isinstance(value, np.generic) else value
     if type(plain) is int and abs(plain) > sys.float_info.max:
         raise DTypeError(f"an integer of {plain.bit_length()} bits at {user_line()} is no float64")
-    if dtype.kind == "b":
-        return _ir.constant(value)
+    if dtype.kind == "b" or _has_negative_zero(plain):
+        return _ir.constant(np.asarray(value, dtype))
     return _ir.fill(plain, (), dtype)
+
+
+def _has_negative_zero(value: Any) -> bool:
+    """Whether a number has a sign that a coefficient, an exact rational, would lose."""
+    parts = (value.real, value.imag) if isinstance(value, complex) else (value,)
+    return any(part == 0 and math.copysign(1.0, part) < 0 for part in parts)
 
 
 def broadcast_shapes(*shapes: tuple[int, ...]) -> tuple[int, ...]:

@@ -84,6 +84,9 @@ def _sum(
 def _mean(
     a: Any, axis: Axis = None, dtype: Any = None, *, keepdims: bool = False, where: Any = None
 ) -> Traced:
+    if dtype is None and getattr(a, "dtype", None) == np.float16:  # as NumPy: half would overflow
+        mean = np.mean(a, axis, np.float32, keepdims=keepdims, where=_or_true(where))
+        return converted(mean, np.float16)
     count = _count(a, axis, where, keepdims=keepdims)
     _need_elements(a, axis, "mean", count)
     return _divided(np.sum(a, axis, dtype, keepdims=keepdims, where=_or_true(where)), count)

@@ -84,7 +84,8 @@ def _folded(roots: Sequence[Node], order: Sequence[Node]) -> dict[Node, Coeffici
         same = all(_size(x) == _size(c) for x in found)
         smaller = min(n.size for n in nodes[0].operands) < nodes[0].size
         alone = nodes[0].sums or len({*nodes[0].operands}) > 1
-        if same and smaller and abs(c) != 1 and (alone or is_power_of_two(c)):
+        movable = abs(c) != 1 and _ir.is_harmless(c, nodes[0].dtype)
+        if same and smaller and movable and (alone or is_power_of_two(c)):
             folded.update(dict.fromkeys(nodes, c))
     return folded
 
@@ -431,7 +432,7 @@ class _Lowering:
         if key in self.twins:
             twin, coefficient = self.twins[key]
             ratio = node.coefficient if coefficient == 1 else 1
-            if ratio * coefficient == node.coefficient:
+            if _ir.multiply(ratio, coefficient) == node.coefficient:
                 value = self.view(self.number[twin], twin.out, node.out, {})
                 return self.scale(value, ratio)
         self.twins.setdefault(key, (node, node.coefficient))
@@ -445,8 +446,9 @@ class _Lowering:
         left, a = self.reduce(left, a, wanted | set(b))
         right, b = self.reduce(right, b, wanted | set(a))
         smallest = min((left, right), key=lambda v: math.prod(self.shapes[v]))
-        last = _ir.canonical_coefficient(node.coefficient * self.folded.get(node, 1))
-        if last != 1 and math.prod(self.shapes[smallest]) < node.size:
+        last = _ir.multiply(node.coefficient, self.folded.get(node, 1))
+        is_movable = last != 1 and _ir.is_harmless(last, node.dtype)
+        if is_movable and math.prod(self.shapes[smallest]) < node.size:
             scaled = self.scale(smallest, last)
             left, right, last = (scaled, right, 1) if smallest == left else (left, scaled, 1)
         sizes = dict(zip(a, self.shapes[left], strict=True))
@@ -555,7 +557,7 @@ class _Lowering:
         flops = 0
         for piece, factor in terms:
             assert isinstance(piece, Einsum)
-            coefficient = _ir.canonical_coefficient(piece.coefficient * factor)
+            coefficient = _ir.multiply(piece.coefficient, factor)
             cores, structure = _ir.split_structure(piece)
             term: Subscripts = cores[0][1] if cores else ()
             steps = look_at(piece.out, structure, term)

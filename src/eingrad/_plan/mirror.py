@@ -136,7 +136,7 @@ def _multiplies_alike(node: Einsum, axes: Axes) -> bool:
 def is_power_of_two(coefficient: Coefficient) -> bool:
     """Whether scaling rounds nothing, short of overflow, so that either factor may take it."""
     return isinstance(coefficient, int | float | Fraction) and (
-        abs(math.frexp(coefficient)[0]) == 0.5  # noqa: PLR2004 - the mantissa of a power of two
+        abs(math.frexp(_ir.as_float(coefficient))[0]) == 0.5  # noqa: PLR2004 - the mantissa of a power of two
     )
 
 

@@ -261,7 +261,7 @@ class _Network:
             core = f.node
             if isinstance(core, Einsum) and core not in opens and _uses(core, opens):
                 factors += _factors(core, f.term, fresh)
-                coefficient = _ir.canonical_coefficient(coefficient * core.coefficient)
+                coefficient = _ir.multiply(coefficient, core.coefficient)
             else:
                 factors.append(f)
         return cls(tuple(factors), node.shape, coefficient, node.dtype)

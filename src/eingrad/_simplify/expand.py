@@ -53,7 +53,9 @@ def distribute(node: Einsum, n: int, once: Container[Node]) -> Node:
         made = expand(made, once)
         inner = made if isinstance(made, Add) else None
         terms += inner.terms if inner else [made]
-        coefficients += [coefficient * c for c in inner.coefficients] if inner else [coefficient]
+        coefficients += (
+            [_ir.multiply(coefficient, c) for c in inner.coefficients] if inner else [coefficient]
+        )
     return _ir.add(terms, coefficients)
 
 

@@ -76,7 +76,7 @@ def open_operands(node: Einsum, chosen: Container[Node]) -> Node:
                     outer[index] = next(fresh)
             terms.append(tuple(outer[index] for index in inner_term))
         operands += operand.operands
-        coefficient = _ir.canonical_coefficient(coefficient * operand.coefficient)
+        coefficient = _ir.multiply(coefficient, operand.coefficient)
     return _ir.contract(operands, terms, node.out, {}, coefficient, node.dtype)
 
 
@@ -84,6 +84,8 @@ def _opens(node: Einsum, operand: Node, once: Container[Node]) -> bool:
     """Whether a product should see through one of its operands."""
     if not isinstance(operand, Einsum) or not _ir.is_product(operand) or is_view(operand):
         return False
+    if operand.coefficient != 1:
+        return False  # it keeps the product in range
     if node.sums:
         return is_outgrown(operand) or (operand in once and node.operands.count(operand) == 1)
     others = [n for n in node.operands if n is not operand]

@@ -77,7 +77,10 @@ def _opened(node: Add, once: Container[Node]) -> Add:
                 inner = total if isinstance(total, Add) else None
                 terms = inner.terms if inner else (total,)
                 coefficients = inner.coefficients if inner else (1,)
-                pending += [(n, coefficient * c) for n, c in zip(terms, coefficients, strict=True)]
+                pending += [
+                    (n, _ir.multiply(coefficient, c))
+                    for n, c in zip(terms, coefficients, strict=True)
+                ]
                 continue
         done.append((term, coefficient))
     if len(done) == len(node.terms):

@@ -1,0 +1,181 @@
+"""Values and derivatives near the ends of the range: what the user keeps in it stays in it.
+
+The oracle evaluates the same function in 40 digits and unlimited exponents; derivatives by hand or
+by its differences. `np.errstate` raises, so an intermediate that overflows is a failure too.
+"""
+
+from fractions import Fraction
+
+import mpmath
+import numpy as np
+import pytest
+
+import eingrad as eg
+from eingrad import _ir
+from eingrad._ir import combine, is_harmless
+
+PRECISIONS = {np.float16: 15, np.float32: 127, np.float64: 1023}  # largest exponents of two
+
+
+@pytest.fixture(autouse=True)
+def raising():
+    """Overflow and what is invalid are errors; underflow is told by the result."""
+    with np.errstate(over="raise", invalid="raise", divide="raise"):
+        yield
+
+
+def at(f, order, x):
+    return np.asarray(eg.derivative(f, order)(x))
+
+
+def exact(f, order, x):
+    """Differentiate in 400 digits, where nothing leaves its range."""
+    with mpmath.workdps(400):
+        point = mpmath.mpf(float(x))
+        return float(mpmath.diff(f, point, order, h=abs(point or 1) * mpmath.mpf(10) ** -60))
+
+
+SCALED = {
+    "a square of a quotient": lambda x, s: (x / s) * (x / s),
+    "a square of a product": lambda x, s: (x * (1 / s)) ** 2,
+    "a cube": lambda x, s: (x / s) * (x / s) * (x / s),
+    "scaled back": lambda x, s: s * ((x / s) * (x / s)),
+    "scaled back by parts": lambda x, s: (s * (x / s)) * (x / s),
+    "a negative scale": lambda x, s: (-x / s) * (x / s),
+    "a sum of squares": lambda x, s: (x / s) * (x / s) + (2 * x / s) * (x / s),
+    "a twofold scale": lambda x, s: ((x / s) / 2) * ((x / s) * 4),
+}
+
+
+@pytest.mark.parametrize("part", [0.4, 0.55, 0.7])
+@pytest.mark.parametrize("dtype", PRECISIONS, ids=lambda dtype: dtype.__name__)
+@pytest.mark.parametrize("f", SCALED.values(), ids=SCALED.keys())
+@pytest.mark.parametrize("sign", [1, -1])
+def test_a_scale_against_overflow_is_kept(f, dtype, part, sign):
+    """At x about as large as its scale every value is about one, whatever the scale is."""
+    s = 2.0 ** (sign * int(part * PRECISIONS[dtype]))
+    x = dtype(1.25 * s)
+    eps = float(np.finfo(dtype).eps)
+    for order in range(3):
+        expected = exact(lambda x: f(x, mpmath.mpf(s)), order, x)
+        low, high = float(np.finfo(dtype).tiny), float(np.finfo(dtype).max)
+        if abs(expected) > high or 0 < abs(expected) < low:
+            continue  # it does not exist in this dtype
+        np.testing.assert_allclose(at(lambda x: f(x, s), order, x), expected, rtol=8 * eps)
+
+
+WRITTEN = {
+    "a norm": (lambda x: 1e160 * np.sqrt(np.sum((x / 1e160) ** 2)), np.array([3e160, 4e160])),
+    "a logarithm": (lambda x: np.log(np.sum((x * 1e-180) ** 2)), np.array([3e180, 4e180])),
+    "a large factor at zero": (lambda x: (1e200 * x) ** 2, np.zeros(())),
+    "tiny, squared, scaled back": (lambda x: (1e-200 * x) ** 2 * 1e300, np.asarray(1e100)),
+    "two scales": (lambda x: (1e-170 * x) * (1e170 * x), np.asarray(1.5)),
+    "a quotient of scales": (lambda x: (x / 1e170) / (x * 1e-170 + 1), np.asarray(1e170)),
+    "a matrix": (lambda x: ((x / 1e170) @ np.ones((2, 2))) @ (x / 1e170), np.full(2, 1e170)),
+    "in an einsum": (lambda x: np.einsum("i,i->", x / 1e170, x / 1e170), np.full(2, 1e170)),
+    "in a slice": (lambda x: np.sum((x / 1e170)[1:] * (x / 1e170)[:-1]), np.full(3, 1e170)),
+    "transposed": (lambda x: np.sum((x / 1e170).T * (x / 1e170)), np.full((2, 2), 1e170)),
+    "broadcast": (lambda x: np.sum((x / 1e170)[:, None] * (x / 1e170)), np.full(2, 1e170)),
+    "a mean": (lambda x: np.mean(x / 1e3), np.full(10, 1e298)),
+    "a sum": (lambda x: np.sum(x * 1e-12), np.full(10, 1.7e308)),
+}
+
+
+@pytest.mark.parametrize(("f", "x"), WRITTEN.values(), ids=WRITTEN.keys())
+def test_a_value_in_range_is_that_of_numpy(f, x):
+    np.testing.assert_allclose(at(f, 0, x), f(x), rtol=1e-14)
+
+
+@pytest.mark.parametrize(("f", "x"), WRITTEN.values(), ids=WRITTEN.keys())
+def test_a_first_derivative_in_range_is_right(f, x):
+    """Euler's relation and a difference in the scale of x."""
+    step = 1e-6 * (np.abs(x).max() or 1e-203)
+    gradient = at(f, 1, x)
+    for n in np.ndindex(x.shape):
+        e = np.zeros_like(x)
+        e[n] = step
+        by_difference = (f(x + e) - f(x - e)) / step / 2
+        np.testing.assert_allclose(gradient[n], by_difference, rtol=1e-6, atol=1e-300)
+
+
+@pytest.mark.parametrize("shape", [(10,), (7, 3), (1000,)])
+def test_the_mean_of_halves_is_that_of_numpy(shape):
+    """The sum of such halves is no half; NumPy adds in single precision, and so do we."""
+    x = np.full(shape, 60000, np.float16)
+    for options in ({}, {"axis": 0}, {"keepdims": True}, {"where": np.ones(shape, bool)}):
+        value = eg.derivative(lambda x, o=options: np.mean(x, **o), 0)(x)
+        assert value.dtype == np.float16
+        np.testing.assert_array_equal(value, np.mean(x, **options))
+    gradient = eg.grad(np.mean)(x)
+    assert gradient.dtype == np.float16
+    np.testing.assert_allclose(gradient, 1 / x.size, rtol=1e-3)
+
+
+@pytest.mark.parametrize(("x", "scale"), [(1e-300, 1e-310), (2e-310, 3e-310), (1.0, 1e308)])
+def test_a_divisor_without_a_reciprocal_divides(x, scale):
+    """1 / 1e-310 is no float, and 1 / 1e308 is subnormal."""
+    np.testing.assert_allclose(eg.derivative(lambda x: x / scale, 0)(x), x / scale, rtol=1e-15)
+
+
+@pytest.mark.parametrize("divisor", [3, 0.1, 7.3, 1e-3, 49.0, np.pi])
+def test_a_quotient_is_that_of_numpy_to_the_last_bit(divisor):
+    """Multiplied by a rounded reciprocal, the last bit would differ."""
+    x = np.random.default_rng(0).normal(size=1000)
+    np.testing.assert_array_equal(eg.derivative(lambda x: x / divisor, 0)(x), x / divisor)
+
+
+# Signs of zero -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("f", "x"),
+    [
+        (lambda x: np.arctan2(-0.0, x), -1.0),
+        (lambda x: np.arctan2(np.float64(-0.0), x), -1.0),
+        (lambda x: 1 / np.where(x > 0, -0.0, x), 1.0),
+        (lambda x: np.where(x > 0, -0.0, x), 1.0),
+        (lambda x: np.minimum(x, -0.0), 1.0),
+        (lambda x: np.maximum(np.array([-0.0]), x), -np.ones(1)),
+        (lambda x: np.stack([x, x * 0 + x])[0] * np.float32(-0.0), 2.0),
+    ],
+)
+def test_a_constant_keeps_the_sign_of_zero(f, x):
+    with np.errstate(divide="ignore"):
+        expected, actual = np.asarray(f(np.asarray(x))), np.asarray(eg.derivative(f, 0)(x))
+    np.testing.assert_array_equal(actual, expected)
+    np.testing.assert_array_equal(np.signbit(actual), np.signbit(expected))
+
+
+# The rule ----------------------------------------------------------------------------------------
+
+
+def test_numbers_are_combined_exactly_or_not_at_all():
+    double, single = np.dtype(float), np.dtype(np.float32)
+    assert combine([0.1, 3], double) != 0.1 * 3  # that is rounded
+    assert combine([0.1, 3], double) == 3 * Fraction(0.1)
+    assert combine([1e200, 1e-200, 1e200], double) == Fraction(1e200) ** 2 * Fraction(1e-200)
+    assert combine([1e200, 1e200], double) is None
+    assert combine([1e-20, 1e-20], double) is not None
+    assert combine([1e-20, 1e-20], single) is None
+    assert combine([0.1j, 0.1], double) is None  # rounded
+    assert combine([0.5j, 2j], double) == -1
+
+
+@pytest.mark.parametrize(("dtype", "most"), [("e", 2.0), ("f", 2.0**8), ("d", 2.0**32)])
+def test_a_number_moves_within_a_stated_margin(dtype, most):
+    """docs/conventions.md states it."""
+    dtype = np.dtype(dtype)
+    assert is_harmless(most, dtype)
+    assert is_harmless(-1 / most, dtype)
+    assert not is_harmless(most * 1.01, dtype)
+    assert not is_harmless(0.99 / most, dtype)
+
+
+def test_a_product_of_scaled_factors_shares_its_core_where_that_is_harmless():
+    """The property above would accept a builder that collects nothing."""
+    x, y = _ir.new_input("x", (3,)), _ir.new_input("y", (3,))
+    near = _ir.einsum("i,i->i", _ir.scale(x, 2), _ir.scale(y, 3))
+    assert near is _ir.einsum("i,i->i", x, y, coefficient=6)
+    far = _ir.scale(x, 1e-30)
+    product = _ir.einsum("i,i->i", far, far)
+    assert set(_ir.children(product)) == {far}
