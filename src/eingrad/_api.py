@@ -19,6 +19,7 @@ from eingrad._compile import cache, input_specs
 from eingrad._derive import compared, compile_derivatives, derive, placed, split
 from eingrad._forms import Forms
 from eingrad._ir import Input, Node, Symmetry
+from eingrad._place import warn
 from eingrad._primitives import cast
 from eingrad._run import Kernel, Layout, Plan
 from eingrad._scopes import names_of
@@ -32,7 +33,6 @@ from eingrad._tracer import (
     check_array,
     node_of,
     tracing,
-    warn,
 )
 from eingrad._tree import LEAF, Tree, flatten
 from eingrad.errors import DTypeError, IndependentWarning, ShapeError, TracerLeakError

@@ -9,18 +9,12 @@ Which functions are known is in `_numpy_functions`, which fills `FUNCTIONS` and 
 
 import functools
 import inspect
-import linecache
 import math
 import sys
-import sysconfig
 import threading
-import traceback
-import warnings
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from pathlib import Path
-from types import FrameType
 from typing import Any, NoReturn
 
 import numpy as np
@@ -29,6 +23,13 @@ from numpy.typing import NDArray
 from eingrad import _formula, _ir, _recorded
 from eingrad._ir import Input, Node, Symmetry
 from eingrad._locks import fork_safe
+from eingrad._place import (
+    called_library,
+    failed_line,
+    is_called_by_masked_array,
+    is_ours,
+    user_line,
+)
 from eingrad._subscripts import Shape
 from eingrad._substitutes import SUBSTITUTES
 from eingrad._tree import flatten
@@ -57,85 +58,6 @@ _IN_PLACE_METHODS = frozenset(
     {"fill", "partition", "put", "resize", "setfield", "setflags", "sort"}
 )
 _READING_METHODS = frozenset({"dump", "dumps", "item", "tobytes", "tofile", "tolist"})
-
-_HERE = str(Path(__file__).parent)
-_NUMPY = str(Path(np.__file__).parent)
-_INSTALLED = tuple({sysconfig.get_paths()[kind] for kind in ("purelib", "platlib")})
-_LONGEST_LINE = 100
-
-
-def _is_ours(frame: FrameType) -> bool:
-    return frame.f_code.co_filename.startswith((_HERE, _NUMPY, "<eingrad", "<__array_function__"))
-
-
-def _user_frames() -> list[FrameType]:
-    """From the user's line down into an installed library that he called, if any.
-
-    Where the traced function is itself installed, there is no line of the user's to begin with.
-    """
-    start = sys._getframe()
-    while start.f_back and _is_ours(start):
-        start = start.f_back
-    below = []
-    frame: FrameType | None = start
-    while frame is not None and not _is_ours(frame):
-        below.append(frame)
-        if not _is_installed(frame):
-            break
-        frame = frame.f_back
-    return below[::-1]
-
-
-def _is_installed(frame: FrameType) -> bool:
-    return frame.f_code.co_filename.startswith(_INSTALLED)
-
-
-def user_line() -> str:
-    """Where in the user's code we are: ``file:line: the line``."""
-    frame = _user_frames()[0]
-    return _shown(frame, frame.f_lineno)
-
-
-def _shown(frame: FrameType, number: int) -> str:
-    name = frame.f_code.co_filename
-    line = linecache.getline(name, number, frame.f_globals).strip()
-    line = line if len(line) <= _LONGEST_LINE else line[:_LONGEST_LINE] + "..."
-    return f"{name}:{number}" + (f": `{line}`" if line else "")
-
-
-def _failed_line(error: BaseException) -> str:
-    """Where in the user's code an exception was raised that is on its way up."""
-    steps = [*traceback.walk_tb(error.__traceback__)]
-    ours = [step for step in steps if not _is_ours(step[0])] or steps
-    return _shown(*ours[-1])
-
-
-def _is_called_by_masked_array() -> bool:
-    frame: FrameType | None = sys._getframe(1)
-    while frame is not None and _is_ours(frame):
-        if frame.f_globals.get("__name__") == "numpy.ma.core":
-            return True
-        frame = frame.f_back
-    return False
-
-
-def warn(message: str, category: type[Warning]) -> None:
-    """Warn, at the user's line."""
-    level, frame = 1, sys._getframe()
-    while frame.f_back and _is_ours(frame):
-        level, frame = level + 1, frame.f_back
-    warnings.warn(message, category, stacklevel=level)
-
-
-def _called_library() -> str:
-    """Name the function of another library that the user's line called: ``scipy.linalg.expm``."""
-    for frame in filter(_is_installed, _user_frames()):
-        parts = str(frame.f_globals.get("__name__", "")).split(".")
-        private = [n for n, part in enumerate(parts) if part.startswith("_")]
-        module = ".".join(parts[: private[0]] if private else parts)
-        if hasattr(sys.modules.get(module), frame.f_code.co_name):
-            return f"{module}.{frame.f_code.co_name}"
-    return ""
 
 
 # Traces ------------------------------------------------------------------------------------------
@@ -244,7 +166,7 @@ class Trace:
             return error.__cause__
         if type(error) is ValueError and "read-only" in str(error) and _holds_any(self):
             return InPlaceError(
-                f"{error} at {_failed_line(error)}: arrays that the function is given or has used "
+                f"{error} at {failed_line(error)}: arrays that the function is given or has used "
                 "are read-only until the call ends, since its derivative was recorded with their "
                 "values; write to a copy instead"
             )
@@ -294,7 +216,7 @@ _innermost: ContextVar[Trace | None] = ContextVar("innermost", default=None)
 def tracing(*, lasting: bool = False) -> Trace:
     """Make a trace inside the one that is open, to be entered: ``with tracing() as trace:``."""
     frame = sys._getframe()
-    while frame.f_back and _is_ours(frame):
+    while frame.f_back and is_ours(frame):
         frame = frame.f_back
     opened = frame.f_code.co_filename, frame.f_lineno
     return Trace(_innermost.get(), opened=opened, lasting=lasting)
@@ -588,12 +510,12 @@ class Expression(np.lib.mixins.NDArrayOperatorsMixin):
         return str(self)
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> NoReturn:
-        if _is_called_by_masked_array():
+        if is_called_by_masked_array():
             raise DTypeError(
                 f"a masked array, or a function of np.ma, meets a traced value at {user_line()}; "
                 "the mask would be lost: fill it first, with its method filled"
             )
-        library = _called_library()
+        library = called_library()
         if library:
             self._leak(f"{library} does not dispatch to traced values: conversion to an array")
         self._leak("conversion to an array (np.asarray, np.array, or a function outside NumPy)")

@@ -15,8 +15,9 @@ from eingrad._numpy_functions.operands import (
     operands,
     refuse_complex,
 )
+from eingrad._place import user_line
 from eingrad._primitives import apply, cast
-from eingrad._tracer import Expression, broadcast_shapes, node_of, trace_of, user_line
+from eingrad._tracer import Expression, broadcast_shapes, node_of, trace_of
 from eingrad.errors import DTypeError, ShapeError, UnsupportedFunctionError
 
 

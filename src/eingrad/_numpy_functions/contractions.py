@@ -9,8 +9,8 @@ import numpy as np
 from eingrad import _ir, _subscripts
 from eingrad._ir import Node
 from eingrad._numpy_functions.operands import Traced, implements, normal_axes, operands
+from eingrad._place import user_line
 from eingrad._subscripts import Subscripts
-from eingrad._tracer import user_line
 from eingrad.errors import ShapeError
 
 

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from eingrad import _ir
 from eingrad._ir import Node
 from eingrad._numpy_functions.operands import Traced, implements, known, normal_axes, operands
+from eingrad._place import user_line
 from eingrad._primitives import apply
-from eingrad._tracer import Expression, how_to_hold, user_line
+from eingrad._tracer import Expression, how_to_hold
 from eingrad.errors import ShapeError, UnsupportedFunctionError
 
 Positions = NDArray[np.intp]

@@ -17,8 +17,9 @@ from eingrad._numpy_functions.operands import (
     normal_axes,
     operands,
 )
+from eingrad._place import user_line
 from eingrad._primitives import apply
-from eingrad._tracer import broadcast_shapes, user_line
+from eingrad._tracer import broadcast_shapes
 from eingrad.errors import ShapeError, UnsupportedFunctionError
 
 

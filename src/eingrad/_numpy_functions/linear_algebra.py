@@ -18,8 +18,9 @@ from eingrad._numpy_functions.operands import (
     operands,
     refuse_complex,
 )
+from eingrad._place import user_line
 from eingrad._primitives import apply
-from eingrad._tracer import Expression, broadcast_shapes, user_line
+from eingrad._tracer import Expression, broadcast_shapes
 from eingrad.errors import DTypeError, ShapeError, UnsupportedFunctionError
 
 

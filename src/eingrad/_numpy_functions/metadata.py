@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 
 from eingrad._numpy_functions.operands import Traced, converted, implements
+from eingrad._place import user_line
 from eingrad._primitives import cast
-from eingrad._tracer import ACCUMULATE, METHODS, REDUCE, Expression, node_of, trace_of, user_line
+from eingrad._tracer import ACCUMULATE, METHODS, REDUCE, Expression, node_of, trace_of
 from eingrad.errors import DTypeError
 
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from eingrad import _ir
 from eingrad._ir import Node
+from eingrad._place import user_line
 from eingrad._primitives import cast
 from eingrad._tracer import (
     FUNCTIONS,
@@ -23,7 +24,6 @@ from eingrad._tracer import (
     is_weak,
     node_of,
     trace_of,
-    user_line,
 )
 from eingrad.errors import DTypeError, ShapeError, TracerLeakError
 

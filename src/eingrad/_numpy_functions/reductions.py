@@ -16,8 +16,9 @@ from eingrad._numpy_functions.operands import (
     operands,
     refuse_complex,
 )
+from eingrad._place import user_line
 from eingrad._primitives import apply
-from eingrad._tracer import Expression, user_line
+from eingrad._tracer import Expression
 from eingrad.errors import DTypeError, ShapeError
 
 _BLOCK = 64  # a running sum longer than this is one of blocks: its Jacobian stays this small
