@@ -1,8 +1,8 @@
-"""What to write in place of a NumPy function that has no derivative here: one table.
+"""What to write in place of a function that has no derivative here: one table.
 
-In: the name of a function. Out: an expression of supported ones that gives the same; after a `#`,
-where it does, or after "only", what it gives of the whole. A test evaluates every one, against
-NumPy and on traced values.
+In: the name of a function of NumPy, SciPy or Python. Out: an expression of supported ones that
+gives the same; after a `#`, where it does, or after "only", what it gives of the whole. A test
+evaluates every one, against the function and on traced values.
 
 >>> SUBSTITUTES["np.nansum"]
 'np.sum(np.where(np.isnan(x), 0, x))'
@@ -41,6 +41,48 @@ SUBSTITUTES = {
     "scipy.special.logit": "np.log(x / (1 - x))",
     "scipy.special.xlog1py": "x * np.log1p(y)",
     "scipy.special.xlogy": "x * np.log(y)  # where y > 0",
+    "scipy.special.boxcox": "(x**y - 1) / y  # where y is not 0",
+    "scipy.special.cbrt": "np.cbrt(x)",
+    "scipy.special.exp10": "10**x",
+    "scipy.special.exp2": "np.exp2(x)",
+    "scipy.special.expm1": "np.expm1(x)",
+    "scipy.special.kl_div": "x * np.log(x / y) - x + y  # where x, y > 0",
+    "scipy.special.log1p": "np.log1p(x)",
+    "scipy.special.rel_entr": "x * np.log(x / y)  # where x, y > 0",
+    # functions of plain numbers; those that NumPy calls the same are not listed
+    "math.dist": "np.linalg.norm(x - y)",
+    "math.fsum": "np.sum(x)",
+    "math.isclose": "np.abs(x - y) <= 1e-9 * np.maximum(np.abs(x), np.abs(y))",
+    "math.log": "np.log(x)  # and np.log(x) / np.log(b) to a base b",
+    "math.remainder": "x - np.round(x / y) * y  # where the quotient does not round to an integer",
+    "math.sumprod": "x @ y",
+    "statistics.fmean": "np.mean(x)",
+    "statistics.geometric_mean": "np.exp(np.mean(np.log(x)))",
+    "statistics.harmonic_mean": "len(x) / np.sum(1 / x)",
+    "statistics.mean": "np.mean(x)",
+    "statistics.pstdev": "np.std(x)",
+    "statistics.pvariance": "np.var(x)",
+    "statistics.stdev": "np.std(x, ddof=1)",
+    "statistics.variance": "np.var(x, ddof=1)",
+    # of all entries
+    "scipy.integrate.trapezoid": "np.trapezoid(x)",
+    "scipy.spatial.distance.cosine": "1 - x @ y / np.sqrt((x @ x) * (y @ y))",
+    "scipy.spatial.distance.euclidean": "np.linalg.norm(x - y)",
+    "scipy.spatial.distance.sqeuclidean": "np.sum((x - y) ** 2)",
+    "scipy.special.log_softmax": "(d := x - np.max(x)) - np.log(np.sum(np.exp(d)))",
+    "scipy.special.logsumexp": "(c := np.max(x)) + np.log(np.sum(np.exp(x - c)))",
+    "scipy.special.softmax": "(e := np.exp(x - np.max(x))) / np.sum(e)",
+    "scipy.stats.multivariate_normal.logpdf": (
+        "-((d := x - y) @ np.linalg.solve(A, d) + np.linalg.slogdet(2 * np.pi * A)[1]) / 2"
+        "  # of mean y, covariance A"
+    ),
+    "scipy.stats.norm.logpdf": (
+        "-(((x - m) / s) ** 2) / 2 - np.log(s) - np.log(2 * np.pi) / 2  # of mean m, deviation s"
+    ),
+    "scipy.stats.norm.pdf": (
+        "np.exp(-(((x - m) / s) ** 2) / 2) / (s * np.sqrt(2 * np.pi))  # of mean m, deviation s"
+    ),
+    "scipy.stats.zscore": "(x - np.mean(x)) / np.std(x)",
     # comparisons and places
     "np.bitwise_xor": "np.logical_xor(x > 0, y > 0)  # of flags",
     "np.allclose": "np.all(np.abs(x - y) <= 1e-8 + 1e-5 * np.abs(y))",
@@ -52,6 +94,7 @@ SUBSTITUTES = {
     "ndarray.argmax": "x == x.max()  # only a mask of the largest, not its position",
     "ndarray.argmin": "x == x.min()  # only a mask of the least, not its position",
     # arrays made of others
+    "np.full": "x * np.ones(n)  # of a number x",
     "np.geomspace": "x * (y / x) ** np.linspace(0, 1, n)  # of numbers x, y > 0",
     "np.insert": "np.concatenate((x[:n], y, x[n:]))",
     "np.linspace": "x + (y - x) * np.linspace(0, 1, n)  # of numbers x, y",
@@ -70,6 +113,17 @@ SUBSTITUTES = {
     "np.fft.rfft": "np.fft.rfft(np.eye(len(x)), axis=0) @ x",
     "np.fft.fftshift": "np.roll(x, len(x) // 2)",
     "np.fft.ifftshift": "np.roll(x, -(len(x) // 2))",
+    "scipy.fft.fft": "np.fft.fft(np.eye(len(x))) @ x",
+    "scipy.fft.ifft": "np.fft.ifft(np.eye(len(x))) @ x",
+    "scipy.signal.convolve": (
+        "np.array([np.convolve(e, k) for e in np.eye(len(x))]).T @ x  # of a known k"
+    ),
+    "scipy.interpolate.CubicSpline": (
+        "scipy.interpolate.CubicSpline(s, np.eye(len(s)))(t) @ x  # of known t, s"
+    ),
+    "scipy.interpolate.interp1d": (
+        "scipy.interpolate.interp1d(s, np.eye(len(s)), axis=0)(t) @ x  # of known t, s"
+    ),
     # linear algebra
     "np.cov": "(d := A - A.mean(1, keepdims=True)) @ d.T / (len(A.T) - 1)",
     "np.linalg.cholesky": "np.linalg.slogdet(A)[1]  # only log det A (np.linalg.solve solves)",
@@ -83,4 +137,54 @@ SUBSTITUTES = {
     "np.linalg.qr": "np.linalg.solve(A.T @ A, A.T @ b)  # only least squares, of full column rank",
     "np.linalg.svd": "np.sum(A**2)  # only the sum of the squared singular values",
     "np.linalg.svdvals": "np.sum(A**2)  # only the sum of their squares",
+    "scipy.linalg.cho_factor": "np.linalg.slogdet(A)[1]  # only log det A (np.linalg.solve solves)",
+    "scipy.linalg.cho_solve": "np.linalg.solve(A, b)  # of the matrix A that was factored",
+    "scipy.linalg.cholesky": "np.linalg.slogdet(A)[1]  # only log det A (np.linalg.solve solves)",
+    "scipy.linalg.det": "np.linalg.det(A)",
+    "scipy.linalg.eigh": "np.trace(A)  # only the sum of the eigenvalues (det: their product)",
+    "scipy.linalg.eigvalsh": "np.trace(A)  # only their sum (det: their product)",
+    "scipy.linalg.expm": (
+        "np.linalg.matrix_power(sum(np.linalg.matrix_power(A / 64, k) / math.factorial(k) "
+        "for k in range(18)), 64)  # where the norm of A is below 64"
+    ),
+    "scipy.linalg.inv": "np.linalg.inv(A)",
+    "scipy.linalg.lstsq": "np.linalg.solve(A.T @ A, A.T @ b)  # of full column rank",
+    "scipy.linalg.lu": "np.linalg.slogdet(A)[1]  # only log abs(det A) (np.linalg.solve solves)",
+    "scipy.linalg.lu_factor": (
+        "np.linalg.slogdet(A)[1]  # only log abs(det A) (np.linalg.solve solves)"
+    ),
+    "scipy.linalg.lu_solve": "np.linalg.solve(A, b)  # of the matrix A that was factored",
+    "scipy.linalg.norm": "np.linalg.norm(A)",
+    "scipy.linalg.pinv": "np.linalg.solve(A.T @ A, A.T)  # of full column rank",
+    "scipy.linalg.qr": (
+        "np.linalg.solve(A.T @ A, A.T @ b)  # only least squares, of full column rank"
+    ),
+    "scipy.linalg.solve": "np.linalg.solve(A, b)",
+    "scipy.linalg.solve_triangular": "np.linalg.solve(np.triu(A), b)  # np.tril with lower=True",
+    "scipy.linalg.svd": "np.sum(A**2)  # only the sum of the squared singular values",
+    "scipy.linalg.svdvals": "np.sum(A**2)  # only the sum of their squares",
+}
+
+_LINEAR = (
+    "where it is linear, apply it to np.eye(n), once and without traced values, and multiply by "
+    "the matrix that this gives"
+)
+
+# What to do without the functions of a module that have no row above.
+ADVICE = {
+    "decimal": "leave it out: derivatives here are of floats",
+    "fractions": "leave it out: derivatives here are of floats",
+    "scipy.fft": _LINEAR,
+    "scipy.integrate": (
+        "write the rule out: with known nodes t and weights w, of "
+        "np.polynomial.legendre.leggauss say, an integral is w @ f(t)"
+    ),
+    "scipy.interpolate": _LINEAR,
+    "scipy.ndimage": _LINEAR,
+    "scipy.optimize": (
+        "solve without the derivative; the solution y of F(x, y) = 0 has the Jacobian "
+        "-np.linalg.solve(dF_dy, dF_dx)"
+    ),
+    "scipy.signal": _LINEAR,
+    "scipy.sparse": "write it with arrays of NumPy; a sparse one has the method toarray",
 }
