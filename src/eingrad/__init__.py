@@ -36,18 +36,41 @@ from eingrad.verify import DerivativeCheck, IdentityCheck, check_derivatives, ch
 
 __version__ = "0.1.0"
 
-# What other libraries call it: an attribute that is missing names what to write.
+# What other libraries call it: an attribute that is missing names what to write. Names of ours in
+# backquotes are calls that a test makes.
 _ELSEWHERE = {
-    "jacfwd": "jacobian",
-    "jacrev": "jacobian",
-    "linearize": "jvp(f).plan(x, v)",
-    "elementwise_grad": "vjp(f)(x, np.ones_like(x))",
-    "make_jvp": "jvp",
-    "make_vjp": "vjp",
-    "jit": "derivative(f).plan(x)",
-    "vmap": "a function of the whole batch; there is no vmap",
-    "stop_gradient": "argnums without what is constant, or capture it",
+    "check_grads": "`eg.check_derivatives(f, x)`",
+    "checkpoint": "nothing in its place: plans choose what they keep",
+    "cond": "np.where, or Python's if on what is no traced value",
+    "custom_jvp": "the functions of docs/functions.md; there are no derivatives of one's own",
+    "custom_vjp": "the functions of docs/functions.md; there are no derivatives of one's own",
+    "elementwise_grad": "`eg.vjp(f)(x, np.ones_like(x))`",
+    "fori_loop": "Python's for",
+    "grad_and_value": "`eg.value_and_grad(f)(x)`",
+    "gradient": "`eg.grad(f)(x)`",
+    "hessian_vector_product": "`eg.hvp(f)(x, v)`",
+    "jacfwd": "`eg.jacobian(f)(x)`",
+    "jacobian_vector_product": "`eg.jvp(f)(x, v)`",
+    "jacrev": "`eg.jacobian(f)(x)`",
+    "jit": "`eg.derivative(f, order=0).plan(x)` to compile a function, `eg.grad(f).plan(x)` to "
+    "compile its gradient",
+    "lax": "NumPy and Python's loops",
+    "linearize": "`eg.jvp(f).plan(x, v)`",
+    "make_hvp": "`eg.hvp(f)(x, v)`",
+    "make_jaxpr": "`eg.derivative(f, order=0).expression(x)`",
+    "make_jvp": "`eg.jvp(f)(x, v)`",
+    "make_vjp": "`eg.vjp(f)(x, np.ones_like(f(x)))`",
     "numpy": "NumPy itself; functions are differentiated as they are",
+    "pmap": "a function of the whole batch; there is no pmap",
+    "primitive": "the functions of docs/functions.md; there are no derivatives of one's own",
+    "remat": "nothing in its place: plans choose what they keep",
+    "scan": "Python's for",
+    "stop_gradient": "`eg.grad(f, argnums=0)(x, c)`, where c is held constant; a captured array is",
+    "value_and_jac": "`eg.value_and_derivatives(f, 1)(x)`",
+    "value_and_jacobian": "`eg.value_and_derivatives(f, 1)(x)`",
+    "vector_jacobian_product": "`eg.vjp(f)(x, np.ones_like(f(x)))`",
+    "vmap": "a function of the whole batch; there is no vmap",
+    "while_loop": "Python's while, on what is no traced value",
 }
 
 
