@@ -329,7 +329,7 @@ REFUSED_INPUT = {
     "another nesting than planned": (
         lambda: eg.grad(np.sum).plan(X)([X]),
         ShapeError,
-        "the plan was made for other positional and keyword arguments, or for another nesting",
+        "argument 'a' is a list, but the plan was made for an array there: pass np.array",
     ),
     "complex where floats were planned": (
         lambda: eg.grad(np.sum).plan(X)(X + 0j),
@@ -583,18 +583,18 @@ REFUSED_CODE = {
     "int": (lambda: eg.grad(lambda x: int(x[0]))(X), TracerLeakError, rf"int\(\) of .*{HERE}"),
     "complex": (lambda: eg.grad(lambda x: complex(x[0]))(X), TracerLeakError, r"complex\(\) of a"),
     "round": (lambda: eg.grad(lambda x: round(x[0], 2))(X), TracerLeakError, r"round\(\) of a tr"),
-    "math.sin": (lambda: eg.grad(lambda x: math.sin(x[0]))(X), TracerLeakError, r"float\(\) of a"),
+    "math.sin": (lambda: eg.grad(lambda x: math.sin(x[0]))(X), TracerLeakError, "write np.sin$"),
     "math.trunc": (lambda: eg.grad(lambda x: math.trunc(x[0]))(X), TracerLeakError, "math.trunc"),
-    "math.fsum": (lambda: eg.grad(math.fsum)(X), TracerLeakError, r"float\(\) of a traced"),
+    "math.fsum": (lambda: eg.grad(math.fsum)(X), TracerLeakError, "math.fsum takes plain numb"),
     "range": (lambda: eg.grad(lambda x: range(x[0]))(X), TracerLeakError, "integer index of a tr"),
     "index of an array": (
         lambda: eg.grad(lambda x: X[x[0]])(X),
         TracerLeakError,
-        rf"conversion to an array .* of a traced value at .*{HERE}",
+        rf"an index of an array is a traced value at .*{HERE}",
     ),
     "index of a list": (lambda: eg.grad(lambda x: [1, 2][x[0]])(X), TracerLeakError, "integer ind"),
     "formatting": (lambda: eg.grad(lambda x: f"{x[0]:.2f}")(X), TracerLeakError, "formatting of"),
-    "percent formatting": (lambda: eg.grad(lambda x: "%f" % x[0])(X), TracerLeakError, "float"),  # noqa: UP031
+    "percent formatting": (lambda: eg.grad(lambda x: "%f" % x[0])(X), TracerLeakError, "format"),  # noqa: UP031
     "item": (lambda: eg.grad(lambda x: x[0].item())(X), TracerLeakError, "ndarray.item of a"),
     "tolist": (lambda: eg.grad(lambda x: x.tolist())(X), TracerLeakError, "ndarray.tolist of"),
     "np.float64": (lambda: eg.grad(lambda x: np.float64(x[0]))(X), TracerLeakError, "conversion"),
@@ -628,13 +628,13 @@ REFUSED_CODE = {
     ),
     "assignment of an element to an array": (
         lambda: eg.grad(filled)(X),
-        TracerLeakError,
-        r"of a traced value at .*`z\[0\] = x\[0\]`; .*build arrays with np.stack",
+        InPlaceError,
+        r"assigned a traced value at .*`z\[0\] = x\[0\]`; .*build the array with np.stack",
     ),
     "assignment of all to an array": (
         lambda: eg.grad(filled_with_all)(X),
-        TracerLeakError,
-        r"of a traced value at .*`z\[:\] = x`; .*build arrays with np.stack",
+        InPlaceError,
+        r"assigned a traced value at .*`z\[:\] = x`; .*build the array with np.stack",
     ),
     "array += traced": (
         lambda: eg.grad(accumulated)(X),
@@ -699,26 +699,23 @@ REFUSED_CODE = {
     ),
     "list where an array is needed, to a NumPy function": (
         lambda: eg.grad(lambda x: np.sin(x).sum())([1.0, 2.0]),
-        TracerLeakError,
-        (
-            r"argument 'x' is a list, so the function gets a list of traced numbers, and no array; "
-            r"for an array, pass np.array\(x\)"
-        ),
+        DTypeError,
+        r"argument 'x' is a list: pass np.array\(x\)",
     ),
     "list where an array is needed, to an operator": (
         lambda: eg.grad(lambda x: x**2)([1, 2]),
-        TypeError,
-        r"argument 'x' is a list, .* pass np.array\(x\)",
+        DTypeError,
+        r"argument 'x' is a list: pass np.array\(x\)",
     ),
     "nested list where an array is needed, to a method": (
         lambda: eg.grad(lambda x, w: w.sum())(X, w=[[1.0, 2.0], [3.0, 4.0]]),
-        AttributeError,
-        r"argument 'w' is a list, .* pass np.array\(w\)",
+        DTypeError,
+        r"argument 'w' is a list: pass np.array\(w\)",
     ),
     "list to a plan for an array": (
         lambda: eg.grad(lambda x: x @ x).plan(X)([1.0, 2.0, 3.0]),
         ShapeError,
-        r"call it in the way it was made; np.array makes an array of a list",
+        r"argument 'x' is a list, .*: pass np.array\(x\); call the plan in the way it was made",
     ),
     "NumPy integer to a plan for an int": (
         lambda: eg.grad(lambda x, n: x[0] ** n).plan(X, 3)(X, np.int64(3)),
@@ -803,8 +800,8 @@ REFUSED_CODE = {
         lambda: eg.jacobian(lambda x: installed("scipy.linalg.expm", x))(A),
         TracerLeakError,
         (
-            "scipy.linalg.expm does not dispatch to traced values: conversion to an array of "
-            rf"a traced value at .*{HERE}"
+            rf"scipy.linalg.expm does not dispatch to traced values \(at .*{HERE}.*\); write "
+            r"np.linalg.matrix_power"
         ),
     ),
     "function of SciPy, itself differentiated": (
@@ -832,7 +829,7 @@ REFUSED_CODE = {
     "object returned": (
         lambda: eg.jacobian(Box)(X),
         DTypeError,
-        "the result of Box is Box.*of type Box.*only arrays, numbers and traced values",
+        "the result of Box is of type Box.*only arrays, numbers and traced values",
     ),
     "object differentiated": (
         lambda: eg.jacobian(lambda p: p.value)(Box(X)),
@@ -862,7 +859,7 @@ REFUSED_CODE = {
     "None among what is differentiated": (
         lambda: eg.grad(lambda p: p[0])((1.0, None)),
         DTypeError,
-        "argument 'p_1' is None; a derivative needs an array or a float there",
+        r"argument 'p\[1\]' is None; a derivative needs an array or a float there",
     ),
     "argument that is not positional": (
         lambda: eg.grad(lambda x: x.sum())(x=X),
@@ -1289,7 +1286,7 @@ def test_a_static_argument_that_holds_arrays_is_not_taken_for_another():
     raises(
         lambda: plan(X, Box(2 * X)),
         ShapeError,
-        "static argument 'box' is Box.* but the plan was made for Box.*; make a new plan",
+        "static argument 'box' is an object of type test_faults.Box but the plan was made for an",
     )
 
 
@@ -1528,7 +1525,7 @@ def test_out_may_be_an_argument():
 
 def test_names_of_other_libraries_lead_to_ours():
     """Who writes ``jax.jacfwd`` as ``eg.jacfwd`` is told what it is called."""
-    with pytest.raises(AttributeError, match="no attribute 'jacfwd'; use jacobian"):
+    with pytest.raises(AttributeError, match=r"no attribute 'jacfwd'; use `eg\.jacobian"):
         eg.jacfwd  # noqa: B018
     with pytest.raises(AttributeError, match=r"no attribute 'jacobi'$"):
         eg.jacobi  # noqa: B018
@@ -1546,5 +1543,5 @@ def test_the_order_of_keys_and_keywords_does_not_count():
     np.testing.assert_array_equal(eg.hvp(f)({"a": x, "b": y}, tangent)["a"], 2 * x)
     named = eg.grad(lambda x, p, q: x @ p * (x @ q)).plan(x, p=x, q=y)
     np.testing.assert_array_equal(named(x, q=y, p=x), named(x, p=x, q=y))
-    with pytest.raises(eg.errors.ShapeError, match="another nesting"):
+    with pytest.raises(eg.errors.ShapeError, match="argument 'd' has no key 'b'"):
         plan({"a": x, "c": y})

@@ -282,17 +282,17 @@ REFUSED = {
     "a traced value": (
         lambda: eg.jacobian(lambda x: DIAGONAL @ x)(np.ones(3)),
         DTypeError,
-        "operand 0 is StructuredTensor of shape .*: np.asarray makes an array of it",
+        r"operand \d, DIAGONAL, is .*StructuredTensor.*: write np.asarray\(DIAGONAL\)",
     ),
     "a traced value, on the left": (
         lambda: eg.jacobian(lambda x: x @ DIAGONAL)(np.ones(3)),
         DTypeError,
-        "operand 1 is StructuredTensor of shape .*: np.asarray makes an array of it",
+        r"operand 1, DIAGONAL, is .*StructuredTensor.*: write np.asarray",
     ),
     "a traced value, to a function": (
         lambda: eg.jacobian(lambda x: np.tensordot(DIAGONAL, x, 1))(np.ones(3)),
         DTypeError,
-        "operand 0 is StructuredTensor of shape .*: np.asarray makes an array of it",
+        r"operand \d, DIAGONAL, is .*StructuredTensor.*: write np.asarray\(DIAGONAL\)",
     ),
 }
 

@@ -110,7 +110,7 @@ REFUSALS = {
         TracerLeakError,
         "of a traced value",
     ),
-    "math.sin": (lambda x: math.sin(x[0]), X, TracerLeakError, r"float\(\) of a traced value"),
+    "math.sin": (lambda x: math.sin(x[0]), X, TracerLeakError, "math.sin takes plain numbers"),
     "list operand": (
         lambda x: np.add(x[:2], [x[0], x[1]]),
         X,
@@ -292,7 +292,7 @@ REFUSALS = {
         lambda x: x[[0, x[1]]],
         X,
         TracerLeakError,
-        rf"conversion to an array .*{HERE}.*np.stack",
+        rf"an index of an array is a traced value at .*{HERE}.*one-hot rows",
     ),
     "index array of floats": (
         lambda x: x[np.array([0.0])],
@@ -766,9 +766,11 @@ def test_a_plan_refuses_other_arguments():
         plan(Z, 2)
     with pytest.raises(ShapeError, match="static argument 'n' is 3 but the plan was made for 2"):
         plan(X, 3)
-    with pytest.raises(ShapeError, match="another nesting of them"):
+    with pytest.raises(
+        ShapeError, match="argument 'x' is a tuple, but the plan was made for an arr"
+    ):
         plan((X,), 2)
-    with pytest.raises(ShapeError, match="another nesting of them"):
+    with pytest.raises(ShapeError, match="1 positional argument was given, but the plan was made"):
         plan(X, n=2)
 
 

@@ -15,8 +15,12 @@ from typing import Any
 import numpy as np
 
 from eingrad import _ir, _numpy_functions  # noqa: F401 - imported for what it registers
+from eingrad._arguments import calls_differ, labels, roots
+from eingrad._arguments import named as named_leaves
 from eingrad._compile import cache, input_specs
+from eingrad._conversions import cause
 from eingrad._derive import compared, compile_derivatives, derive, placed, split
+from eingrad._described import described, remedy, shown
 from eingrad._forms import Forms
 from eingrad._ir import Input, Node, Symmetry
 from eingrad._place import warn
@@ -31,6 +35,7 @@ from eingrad._tracer import (
     Expression,
     Trace,
     check_array,
+    is_supported,
     node_of,
     tracing,
 )
@@ -61,6 +66,7 @@ class _Traced:
 def _leaf_input(value: Any, name: str, n: int, trace: Trace, *, wanted: bool) -> Input | None:
     """Make the input for one leaf of the arguments; None for a static one."""
     key = ("argument", trace.depth, n)
+    label = trace.labels[name]
     if isinstance(value, Expression):
         return trace.new_input(name, value.shape, value.dtype, key) if wanted else None
     if isinstance(value, (float, complex)) and not isinstance(value, np.generic):
@@ -68,25 +74,27 @@ def _leaf_input(value: Any, name: str, n: int, trace: Trace, *, wanted: bool) ->
     if isinstance(value, STATIC) and not (wanted and type(value) is int):
         if wanted:
             raise DTypeError(
-                f"argument {name!r} is {value!r}; a derivative needs an array or a float there"
+                f"argument {label!r} is {shown(value)}; a derivative needs an array or a float "
+                "there"
             )
         return None
     if type(value) is int:
         return trace.new_input(name, (), np.dtype(np.float64), key)
     if not isinstance(value, (np.ndarray, np.generic)):
         if wanted:
+            hint = remedy(value, label)
             raise DTypeError(
-                f"argument {name!r} is of type {type(value).__name__}; a derivative needs an array "
-                "or a float there, or tuples, lists and dicts of them"
+                f"argument {label!r} is {described(value)}; a derivative needs an array or a float "
+                "there, or tuples, lists and dicts of them" + (f": pass {hint}" if hint else "")
             )
         return None
-    check_array(value, f"argument {name!r}")
+    check_array(value, f"argument {label!r}")
     dtype = value.dtype.newbyteorder("=")
     if (dtype.kind == "f" and dtype.itemsize > 8) or (dtype.kind == "c" and dtype.itemsize > 16):  # noqa: PLR2004
-        raise DTypeError(f"argument {name!r} has dtype {dtype}; convert it to float64")
+        raise DTypeError(f"argument {label!r} has dtype {dtype}; convert it to float64")
     if wanted and dtype.kind == "b":
         raise DTypeError(
-            f"argument {name!r} is boolean; a derivative needs numbers there: convert with "
+            f"argument {label!r} is boolean; a derivative needs numbers there: convert with "
             ".astype(float)"
         )
     if wanted and dtype.kind not in "fc":
@@ -102,19 +110,6 @@ def _positional(f: Callable[..., Any]) -> tuple[str, ...]:
         return ()
     kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
     return tuple(p.name for p in parameters if p.kind in kinds)
-
-
-def _names(positional: Sequence[str], counts: Sequence[int], keywords: Sequence[str]) -> list[str]:
-    """Name every leaf of the arguments by its parameter; `counts` are the leaves of each."""
-    names = []
-    first_keyword = len(counts) - len(keywords)
-    for n, count in enumerate(counts):
-        if n >= first_keyword:
-            name = keywords[n - first_keyword]
-        else:
-            name = positional[n] if n < len(positional) else f"x{n}"
-        names += [name] if count == 1 else [f"{name}_{k}" for k in range(count)]
-    return names
 
 
 def _trace(
@@ -176,18 +171,15 @@ def _traced(
     trees = [flatten(value) for value in (*args, *kwargs.values())]
     leaves = [leaf for below, _ in trees for leaf in below]
     counts = [len(below) for below, _ in trees]
-    names = _names(positional, counts, [*kwargs])
+    names = roots(positional, len(args), [*kwargs])
     given = any(isinstance(leaf, Expression) for leaf in leaves)
     outer = trace.outer
-    passed = _pass(trace, numbers, counts, leaves, names, given=given)
+    trace.labels = named_leaves(names, [tree for _, tree in trees])
+    passed = _pass(trace, numbers, counts, leaves, [*trace.labels], given=given)
     rest = iter(passed.leaves)
     built = [tree.build(rest) for _, tree in trees]
     named = dict(zip(kwargs, built[len(args) :], strict=True))
-    try:
-        result = _called(f, trace, built[: len(args)], named)
-    except (TypeError, ValueError, AttributeError) as error:
-        _note_lists(error, built, [*kwargs], positional)
-        raise
+    result = _called(f, trace, built[: len(args)], named, names)
     result_leaves, out_tree = flatten(result)
     outputs = [output_node(leaf, trace, f) for leaf in result_leaves]
     independent = any(not isinstance(leaf, Expression) for leaf in result_leaves)
@@ -213,32 +205,18 @@ def _traced(
 
 
 def _called(
-    f: Callable[..., Any], trace: Trace, args: Sequence[Any], kwargs: Mapping[str, Any]
-) -> Any:
-    """Call the function; a refusal that NumPy replaced by an error of its own comes back."""
+    f: Callable[..., Any], trace: Trace, args: Sequence[Any], kwargs: Mapping[str, Any],
+    names: Sequence[str],
+) -> Any:  # fmt: skip
+    """Call the function; an error that does not name its cause is replaced by one that does."""
     try:
         return f(*args, **kwargs)
-    except (TypeError, ValueError) as error:
-        refusal = trace.refusal(error)
+    except (TypeError, ValueError, AttributeError) as error:
+        arguments = zip(names, (*args, *kwargs.values()), strict=True)
+        refusal = trace.refusal(error) or cause(error, arguments, Expression, is_supported)
         if refusal is None:
             raise
         raise refusal.with_traceback(error.__traceback__) from None
-
-
-def _note_lists(
-    error: Exception, args: Sequence[Any], keywords: Sequence[str], positional: Sequence[str]
-) -> None:
-    """Tell of arguments that are lists of numbers, where the function may have wanted arrays."""
-    names = _names(positional, [1] * len(args), keywords)
-    for name, value in zip(names, args, strict=True):
-        leaves, tree = flatten(value)
-        traced = any(isinstance(leaf, Expression) for leaf in leaves)
-        if traced and tree.is_sequence and all(np.ndim(leaf) == 0 for leaf in leaves):
-            kind = type(value).__name__
-            error.add_note(
-                f"argument {name!r} is a {kind}, so the function gets a {kind} of traced numbers, "
-                f"and no array; for an array, pass np.array({name})"
-            )
 
 
 def _check_inputs(traced: _Traced, name: str) -> None:
@@ -267,7 +245,7 @@ def output_node(leaf: Any, trace: Trace | None, f: Callable[..., Any]) -> Node:
     """
     name = getattr(f, "__name__", "the function")
     if leaf is None or isinstance(leaf, str):
-        raise DTypeError(f"{name} returned {leaf!r}; it must return arrays or numbers")
+        raise DTypeError(f"{name} returned {shown(leaf)}; it must return arrays or numbers")
     node = node_of(leaf, trace, f"the result of {name}")
     if node.dtype.kind in "iu":
         return cast(node, np.float64)
@@ -341,17 +319,16 @@ class _Form:
     argument: Tree
     arguments: Tree
     static: dict[int, Any]
-    names: tuple[str, ...]
+    names: tuple[str, ...]  # of the leaves, as messages call them
+    called: tuple[str, ...]  # names of the arguments
 
     def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Any]:
         """Find the values of the inputs; refuse another form, or other static arguments."""
         new, tree = flatten((args, kwargs), self.arguments)
         if tree != self.arguments:
-            given = any(flatten(value)[1].is_sequence for value in (*args, *kwargs.values()))
-            hint = "; np.array makes an array of a list" if given else ""
             raise ShapeError(
-                "the plan was made for other positional and keyword arguments, or for another "
-                f"nesting of them; call it in the way it was made{hint}"
+                f"{calls_differ(self.called, self.arguments, tree)}; call the plan in the way it "
+                "was made"
             )
         for n, old in self.static.items():
             if not _is_same_static(old, new[n]):
@@ -359,10 +336,14 @@ class _Form:
                 same = isinstance(new[n], np.generic) and new[n] == old
                 hint = f"pass {kind}({self.names[n]}), or " if same else ""
                 raise ShapeError(
-                    f"static argument {self.names[n]!r} is {new[n]!r} but the plan was made for "
-                    f"{old!r}; {hint}make a new plan"
+                    f"static argument {self.names[n]!r} is {shown(new[n])} but the plan was made "
+                    f"for {shown(old)}; {hint}make a new plan"
                 )
         return [value for n, value in enumerate(new) if n not in self.static]
+
+    def name(self, n: int) -> str:
+        """Name an input."""
+        return [name for k, name in enumerate(self.names) if k not in self.static][n]
 
     def interchangeable(self) -> dict[str, Symmetry]:
         """Nothing: arguments have no derivative tensors among them."""
@@ -431,9 +412,12 @@ class Derivative:
         leaves, tree = flatten((args, kwargs))
         chosen = {node.key[2] for node in traced.inputs[:count]}
         static = {n: leaf for n, leaf in enumerate(leaves) if n not in chosen}
-        counts = [len(flatten(value)[0]) for value in (*args, *kwargs.values())]
-        names = tuple(_names(self._positional, counts, [*kwargs]))
-        form = _Form(self._orders, traced.out_tree, traced.argument_tree, tree, static, names)
+        called = roots(self._positional, len(args), [*kwargs])
+        below = [flatten(value)[1] for value in (*args, *kwargs.values())]
+        names = tuple(labels(called, below))
+        form = _Form(
+            self._orders, traced.out_tree, traced.argument_tree, tree, static, names, tuple(called)
+        )
         variables = names_of(self._f, traced.captured)
         kernel, what = self._kernel(traced), (traced.outputs, traced.variables, self._orders)
         directions = functools.partial(compared, *what, traced.made)

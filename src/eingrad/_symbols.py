@@ -350,6 +350,10 @@ class _SymbolForm:
             raise ShapeError(f"the plan needs an array for {', '.join(missing)}")
         return [values[name] for name in self.names]
 
+    def name(self, n: int) -> str:
+        """Name an input."""
+        return self.names[n]
+
     def interchangeable(self) -> dict[str, Symmetry]:
         """For every input, the groups of blocks of axes that may change places."""
         return dict(zip(self.names, self.symmetries, strict=False))

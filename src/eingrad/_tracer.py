@@ -21,17 +21,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eingrad import _formula, _ir, _recorded
+from eingrad._conversions import ARRAY, FORMAT, branch, conversion, unsupported
+from eingrad._described import described, remedy, shown
+from eingrad._executing import called, name_in, public_name
 from eingrad._ir import Input, Node, Symmetry
 from eingrad._locks import fork_safe
 from eingrad._place import (
-    called_library,
+    called_from,
     failed_line,
     is_called_by_masked_array,
-    is_ours,
+    place,
     user_line,
 )
 from eingrad._subscripts import Shape
-from eingrad._substitutes import SUBSTITUTES
 from eingrad._tree import flatten
 from eingrad.errors import (
     BranchError,
@@ -93,6 +95,7 @@ class Trace:
     lent: list[Input] = field(default_factory=list)
     made: set[bytes] = field(default_factory=set)  # digests of derivatives computed within
     captures: int = 0  # how often an array was used
+    labels: Mapping[str, str] = field(default_factory=dict)  # what messages call its inputs
 
     @property
     def root(self) -> "Trace":
@@ -215,11 +218,7 @@ _innermost: ContextVar[Trace | None] = ContextVar("innermost", default=None)
 
 def tracing(*, lasting: bool = False) -> Trace:
     """Make a trace inside the one that is open, to be entered: ``with tracing() as trace:``."""
-    frame = sys._getframe()
-    while frame.f_back and is_ours(frame):
-        frame = frame.f_back
-    opened = frame.f_code.co_filename, frame.f_lineno
-    return Trace(_innermost.get(), opened=opened, lasting=lasting)
+    return Trace(_innermost.get(), opened=called_from(), lasting=lasting)
 
 
 # Values ------------------------------------------------------------------------------------------
@@ -259,13 +258,17 @@ def as_array(value: Any, what: str) -> Array:
     """Make an array of numbers, arrays, and lists of them; refuse what means more than that."""
     check_array(value, what)
     if not isinstance(value, (bool, int, float, complex, np.generic, np.ndarray, list, tuple)):
-        raise DTypeError(f"{what} is of type {type(value).__name__}; give an array or a number")
+        hint = remedy(value, "x")
+        raise DTypeError(
+            f"{what} is {described(value)}; give an array or a number"
+            + (f", as {hint} of such an x" if hint else "")
+        )
     try:
         array = np.asarray(value)
     except ValueError as error:
         if "inhomogeneous" not in str(error):
             raise
-        raise ShapeError(f"{what} is ragged, {value!r}; make its rows equally long") from None
+        raise ShapeError(f"{what} is ragged, {shown(value)}; make its rows equally long") from None
     check_array(array, what)
     return array
 
@@ -412,6 +415,8 @@ class Expression(np.lib.mixins.NDArrayOperatorsMixin):
         self, function: Any, types: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
         """Record any other NumPy function (NEP 18)."""
+        if function is np.copyto:
+            raise InPlaceError(_written(called(place())[0] or "np.copyto"))
         if function in IN_PLACE:
             raise InPlaceError(_written(qualified_name(function)))
         handler = FUNCTIONS.get(function)
@@ -466,11 +471,7 @@ class Expression(np.lib.mixins.NDArrayOperatorsMixin):
     # What must not pass silently
 
     def __bool__(self) -> NoReturn:
-        remedy = how_to_hold(self) or "use np.where(condition, a, b), np.maximum or np.minimum"
-        raise BranchError(
-            f"the truth of a traced value was asked for at {user_line()}; it has no numbers yet: "
-            f"{remedy}"
-        )
+        raise BranchError(branch(how_to_hold(self), place()))
 
     def __hash__(self) -> int:
         if self._trace is not None:  # a dict of the user's would not find its value: silently
@@ -478,13 +479,7 @@ class Expression(np.lib.mixins.NDArrayOperatorsMixin):
         return object.__hash__(self)
 
     def _leak(self, how: str) -> NoReturn:
-        remedy = how_to_hold(self) or (
-            "keep to NumPy functions of the value itself, and build arrays with np.stack or "
-            "np.concatenate"
-        )
-        raise TracerLeakError(
-            f"{how} of a traced value at {user_line()}; it has no numbers yet: {remedy}"
-        )
+        raise conversion(how, how_to_hold(self), place(), is_supported, Expression)
 
     def __float__(self) -> NoReturn:
         self._leak("float()")
@@ -506,7 +501,7 @@ class Expression(np.lib.mixins.NDArrayOperatorsMixin):
 
     def __format__(self, spec: str) -> str:
         if spec:
-            self._leak("formatting")
+            self._leak(FORMAT)
         return str(self)
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> NoReturn:
@@ -515,10 +510,7 @@ class Expression(np.lib.mixins.NDArrayOperatorsMixin):
                 f"a masked array, or a function of np.ma, meets a traced value at {user_line()}; "
                 "the mask would be lost: fill it first, with its method filled"
             )
-        library = called_library()
-        if library:
-            self._leak(f"{library} does not dispatch to traced values: conversion to an array")
-        self._leak("conversion to an array (np.asarray, np.array, or a function outside NumPy)")
+        self._leak(ARRAY)
 
     def __dlpack__(self, **_: Any) -> NoReturn:
         self._leak("export by DLPack")
@@ -544,15 +536,23 @@ def how_to_hold(value: Expression) -> str:
     inputs = _ir.inputs([value._node])
     if not inputs or any(n.key[0] != "argument" or n.dtype.kind not in "biu" for n in inputs):
         return ""
-    names = [n.name for n in inputs]
+    names = [_label(n, value._trace) for n in inputs]
     said = f"{'argument' if len(names) == 1 else 'arguments'} {', '.join(map(repr, names))}"
     if all(n.shape == () for n in inputs):
-        static = (f"{'bool' if n.dtype.kind == 'b' else 'int'}({n.name})" for n in inputs)
+        kinds = ("bool" if n.dtype.kind == "b" else "int" for n in inputs)
+        static = (f"{kind}({name})" for kind, name in zip(kinds, names, strict=True))
         return f"pass {', '.join(static)} for {said}: the function sees that as it is"
     return (
         f"capture {said}, as in lambda x: f(x, {', '.join(names)}), or pass "
         f"{', '.join(f'{name}.tolist()' for name in names)}: the function sees that as it is"
     )
+
+
+def _label(node: Input, trace: Trace | None) -> str:
+    """What the user calls an argument of this trace or of one around it: ``p["labels"]``."""
+    while trace is not None and trace.depth != node.key[1]:
+        trace = trace.outer
+    return node.name if trace is None else trace.labels.get(node.name, node.name)
 
 
 # Calls -------------------------------------------------------------------------------------------
@@ -568,26 +568,16 @@ def qualified_name(function: Any) -> str:
     name = str(function.__name__)
     if not isinstance(function, np.ufunc):
         return f"{(function.__module__ or 'numpy').replace('numpy', 'np', 1)}.{name}"
-    if getattr(np, name, None) is function:
-        return f"np.{name}"
-    special = sys.modules.get("scipy.special")
-    return f"scipy.special.{name}" if getattr(special, name, None) is function else name
+    return public_name(function) or name
 
 
 def _unsupported(name: str) -> str:
-    """Say that a function is not there, and what to write in its place.
+    return unsupported(name, place())
 
-    A name that is spelt alike is no help: NumPy has the function, so the name is as it was meant.
-    """
-    expression, _, where = SUBSTITUTES.get(name, "").partition("  # ")
-    remedy = "write it with supported functions, which docs/functions.md lists"
-    if where.startswith("only "):
-        remedy = f"where you need {where}, write {expression}"
-    elif expression:
-        remedy = f"write {expression}" + (f" ({where})" if where else "")
-    if expression:
-        remedy += "; docs/functions.md lists what is supported"
-    return f"{name} has no derivative here (at {user_line()}); {remedy}"
+
+def is_supported(function: Any) -> bool:
+    """Whether a function of NumPy's can be traced."""
+    return function in UFUNCS or function in FUNCTIONS
 
 
 def _written(name: str) -> str:
@@ -813,10 +803,10 @@ def node_of(value: Any, trace: Trace | None, what: str = "an operand") -> Node:
         return value._node
     check_array(value, what)
     if isinstance(value, (list, tuple)):
-        if any(isinstance(leaf, Expression) for leaf in value):
+        if any(isinstance(leaf, Expression) for leaf in flatten(value)[0]):
             raise TracerLeakError(
-                f"a list with traced values stands for an array at {user_line()}; "
-                "build it with np.stack"
+                f"a {type(value).__name__} with traced values stands for an array at "
+                f"{user_line()}; build it with np.stack"
             )
         value = as_array(value, what)
     if isinstance(value, np.ndarray):
@@ -825,10 +815,19 @@ def node_of(value: Any, trace: Trace | None, what: str = "an operand") -> Node:
         return _ir.constant(value) if value.ndim else number_node(value[()])
     if isinstance(value, (bool, int, float, complex, np.generic)):
         return number_node(value)
-    hint = ": np.asarray makes an array of it" if hasattr(type(value), "__array__") else ""
-    raise DTypeError(
-        f"{what} is {value!r} of type {type(value).__name__}, at {user_line()}; "
-        f"only arrays, numbers and traced values can be computed with{hint}"
+    raise DTypeError(_refused(value, what))
+
+
+def _refused(value: Any, what: str) -> str:
+    """Say that a value is no operand, what it is, and how an array is got of it."""
+    where = place()
+    name = name_in(where, value)
+    hint = remedy(value, name or "x")
+    hint = f": write {hint}" if hint else ""
+    own = f"{shown(value)} " if type(value).__module__ == "builtins" else ""
+    return (
+        f"{what}{f', {name},' if name else ''} is {own}{described(value)}, at {where}; only "
+        f"arrays, numbers and traced values can be computed with{hint}"
     )
 
 

@@ -75,6 +75,9 @@ class Form(Protocol):
     def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Any]:
         """Find the inputs."""
 
+    def name(self, n: int) -> str:
+        """Name an input as the user does, in messages."""
+
     def interchangeable(self) -> dict[str, Symmetry]:
         """For inputs by name, the groups of blocks of axes that may change places."""
 
@@ -145,7 +148,10 @@ class Plan:
         """
         values = self._form.bind(args, kwargs)
         specs = self._kernel.program.inputs
-        arrays = [check(v, s) for v, s in zip(values, specs, strict=False)]
+        arrays = [
+            check(value, spec, self._form, n)
+            for n, (value, spec) in enumerate(zip(values, specs, strict=False))
+        ]
         self._form.check(arrays)
         if out is None:
             return self._form.build(self._kernel.run([*arrays, *self._captured]))
@@ -273,19 +279,19 @@ def overlaps_itself(array: Array) -> bool:
     return False
 
 
-def check(value: Any, spec: InputSpec) -> Any:
+def check(value: Any, spec: InputSpec, form: Form, n: int) -> Any:
     """Convert a value to what an input must be, or say what differs."""
-    array = value if type(value) is np.ndarray else as_array(value, f"argument {spec.name!r}")
+    array = value if type(value) is np.ndarray else as_array(value, f"argument {form.name(n)!r}")
     if array.shape != spec.shape:
         raise ShapeError(
-            f"argument {spec.name!r} has shape {array.shape} but the plan was made for "
+            f"argument {form.name(n)!r} has shape {array.shape} but the plan was made for "
             f"{spec.shape}; make a plan for the new shape"
         )
     if array.dtype == spec.dtype:
         return array
     if not np.can_cast(array.dtype, spec.dtype, "safe"):
         raise DTypeError(
-            f"argument {spec.name!r} has dtype {array.dtype} but the plan was made for "
+            f"argument {form.name(n)!r} has dtype {array.dtype} but the plan was made for "
             f"{spec.dtype}; make a plan for the new dtype, or convert"
         )
     return array.astype(spec.dtype)

@@ -1,0 +1,301 @@
+"""Messages for traced values that are asked for numbers: who asked, where, what to write instead.
+
+In: what was asked for, and where. Out: the error to raise.
+Guaranteed: called only where an error is raised; a function that is named is the one that the
+user's line calls, by its public name.
+"""
+
+import ast
+import re
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+
+from eingrad._arguments import lists_in
+from eingrad._described import described, is_foreign, remedy
+from eingrad._executing import (
+    UNKNOWN,
+    base,
+    called,
+    expression,
+    is_of_numbers,
+    is_storing,
+    operands,
+    public_name,
+    value_of,
+)
+from eingrad._place import Place, failed_place
+from eingrad._substitutes import ADVICE, SUBSTITUTES
+from eingrad._tree import flatten
+from eingrad.errors import DTypeError, EingradError, InPlaceError, TraceError, TracerLeakError
+
+ARRAY = "conversion to an array"  # what `__array__` says that it was asked for
+FORMAT = "formatting"  # what `__format__` says
+
+_LISTED = "write it with supported functions, which docs/functions.md lists"
+_NUMPY_ALIKE = frozenset({"autograd", "cmath", "cupy", "jax", "math", "mpmath", "sympy", "torch"})
+_ELEMENTS = "build the array with np.stack, np.concatenate or np.where"
+_KEEP = "keep to NumPy functions of the value itself, and build arrays with np.stack or "
+_KEEP += "np.concatenate"
+_LONGEST = 200  # letters of an error that is told
+_MOST = 3  # arguments that a message names
+_OTHER_MEANING = frozenset({"math.remainder"})  # than NumPy's function of the same name
+_MAKE_ARRAYS = frozenset({"np.array", "np.asanyarray", "np.asarray"})
+_INDEX = "use np.where(condition, a, b), or multiply by one-hot rows"
+_FILLING = frozenset({"np.ndarray.fill", "np.ndarray.put", "np.ndarray.setfield"})
+_BUILTINS = {
+    "float": "leave float() out, for it is computed with as it is",
+    "complex": "leave complex() out, for it is computed with as it is",
+    "int": "leave int() out; np.trunc(x) cuts as it does",
+    "round": "write np.round(x)",
+    "divmod": "write np.floor(x / y), and x - np.floor(x / y) * y",
+    "list": _KEEP,
+}
+_BRANCHES = {
+    "all": "write np.all(x)",
+    "any": "write np.any(x)",
+    "max": "write np.max(x), or np.maximum(a, b) of two values",
+    "min": "write np.min(x), or np.minimum(a, b) of two values",
+    "sorted": "sorting is not supported; np.max(x) and np.min(x) are",
+}
+
+
+def instead(name: str) -> str:
+    """Say what to write in place of a function; "" where that is not known.
+
+    A name that is spelt alike is no help: NumPy has the function, so the name is as it was meant.
+    """
+    expression, _, where = SUBSTITUTES.get(name, "").partition("  # ")
+    if not expression:
+        advice = (text for module, text in ADVICE.items() if name.startswith(f"{module}."))
+        return next(advice, "")
+    if where.startswith("only "):
+        text = f"where you need {where}, write {expression}"
+    else:
+        text = f"write {expression}" + (f" ({where})" if where else "")
+    return f"{text}; docs/functions.md lists what is supported"
+
+
+def unsupported(name: str, place: Place) -> str:
+    """Say that a function is not there, and what to write in its place."""
+    return f"{name} has no derivative here (at {place}); {instead(name) or _LISTED}"
+
+
+def branch(held: str, place: Place) -> str:
+    """Say that the truth of a traced value was asked for, and by which function."""
+    name, _ = called(place)
+    if name in _BRANCHES:
+        return (
+            f"{name}() asked for the truth of a traced value at {place}; it has no numbers yet: "
+            f"{held or _BRANCHES[name]}"
+        )
+    if place.libraries and name:
+        return _of_library(name, place, held)
+    return (
+        f"the truth of a traced value was asked for at {place}; it has no numbers yet: "
+        f"{held or 'use np.where(condition, a, b), np.maximum or np.minimum'}"
+    )
+
+
+def conversion(
+    how: str, held: str, place: Place, supported: Callable[[Any], bool], traced: type
+) -> TraceError:
+    """Make the error for a traced value that cannot be converted: to a number, to an array.
+
+    `held` is how to give the function what must be known; "" for other values.
+    """
+    node = expression(place)
+    if not place.libraries and isinstance(node, ast.Subscript):
+        if is_storing(place) and not isinstance(value_of(node.slice, place.frame), traced):
+            return InPlaceError(_stored(node, place, held))
+        if how == ARRAY:
+            return TracerLeakError(
+                f"an index of an array is a traced value at {place}; which entry it is must be "
+                f"known before the values: {held or _INDEX}"
+            )
+        return _leak(how, place, held or _INDEX)
+    if how == FORMAT or (isinstance(node, ast.BinOp) and _is_text(node.left)):
+        return _leak("formatting", place, "format the result, or write str(x), its formula")
+    return _converted_in_call(how, held, place, supported, traced)
+
+
+def _converted_in_call(
+    how: str, held: str, place: Place, supported: Callable[[Any], bool], traced: type
+) -> TraceError:
+    """Make the error for a traced value that a function wants as a number or an array."""
+    node = expression(place)
+    name, function = called(place)
+    foreign = _foreign(node, place, traced)
+    if place.libraries and foreign:
+        return TracerLeakError(foreign)
+    if is_of_numbers(function):
+        alike = _counterpart(name, function, supported)
+        return TracerLeakError(_of_numbers(name, place, held or alike))
+    if place.libraries and name:
+        alike = _counterpart(name, function, supported)
+        return TracerLeakError(_of_library(name, place, held or alike))
+    if name in _FILLING:
+        return InPlaceError(
+            f"{name} writes a traced value into an array of numbers at {place}; it cannot hold "
+            f"one: {held or _ELEMENTS}"
+        )
+    if how == ARRAY:
+        return _leak(f"{ARRAY}{f' by {name}' if name else ''}", place, held or _arrays(name, node))
+    return _leak(how, place, held or _BUILTINS.get(name) or instead(name) or _KEEP)
+
+
+def _leak(how: str, place: Place, remedy: str) -> TracerLeakError:
+    return TracerLeakError(f"{how} of a traced value at {place}; it has no numbers yet: {remedy}")
+
+
+def _stored(node: ast.Subscript, place: Place, held: str) -> str:
+    owner = value_of(node.value, place.frame)
+    what = "a NumPy array" if owner is UNKNOWN or type(owner) is np.ndarray else described(owner)
+    return (
+        f"an element of {what} was assigned a traced value at {place}; an array of numbers cannot "
+        f"hold one: {held or _ELEMENTS}"
+    )
+
+
+def _is_text(node: ast.AST) -> bool:
+    return isinstance(node, ast.JoinedStr) or (
+        isinstance(node, ast.Constant) and isinstance(node.value, (str, bytes))
+    )
+
+
+def _foreign(node: ast.AST | None, place: Place, traced: type) -> str:
+    """Tell of an object of another library that the expression acts upon; "" if there is none."""
+    for whole in operands(node):
+        operand = whole
+        value = value_of(operand, place.frame)
+        if value is UNKNOWN:
+            operand = base(operand)
+            value = value_of(operand, place.frame)
+        if is_foreign(value) and not isinstance(value, traced):
+            name = ast.unparse(operand)
+            return (
+                f"{name} is {described(value)}, which does not dispatch to traced values (at "
+                f"{place}); write {remedy(value, name)}"
+            )
+    return ""
+
+
+def _of_numbers(name: str, place: Place, write: str) -> str:
+    return f"{name} takes plain numbers, not a traced value (at {place}); " + (
+        write or instead(name) or _LISTED
+    )
+
+
+def _of_library(name: str, place: Place, write: str) -> str:
+    return f"{name} does not dispatch to traced values (at {place}); " + (
+        write or instead(name) or _LISTED
+    )
+
+
+def _counterpart(name: str, function: Any, supported: Callable[[Any], bool]) -> str:
+    """Say what NumPy calls a function that another library has under the same name."""
+    module = str(getattr(function, "__module__", None) or name)
+    if module.partition(".")[0] not in _NUMPY_ALIKE:
+        return ""
+    last = name.rpartition(".")[2]
+    if name in SUBSTITUTES:
+        return ""
+    found = getattr(np, last, None) or getattr(np.linalg, last, None)
+    if found is None or name in _OTHER_MEANING:
+        return ""
+    return f"write {public_name(found)}" if supported(found) else instead(f"np.{last}")
+
+
+def _arrays(name: str, node: ast.AST | None) -> str:
+    """Say how to do without a function of NumPy that makes arrays of numbers."""
+    known = instead(name)
+    if known:
+        return known
+    if "random" in name or "rng" in name:
+        return "draw numbers that do not depend on it, and compute with them: m + s * z"
+    given = node.args[0] if isinstance(node, ast.Call) and node.args else None
+    if name and not isinstance(given, (ast.List, ast.Tuple, ast.ListComp)):
+        return f"leave {name} out, or {_KEEP}"
+    return _KEEP
+
+
+# Errors of others that stand for one of ours ------------------------------------------------------
+
+
+def cause(
+    error: Exception,
+    arguments: Iterable[tuple[str, Any]],
+    traced: type,
+    supported: Callable[[Any], bool],
+) -> TraceError | DTypeError | None:
+    """Find the refusal that an error raised in the traced function stands for, if it does.
+
+    The error says what Python or a library met, not that it was a traced value, or a list.
+    """
+    place = failed_place(error)
+    found = _list_for_array(error, place, arguments, traced)
+    if found is not None or isinstance(error, EingradError) or not isinstance(error, TypeError):
+        return found
+    return _converted_by(error, place, traced, supported)
+
+
+def _list_for_array(
+    error: Exception, place: Place, arguments: Iterable[tuple[str, Any]], traced: type
+) -> DTypeError | None:
+    """Refuse arguments that are lists of numbers, where the function uses them as arrays."""
+    candidates = [
+        known
+        for name, value in arguments
+        for known in lists_in(name, value)
+        if any(isinstance(leaf, traced) for leaf in flatten(known[1])[0])
+    ]
+    if not candidates or not _wants_array(error, place):
+        return None
+    acted = operands(expression(place))
+    used = {id(value_of(o, place.frame)) for o in (*acted, *map(base, acted))}
+    seen = [known for known in candidates if used & {*known[2]}]
+    is_numpys_own = not place.is_inside and str(error).startswith(ARRAY)  # eg.grad(np.sum)
+    if not seen and isinstance(error, EingradError) and not is_numpys_own:
+        return None
+    text = "" if isinstance(error, EingradError) else f" ({type(error).__name__}: {error})"
+    said = "; ".join(
+        f"argument {name!r} is a {type(value).__name__}: pass np.array({name})"
+        for name, value, _ in (seen or candidates)[:_MOST]
+    )
+    return DTypeError(
+        f"{said}. A list or tuple is a container of traced numbers here, but an array is needed at "
+        f"{place}{text[:_LONGEST]}"
+    )
+
+
+def _wants_array(error: Exception, place: Place) -> bool:
+    """Whether an error is one that lists raise where an array would not."""
+    if isinstance(error, AttributeError):
+        return hasattr(np.ndarray, error.name or "")
+    if isinstance(error, TracerLeakError):
+        name = called(place)[0] if isinstance(expression(place), ast.Call) else "np."
+        return name.startswith("np.") and name not in _MAKE_ARRAYS
+    text = str(error)
+    return (
+        not isinstance(error, EingradError)
+        and "unhashable" not in text
+        and bool(re.search(r"\b(list|tuple|sequence)\b|only integer scalar arrays", text))
+    )
+
+
+def _converted_by(
+    error: TypeError, place: Place, traced: type, supported: Callable[[Any], bool]
+) -> TraceError | None:
+    """Name the function that a traced value was given to, which knows no more than its class.
+
+    As of ``Decimal(x)``: "conversion from Expression to Decimal is not supported".
+    """
+    name, function = called(place)
+    names_us = traced.__name__ in str(error)
+    if not name or not (names_us or is_of_numbers(function)):
+        return None
+    alike = _counterpart(name, function, supported)
+    if is_of_numbers(function) or not place.libraries:
+        return TracerLeakError(_of_numbers(name, place, alike))
+    return TracerLeakError(_of_library(name, place, alike))
