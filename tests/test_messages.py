@@ -38,6 +38,7 @@ LISTED = "; docs/functions.md lists what is supported"
 UNLISTED = "write it with supported functions, which docs/functions.md lists"
 KEEP = "keep to NumPy functions of the value itself, and build arrays with np.stack or "
 KEEP += "np.concatenate"
+POWER = functools.partial(math.pow, 2)
 Pair = namedtuple("Pair", "a b")
 
 
@@ -155,6 +156,7 @@ NUMBERS = {
     "reduce": (lambda x: functools.reduce(math.hypot, x), plain("math.hypot", "write np.hypot")),
     "partial": (lambda x: functools.partial(math.pow, 2)(x[0]), plain(
         "math.pow", "write np.power")),
+    "partial, made before": (lambda x: POWER(x[0]), plain("math.pow", "write np.power")),
     "comprehension": (lambda x: [math.tanh(v) for v in x], plain("math.tanh", "write np.tanh")),
     "statistics": (lambda x: statistics.stdev(x), plain(
         "statistics.stdev", f"write np.std(x, ddof=1){LISTED}")),
@@ -520,6 +522,20 @@ def test_static_items_and_positions_are_named():
     labels = {"labels": np.array([0, 1])}
     with pytest.raises(EingradError, match=r"""pass p\["labels"\]\.tolist\(\)"""):
         eg.grad(lambda x, p: np.take(x, p["labels"]).sum())(X, labels)
+
+
+def test_an_item_of_an_outer_argument_is_named_in_an_inner_derivative():
+    """As the outer function's caller reaches it."""
+
+    where = np.array([0, 1])
+
+    def outer(x, p):
+        inner = eg.grad(lambda y, q: np.take(y, p["n"] < q["k"]).sum())
+        return inner(X, {"k": where}).sum()
+
+    with pytest.raises(EingradError, match=r"""pass .*p\["n"\]\.tolist\(\)""") as caught:
+        eg.grad(outer)(X, {"n": where})
+    assert """q["k"].tolist()""" in str(caught.value)
 
 
 def test_inputs_of_a_plan_are_identifiers_of_their_own():
