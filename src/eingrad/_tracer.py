@@ -676,6 +676,8 @@ def _token(value: Any, found: list[Expression]) -> Hashable:
     if kind is tuple or kind is list:
         tokens = [_token(item, found) for item in value]
         return None if None in tokens else (kind, *tokens)
+    if isinstance(value, np.generic) and value.dtype in _DTYPES:
+        return kind, value.tobytes()
     return None
 
 
