@@ -22,6 +22,7 @@ import numpy as np
 from eingrad import _ir
 from eingrad._ir import STRUCTURAL, Add, Apply, Coefficient, Einsum, Node
 from eingrad._primitives import apply, cast, core_ndims, jacobian, row_of
+from eingrad._shifts import is_shift, keep_whole
 from eingrad._subscripts import Shape, Subscripts
 
 Term = tuple[Node, Coefficient]
@@ -102,7 +103,8 @@ def _forward(
                 if below in tangents
                 for term in _push(node, below, local, batch, cast(tangents[below], dtype))
             ]
-            tangents[node] = _collect(terms, node.shape + trailing, dtype)
+            total = _collect(terms, node.shape + trailing, dtype)
+            tangents[node] = keep_whole(total) if is_shift(node) else total
     dtype = np.result_type(y.dtype, *wider) if wider else y.dtype
     return cast(tangents[y], dtype) if y in tangents else _ir.zeros(y.shape + trailing, dtype)
 
@@ -124,6 +126,7 @@ def pullback(seeds: Mapping[Node, Node], xs: Sequence[Node], leading: Shape = ()
     result: dict[Node, Node] = {}
     for node in reversed([n for n in _ir.topological(list(seeds)) if n in order]):
         bar = _collect(cotangents.pop(node, []), leading + node.shape, dtype)
+        bar = keep_whole(bar) if is_shift(node) else bar
         result[node] = bar
         for below, local, batch in _local_jacobians(node, order, selects):
             pulled = _pull(len(leading), node, below, local, batch, bar)

@@ -48,6 +48,7 @@ class Primitive:
     dtype: Any = None  # of the result; None: that of the last operand
     results: int = 1
     real: bool = False  # defined for real numbers only, or not holomorphic
+    extreme: bool = False  # an entry of its operand
     singular: bool = False  # the derivative can be infinite or nan at a finite point
     attributes: dict[str, Hashable] = field(default_factory=dict)  # of the sample
 
@@ -386,10 +387,12 @@ PRIMITIVES = (
     _unary("isinf", _reals, None, dtype=np.dtype(bool)),
     _last("any", _two_flags, dtype=np.dtype(bool)),
     _last("all", _two_flags, dtype=np.dtype(bool)),
-    _last("max", _reals, _extreme_rule, real=True),
-    _last("min", _reals, _extreme_rule, real=True),
+    _last("max", _reals, _extreme_rule, real=True, extreme=True),
+    _last("min", _reals, _extreme_rule, real=True, extreme=True),
     Primitive("norm",     lambda x: np.linalg.norm(x, axis=-1), _reals, (_norm_rule,), core=(0, 1),
               source="np.linalg.norm({0}, axis=-1)", shapes=lambda a: (a[:-1],), real=True, singular=True),
+    Primitive("whole",    np.positive, _reals, (lambda x, y: _ir.fill(1, x.shape, x.dtype),),  # x; no sum sees into it
+              source="np.positive({0})"),
     Primitive("quotient", _quotient, _two_positive,  # a / b, and 0 where b is 0
               (lambda a, b, y: reciprocal(b), lambda a, b, y: times(-1, y, reciprocal(b))),
               source="np.divide({0}, {1}, out=np.zeros_like({1}), where={1} != 0)", singular=True),

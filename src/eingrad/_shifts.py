@@ -1,0 +1,75 @@
+"""Shifts by an extreme, ``x - max(x)``: their derivatives are kept as one tensor.
+
+In: the tangent or cotangent of such a difference, a sum of delta patterns. Out: the same, as a
+tensor that is not distributed over what it meets.
+Guaranteed: deltas that all terms have stay outside, so that nothing is written out along them.
+
+With ``u = x - max(x)``, ``dy/dx = B - (B 1) t^T``, where ``B = dy/du`` and t is one at the maximum.
+What is shift-invariant, as softmax, has ``B 1 = 0``: row sums of B cancel. If B is a delta and a
+product, ``diag(a) - b c^T``, its entry at the maximum may be a rounded ``1 - 1``, and all that is
+right is the other entries. Summed as ``a - b (c 1)``, B 1 cancels by itself, and the entry stays as
+it was rounded. Summed over B, the same rounding is in both and cancels: the entry is minus the sum
+of the others.
+
+>>> from eingrad import _ir
+>>> from eingrad._primitives import apply
+>>> x = _ir.new_input("x", (3,))
+>>> is_shift(_ir.add([x, _ir.broadcast(apply("max", x), (3,))], (1, -1)))
+True
+"""
+
+from eingrad import _ir
+from eingrad._ir import Add, Apply, Einsum, Node
+from eingrad._primitives import apply, row_of
+
+Pair = tuple[int, int]  # axes that a delta ties
+
+
+def is_shift(node: Node) -> bool:
+    """Whether a node is a sum with an extreme, repeated along an axis, among its terms."""
+    return isinstance(node, Add) and any(map(_repeats_an_extreme, node.terms))
+
+
+def _repeats_an_extreme(node: Node) -> bool:
+    is_repeated = False
+    while isinstance(node, Einsum) and node.cores == 1 and not node.sums:
+        is_repeated = is_repeated or bool(node.sizes)
+        (node,) = (n for n in node.operands if not isinstance(n, _ir.STRUCTURAL))
+    return is_repeated and isinstance(node, Apply) and row_of(node).extreme
+
+
+def keep_whole(derivative: Node) -> Node:
+    """``delta (delta a - b c^T) -> delta C``, with C as one tensor.
+
+    Leaves alone what is a single placement, or has no delta that a term lacks.
+    """
+    if not isinstance(derivative, Add) or not any(map(_ir.carries_delta, derivative.terms)):
+        return derivative
+    common = set.intersection(*({*_ties(term)} for term in derivative.terms))
+    first: dict[int, int] = {}  # an axis -> the one that all terms tie it to
+    for a, b in sorted(common):
+        first[b] = first.get(a, a)
+    axes = range(derivative.ndim)
+    term = [first.get(axis, axis) for axis in axes]
+    kept = [axis for axis in axes if axis not in first]
+    core = _ir.add(
+        [_ir.contract((n,), (term,), kept) for n in derivative.terms], derivative.coefficients
+    )
+    if not isinstance(core, Add) or not any(map(_ir.carries_delta, core.terms)):
+        return derivative
+    deltas = [_ir.delta(derivative.shape[a]) for a in first]
+    pairs = [(b, a) for a, b in first.items()]
+    return _ir.contract((apply("whole", core), *deltas), (kept, *pairs), axes)
+
+
+def _ties(node: Node) -> list[Pair]:
+    """Pairs of output axes that deltas of a placement tie."""
+    if not isinstance(node, Einsum):
+        return []
+    place = {index: axis for axis, index in enumerate(node.out)}
+    deltas = [
+        term
+        for operand, term in _ir.split_structure(node)[1]
+        if isinstance(operand, _ir.Selection) and operand.is_delta and place.keys() >= {*term}
+    ]
+    return [(min(pair), max(pair)) for pair in ((place[i], place[j]) for i, j in deltas)]
