@@ -12,195 +12,41 @@ the text is linear in the graph; nothing recurses on its depth; equal graphs pri
 '\\left[\\,\\cdot\\,\\right]_{i} = \\sum_{j} A_{ij} x_{j}'
 """
 
-import re
-from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from fractions import Fraction
+import math
+from collections import Counter, deque
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import count
 from typing import Any
 
-from eingrad import _ir
+from eingrad import _ir, _opaque
 from eingrad._ir import STRUCTURAL, Add, Apply, Constant, Einsum, Input, Merge, Node, Selection
-from eingrad._opaque import is_opaque, label, name_and_arguments
+from eingrad._notation import ATOM, PLUS, PRODUCT, SUM, Latex, Phrase, Text
+from eingrad._opaque import is_opaque
 from eingrad._primitives import row_of
-from eingrad._subscripts import Subscripts, letter
+from eingrad._subscripts import Subscripts
 
 _Factors = Sequence[tuple[Node, Subscripts]]
+_Ties = list[tuple[Phrase, Phrase]]
 
 _DEEPEST = 6  # nodes inside each other on one line
 _SHOWN = 16  # entries of a constant that are written out
-_SUM, _PRODUCT, _ATOM = 1, 2, 3  # what binds tighter
+_NUMBERS = ("True", "False", "nan", "inf")  # identifiers that are read as numbers
+_SHORT = 3  # operands of a call that is written out again wherever it is used
 
 
-def text(node: Node) -> str:
-    """Write a formula, one line per shared subexpression, the last one for the value."""
-    return "\n".join(_Writer(_Text(), node).lines())
+def text(node: Node, shown: int = _SHOWN) -> str:
+    """Write a formula, one line per shared subexpression, the last one for the value.
+
+    Constants and tables of more than `shown` entries are told by their shape.
+    """
+    notation = Text()
+    return notation.aligned(_Writer(notation, node, shown).lines())
 
 
 def latex(node: Node) -> str:
     """Write the formula as LaTeX, the lines of a formula of several aligned."""
-    lines = _Writer(_Latex(), node).lines()
-    if len(lines) == 1:
-        return lines[0]
-    rows = " \\\\\n".join(line.replace(" = ", " &= ", 1) for line in lines)
-    return f"\\begin{{aligned}}\n{rows}\n\\end{{aligned}}"
-
-
-@dataclass(frozen=True, slots=True)
-class _Phrase:
-    """A piece of a formula: its text without a sign, the sign, and how tightly it binds."""
-
-    text: str
-    negative: bool = False
-    binds: int = _ATOM
-
-
-# Notations ---------------------------------------------------------------------------------------
-
-
-class _Text:
-    """Plain text, close to NumPy."""
-
-    delta = "delta"
-    sources: Mapping[str, str] = {"reciprocal": "1 / {0}"}  # else as the row is emitted
-
-    def name(self, kind: str, number: int) -> str:
-        return f"{kind}{number}"
-
-    def symbol(self, name: str) -> str:
-        return name
-
-    def opaque(self, node: Node) -> str:
-        return label(node)
-
-    def element(self, name: str, indices: Sequence[str]) -> str:
-        return f"{name}[{','.join(indices)}]" if indices else name
-
-    def value(self, indices: Sequence[str]) -> str:
-        return self.element("", indices)
-
-    def group(self, inside: str) -> str:
-        return f"({inside})"
-
-    def sum(self, indices: Sequence[str], summand: str) -> str:
-        return f"sum_{''.join(indices)} {summand}"
-
-    def raised(self, factor: str, count: int) -> str:
-        return f"{factor}**{count}"
-
-    def number(self, value: Any) -> str:
-        return f"({value})" if isinstance(value, Fraction) else f"{value}"
-
-    def call(self, node: Apply, operands: Sequence[_Phrase]) -> _Phrase:
-        """Write a call as its row is emitted, without the module's name."""
-        row = row_of(node)
-        attributes = {key: self.number(value) for key, value in node.attributes}
-        source = self.sources.get(row.name, row.source)
-        infix = not source.startswith("np.")
-        inside = tuple(
-            self.group(_signed(p)) if infix and (p.binds < _ATOM or p.negative) else _signed(p)
-            for p in operands
-        )
-        written = source.format(*inside, **attributes, all=", ".join(inside))
-        written = re.sub(r"^np\.(linalg\.)?", "", written).replace(",)", ")")
-        if row.results > 1:
-            written += f".{node.result}"
-        return _Phrase(written, binds=_PRODUCT if infix else _ATOM)
-
-
-class _Latex(_Text):
-    """LaTeX, with the symbols of a paper."""
-
-    delta = "\\delta"
-    fences = (
-        "exp",
-        "log",
-        "sin",
-        "cos",
-        "tan",
-        "sinh",
-        "cosh",
-        "tanh",
-        "arcsin",
-        "arccos",
-        "arctan",
-    )
-    shapes: Mapping[str, str] = {
-        "inverse": "{{{0}}}^{{-1}}",
-        "det": "\\det {0}",
-        "slogdet": "\\log\\left|\\det {0}\\right|",
-        "sqrt": "\\sqrt{{{0}}}",
-        "cbrt": "\\sqrt[3]{{{0}}}",
-        "reciprocal": "\\frac{{1}}{{{0}}}",
-        "divide": "\\frac{{{0}}}{{{1}}}",
-        "absolute": "\\left|{0}\\right|",
-        "power": "{{{0}}}^{{{exponent}}}",
-        "pow": "{{{0}}}^{{{1}}}",
-        "cast": "{0}",
-    }
-    closed = frozenset({"sqrt", "cbrt", "reciprocal", "divide", "absolute"})  # need no brackets
-
-    def name(self, kind: str, number: int) -> str:
-        return f"{kind}^{{({number})}}"
-
-    def symbol(self, name: str) -> str:
-        head, _, tail = name.partition("_")
-        head = head if len(head) == 1 else f"\\mathrm{{{head}}}"
-        return f"{head}_{{{tail}}}".replace("_{}", "") if tail else head
-
-    def opaque(self, node: Node) -> str:
-        name, below = name_and_arguments(node)
-        if not below:
-            return self.symbol(name)
-        power = f"^{{{len(below)}}}" if len(below) > 1 else ""
-        variables = " ".join(f"\\partial {self.symbol(v)}" for v in below)
-        return f"\\frac{{\\partial{power} {self.symbol(name)}}}{{{variables}}}"
-
-    def element(self, name: str, indices: Sequence[str]) -> str:
-        if not indices:
-            return name
-        plain = re.fullmatch(r"\w(\^\{\(\d+\)\})?|\\mathrm\{\w+\}|\\delta", name)
-        comma = "," if any(len(i) > 1 for i in indices) else ""
-        return f"{name if plain else self.group(name)}_{{{comma.join(indices)}}}"
-
-    def value(self, indices: Sequence[str]) -> str:
-        return f"\\left[\\,\\cdot\\,\\right]_{{{''.join(indices)}}}"
-
-    def group(self, inside: str) -> str:
-        return f"\\left({inside}\\right)"
-
-    def sum(self, indices: Sequence[str], summand: str) -> str:
-        return f"\\sum_{{{''.join(indices)}}} {summand}"
-
-    def raised(self, factor: str, count: int) -> str:
-        plain = re.fullmatch(r"\w(_\{\w+\})?", factor) or factor.endswith("\\right)")
-        base = factor if plain else self.group(factor)
-        return f"{base}^{{{count}}}"
-
-    def number(self, value: Any) -> str:
-        if isinstance(value, Fraction):
-            return f"\\frac{{{value.numerator}}}{{{value.denominator}}}"
-        return f"{value}"
-
-    def call(self, node: Apply, operands: Sequence[_Phrase]) -> _Phrase:
-        name = row_of(node).name
-        attributes = {key: self.number(value) for key, value in node.attributes}
-        shape = self.shapes.get(name)
-        if shape is None:
-            known = f"\\{name}" if name in self.fences else f"\\operatorname{{{name}}}"
-            inside = ", ".join(map(_signed, operands))
-            return _Phrase(known + self.group(inside))
-        simple = [
-            _signed(p)
-            if name in self.closed or (p.binds == _ATOM and not p.negative)
-            else self.group(_signed(p))
-            for p in operands
-        ]
-        return _Phrase(shape.format(*simple, **attributes))
-
-
-def _signed(phrase: _Phrase) -> str:
-    return f"-{phrase.text}" if phrase.negative else phrase.text
+    notation = Latex()
+    return notation.aligned(_Writer(notation, node, _SHOWN).lines())
 
 
 # Writing -----------------------------------------------------------------------------------------
@@ -209,90 +55,117 @@ def _signed(phrase: _Phrase) -> str:
 class _Writer:
     """Writes one formula: decides what gets a line of its own, then writes line by line."""
 
-    def __init__(self, notation: _Text, root: Node) -> None:
-        self.notation, self.root = notation, root
+    def __init__(self, notation: Text, root: Node, shown: int) -> None:
+        self.notation, self.root, self.shown = notation, root, shown
         self.order = _printed([root])
-        self.tables: dict[tuple[int, ...], str] = {}
+        self.symbols = _symbols(notation, self.order)
+        taken = set(self.symbols.values())
+        self.delta = next(name for name in notation.deltas if name not in taken)
         constants = (n for n in self.order if isinstance(n, Constant) and n.ndim)
-        self.constants = {n: notation.name("c", k) for k, n in enumerate(constants)}
-        self.bound = self._bind()
-        self.letters = 0
+        self.constants = dict(zip(constants, _free_names(notation, "c", taken), strict=False))
+        self.bound = dict(zip(self._to_bind(), _free_names(notation, "t", taken), strict=False))
+        self.tables: dict[tuple[int, ...], str] = {}
+        self.table_names = _free_names(notation, "p", taken)
+        self.letters = 0  # in use
+        self.ranges: dict[str, int | None] = {}  # letter -> size of the least axis it stands at
 
-    def _bind(self) -> dict[Node, str]:
-        """Name what is used twice, is the operand of a call on whole arrays, or lies too deep."""
+    def _to_bind(self) -> Iterator[Node]:
+        """What is used twice, must be named where it is used, or lies too deep."""
         uses = Counter(child for node in self.order for child in _below(node))
-        whole = {
-            child
-            for node in self.order
-            if isinstance(node, Apply) and row_of(node).core != ()
-            for child in _below(node)
-        }
+        named = {child for node in self.order for child in _named_below(node)}
         depth: dict[Node, int] = {}
-        bound: dict[Node, str] = {}
         for node in self.order:
-            below = [0 if n in bound else depth[n] for n in _below(node)]
-            leaf = not below
-            depth[node] = 0 if leaf else 1 + max(below)
-            short = depth[node] <= 1 and isinstance(node, Apply)
-            wanted = (
-                (uses[node] > 1 and not short)
-                or (node in whole and not isinstance(node, Constant))
-                or depth[node] > _DEEPEST
-            )
-            if node is not self.root and not leaf and wanted:
-                bound[node] = self.notation.name("t", len(bound))
-        return bound
+            below = _below(node)
+            depth[node] = 1 + max((depth[n] for n in below), default=-1)
+            short = isinstance(node, Apply) and depth[node] <= 1 and len(below) <= _SHORT
+            repeated = uses[node] > 1 and below and not short
+            wanted = repeated or depth[node] > _DEEPEST or node in named
+            if wanted and node is not self.root and not _has_a_name(node):
+                depth[node] = 0
+                yield node
 
     def lines(self) -> list[str]:
         """Write the shared lines, then the value, with the constants and tables they use first."""
+        notation = self.notation
         body = [self._line(name, node) for node, name in self.bound.items()]
         body.append(self._line("", self.root))
         shown = [
-            f"{name} = {_entries(node.value.tolist(), node.shape)}"
+            f"{name} = {notation.entries(node.value.tolist())}"
+            if 0 < node.size <= self.shown
+            else f"{name} = {notation.unwritten(node.shape)}"
             for node, name in self.constants.items()
         ]
-        shown += [
-            f"{name} = {_entries(table, (len(table),))}" for table, name in self.tables.items()
-        ]
+        for table, name in self.tables.items():
+            short = len(table) <= self.shown
+            written = notation.table(table) if short else notation.unwritten((len(table),))
+            shown.append(f"{name} = {written}")
         return [*shown, *body]
 
     def _line(self, name: str, node: Node) -> str:
-        indices = [letter(k) for k in range(node.ndim)]
-        self.letters = node.ndim
-        written = _signed(self._write(node, indices, opened=True))
+        self.letters = 0
+        indices = [self._new_index() for _ in node.shape]
+        written = self._write(node, indices, opened=True).signed
         if not name and not indices:
             return written
-        left = self.notation.element(name, indices) if name else self.notation.value(indices)
-        return f"{left} = {written}"
-
-    def _write(self, node: Node, indices: Sequence[str], *, opened: bool = False) -> _Phrase:
+        heads = [self._head(i, n, told=not name) for i, n in zip(indices, node.shape, strict=True)]
         notation = self.notation
+        return f"{notation.head(name, heads) if name else notation.value(heads)} = {written}"
+
+    def _new_index(self) -> Phrase:
+        index = self.notation.letter(self.letters)
+        self.letters += 1
+        self.ranges[index] = None
+        return Phrase(index)
+
+    def _head(self, index: Phrase, size: int, *, told: bool = False) -> str:
+        """Write an index with its range, where no axis that it stands at alone gives it.
+
+        The shape of the value is `told` besides: there it is enough that nothing gives another.
+        """
+        least = self.ranges[index.text]
+        known = least == size or (told and least is None)
+        return index.text if known else self.notation.below(index.text, size)
+
+    def _element(self, name: str, node: Node, positions: Sequence[Phrase]) -> Phrase:
+        """Write an entry, and note the size of the axes at which a letter stands alone."""
+        for position, size in zip(positions, node.shape, strict=True):
+            self._note(position, size)
+        return Phrase(self.notation.element(name, positions))
+
+    def _note(self, position: Phrase, size: int) -> None:
+        if position.text in self.ranges:
+            least = self.ranges[position.text]
+            self.ranges[position.text] = size if least is None else min(least, size)
+
+    def _write(self, node: Node, indices: Sequence[Phrase], *, opened: bool = False) -> Phrase:
         if node in self.bound and not opened:
-            return _Phrase(notation.element(self.bound[node], indices))
+            return self._element(self.bound[node], node, indices)
         match node:
-            case Input():
-                return _Phrase(notation.element(notation.symbol(node.name), indices))
-            case Constant():
-                if not node.ndim:
-                    return _number(notation, node.value.item())
-                return _Phrase(notation.element(self.constants[node], indices))
+            case Constant() if not node.ndim:
+                return _number(self.notation, node.value.item())
             case Einsum():
                 return self._einsum(node, indices)
             case Add():
                 return self._sum(node, indices)
-            case Apply() if is_opaque(node):
-                return _Phrase(notation.element(notation.opaque(node), indices))
-            case Apply():
+            case Apply() if not is_opaque(node):
                 return self._call(node, indices)
+            case Input() | Constant() | Apply():
+                return self._element(self._named(node), node, indices)
         raise AssertionError(f"a structural tensor outside a contraction: {node}")
 
-    def _call(self, node: Apply, indices: Sequence[str]) -> _Phrase:
+    def _named(self, node: Node) -> str:
+        """Name a whole array."""
+        if isinstance(node, Constant):
+            return self.constants[node] if node.ndim else self._write(node, ()).signed
+        return self.bound[node] if node in self.bound else self.symbols[node]
+
+    def _call(self, node: Apply, indices: Sequence[Phrase]) -> Phrase:
         if row_of(node).core == ():
             return self.notation.call(node, [self._write(n, indices) for n in node.operands])
-        written = self.notation.call(node, [self._write(n, ()) for n in node.operands])
-        return _Phrase(self.notation.element(written.text, indices))
+        written = self.notation.call(node, [Phrase(self._named(n)) for n in node.operands])
+        return self._element(written.text, node, indices) if indices else written
 
-    def _sum(self, node: Add, indices: Sequence[str]) -> _Phrase:
+    def _sum(self, node: Add, indices: Sequence[Phrase]) -> Phrase:
         written = []
         first_free = most = self.letters
         for term, coefficient in zip(node.terms, node.coefficients, strict=True):
@@ -302,117 +175,229 @@ class _Writer:
         self.letters = most
         written.sort(key=lambda phrase: (phrase.negative, phrase.text))
         first, *rest = written
-        parts = [_signed(first)]
-        parts += [f"{'-' if p.negative else '+'} {self._inside(p, _SUM + 1)}" for p in rest]
-        return _Phrase(" ".join(parts), binds=_SUM)
+        parts = [first.signed]
+        for phrase in rest:
+            sign = "-" if phrase.negative else "+"
+            parts.append(
+                f"{sign} {self.notation.inside(Phrase(phrase.text, binds=phrase.binds), SUM)}"
+            )
+        return Phrase(" ".join(parts), binds=PLUS)
 
-    def _inside(self, phrase: _Phrase, binds: int) -> str:
-        plain = phrase.binds >= binds or phrase.text.startswith(("sum_", "\\sum"))
-        return phrase.text if plain else self.notation.group(phrase.text)
-
-    def _scaled(self, coefficient: Any, phrase: _Phrase) -> _Phrase:
+    def _scaled(self, coefficient: Any, phrase: Phrase) -> Phrase:
         number = _number(self.notation, coefficient)
         negative = number.negative != phrase.negative
         if phrase.text == "1":
-            return _Phrase(number.text, negative)
-        if number.text == "1":
-            return _Phrase(phrase.text, negative, phrase.binds)
-        inside = phrase.text if phrase.binds >= _PRODUCT else self.notation.group(phrase.text)
-        return _Phrase(f"{number.text} {inside}", negative, _PRODUCT)
+            return Phrase(number.text, negative)
+        phrase = Phrase(phrase.text, binds=phrase.binds)
+        if number.text != "1":
+            factors = f"{number.text} {self._factor(phrase, first=False)}"
+            return Phrase(factors, negative, PRODUCT)
+        return self._with_sign(phrase, negative)
 
-    def _einsum(self, node: Einsum, indices: Sequence[str]) -> _Phrase:
+    def _with_sign(self, phrase: Phrase, negative: bool) -> Phrase:
+        """Give a phrase a sign of its own: ``-(a + b)``, not ``-a + b``."""
+        if negative and phrase.binds < SUM:
+            return Phrase(self.notation.group(phrase.text), negative)
+        return Phrase(phrase.text, negative, phrase.binds)
+
+    def _factor(self, phrase: Phrase, *, first: bool) -> str:
+        """Write a factor; two numbers beside each other would be one."""
+        digits = not first and phrase.text[0].isdigit()
+        binds = ATOM + 1 if digits else PRODUCT
+        return self.notation.inside(phrase, binds)
+
+    # Products with structure
+
+    def _einsum(self, node: Einsum, indices: Sequence[Phrase]) -> Phrase:
         names = dict(zip(node.out, indices, strict=True))
-        pairs = list(zip(node.operands, node.terms, strict=True))
         loose, structure = _ir.split_structure(node)
         cores = _chained(loose, node.out)
-        single = {t[0]: "0" for n, t in structure if n.shape[0] == 1 and t[0] not in names}
-        names.update(single)
-        self._name_determined(structure, names)
-        summed = []
-        sizes = {i: size for n, t in pairs for i, size in zip(t, n.shape, strict=True)}
-        for index in dict.fromkeys(index for _, term in cores for index in term):
-            if index not in names and sizes[index] == 1:
-                names[index] = "0"
-            elif index not in names:
-                names[index] = letter(self.letters)
-                self.letters += 1
-                summed.append(names[index])
-        factors = []
-        negative = False
+        sizes = {
+            i: n for x, term in (*cores, *structure) for i, n in zip(term, x.shape, strict=True)
+        }
+        names.update({i: Phrase("0") for i, n in sizes.items() if n == 1 and i not in names})
+        summed, ties = self._name_indices(cores, structure, names)
+        factors, negative = [], False
         for operand, term in cores:
             phrase = self._write(operand, [names[index] for index in term])
             negative ^= phrase.negative
-            factors.append(self._factor(phrase))
-        words = self._ties(structure, names)
-        words += [self.notation.raised(f, n) if n > 1 else f for f, n in Counter(factors).items()]
+            factors.append(Phrase(phrase.text, binds=phrase.binds))
         number = _number(self.notation, node.coefficient)
+        if len(factors) == 1 and number.text == "1" and not (summed or ties):
+            return self._with_sign(factors[0], negative ^ number.negative)
+        words = [self.notation.element(self.delta, pair) for pair in ties]
+        for factor, times in Counter(factors).items():
+            first = not words and number.text == "1"
+            word = self._factor(factor, first=first)
+            words.append(word if times == 1 else self.notation.raised(factor, times))
         if number.text != "1" or not words:
             words.insert(0, number.text)
         joined = " ".join(words)
         if summed:
-            joined = self.notation.sum(summed, joined)
-        binds = _SUM if summed else _ATOM if len(words) == 1 else _PRODUCT
-        return _Phrase(joined, negative ^ number.negative, binds)
+            heads = [self._head(names[index], sizes[index]) for index in summed]
+            return Phrase(self.notation.sum(heads, joined), negative ^ number.negative, SUM)
+        binds = PRODUCT if len(words) > 1 or factors else ATOM
+        return Phrase(joined, negative ^ number.negative, binds)
 
-    def _factor(self, phrase: _Phrase) -> str:
-        plain = phrase.binds >= _PRODUCT and " / " not in phrase.text
-        return phrase.text if plain else self.notation.group(phrase.text)
+    def _name_indices(
+        self, cores: _Factors, structure: _Factors, names: dict[int, Phrase]
+    ) -> tuple[list[int], _Ties]:
+        """Name all indices: by those that determine them, else by a letter, over which to sum.
 
-    def _name_determined(self, structure: _Factors, names: dict[int, str]) -> None:
-        """Name the indices that structure determines by others: ``x[i+2]`` for ``x[2:]``."""
-        for operand, term in structure:
-            head, parts = _head(operand, term)
-            if head not in names and all(i in names for i in parts):
-                names[head] = self._position(operand, [names[i] for i in parts])
-            elif isinstance(operand, Merge) and head in names:
-                _name_parts(names, head, parts, operand.shape[1:])
+        Returns the indices that are summed, and pairs of names that must agree.
+        """
+        summed: list[int] = []
+        ties: _Ties = []
+        waiting = list(structure)
+        every = dict.fromkeys(index for _, term in (*cores, *structure) for index in term)
+        while True:
+            waiting = self._name_determined(waiting, names, ties)
+            unnamed = [index for index in every if index not in names]
+            if not unnamed:
+                return summed, ties
+            determined = {_head(operand, term)[0] for operand, term in waiting}
+            free = [index for index in unnamed if index not in determined]
+            index = (free or unnamed)[0]  # none is free where they determine each other in a ring
+            names[index] = self._new_index()
+            summed.append(index)
 
-    def _ties(self, structure: _Factors, names: Mapping[int, str]) -> list[str]:
-        """Write a delta where structure ties an index that has a name of its own."""
-        ties = []
-        for operand, term in structure:
-            head, parts = _head(operand, term)
-            position = self._position(operand, [names[i] for i in parts])
-            quotient = isinstance(operand, Merge) and any(names[head] in names[i] for i in parts)
-            if names[head] != position and not quotient:
-                pair = [position, names[head]]
-                ties.append(self.notation.element(self.notation.delta, pair))
-        return ties
+    def _name_determined(
+        self, waiting: list[tuple[Node, Subscripts]], names: dict[int, Phrase], ties: _Ties
+    ) -> list[tuple[Node, Subscripts]]:
+        """Name what structure determines, ``x[i+2]`` for ``x[2:]``; return what must still wait."""
+        while True:
+            rest = [pair for pair in waiting if not self._name_by(*pair, names, ties)]
+            if len(rest) == len(waiting):
+                return rest
+            waiting = rest
 
-    def _position(self, operand: Node, parts: Sequence[str]) -> str:
+    def _name_by(
+        self, operand: Node, term: Subscripts, names: dict[int, Phrase], ties: _Ties
+    ) -> bool:
+        """Name what one structural tensor determines, or tie names; whether it can be done yet."""
+        head, parts = _head(operand, term)
+        if all(part in names for part in parts):
+            found = [(head, self._position(operand, [names[part] for part in parts]))]
+        elif isinstance(operand, Merge) and head in names:
+            found = list(zip(parts, self._split(names[head], operand.shape[1:]), strict=True))
+        else:
+            return False
+        for index, position in found:
+            if names.setdefault(index, position) != position:
+                ties.append((position, names[index]))
+        return True
+
+    def _position(self, operand: Node, parts: Sequence[Phrase]) -> Phrase:
         """Write where an index lies, as a function of those that determine it."""
+        notation = self.notation
         if isinstance(operand, Merge):
-            written = parts[0]
+            position = parts[0]
             for part, size in zip(parts[1:], operand.shape[2:], strict=True):
-                written = f"{size}{_bracket(written)}+{part}"
-            return written
+                position = notation.joined(position, size, part)
+            return position
         assert isinstance(operand, Selection)
         (row,) = parts
         table = operand.table
         if not isinstance(table, range):
-            name = self.tables.setdefault(table, self.notation.name("p", len(self.tables)))
-            return f"{name}[{row}]"
+            if table not in self.tables:
+                self.tables[table] = next(self.table_names)
+            self._note(row, len(table))
+            return notation.entry(self.tables[table], row)
         if len(table) == 1:
-            return f"{table.start}"
-        scaled = row if table.step == 1 else f"-{row}" if table.step == -1 else f"{table.step}{row}"
-        if table.start == 0:
-            return scaled
-        return f"{table.start}{scaled}" if scaled.startswith("-") else f"{scaled}+{table.start}"
+            return Phrase(f"{table.start}")
+        return notation.shifted(table.start, table.step, row)
+
+    def _split(self, position: Phrase, sizes: Sequence[int]) -> list[Phrase]:
+        """Write the axes that one axis splits into: quotients and remainders of its position."""
+        parts = []
+        stride = 1
+        for n, size in reversed(list(enumerate(sizes))):
+            part = position if stride == 1 else self.notation.quotient(position, stride)
+            if size == 1:
+                part = Phrase("0")
+            elif any(m > 1 for m in sizes[:n]):
+                part = self.notation.remainder(part, size)
+            parts.append(part)
+            stride *= size
+        return parts[::-1]
 
 
-def _chained(factors: list[tuple[Node, Subscripts]], out: Subscripts) -> _Factors:
+def _symbols(notation: Text, order: Sequence[Node]) -> dict[Node, str]:
+    """Name inputs and opaque functions, those of one name apart: ``x``, ``x_2``."""
+    inputs = sorted((n for n in order if isinstance(n, Input)), key=lambda n: n.serial)
+    opaque = [n for n in order if isinstance(n, Apply) and is_opaque(n)]
+    labels: dict[Node, str] = {n: n.name for n in inputs}
+    labels.update(_opaque.names(opaque))
+    given = set(labels.values())
+    taken = set(_NUMBERS)
+    symbols: dict[Node, str] = {}
+    for node, label in labels.items():
+        others = (f"{label}_{n}" for n in count(2))
+        name = label if label not in taken else next(n for n in others if n not in taken | given)
+        taken.add(name)
+        plain = is_opaque(node) and name == _opaque.label(node)
+        symbols[node] = (
+            notation.partial(name, *_opaque.name_and_arguments(node))
+            if plain
+            else notation.symbol(name)
+        )
+    return symbols
+
+
+def _free_names(notation: Text, kind: str, taken: set[str]) -> Iterator[str]:
+    """Names of our own that are none of the user's."""
+    names = (notation.name(kind, n) for n in count())
+    return (name for name in names if name not in taken)
+
+
+def _has_a_name(node: Node) -> bool:
+    return isinstance(node, (Input, Constant)) or is_opaque(node)
+
+
+def _named_below(node: Node) -> Sequence[Node]:
+    """Operands that must have a name, not a formula, where they are used.
+
+    Those of calls on whole arrays; and what a selection that may select nothing takes from: an
+    entry that is nowhere is zero, but ``exp`` of it is not.
+    """
+    if isinstance(node, Apply) and row_of(node).core != ():
+        return _below(node)
+    if isinstance(node, Einsum) and any(_is_partial(n) for n in node.operands):
+        return _below(node)
+    return ()
+
+
+def _is_partial(node: Node) -> bool:
+    """Whether a selection has rows that select nothing."""
+    return isinstance(node, Selection) and isinstance(node.table, tuple) and min(node.table) < 0
+
+
+def _chained(factors: _Factors, out: Subscripts) -> _Factors:
     """Order factors as one reads a product: along shared indices, from the first axis on."""
     place = {index: n for n, index in enumerate(out)}
-    chain: list[tuple[Node, Subscripts]] = []
-    while factors:
-        met = {i for _, term in chain[-1:] for i in term if i not in place}
+    first = [min((place.get(i, len(out)) for i in term), default=-1) for _, term in factors]
+    ranked = sorted(range(len(factors)), key=lambda n: (first[n], n))
+    rank = {n: r for r, n in enumerate(ranked)}
+    users: dict[int, deque[int]] = {}
+    for n in ranked:
+        for index in {*factors[n][1]}.difference(place):
+            users.setdefault(index, deque()).append(n)
+    waiting = deque(ranked)
+    written: dict[int, None] = {}
+    while len(written) < len(factors):
+        last = factors[next(reversed(written))][1] if written else ()
+        queues = [users[i] for i in last if i in users]
+        heads = [_first_of(queue, written) for queue in (*queues, waiting)]
+        met = [n for n in heads[:-1] if n is not None] or [n for n in heads if n is not None]
+        written[min(met, key=rank.__getitem__)] = None
+    return [factors[n] for n in written]
 
-        def key(n: int, met: set[int] = met) -> tuple[bool, int, int]:
-            term = factors[n][1]
-            return met.isdisjoint(term), min((place.get(i, len(out)) for i in term), default=-1), n
 
-        chain.append(factors.pop(min(range(len(factors)), key=key)))
-    return chain
+def _first_of(queue: deque[int], written: Mapping[int, None]) -> int | None:
+    """Return the first number of a queue that is not written; drop those that are."""
+    while queue and queue[0] in written:
+        queue.popleft()
+    return queue[0] if queue else None
 
 
 def _head(operand: Node, term: Subscripts) -> tuple[int, Subscripts]:
@@ -420,32 +405,12 @@ def _head(operand: Node, term: Subscripts) -> tuple[int, Subscripts]:
     return (term[1], term[:1]) if isinstance(operand, Selection) else (term[0], term[1:])
 
 
-def _name_parts(
-    names: dict[int, str], head: int, parts: Sequence[int], sizes: Sequence[int]
-) -> None:
-    """Write the axes that one axis splits into: quotients and remainders of its position."""
-    stride = 1
-    for n in reversed(range(len(parts))):
-        written = names[head] if stride == 1 else f"{_bracket(names[head])}//{stride}"
-        names.setdefault(parts[n], f"{_bracket(written)}%{sizes[n]}" if n else written)
-        stride *= sizes[n]
-
-
-def _bracket(written: str) -> str:
-    return written if written.isalnum() else f"({written})"
-
-
-def _number(notation: _Text, value: Any) -> _Phrase:
+def _number(notation: Text, value: Any) -> Phrase:
+    """Write a number: its sign apart, as that of the term."""
     if isinstance(value, (complex, bool)):
-        return _Phrase(notation.number(value))
-    return _Phrase(notation.number(abs(value)), negative=value < 0)
-
-
-def _entries(values: Any, shape: Sequence[int]) -> str:
-    size = 1
-    for n in shape:
-        size *= n
-    return f"{list(values)}" if size <= _SHOWN else f"constant of shape {tuple(shape)}"
+        return Phrase(notation.number(value))
+    negative = value < 0 or (isinstance(value, float) and math.copysign(1, value) < 0)
+    return Phrase(notation.number(abs(value)), negative=negative)
 
 
 def _below(node: Node) -> tuple[Node, ...]:

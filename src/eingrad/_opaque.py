@@ -117,7 +117,7 @@ def _argument_label(node: Apply, k: int) -> str:
     return label(argument) if is_opaque(argument) else str(k + 1)
 
 
-def _names(found: Sequence[Node]) -> dict[Node, str]:
+def names(found: Sequence[Node]) -> dict[Node, str]:
     """Name opaque nodes apart: ``F_at_X``, ``F_at_Y``; ``F_call1``, ``F_call2`` of no names."""
     names = {node: label(node) for node in found}
     counts = Counter(names.values())
@@ -156,12 +156,12 @@ def open_inputs(roots: Sequence[Node]) -> tuple[list[Node], list[Input]]:
     ``("opaque", symmetry)``.
     """
     found = [node for node in _ir.topological(roots) if is_opaque(node)]
-    names = _names(found)
+    labels = names(found)
     replaced: dict[Node, Node] = {}
     for node in found:
         assert isinstance(node, Apply)
         key = ("opaque", node.symmetry)
-        replaced[node] = _ir.new_input(names[node], node.shape, node.dtype, key)
+        replaced[node] = _ir.new_input(labels[node], node.shape, node.dtype, key)
     roots = _ir.substitute(roots, replaced)
     made = set(replaced.values())
     used = _ir.inputs(roots)
