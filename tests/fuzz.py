@@ -12,6 +12,9 @@ in all its arguments or some:
   eighth-order differences of it (all others, and complex arguments); order n against the same of
   the plan of order n - 1, which was checked before;
 - *reference*: the planned code against the plain evaluator of the same expression;
+- *print*: every order is written in text and in LaTeX, and the text, read by the independent reader
+  of `formula_reader`, has the value of the plan; texts of more than `LONGEST_READ` characters are
+  not read;
 - *dtype*: each dtype keeps itself as in NumPy, integers become float64, mixtures promote;
 - *jax*: against JAX, where it is installed and has the functions; a sample, for it is slow.
 
@@ -41,10 +44,11 @@ from pathlib import Path
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parent))  # run as a script, it finds the reference evaluator
+from formula_reader import check_latex, read
 from reference import evaluate
 
 import eingrad as eg
-from eingrad import _ir
+from eingrad import _formula, _ir
 
 EPS = 2.0**-52
 UNITS = {2: 2.0**-10, 4: 2.0**-23, 8: EPS}  # bytes of a real number -> unit of its last place
@@ -57,6 +61,7 @@ LARGEST_SLOPE = 1e6  # a complex step beyond it may stand for an infinite deriva
 MOST_ENTRIES = 1500  # of a derivative; orders above it are not checked
 MOST_LINES = 150  # of a plan; nor are the orders above it
 MOST_STEPS = 6
+LONGEST_READ = 600  # characters of a formula that is also evaluated
 
 
 class Helpers:
@@ -902,7 +907,10 @@ def _check(program, *, with_jax):
     for n in range(1, order + 1):
         _check_order(program, f, plans, n, results, at, losses)
         counts["blocks"] += len(results[n])
-    counts += _check_reference(program, f, order, at, results, losses)
+    derived = eg.value_and_derivatives(f, order, program.argnums).expression(*at)
+    counts += _check_reference(program, derived, order, at, results, losses)
+    for n in range(order + 1):
+        counts += _check_print(program, derived[n], n, at, results, losses)
     _check_dtype(program, f, order, results, losses)
     if with_jax and not program.complex:
         counts += _check_jax(program, at, order, results, losses)
@@ -1043,11 +1051,10 @@ def _agreed(moved):
     return quotients[1]
 
 
-def _check_reference(program, f, order, at, results, losses):
-    """The planned code against the plain evaluator of the expression it was planned from."""
+def _check_reference(program, derived, order, at, results, losses):
+    """The planned code against the plain evaluator of the expression of the highest order."""
     counts = Counter()
-    derived = eg.derivative(f, order, program.argnums)
-    for where, expression in blocks(program, derived.expression(*at), order).items():
+    for where, expression in blocks(program, derived[order], order).items():
         node = expression._node
         values = {n: at[n.key[2]] for n in _ir.inputs([node])}
         _ir.verify([node])
@@ -1057,6 +1064,28 @@ def _check_reference(program, f, order, at, results, losses):
             continue
         allowed = SAFETY * EPS * losses[order]
         close(results[order][where], plain, allowed, f"reference {where}")
+    return counts
+
+
+def _check_print(program, derived, order, at, results, losses):
+    """Text and LaTeX of each block; a text that is short is read and evaluated."""
+    counts = Counter()
+    for where, expression in blocks(program, derived, order).items():
+        what = f"print, order {order}, {where}"
+        try:
+            text = _formula.text(expression._node, MOST_ENTRIES)
+            check_latex(expression.latex())
+            counts["blocks printed"] += 1
+            if len(text) > LONGEST_READ:
+                continue
+            names = {n.name: at[n.key[2]] for n in _ir.inputs([expression._node])}
+            value = read(text, names, expression.shape)
+        except Exception as error:
+            raise Mismatch(f"{what}: {type(error).__name__}: {error}") from error
+        counts["blocks read"] += 1
+        allowed = SAFETY * EPS * losses[order]
+        if np.all(np.isfinite(value)):  # else planned code and formula may differ, as the reference
+            close(results[order][where], value, allowed, what)
     return counts
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import eingrad as eg
-from eingrad import _ir, _primitives
+from eingrad import _formula, _ir, _notation, _primitives
 from eingrad._tracer import ACCUMULATE, FUNCTIONS, METHODS, REDUCE, UFUNCS, Expression
 
 SEED = 0
@@ -32,6 +32,8 @@ def test_derivatives_of_random_programs_are_right(numbers):
     assert counts["programs"] == len(numbers)
     assert counts["excluded"] <= 0.02 * len(numbers)
     assert counts["not finite without planning"] <= 0.02 * len(numbers)
+    assert counts["blocks printed"] >= counts["blocks"]
+    assert counts["blocks read"] >= 0.9 * counts["blocks printed"]
 
 
 def test_the_plain_evaluator_counts_where_structure_stands_alone():
@@ -158,3 +160,31 @@ def test_a_wrong_rule_is_found(monkeypatch, name, k):
             break
     eg.cache_clear()
     assert isinstance(found[-1], fuzz.Mismatch), found
+
+
+WRONG_FORMULAS = {  # in place of what a formula is written with, and programs that meet it
+    "a position is not shifted": (_notation.Text, "shifted", lambda _, _start, _step, row: row),
+    "a sign is lost": (_formula._Writer, "_with_sign", lambda _, phrase, _negative: phrase),
+    "a range is not told": (_formula._Writer, "_head", lambda _, i, _size, **_told: i.text),
+    "a name is missing": (_formula._Writer, "_named", lambda self, node: self.symbols[node]),
+    "a brace is missing": (
+        _notation.Latex,
+        "sum",
+        lambda _, heads, body: f"\\sum_{{{heads} {body}",
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    ("where", "name", "wrong"), WRONG_FORMULAS.values(), ids=WRONG_FORMULAS.keys()
+)
+def test_a_wrong_formula_is_found(monkeypatch, where, name, wrong):
+    """Of one that cannot be printed, and one that is printed wrong: a mismatch of kind print."""
+    monkeypatch.setattr(where, name, wrong)
+    found = None
+    for program in programs()[:200]:
+        found = fuzz.failure_of(program)
+        if isinstance(found, fuzz.Mismatch):
+            break
+    assert isinstance(found, fuzz.Mismatch)
+    assert str(found).startswith("print")
