@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 from cases import CASES
 from formula_reader import check_latex, read
+from hypothesis import given, settings
 from reference import assert_close, evaluate
+from strategies import structured_networks
 
 import eingrad as eg
 from eingrad import _formula, _ir
@@ -234,6 +236,7 @@ PRINTED = {
     ),
     "numbers as names": lambda: eg.variable("nan", 3) * eg.variable("inf", 3) * eg.variable("e"),
     "names of indices": lambda: eg.variable("i", ()) * eg.variable("j", 3) @ X3,
+    "a tensor named as the delta": lambda: np.diag(eg.variable("delta", 3)) + np.eye(3),
     "Greek": lambda: eg.variable("\u03b1", 3) * eg.variable("x_y_z", 3) ** 2 / eg.variable("_", ()),
     "an index of many letters": lambda: np.sum(x) * np.ones((1,) * 30),
 }  # fmt: skip
@@ -269,6 +272,33 @@ def check_printed(expression):
 def test_what_is_printed_has_the_value(make):
     """An independent reader of the text agrees with the evaluator of the graph."""
     check_printed(make())
+
+
+@given(structured_networks())
+@settings(max_examples=50)
+def test_structure_of_any_kind_has_the_value(network):
+    """Deltas, selections and merges in any order, also such as determine each other."""
+    operands, terms, out, sizes = network
+    node = _ir.contract(operands, terms, out, {i: sizes[i] for i in out}, dtype=float)
+    check_printed(eg.Expression(node))
+
+
+def test_numbers_do_not_stand_beside_each_other():
+    """A constant without axes is a factor like another."""
+    v, three = _ir.new_input("v", (3,)), _ir.constant(np.array(3.0))
+    product = _ir.einsum("i,->i", v, three)
+    assert _formula.text(_ir.scale(product, 2)) == "[i] = 2 (3.0) v[i]"
+    assert _formula.text(_ir.scale(three, 2)) == "2 (3.0)"
+    assert _formula.text(_ir.add([product, v], [2, 1])) == "[i] = 2 (3.0 v[i]) + v[i]"
+
+
+def test_latex_tells_the_results_of_a_call_apart():
+    """The sign of a determinant was written as its logarithm."""
+    sign, logarithm = np.linalg.slogdet(X3)
+    assert sign.latex() == r"\operatorname{sign} \det X"
+    assert logarithm.latex() == r"\log\left|\det X\right|"
+    delta = eg.variable("delta", 3)
+    assert str(np.diag(delta)) == "[i,j] = kronecker[i,j] delta[i]"
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
@@ -339,6 +369,23 @@ def test_latex_escapes_names(name, latex):
     check_latex((eg.variable(name, 3) ** 2).latex())
 
 
+READ_BY_MATPLOTLIB = (  # a sample of all, for it is slow
+    "solve a Hessian", "any of flags", "sign of a determinant", "sum of a part",
+    "overlapping slices", "tiles", "padded exponential", "power of a power", "quotients", "tests",
+    "large and small", "complex", "flags", "names of ours", "Greek",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", READ_BY_MATPLOTLIB)
+def test_another_program_reads_the_latex(name):
+    """Matplotlib's parser of formulas takes every line of some."""
+    mathtext = pytest.importorskip("matplotlib.mathtext")
+    parser = mathtext.MathTextParser("path")
+    lines = re.sub(r"\\(begin|end)\{aligned\}\n?", "", PRINTED[name]().latex()).split(" \\\\\n")
+    for line in lines:
+        parser.parse(f"${line.lstrip('&').replace(' &= ', ' = ').strip()}$")
+
+
 def test_latex_numbers():
     """No number looks like Python's."""
     z = eg.variable("z", (), complex)
@@ -387,7 +434,7 @@ def test_printing_is_linear():
     def product(n):
         return np.einsum(",".join(["i"] * n), *(eg.variable(f"v{k}", 4) for k in range(n)))
 
-    for make, n in ((deep, 1000), (summed, 200), (product, 100)):
+    for make, n in ((deep, 300), (summed, 100), (product, 50)):
         times = []
         for size in (n, 10 * n):
             expression = make(size)

@@ -29,6 +29,7 @@ TEST, PLUS, SUM, QUOTIENT, PRODUCT, ATOM = range(6)
 
 _TESTS = {"greater", "greater_equal", "less", "less_equal", "equal", "not_equal"}
 _LETTERS = 52  # that have a character of the alphabet
+_MOD = "\\,\\mathrm{mod}\\,"  # not every reader of LaTeX knows \\bmod
 _NOTHING = -1  # in a table: no position is selected
 
 
@@ -220,11 +221,11 @@ class Latex(Text):
         "cast": "{0}",
         "cast of a test": "\\left[{0}\\right]",
         "greater": "{0} > {1}",
-        "greater_equal": "{0} \\ge {1}",
+        "greater_equal": "{0} \\geq {1}",
         "less": "{0} < {1}",
-        "less_equal": "{0} \\le {1}",
+        "less_equal": "{0} \\leq {1}",
         "equal": "{0} = {1}",
-        "not_equal": "{0} \\ne {1}",
+        "not_equal": "{0} \\neq {1}",
     }
     closed = frozenset({"sqrt", "cbrt", "reciprocal", "divide", "absolute", "cast of a test"})
     binding: Mapping[str, int] = {
@@ -276,7 +277,7 @@ class Latex(Text):
         return Phrase(f"\\left\\lfloor {inside}/{stride} \\right\\rfloor")
 
     def remainder(self, position: Phrase, size: int) -> Phrase:
-        return Phrase(f"{self._inner(position)} \\bmod {size}", binds=QUOTIENT)
+        return Phrase(f"{self._inner(position)}{_MOD}{size}", binds=QUOTIENT)
 
     def group(self, inside: str) -> str:
         return f"\\left({inside}\\right)"
@@ -289,7 +290,7 @@ class Latex(Text):
 
     def _apart(self, position: Phrase) -> Phrase:
         """Put brackets around a remainder, which seems to bind as loosely as a sum."""
-        loose = position.binds < ATOM and "\\bmod" in position.text
+        loose = position.binds < ATOM and _MOD in position.text
         return Phrase(self.group(position.text)) if loose else position
 
     def sum(self, heads: Sequence[str], summand: str) -> str:
@@ -337,7 +338,7 @@ class Latex(Text):
         attributes = self.attributes(node)
         attributes.pop("dtype", None)
         if shape is None:
-            known = f"\\{name}" if name in self.functions else f"\\operatorname{{{_word(name)}}}"
+            known = f"\\{name}" if name in self.functions else f"\\operatorname{{{_escaped(name)}}}"
             given = [", ".join(p.signed for p in operands), ", ".join(attributes.values())]
             return Phrase(known + self.group("; ".join(filter(None, given))))
         needed = TEST if name in self.closed else ATOM
@@ -369,8 +370,12 @@ def _case_of(node: Apply) -> str:
 
 def _word(word: str) -> str:
     """Write a word in LaTeX: a letter in italics, more of them upright, Greek by its commands."""
-    written = "".join(_GREEK.get(c, f"\\{c}" if c in "_#$%&{}" else c) for c in word)
+    written = _escaped(word)
     return written.removesuffix("{}") if len(word) == 1 else f"\\mathrm{{{written}}}"
+
+
+def _escaped(word: str) -> str:
+    return "".join(_GREEK.get(c, f"\\{c}" if c in "_#$%&{}" else c) for c in word)
 
 
 def _greek_commands() -> dict[str, str]:
