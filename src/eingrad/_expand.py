@@ -17,7 +17,7 @@ True
 
 import itertools
 import math
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -31,7 +31,8 @@ from eingrad._subscripts import Subscripts
 
 _MOST_MONOMIALS = 4000
 _MOST_ROUNDS = 8
-_SHORT = 2**26
+_SHORT = 2**80  # of products of fifty such numbers, none is rounded
+_SHORT_COMPLEX = 2**26  # products of two are exact in the 53 bits of a float, which they are
 
 Polynomial = dict[Node, Coefficient]  # monomial -> coefficient
 Factors = list[tuple[Node, Subscripts]]
@@ -66,8 +67,7 @@ def _expanded_once(root: Node) -> Node | None:
 def are_equal(a: Node, b: Node) -> bool:
     """Whether two nodes expand to one normal form: a proof; False means that none was found.
 
-    Nothing is proved of a coefficient that fills a float: it may have been rounded before, as in
-    ``0.1 x + 1e-18 x``.
+    Nothing is proved of coefficients beyond 80 bits, products of which may be rounded.
     """
     if not all(map(_is_short, _coefficients([a, b]))):
         return False
@@ -100,13 +100,15 @@ def _coefficients(roots: Sequence[Node]) -> Iterator[Coefficient]:
 
 
 def _is_short(c: Coefficient) -> bool:
-    """Whether a number is exact: a rational, or a float whose products and sums are not rounded."""
+    """Whether a number is finite, and products and sums of such are not rounded."""
     if isinstance(c, complex):
-        return _is_short(c.real) and _is_short(c.imag)
-    if not isinstance(c, float):
-        return True
-    numerator, denominator = c.as_integer_ratio() if math.isfinite(c) else (_SHORT, 1)
-    return abs(numerator) < _SHORT and denominator < _SHORT
+        return _is_below(c.real, _SHORT_COMPLEX) and _is_below(c.imag, _SHORT_COMPLEX)
+    return _is_below(c, _SHORT)
+
+
+def _is_below(c: int | Fraction | float, most: int) -> bool:
+    numerator, denominator = c.as_integer_ratio() if math.isfinite(c) else (most, 1)
+    return abs(numerator) < most and denominator < most
 
 
 def _exact(c: Coefficient) -> Coefficient:
@@ -311,6 +313,9 @@ def _law(node: Apply, operands: Sequence[Node]) -> Polynomial:
     total: Polynomial = {}
     if name == "divide":
         made = _multiplied(operands[0], _reciprocal(operands[1]))
+    elif name in _NUMBERS:
+        ((_, number),) = node.attributes
+        made = _ir.scale(operands[0], _NUMBERS[name](number))
     elif name == "solve":
         made = _ir.einsum("...ij,...jk->...ik", apply("inverse", operands[0]), operands[1])
     elif name in _LAWS:
@@ -401,6 +406,10 @@ def _det(x: Node) -> Node:
     return _ir.contract(factors, [()] * len(factors), (), {}, scale)
 
 
+_NUMBERS: dict[str, Callable[[Any], Coefficient]] = {
+    "scaled": _exact,
+    "divided": lambda number: 1 / Fraction(number),
+}
 _OPENED_POWERS: dict[Hashable, int] = {3: 3, 4: 4}
 _LAWS = {"reciprocal": _reciprocal, "inverse": _inverse, "det": _det}
 

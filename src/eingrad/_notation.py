@@ -56,13 +56,14 @@ class Text:
         "power": "{0}**{exponent}",
         "pow": "{0}**{1}",
         "quotient": "np.quotient({0}, {1})",
+        "scaled": "{factor} {0}",
         "tri": "np.tri({n}, {m}, {k})",
         "concatenate": "np.concatenate(({all}), {axis})",
     }
     binding: Mapping[str, int] = {
         **dict.fromkeys(_TESTS, TEST),
-        **dict.fromkeys(("reciprocal", "divide"), QUOTIENT),
-        **dict.fromkeys(("power", "pow"), PRODUCT),
+        **dict.fromkeys(("reciprocal", "divide", "divided"), QUOTIENT),
+        **dict.fromkeys(("power", "pow", "scaled"), PRODUCT),
     }
 
     # Names
@@ -215,6 +216,8 @@ class Latex(Text):
         "cbrt": "\\sqrt[3]{{{0}}}",
         "reciprocal": "\\frac{{1}}{{{0}}}",
         "divide": "\\frac{{{0}}}{{{1}}}",
+        "divided": "\\frac{{{0}}}{{{divisor}}}",
+        "scaled": "{factor} {0}",
         "absolute": "\\left|{0}\\right|",
         "power": "{{{0}}}^{{{exponent}}}",
         "pow": "{{{0}}}^{{{1}}}",
@@ -227,10 +230,12 @@ class Latex(Text):
         "equal": "{0} = {1}",
         "not_equal": "{0} \\neq {1}",
     }
-    closed = frozenset({"sqrt", "cbrt", "reciprocal", "divide", "absolute", "cast of a test"})
+    closed = frozenset(
+        {"sqrt", "cbrt", "reciprocal", "divide", "divided", "absolute", "cast of a test"}
+    )
     binding: Mapping[str, int] = {
         **dict.fromkeys(_TESTS, TEST),
-        **dict.fromkeys(("inverse", "det", "sign of slogdet", "power", "pow"), PRODUCT),
+        **dict.fromkeys(("inverse", "det", "sign of slogdet", "power", "pow", "scaled"), PRODUCT),
     }
 
     def letter(self, n: int) -> str:

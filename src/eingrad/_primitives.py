@@ -318,6 +318,10 @@ def _quotient(a: Array, b: Array) -> Array:
     return np.divide(a, b, out=np.zeros_like(b), where=b != 0)
 
 
+def _number(value: Coefficient) -> Any:
+    return value if isinstance(value, complex) else _ir.as_float(value)
+
+
 def _test(name: str, symbol: str) -> Primitive:
     return _binary(name, _two_reals, source=f"{{0}} {symbol} {{1}}", dtype=np.dtype(bool))
 
@@ -391,6 +395,11 @@ PRIMITIVES = (
     _last("min", _reals, _extreme_rule, real=True, extreme=True),
     Primitive("norm",     lambda x: np.linalg.norm(x, axis=-1), _reals, (_norm_rule,), core=(0, 1),
               source="np.linalg.norm({0}, axis=-1)", shapes=lambda a: (a[:-1],), real=True, singular=True),
+    Primitive("scaled",   lambda x, factor: np.multiply(x, _number(factor)), _reals,  # what a sum or product does not see into
+              (lambda x, y, factor: _ir.fill(factor, x.shape, x.dtype),), source="{factor} * {0}", attributes={"factor": 0.3}),
+    Primitive("divided",  lambda x, divisor: np.divide(x, _number(divisor)), _reals,
+              (lambda x, y, divisor: _ir.fill(1 / Fraction(divisor), x.shape, x.dtype),), source="{0} / {divisor}",
+              attributes={"divisor": 0.3}),
     Primitive("whole",    np.positive, _reals, (lambda x, y: _ir.fill(1, x.shape, x.dtype),),  # x; no sum sees into it
               source="np.positive({0})"),
     Primitive("quotient", _quotient, _two_positive,  # a / b, and 0 where b is 0

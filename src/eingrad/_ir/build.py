@@ -28,14 +28,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from eingrad._ir.coefficients import (
-    add_exactly,
-    canonical_coefficient,
-    combine,
-    is_harmless,
-    is_in_range,
-    multiply,
-)
+from eingrad._ir.coefficients import add_exactly, canonical_coefficient, multiply
 from eingrad._ir.nodes import (
     Add,
     Apply,
@@ -57,7 +50,6 @@ from eingrad._subscripts import Shape, Subscripts, number, parse, renumber
 
 STRUCTURAL = (Selection, Merge)
 Term = tuple[Node, Subscripts]  # an operand and its indices
-_NONE: tuple[Coefficient, ...] = ()
 _FLOAT64 = np.dtype(np.float64)
 _BOOL = np.dtype(bool)
 _serials = itertools.count()
@@ -271,79 +263,35 @@ def _open(
     dtype: Any,
 ) -> tuple[Network, Coefficient]:
     """Splice transparent operands in: their structure, scaling, permutation and broadcast."""
+    coefficient = canonical_coefficient(coefficient)
     for node, term in zip(operands, terms, strict=True):
         sizes.update(zip(term, node.shape, strict=True))
     network = Network([], [], out, sizes, set(), _makers(dtype))
     summed = {index for term in terms for index in term}.difference(out)
-    numbers = [canonical_coefficient(coefficient)]  # those that are no core's
-    inside: list[list[Coefficient]] = []  # those that scale each core, the outermost first
-    pending = [(Factor(n, tuple(t)), _NONE) for n, t in zip(operands, terms, strict=True)][::-1]
+    pending = [Factor(n, tuple(t)) for n, t in zip(operands, terms, strict=True)][::-1]
     while pending:
-        factor, scales = pending.pop()
+        factor = pending.pop()
         node = factor.node
         if isinstance(node, STRUCTURAL):
             network.structure.append(factor)
         elif not _is_transparent(node):
             if isinstance(node, Einsum) and is_product(node):
-                scales = (*scales, node.coefficient)
+                coefficient = multiply(coefficient, node.coefficient)
                 twin, axes = canonical_twin(node)
                 factor = Factor(twin, tuple(factor.term[axis] for axis in axes))
             network.cores.append(factor)
-            inside.append([c for c in scales if c != 1])
         else:
             assert isinstance(node, Einsum)
-            scales = (*scales, node.coefficient)
-            if not node.cores:
-                numbers += scales
+            coefficient = multiply(coefficient, node.coefficient)
             to_outer = dict(zip(node.out, factor.term, strict=True))
             for inner, term in zip(node.operands, node.terms, strict=True):
                 for index, size in zip(term, inner.shape, strict=True):
                     if index not in to_outer:
                         to_outer[index] = network.fresh(size)
                         summed.add(to_outer[index])
-                outer = Factor(inner, tuple(to_outer[index] for index in term))
-                pending.append((outer, _NONE if isinstance(inner, STRUCTURAL) else scales))
+                pending.append(Factor(inner, tuple(to_outer[index] for index in term)))
     network.summed = summed
-    return network, _collected(network, numbers, inside, dtype)
-
-
-def _collected(
-    network: Network,
-    numbers: Sequence[Coefficient],
-    inside: Sequence[Sequence[Coefficient]],
-    dtype: np.dtype[Any],
-) -> Coefficient:
-    """Take the numbers out of the cores that they scale, where they are harmless there.
-
-    Else each core is scaled as it was. A single one, nothing of which is summed, is what it is
-    multiplied with, so any number may be taken out of it.
-    """
-    outside = [c for c in numbers if c != 1]
-    if not any(inside):
-        return _product_of(outside, dtype)
-    pulled = [c for scales in inside for c in scales]
-    is_alone = len(inside) == 1 and not any(network.sizes[i] != 1 for i in network.summed)
-    total = combine((*outside, *pulled), dtype)
-    moved = combine(pulled, dtype)
-    if total is not None and moved is not None:
-        movable = is_alone or all(is_harmless(c, dtype) for c in (*pulled, moved))
-        if movable:
-            return total
-    for n, scales in enumerate(inside):
-        factor = network.cores[n]
-        signs = [c for c in scales if c == -1]
-        outside += signs
-        scaled = factor.node
-        for c in scales[::-1]:
-            scaled = scaled if c == -1 else scale(scaled, c)
-        network.cores[n] = Factor(scaled, factor.term)
-    return _product_of(outside, dtype)
-
-
-def _product_of(numbers: Sequence[Coefficient], dtype: np.dtype[Any]) -> Coefficient:
-    """Multiply numbers, rounded as a program would where the exact product has no place."""
-    exact = combine(numbers, dtype)
-    return functools.reduce(multiply, numbers) if exact is None else exact
+    return network, coefficient
 
 
 def canonical_twin(node: Einsum) -> tuple[Einsum, tuple[int, ...]]:
@@ -423,9 +371,7 @@ def _product(
             to_inner = dict(zip(term, node.out, strict=True))
             new_out = tuple(to_inner[index] for index in out)
             inner_sizes = dict(zip(node.out, node.shape, strict=True))
-            total = combine((coefficient, node.coefficient), dtype)
-            if total is not None:
-                return _einsum(node.operands, node.terms, new_out, inner_sizes, total, dtype)
+            return _einsum(node.operands, node.terms, new_out, inner_sizes, coefficient, dtype)
     nodes = tuple(f.node for f in cores)
     return _einsum(nodes, [f.term for f in cores], out, sizes, coefficient, dtype)
 
@@ -541,9 +487,7 @@ def scale(node: Node, coefficient: Coefficient) -> Node:
     if type(coefficient) is int and coefficient == 1:
         return node
     if isinstance(node, Einsum) and not is_zero(node) and coefficient != 0:
-        total = combine((coefficient, node.coefficient), node.dtype)
-        if total is not None:
-            return with_coefficient(node, canonical_coefficient(total))
+        return with_coefficient(node, multiply(coefficient, node.coefficient))
     out = tuple(range(node.ndim))
     return contract((node,), (out,), out, coefficient=coefficient)
 
@@ -701,12 +645,13 @@ def add(terms: Sequence[Node], coefficients: Sequence[Coefficient] | None = None
         return scale(first, coefficients[0] if coefficients else 1)
     total: dict[Node, Coefficient] = {}
     for term, coefficient in zip(terms, coefficients or [1] * len(terms), strict=True):
-        base, factor = _unscaled(term, coefficient)
-        whole = add_exactly(total.get(base, 0), factor)
-        if not is_in_range(whole, term.dtype):
-            base, whole = scale(base, factor), 1
-            whole = add_exactly(total.get(base, 0), 1)
-        total[base] = whole
+        base, factor = term, coefficient
+        while isinstance(base, Einsum) and base.coefficient not in (0, 1):
+            factor = multiply(factor, base.coefficient)
+            base = with_coefficient(base, 1)
+        if is_zero(base):
+            factor = 0
+        total[base] = add_exactly(total.get(base, 0), factor)
     kept = sorted(((n, c) for n, c in total.items() if c != 0), key=lambda nc: nc[0].digest)
     if not kept:
         return zeros(first.shape, first.dtype)
@@ -719,18 +664,6 @@ def add(terms: Sequence[Node], coefficients: Sequence[Coefficient] | None = None
         return b"".join(n.digest for n in nodes) + repr(numbers).encode()
 
     return intern_node(Add, key, first.shape, first.dtype, content, nodes, numbers)
-
-
-def _unscaled(term: Node, coefficient: Coefficient) -> tuple[Node, Coefficient]:
-    """Part a term from the numbers that scale it, as far as they make one number."""
-    if is_zero(term):
-        return term, 0
-    while isinstance(term, Einsum) and term.coefficient != 1:
-        whole = combine((coefficient, term.coefficient), term.dtype)
-        if whole is None:
-            break
-        term, coefficient = with_coefficient(term, 1), whole
-    return term, coefficient
 
 
 def apply_node(

@@ -70,8 +70,9 @@ def _divide(a: Any, b: Any) -> Traced:
     nodes, wrap = operands(a, b)
     if isinstance(b, (int, float)) and math.isfinite(b) and b:
         inverse = 1 / Fraction(b)
-        if _ir.is_in_range(inverse, nodes[0].dtype) and _ir.is_in_range(b, nodes[0].dtype):
+        if _ir.is_in_range(inverse, nodes[0].dtype):
             return wrap(_ir.scale(nodes[0], inverse))
+        return wrap(apply("divided", nodes[0], divisor=float(b)))
     if _ir.is_fill(nodes[0]) and isinstance(a, (int, float)) and a == 1:
         return wrap(apply("reciprocal", nodes[1]))
     return wrap(apply("divide", *broadcast(nodes)))

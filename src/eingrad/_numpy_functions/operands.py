@@ -6,15 +6,16 @@ Guaranteed: dtypes promote as in NumPy (NEP 50), integers to float64.
 
 import math
 import operator
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from typing import Any, TypeVar
 
 import numpy as np
 
 from eingrad import _ir
-from eingrad._ir import Node
+from eingrad._ir import Coefficient, Einsum, Node
 from eingrad._place import user_line
-from eingrad._primitives import cast
+from eingrad._primitives import apply, cast
+from eingrad._simplify import remembered
 from eingrad._tracer import (
     FUNCTIONS,
     UFUNCS,
@@ -70,7 +71,37 @@ def operands(*values: Any, flags: bool = False) -> tuple[list[Node], Callable[[N
     trace = trace_of(values)
     nodes = [node_of(v, trace, f"operand {n}") for n, v in enumerate(values)]
     dtype = result_dtype(values, nodes, flags=flags)
-    return [cast(n, dtype) for n in nodes], lambda node: Expression(node, trace)
+    made = None if trace is None else trace.made
+    return [_kept_in_range(cast(n, dtype), made) for n in nodes], lambda n: Expression(n, trace)
+
+
+def _kept_in_range(node: Node, made: Set[bytes] | None) -> Node:
+    """Make a scale of the user's an operation, so that nothing takes it out of the operand.
+
+    Not a harmless one, nor that of a derivative: its numbers are collected, exactly.
+    """
+    if not isinstance(node, Einsum) or not node.cores:
+        return node
+    if _ir.is_harmless(node.coefficient, node.dtype):
+        return node
+    if node.digest in (remembered([node]) if made is None else made):
+        return node
+    if not _ir.is_structured(node):
+        return _scaled(_ir.with_coefficient(node, 1), node.coefficient)
+    operands = [
+        n if isinstance(n, _ir.STRUCTURAL) else _scaled(n, node.coefficient) for n in node.operands
+    ]
+    return _ir.contract(operands, node.terms, node.out, dict(node.sizes), dtype=node.dtype)
+
+
+def _scaled(node: Node, coefficient: Coefficient) -> Node:
+    """Multiply by a number, in a step of its own; its sign is harmless."""
+    if not isinstance(coefficient, complex) and coefficient < 0:
+        return _ir.scale(_scaled(node, -coefficient), -1)
+    divisor = _ir.divisor(coefficient)
+    if divisor is not None:
+        return apply("divided", node, divisor=divisor)
+    return apply("scaled", node, factor=coefficient)
 
 
 def broadcast(nodes: Sequence[Node]) -> list[Node]:

@@ -302,6 +302,9 @@ class _Lowering:
         key = (value, repr(coefficient))
         if key not in self.scaled:
             shape, dtype = self.shapes[value], self.dtypes[value]
+            if not _ir.is_in_range(coefficient, dtype) and not isinstance(coefficient, complex):
+                first, coefficient = _ir.in_two(coefficient)
+                value = self.scale(value, first)
             self.scaled[key] = self.emit(
                 "scale", (value,), shape, dtype, flops=math.prod(shape),
                 details={"coefficient": coefficient},

@@ -84,8 +84,6 @@ def _opens(node: Einsum, operand: Node, once: Container[Node]) -> bool:
     """Whether a product should see through one of its operands."""
     if not isinstance(operand, Einsum) or not _ir.is_product(operand) or is_view(operand):
         return False
-    if operand.coefficient != 1:
-        return False  # it keeps the product in range
     if node.sums:
         return is_outgrown(operand) or (operand in once and node.operands.count(operand) == 1)
     others = [n for n in node.operands if n is not operand]

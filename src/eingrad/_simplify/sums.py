@@ -59,7 +59,7 @@ def _opened(term: Node) -> Node:
     if not isinstance(term, Einsum) or not _ir.is_product(term):
         return term
     inner = {n for n in term.operands if isinstance(n, Einsum) and _ir.is_product(n)}
-    chains = {n for n in inner if n.sums and len(n.operands) > 1 and n.coefficient == 1}
+    chains = {n for n in inner if n.sums and len(n.operands) > 1}
     total = sum(len(_ir.children(n)) if n in chains else 1 for n in term.operands)
     return open_operands(term, chains) if chains and total <= MOST_OPERANDS else term
 
@@ -137,10 +137,10 @@ def _factored(
 def _factors(term: Node, once: Container[Node]) -> _Factors:
     """Give the operands of an elementwise product; None for what must stay as it is.
 
-    The coefficients of a sum's terms are on the sum, but for those that keep a term in range.
+    The coefficients of a sum's terms are on the sum.
     """
     whole = ((term, tuple(range(term.ndim))),)
-    if not isinstance(term, Einsum) or term.coefficient != 1:
+    if not isinstance(term, Einsum):
         return whole
     if _ir.is_structured(term):
         return None if _ir.carries_delta(term) else whole
@@ -161,9 +161,7 @@ def _repeated_factors(term: Node, once: Container[Node]) -> _Factors:
     if not factors or not _repeats(term) or factors[0][0] not in once:
         return factors
     ((node, axes),) = factors
-    assert isinstance(node, Einsum)
-    if node.coefficient != 1:
-        return factors
+    assert isinstance(node, Einsum)  # without a coefficient: it is on the sum
     axis = dict(zip(node.out, axes, strict=True))
     pairs = zip(node.operands, node.terms, strict=True)
     return tuple((n, tuple(axis[i] for i in t)) for n, t in pairs)

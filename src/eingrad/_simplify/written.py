@@ -55,6 +55,4 @@ def narrow(node: Node, once: Container[Node]) -> Node:
         return node  # it reduces nothing
     if not isinstance(product, Einsum) or not _ir.is_product(product) or product not in once:
         return node
-    if product.coefficient != 1:
-        return node  # it keeps the sum in range
     return open_operands(node, {product}) if product.sums or is_outgrown(product) else node
