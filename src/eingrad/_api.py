@@ -188,6 +188,7 @@ def _traced(
     except (TypeError, ValueError, AttributeError) as error:
         _note_lists(error, built, [*kwargs], positional)
         raise
+    trace.check_watched()
     result_leaves, out_tree = flatten(result)
     outputs = [output_node(leaf, trace, f) for leaf in result_leaves]
     independent = any(not isinstance(leaf, Expression) for leaf in result_leaves)

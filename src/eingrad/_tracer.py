@@ -12,7 +12,6 @@ import inspect
 import linecache
 import sys
 import sysconfig
-import threading
 import traceback
 import warnings
 from collections.abc import Callable, Hashable, Iterator, Mapping
@@ -25,9 +24,8 @@ from typing import Any, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
-from eingrad import _formula, _ir, _recorded
+from eingrad import _formula, _ir, _read_only, _recorded
 from eingrad._ir import Input, Node, Symmetry
-from eingrad._locks import fork_safe
 from eingrad._subscripts import Shape
 from eingrad._substitutes import SUBSTITUTES
 from eingrad._tree import flatten
@@ -144,8 +142,8 @@ def _called_library() -> str:
 class Captured:
     """An array of the user's that the function uses, and its values when it was first used.
 
-    The array is locked against writing, and its values are copied all the same: another view of
-    its memory may still be written.
+    The array is read-only where it can be, and its values are copied all the same: they may still
+    be written in another way, through another view of the memory.
     """
 
     node: Input
@@ -170,6 +168,7 @@ class Trace:
     lent: list[Input] = field(default_factory=list)
     made: set[bytes] = field(default_factory=set)  # digests of derivatives computed within
     captures: int = 0  # how often an array was used
+    watched: list[tuple[Array, Array]] = field(default_factory=list)  # arguments, and their values
 
     @property
     def root(self) -> "Trace":
@@ -207,7 +206,7 @@ class Trace:
             dtype = array.dtype.newbyteorder("=")
             node = root.new_input(f"c{count}", array.shape, dtype, ("captured", count))
             captured[id(array)] = Captured(node, array, array.astype(dtype))
-            self.root.lock(array)
+            _read_only.hold(array, root)
         known = captured[id(array)]
         if known.copy.tobytes() != array.astype(known.copy.dtype, copy=False).tobytes():
             raise InPlaceError(
@@ -217,13 +216,19 @@ class Trace:
         return known.node
 
     def lock(self, array: Array) -> None:
-        """Make an array, and all whose memory it looks at, read-only until this trace ends."""
-        with _locks_guard:
-            for owner in _owners(array):
-                if id(owner) in _locks or owner.flags.writeable:
-                    _, holders = _locks.setdefault(id(owner), (owner, set()))
-                    holders.add(self)  # before the flag: what is noted here, closing undoes
-                    owner.flags.writeable = False
+        """Make an argument read-only until this trace ends; where that cannot be, watch it."""
+        if not _read_only.hold(array, self):
+            self.watched.append((array, array.copy()))
+
+    def check_watched(self) -> None:
+        """Refuse what wrote to an argument that could not be made read-only."""
+        for array, copy in self.watched:
+            if array.tobytes() != copy.tobytes():
+                raise InPlaceError(
+                    f"an argument of shape {array.shape} was changed while the function was "
+                    "traced, so its derivative would be recorded with other values than its "
+                    "value; write to a copy instead"
+                )
 
     def close(self) -> None:
         """End the trace: its expressions are dead, its arrays writable again.
@@ -233,7 +238,7 @@ class Trace:
         if self.encloses(_innermost.get()):
             _innermost.set(self.outer)
         self.open = False
-        _unlock(self)
+        _read_only.release(self)
         lent, self.lent = self.lent, []
         _recorded.give_back(lent)
 
@@ -241,7 +246,7 @@ class Trace:
         """Find the refusal of ours that an exception of NumPy's stands for, if it does."""
         if isinstance(error.__cause__, TraceError):  # "setting an array element with a sequence"
             return error.__cause__
-        if type(error) is ValueError and "read-only" in str(error) and _holds_any(self):
+        if type(error) is ValueError and "read-only" in str(error) and self._reads():
             return InPlaceError(
                 f"{error} at {_failed_line(error)}: arrays that the function is given or has used "
                 "are read-only until the call ends, since its derivative was recorded with their "
@@ -249,42 +254,16 @@ class Trace:
             )
         return None
 
+    def _reads(self) -> bool:
+        """Whether an array is read-only for this trace, or for one that it is inside of."""
+        return _read_only.is_held(lambda reader: reader.encloses(self))
+
     def __enter__(self) -> "Trace":
         _innermost.set(self)
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-
-_locks: dict[int, tuple[Array, set[Trace]]] = {}  # id -> the array, and the traces that read it
-_locks_guard = fork_safe(threading.Lock())
-
-
-def _owners(array: Array) -> Iterator[Array]:
-    """The array and every array whose memory it looks at."""
-    owner: Any = array
-    while isinstance(owner, np.ndarray):
-        yield owner
-        owner = owner.base
-
-
-def _holds_any(trace: Trace) -> bool:
-    with _locks_guard:
-        return any(held.encloses(trace) for _, holders in _locks.values() for held in holders)
-
-
-def _unlock(trace: Trace) -> None:
-    """Make arrays writable that no trace reads any more; a view waits for its base."""
-    with _locks_guard:
-        for _, holders in _locks.values():
-            holders.discard(trace)
-        free = [owner for owner, holders in _locks.values() if not holders]
-        for owner in sorted(free, key=lambda owner: len([*_owners(owner)])):
-            if id(owner.base) not in _locks:
-                if not isinstance(owner.base, np.ndarray) or owner.base.flags.writeable:
-                    owner.flags.writeable = True
-                del _locks[id(owner)]
 
 
 _innermost: ContextVar[Trace | None] = ContextVar("innermost", default=None)
