@@ -157,8 +157,10 @@ def _pass(
         if isinstance(leaf, np.ndarray):
             trace.lock(leaf)
         weak = isinstance(leaf, (int, float, complex)) and not isinstance(leaf, np.generic)
-        weak = weak or (isinstance(leaf, Expression) and leaf._weak)
-        passed.leaves.append(Expression(made, trace, weak=weak))
+        array = isinstance(leaf, np.ndarray)
+        if isinstance(leaf, Expression):
+            weak, array = leaf._weak, leaf._array
+        passed.leaves.append(Expression(made, trace, weak=weak, array=array))
         passed.inputs.append(made)
         passed.values.append(leaf)
         if wanted:
@@ -484,7 +486,7 @@ class Derivative:
         else:
             remember(nodes, made)
         return [
-            Expression(node, trace, symmetry=root.symmetry if root.is_ordered else ())
+            Expression(node, trace, array=True, symmetry=root.symmetry if root.is_ordered else ())
             for node, root in zip(nodes, found, strict=True)
         ]
 

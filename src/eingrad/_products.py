@@ -63,7 +63,7 @@ class _Call:
 
     def wrapped(self, tree: Tree, nodes: Sequence[Node]) -> Any:
         """Nest results."""
-        return tree.build([Expression(node, self.trace) for node in nodes])
+        return tree.build([Expression(node, self.trace, array=True) for node in nodes])
 
 
 class _Leaf:

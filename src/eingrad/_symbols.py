@@ -81,7 +81,7 @@ def variable(name: str, shape: int | Sequence[int] = (), dtype: Any = np.float64
     >>> print(x @ x)
     sum_i x[i]**2
     """
-    return Expression(_ir.new_input(_name(name), _shape(shape), _dtype(dtype)))
+    return Expression(_ir.new_input(_name(name), _shape(shape), _dtype(dtype)), array=True)
 
 
 def function(
@@ -579,7 +579,7 @@ class Lift:
                 symbols = {n: jet.symbol(f"F{n}", x) for n, jet in jets.items()}
                 for n, jet in jets.items():
                     values.update(jet.named(f"F{n}"))
-                passed = {n: Expression(node, trace) for n, node in symbols.items()}
+                passed = {n: Expression(node, trace, array=True) for n, node in symbols.items()}
                 result = self._f(*(passed.get(n, value) for n, value in enumerate(arguments)))
                 leaves, tree = flatten(result)
                 outputs = [node_of(leaf, trace, "the result") for leaf in leaves]

@@ -46,6 +46,8 @@ UFUNCS: dict[Any, Callable[..., Any]] = {}
 METHODS: dict[str, Any] = {}  # name of an array method -> the NumPy function it stands for
 REDUCE: dict[Any, Any] = {}  # ufunc -> the NumPy function that its method `reduce` is
 ACCUMULATE: dict[Any, Any] = {}
+ARRAYS: set[Any] = set()  # functions that give an array also where it has no axes, not a scalar
+VIEWS: set[Any] = set()  # functions that do so of an array, and of a scalar give a scalar
 
 IN_PLACE = frozenset({
     np.copyto, np.fill_diagonal, np.place, np.put, np.put_along_axis, np.putmask,
@@ -355,7 +357,7 @@ class Expression(np.lib.mixins.NDArrayOperatorsMixin):
     differentiated is called with some.
     """
 
-    __slots__ = ("_node", "_symmetry", "_trace", "_weak")
+    __slots__ = ("_array", "_node", "_symmetry", "_trace", "_weak")
     __array_priority__ = 1000
 
     def __init__(
@@ -364,11 +366,13 @@ class Expression(np.lib.mixins.NDArrayOperatorsMixin):
         trace: Trace | None = None,
         *,
         weak: bool = False,
+        array: bool = False,
         symmetry: Symmetry = (),
     ) -> None:
         self._node = node
         self._trace = trace
         self._weak = weak
+        self._array = array  # of no axes: whether it is one in NumPy, and no immutable scalar
         self._symmetry = symmetry  # of a derivative: which blocks of axes may be interchanged
 
     # What is known
@@ -434,7 +438,7 @@ class Expression(np.lib.mixins.NDArrayOperatorsMixin):
         if method == "__call__" and not kwargs and ufunc in UFUNCS:
             trace = trace_of(inputs)
             operands = tuple(_captured(value, trace) for value in inputs)
-            return _recorded_call(ufunc, operands, {}, lambda: UFUNCS[ufunc](*operands))
+            return _recorded_call(ufunc, operands, {}, lambda: _scalar(UFUNCS[ufunc](*operands)))
         name = qualified_name(ufunc)
         if kwargs.get("out") is not None:
             raise InPlaceError(
@@ -517,7 +521,9 @@ class Expression(np.lib.mixins.NDArrayOperatorsMixin):
         return self
 
     def __getitem__(self, index: Any) -> Any:
-        return FUNCTIONS["getitem"](self, index)
+        parts = index if isinstance(index, tuple) else (index,)
+        is_array = any(part is Ellipsis for part in parts)  # without one, NumPy gives a scalar
+        return _scalar(FUNCTIONS["getitem"](self, index), is_array=is_array)
 
     # What must not pass silently
 
@@ -724,7 +730,24 @@ def _handle(
                 f"{name}: keyword argument {keyword!r} is not supported on traced values "
                 f"(at {user_line()}); leave it out (supported: {honoured or 'none'})"
             )
-    return handler(*required, **options)
+    of_array = function in VIEWS and _is_array(args[0])
+    return _scalar(handler(*required, **options), is_array=of_array or function in ARRAYS)
+
+
+def _is_array(value: Any) -> bool:
+    """Whether NumPy has an array there, and not a scalar."""
+    if isinstance(value, Expression):
+        return value._array or value.shape != ()
+    return isinstance(value, np.ndarray)
+
+
+def _scalar(result: Any, *, is_array: bool = False) -> Any:
+    """Note of what has no axes whether it is an array in NumPy, or else a scalar."""
+    if type(result) is tuple:
+        return tuple([_scalar(part, is_array=is_array) for part in result])
+    if type(result) is not Expression or result._node.shape or result._array == is_array:
+        return result
+    return Expression(result._node, result._trace, weak=result._weak, array=is_array)
 
 
 STATIC = (bool, int, str, bytes, type(None))  # what reaches the user's function as it is
@@ -736,7 +759,7 @@ def _token(value: Any, found: list[Expression]) -> Hashable:
     kind = type(value)
     if kind is Expression:
         found.append(value)
-        return value._node.uid, value._weak
+        return value._node.uid, value._weak, value._array
     if kind in _PLAIN:
         return kind, repr(value)  # 1, 1.0 and True are three things, and so are 0.0 and -0.0
     if kind is tuple or kind is list:
@@ -761,12 +784,16 @@ def _recorded_call(
     known = _recorded.find(call)
     if known is not None:
         tree, leaves = known
-        return tree.build(Expression(node, trace, weak=weak) for node, weak in leaves)
+        return tree.build(
+            Expression(node, trace, weak=weak, array=array) for node, weak, array in leaves
+        )
     before = trace.root.captures
     result = perform()
     results, tree = flatten(result)
     if trace.root.captures == before and all(type(leaf) is Expression for leaf in results):
-        _recorded.keep(call, (tree, tuple((leaf._node, leaf._weak) for leaf in results)))
+        _recorded.keep(
+            call, (tree, tuple((leaf._node, leaf._weak, leaf._array) for leaf in results))
+        )
     return result
 
 
@@ -800,7 +827,7 @@ def _binary(ufunc: Any) -> tuple[Callable[..., Any], ...]:
         return _as_python(ufunc(other, self), self, other)
 
     def in_place(self: Expression, other: Any) -> Any:
-        if self.shape == () and not isinstance(self._node, Input):
+        if self.shape == () and not self._array:
             return forward(self, other)  # NumPy's scalars are immutable too: the name is rebound
         raise InPlaceError(
             f"a traced value was changed in place at {user_line()}; write x = x + y, not x += y"
