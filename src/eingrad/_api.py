@@ -8,7 +8,7 @@ graphs find their plan in a bounded cache.
 import functools
 import inspect
 import itertools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,7 +22,9 @@ from eingrad._ir import Input, Node, Symmetry
 from eingrad._primitives import cast
 from eingrad._run import Kernel, Layout, Plan
 from eingrad._scopes import names_of
+from eingrad._shown import cut, shown
 from eingrad._simplify import remember
+from eingrad._snapshots import snapshot
 from eingrad._tracer import (
     STATIC,
     Array,
@@ -35,7 +37,9 @@ from eingrad._tracer import (
     warn,
 )
 from eingrad._tree import LEAF, Tree, flatten
-from eingrad.errors import DTypeError, IndependentWarning, ShapeError, TracerLeakError
+from eingrad.errors import DTypeError, IndependentWarning, PlanError, ShapeError, TracerLeakError
+
+_VALUES = (float, complex, np.ndarray, np.generic)  # never static
 
 # One call, traced --------------------------------------------------------------------------------
 
@@ -68,7 +72,7 @@ def _leaf_input(value: Any, name: str, n: int, trace: Trace, *, wanted: bool) ->
     if isinstance(value, STATIC) and not (wanted and type(value) is int):
         if wanted:
             raise DTypeError(
-                f"argument {name!r} is {value!r}; a derivative needs an array or a float there"
+                f"argument {name!r} is {shown(value)}; a derivative needs an array or a float there"
             )
         return None
     if type(value) is int:
@@ -82,8 +86,6 @@ def _leaf_input(value: Any, name: str, n: int, trace: Trace, *, wanted: bool) ->
         return None
     check_array(value, f"argument {name!r}")
     dtype = value.dtype.newbyteorder("=")
-    if (dtype.kind == "f" and dtype.itemsize > 8) or (dtype.kind == "c" and dtype.itemsize > 16):  # noqa: PLR2004
-        raise DTypeError(f"argument {name!r} has dtype {dtype}; convert it to float64")
     if wanted and dtype.kind == "b":
         raise DTypeError(
             f"argument {name!r} is boolean; a derivative needs numbers there: convert with "
@@ -270,7 +272,7 @@ def output_node(leaf: Any, trace: Trace | None, f: Callable[..., Any]) -> Node:
     """
     name = getattr(f, "__name__", "the function")
     if leaf is None or isinstance(leaf, str):
-        raise DTypeError(f"{name} returned {leaf!r}; it must return arrays or numbers")
+        raise DTypeError(f"{name} returned {shown(leaf)}; it must return arrays or numbers")
     node = node_of(leaf, trace, f"the result of {name}")
     if node.dtype.kind in "iu":
         return cast(node, np.float64)
@@ -289,8 +291,8 @@ def check_argnums(argnums: Any) -> tuple[int, ...]:
     numbers = argnums if isinstance(argnums, tuple) else (argnums,)
     if not numbers or any(type(n) is not int for n in numbers):
         raise TypeError(
-            f"argnums must be an integer or a tuple of integers, not {argnums!r}; the values are "
-            "given when the derivative is called"
+            f"argnums must be an integer or a tuple of integers, not {shown(argnums)}; the values "
+            "are given when the derivative is called"
         )
     return numbers
 
@@ -310,16 +312,59 @@ def argument_numbers(argnums: int | tuple[int, ...], count: int, where: str = ""
     return numbers
 
 
-def _is_same_static(old: Any, new: Any) -> bool:
-    """Whether a static argument is what the plan was made for: 1, 1.0 and True are three things."""
-    if old is new:
-        return True
-    if type(old) is not type(new) or isinstance(new, np.ndarray):
-        return False
+@dataclass(frozen=True, slots=True)
+class _Static:
+    """A static argument: what it was when the plan was made."""
+
+    kind: str
+    shown: str
+    state: Hashable
+
+    def check(self, new: Any, name: str) -> None:
+        """Refuse another one, and one that has changed."""
+        if _state_of(new) == self.state:
+            return
+        same = isinstance(new, np.generic) and _state_of(new.item()) == self.state
+        hint = f"pass {self.kind}({name}), or " if same else ""
+        text = shown(new)
+        made = (
+            "was changed after the plan was made"
+            if text == self.shown
+            else f"the plan was made for {self.shown}"
+        )
+        raise ShapeError(f"static argument {name!r} is {text} but {made}; {hint}make a new plan")
+
+
+def _state_of(value: Any) -> Hashable:
+    """The state of an object; where it cannot be known, the exception, which equals nothing."""
     try:
-        return bool(old == new)
-    except ValueError:  # it holds arrays, whose comparison is no single truth
-        return False
+        return snapshot(value)
+    except Exception as error:  # the object is the user's, and may raise anything
+        return error
+
+
+def _statics(
+    leaves: Mapping[int, Any], before: Mapping[int, Hashable], names: Sequence[str]
+) -> dict[int, _Static]:
+    """Note what static arguments are; refuse one whose changes could not be noticed later."""
+    found = {}
+    for n, leaf in leaves.items():
+        state, name = _state_of(leaf), names[n]
+        for looked_at in (before[n], state):
+            if isinstance(looked_at, Exception):
+                raise PlanError(
+                    f"static argument {name!r}, of type {type(leaf).__name__}, could change "
+                    f"unnoticed by the plan ({cut(str(looked_at))}); pass what the function needs of "
+                    "it, or capture it, as in lambda x: f(x, it)"
+                )
+        if state != before[n]:
+            raise PlanError(
+                f"static argument {name!r}, of type {type(leaf).__name__}, was changed by the "
+                "function, so that its next call would compute something else; do not change it "
+                "there, or capture it, as in lambda x: f(x, it)"
+            )
+        found[n] = _Static(type(leaf).__name__, shown(leaf), state)
+    return found
 
 
 def _nest(orders: tuple[int, ...], out: Tree, argument: Tree, results: Sequence[Any]) -> Any:
@@ -343,7 +388,7 @@ class _Form:
     out: Tree
     argument: Tree
     arguments: Tree
-    static: dict[int, Any]
+    static: dict[int, _Static]
     names: tuple[str, ...]
 
     def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Any]:
@@ -356,15 +401,8 @@ class _Form:
                 "the plan was made for other positional and keyword arguments, or for another "
                 f"nesting of them; call it in the way it was made{hint}"
             )
-        for n, old in self.static.items():
-            if not _is_same_static(old, new[n]):
-                kind = type(old).__name__
-                same = isinstance(new[n], np.generic) and new[n] == old
-                hint = f"pass {kind}({self.names[n]}), or " if same else ""
-                raise ShapeError(
-                    f"static argument {self.names[n]!r} is {new[n]!r} but the plan was made for "
-                    f"{old!r}; {hint}make a new plan"
-                )
+        for n, known in self.static.items():
+            known.check(new[n], self.names[n])
         return [value for n, value in enumerate(new) if n not in self.static]
 
     def interchangeable(self) -> dict[str, Symmetry]:
@@ -399,7 +437,9 @@ class Derivative:
         check: Callable[[Sequence[Any], Mapping[str, Any]], None] | None = None,
     ) -> None:
         if not callable(f):
-            raise TypeError(f"{f!r} is not a function; pass the function itself, not its value")
+            raise TypeError(
+                f"{shown(f)} is not a function; pass the function itself, not its value"
+            )
         check_argnums(argnums)
         self._f, self._orders, self._argnums, self._scalar = f, orders, argnums, scalar
         self._structured, self._check = structured, check
@@ -427,15 +467,18 @@ class Derivative:
         Plan
             Called like the function; checks shapes and dtypes, does not trace.
         """
+        leaves, tree = flatten((args, kwargs))
+        given = {n: leaf for n, leaf in enumerate(leaves) if not isinstance(leaf, _VALUES)}
+        before = {n: _state_of(leaf) for n, leaf in given.items()}
         traced = self._trace(args, kwargs)
         if traced.nested:
             raise DTypeError("a plan needs arrays; it was asked for with traced values")
         count = sum(node.key[0] == "argument" for node in traced.inputs)
-        leaves, tree = flatten((args, kwargs))
         chosen = {node.key[2] for node in traced.inputs[:count]}
-        static = {n: leaf for n, leaf in enumerate(leaves) if n not in chosen}
         counts = [len(flatten(value)[0]) for value in (*args, *kwargs.values())]
         names = tuple(_names(self._positional, counts, [*kwargs]))
+        static = {n: leaf for n, leaf in given.items() if n not in chosen}
+        static = _statics(static, before, names)
         form = _Form(self._orders, traced.out_tree, traced.argument_tree, tree, static, names)
         variables = names_of(self._f, traced.captured)
         kernel, what = self._kernel(traced), (traced.outputs, traced.variables, self._orders)
@@ -573,7 +616,7 @@ def derivative(
 
 def check_order(order: Any) -> None:
     if type(order) is not int or order < 0:
-        raise ValueError(f"order must be an integer of at least 0, not {order!r}")
+        raise ValueError(f"order must be an integer of at least 0, not {shown(order)}")
 
 
 def jacobian(

@@ -25,6 +25,7 @@ from eingrad._forms import Forms, arguments_of, compile_program
 from eingrad._ir import Constant, Input, Node, Symmetry
 from eingrad._plan import compose, find_path, greedy_path, left_to_right_path, mirror
 from eingrad._run import Kernel, Plan, StructuredTensor
+from eingrad._shown import shown
 from eingrad._simplify import remember, remembered, simplify
 from eingrad._tracer import (
     STATIC,
@@ -138,14 +139,16 @@ def function(
 
 def _name(name: Any) -> str:
     if not isinstance(name, str) or not name.isidentifier():
-        raise ValueError(f"a symbol's name must be an identifier, such as X or x_1, not {name!r}")
+        raise ValueError(
+            f"a symbol's name must be an identifier, such as X or x_1, not {shown(name)}"
+        )
     return name
 
 
 def _shape(shape: Any) -> tuple[int, ...]:
     sizes = tuple(shape) if np.iterable(shape) else (shape,)
     if any(not isinstance(n, (int, np.integer)) or n < 0 for n in sizes):
-        raise ShapeError(f"a shape is a tuple of integers of at least 0, not {shape!r}")
+        raise ShapeError(f"a shape is a tuple of integers of at least 0, not {shown(shape)}")
     return tuple(int(n) for n in sizes)
 
 
@@ -222,9 +225,9 @@ def differentiate(
             f"{x}\ngive that a name of its own with eingrad.variable first"
         )
     if type(order) is not int or order < 0:
-        raise ValueError(f"order must be an integer of at least 0, not {order!r}")
+        raise ValueError(f"order must be an integer of at least 0, not {shown(order)}")
     if mode not in MODES:
-        raise ValueError(f"mode must be one of {', '.join(map(repr, MODES))}, not {mode!r}")
+        raise ValueError(f"mode must be one of {', '.join(map(repr, MODES))}, not {shown(mode)}")
     _check_namesakes(y._node, node)
     free = node if isinstance(node, Input) else _ir.new_input("free", node.shape, node.dtype)
     outputs = _ir.substitute([y._node], {node: free})
@@ -284,7 +287,7 @@ def compile(outputs: Any, *, path: str = "planned") -> Plan:
            [-2.,  1.]])
     """
     if path not in PATHS:
-        raise ValueError(f"path must be one of {', '.join(map(repr, PATHS))}, not {path!r}")
+        raise ValueError(f"path must be one of {', '.join(map(repr, PATHS))}, not {shown(path)}")
     leaves, tree = flatten(outputs)
     nodes = [_expression(leaf, f"output {n}")._node for n, leaf in enumerate(leaves)]
     if any(leaf._trace is not None for leaf in leaves):
@@ -558,7 +561,9 @@ class Lift:
 
     def __init__(self, f: Callable[..., Any]) -> None:
         if not callable(f):
-            raise TypeError(f"{f!r} is not a function; pass the function itself, not its value")
+            raise TypeError(
+                f"{shown(f)} is not a function; pass the function itself, not its value"
+            )
         self._f = f
         self.__wrapped__ = f
         self.__name__ = getattr(f, "__name__", "f")

@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 
 from eingrad import _formula, _ir, _read_only, _recorded
 from eingrad._ir import Input, Node, Symmetry
+from eingrad._shown import shown
 from eingrad._subscripts import Shape
 from eingrad._substitutes import SUBSTITUTES
 from eingrad._tree import flatten
@@ -323,7 +324,7 @@ def as_array(value: Any, what: str) -> Array:
     except ValueError as error:
         if "inhomogeneous" not in str(error):
             raise
-        raise ShapeError(f"{what} is ragged, {value!r}; make its rows equally long") from None
+        raise ShapeError(f"{what} is ragged, {shown(value)}; make its rows equally long") from None
     check_array(array, what)
     return array
 
@@ -910,7 +911,7 @@ def node_of(value: Any, trace: Trace | None, what: str = "an operand") -> Node:
         return number_node(value)
     hint = ": np.asarray makes an array of it" if hasattr(type(value), "__array__") else ""
     raise DTypeError(
-        f"{what} is {value!r} of type {type(value).__name__}, at {user_line()}; "
+        f"{what} is {shown(value)} of type {type(value).__name__}, at {user_line()}; "
         f"only arrays, numbers and traced values can be computed with{hint}"
     )
 

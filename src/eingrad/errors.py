@@ -88,9 +88,10 @@ class UnsupportedFunctionError(TraceError, NotImplementedError):
 
 
 class PlanError(EingradError, ValueError):
-    """A plan that cannot be used as it is.
+    """A plan that cannot be used as it is, or that would not notice when it no longer holds.
 
-    Raised when one is unpickled that another version of eingrad made. Make it again.
+    Raised when one is unpickled that another version of eingrad made: make it again. And when one
+    is made with a static argument whose state cannot be compared later: capture that instead.
     """
 
 
