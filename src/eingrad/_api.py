@@ -17,6 +17,7 @@ import numpy as np
 from eingrad import _ir, _numpy_functions  # noqa: F401 - imported for what it registers
 from eingrad._compile import cache, input_specs
 from eingrad._derive import compared, compile_derivatives, derive, placed, split
+from eingrad._exact import exact
 from eingrad._forms import Forms
 from eingrad._ir import Input, Node, Symmetry
 from eingrad._primitives import cast
@@ -100,10 +101,10 @@ def _positional(f: Callable[..., Any]) -> tuple[str, ...]:
     """Names of the parameters that positional arguments go to, as far as they are known."""
     try:
         parameters = [*inspect.signature(f).parameters.values()]
-    except (TypeError, ValueError):
+    except Exception:  # it has none, or one of the user's that fails
         return ()
     kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    return tuple(p.name for p in parameters if p.kind in kinds)
+    return tuple(exact(p.name) for p in parameters if p.kind in kinds)
 
 
 def _names(positional: Sequence[str], counts: Sequence[int], keywords: Sequence[str]) -> list[str]:
@@ -112,7 +113,7 @@ def _names(positional: Sequence[str], counts: Sequence[int], keywords: Sequence[
     first_keyword = len(counts) - len(keywords)
     for n, count in enumerate(counts):
         if n >= first_keyword:
-            name = keywords[n - first_keyword]
+            name = exact(keywords[n - first_keyword])
         else:
             name = positional[n] if n < len(positional) else f"x{n}"
         names += [name] if count == 1 else [f"{name}_{k}" for k in range(count)]
@@ -354,8 +355,8 @@ def _statics(
             if isinstance(looked_at, Exception):
                 raise PlanError(
                     f"static argument {name!r}, of type {type(leaf).__name__}, could change "
-                    f"unnoticed by the plan ({cut(str(looked_at))}); pass what the function needs of "
-                    "it, or capture it, as in lambda x: f(x, it)"
+                    f"unnoticed by the plan ({cut(str(looked_at))}); pass what the function needs "
+                    "of it, or capture it, as in lambda x: f(x, it)"
                 )
         if state != before[n]:
             raise PlanError(

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from eingrad import _subscripts
+from eingrad._exact import is_exact
 from eingrad._plan import Piece, Program, Statement
 from eingrad._primitives import BY_NAME
 from eingrad._subscripts import Subscripts
@@ -25,7 +26,12 @@ _LARGEST_KEPT = 2**16  # bytes of a triangle that outlives a call
 
 
 def emit(program: Program, name: str = "derivative") -> str:
-    """Write the module: imports, constants, one function."""
+    """Write the module: imports, constants, one function.
+
+    Refuses whatever does not write itself as the builtin types do: it would be run as code.
+    """
+    for statement in program.steps():
+        _check(statement)
     return "".join(f"{line}\n" for line, _ in _module(program, name))
 
 
@@ -90,6 +96,19 @@ def _is_module_level(statement: Statement) -> bool:
     """Whether a statement needs to run only once, and what it makes is small enough to be kept."""
     small = statement.kernel == "triangle" and statement.bytes <= _LARGEST_KEPT
     return small or statement.kernel in MODULE_LEVEL
+
+
+def _check(statement: Statement) -> None:
+    details = dict(statement.details)
+    pieces = details.pop("pieces", ())
+    details.pop("body", None)  # its statements are checked by themselves
+    placed = tuple((p.actions, p.labels, p.term, p.coefficient) for p in pieces)
+    written = (
+        statement.shape, statement.terms, statement.out, statement.targets, statement.operands,
+        tuple(details.values()), placed,
+    )  # fmt: skip
+    if not is_exact(written):
+        raise TypeError(f"a step ({statement.kernel}) holds what is of no builtin type: {written}")
 
 
 # Literals ----------------------------------------------------------------------------------------

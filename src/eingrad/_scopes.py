@@ -70,7 +70,7 @@ def _with_items(pairs: Iterable[tuple[str, Any]], depth: int = 0) -> Iterator[tu
         if depth < _DEEPEST and isinstance(value, (dict, list, tuple)):
             items = value.items() if isinstance(value, dict) else enumerate(value)
             first = itertools.islice(items, _MOST_ITEMS)
-            named = [(f"{name}[{k!r}]", item) for k, item in first if isinstance(k, (str, int))]
+            named = [(f"{name}[{k!r}]", item) for k, item in first if type(k) in (str, int)]
             yield from _with_items(named, depth + 1)
         else:
             yield name, value

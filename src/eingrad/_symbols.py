@@ -21,6 +21,8 @@ import numpy as np
 from eingrad import _expand, _ir, _numpy_functions, _opaque  # noqa: F401 - what it registers is used
 from eingrad._compile import cache, check_symmetry, input_specs
 from eingrad._derive import contracted, derive, placed, planned
+from eingrad._exact import exact
+from eingrad._exact import sizes as sizes_of
 from eingrad._forms import Forms, arguments_of, compile_program
 from eingrad._ir import Constant, Input, Node, Symmetry
 from eingrad._plan import compose, find_path, greedy_path, left_to_right_path, mirror
@@ -128,16 +130,18 @@ def function(
     >>> print(differentiate(np.trace(F), X))
     [i,j] = sum_k dF_dX[k,k,i,j]
     """
+    name = _name(name)
     if not arguments:
         raise ValueError(f"{name!r} is a function of nothing; use eingrad.variable")
     for n, argument in enumerate(arguments):
         _expression(argument, f"argument {n} of {name}")
     nodes = [x._node for x in arguments]
-    made = _opaque.function(_name(name), _shape(shape), _dtype(dtype), nodes)
+    made = _opaque.function(name, _shape(shape), _dtype(dtype), nodes)
     return Expression(made, trace_of(arguments))
 
 
 def _name(name: Any) -> str:
+    name = exact(name) if isinstance(name, str) else name
     if not isinstance(name, str) or not name.isidentifier():
         raise ValueError(
             f"a symbol's name must be an identifier, such as X or x_1, not {shown(name)}"
@@ -149,7 +153,7 @@ def _shape(shape: Any) -> tuple[int, ...]:
     sizes = tuple(shape) if np.iterable(shape) else (shape,)
     if any(not isinstance(n, (int, np.integer)) or n < 0 for n in sizes):
         raise ShapeError(f"a shape is a tuple of integers of at least 0, not {shown(shape)}")
-    return tuple(int(n) for n in sizes)
+    return sizes_of(sizes)
 
 
 def _dtype(dtype: Any) -> np.dtype[Any]:

@@ -29,6 +29,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from eingrad._exact import exact
+from eingrad._exact import sizes as sizes_of
 from eingrad._ir.nodes import (
     Add,
     Apply,
@@ -71,12 +73,13 @@ def new_input(
     """Make an input that equals no other."""
     serial = next(_serials)
     dtype = np.dtype(dtype)
-    key = key or ("variable", name)
+    name, shape = exact(name), sizes_of(shape)
+    key = exact(key) or ("variable", name)
 
     def content() -> bytes:
         return repr((key, shape, dtype.str)).encode()
 
-    return intern_node(Input, (serial,), tuple(shape), dtype, content, serial, name, key)
+    return intern_node(Input, (serial,), shape, dtype, content, serial, name, key)
 
 
 def constant(value: ArrayLike) -> Constant:
@@ -94,7 +97,10 @@ def constant(value: ArrayLike) -> Constant:
 
 def selection(table: Table, n: int) -> Selection:
     """Make ``S[i, j] = (j == table[i])``, of shape ``(len(table), n)``."""
+    if not isinstance(table, range) and {*map(type, table)} - {int}:
+        table = sizes_of(table)
     table = canonical_table(table)
+    n = operator.index(n)
     shape = (len(table), n)
     return intern_node(
         Selection, (table, n), shape, _BOOL, lambda: repr((table, n)).encode(), table
@@ -108,12 +114,14 @@ def delta(n: int) -> Selection:
 
 def merge(sizes: Shape) -> Merge:
     """Make ``M[m, i, j, ...]``: m is the row-major position of ``(i, j, ...)``."""
+    sizes = sizes_of(sizes)
     shape = (math.prod(sizes), *sizes)
     return intern_node(Merge, sizes, shape, _BOOL, lambda: repr(sizes).encode())
 
 
 def fill(coefficient: Coefficient, shape: Shape, dtype: Any) -> Einsum:
     """Make a tensor of equal entries: an einsum without operands."""
+    shape = sizes_of(shape)
     out = tuple(range(len(shape)))
     return _einsum((), (), out, dict(zip(out, shape, strict=True)), coefficient, np.dtype(dtype))
 
@@ -183,13 +191,14 @@ def canonical_coefficient(value: Coefficient) -> Coefficient:
     """Write equal coefficients alike: exact rationals where they are, else floats."""
     if type(value) is int and -_LARGEST_EXACT < value < _LARGEST_EXACT:
         return value  # nearly all are, and this is called for every operand
+    value = exact(value)
     if isinstance(value, complex):
         if value.imag != 0 or math.isnan(value.imag):
             return complex(value)
         value = value.real
     if isinstance(value, float):
-        exact = value.is_integer() and abs(value) < _LARGEST_EXACT
-        return int(value) if exact else float(value)
+        whole = value.is_integer() and abs(value) < _LARGEST_EXACT
+        return int(value) if whole else float(value)
     fraction = Fraction(value)
     if max(abs(fraction.numerator), fraction.denominator) >= _LARGEST_EXACT:
         return float(fraction)
@@ -228,7 +237,8 @@ def contract(
         product = _plain_product(operands, terms, out, coefficient, dtype)
         if product is not None:
             return product
-    network, coefficient = _open(operands, terms, out, dict(sizes or {}), coefficient, dtype)
+    known = {index: operator.index(size) for index, size in (sizes or {}).items()}
+    network, coefficient = _open(operands, terms, out, known, coefficient, dtype)
     shape = tuple(network.sizes[index] for index in out)
     if coefficient == 0 or 0 in shape or any(map(_selects_nothing, network.structure)):
         return zeros(shape, dtype)
@@ -698,7 +708,8 @@ def apply_node(
     symmetry: Symmetry = (),
 ) -> Node:
     """Intern an application; `_primitives.apply` knows shapes and dtypes and calls this."""
-    attrs = tuple(sorted(attributes.items()))
+    attrs = tuple([(key, exact(attributes[key])) for key in sorted(attributes)])
+    shape = sizes_of(shape)
     dtype = np.dtype(dtype)
     spec = (primitive.name, repr(attrs), result, dtype.str)
     key = (*spec, tuple(n.uid for n in operands))

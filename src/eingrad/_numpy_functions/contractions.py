@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from eingrad import _ir, _subscripts
+from eingrad._exact import exact
 from eingrad._numpy_functions.operands import Traced, implements, normal_axes, operands
 from eingrad._tracer import user_line
 from eingrad.errors import ShapeError
@@ -21,13 +22,17 @@ def _einsum(*arguments: Any, optimize: Any = False) -> Traced:
         spec, arrays = arguments[0], arguments[1:]
     else:
         pairs = arguments[: len(arguments) - len(arguments) % 2]
-        out = list(arguments[-1]) if len(arguments) % 2 else None
-        arrays, spec = pairs[::2], ([list(t) for t in pairs[1::2]], out)
+        out = _sublist(arguments[-1]) if len(arguments) % 2 else None
+        arrays, spec = pairs[::2], ([_sublist(t) for t in pairs[1::2]], out)
     nodes, wrap = operands(*arrays)
     shapes = [n.shape for n in nodes]
     terms, out_term = _subscripts.parse(spec, shapes)
     terms, sizes = _subscripts.broadcast_sizes(terms, shapes)
     return wrap(_ir.contract(nodes, terms, out_term, dict(sizes)))
+
+
+def _sublist(term: Any) -> list[Any]:
+    return [exact(index) if isinstance(index, int) else index for index in term]
 
 
 @implements(np.matmul, np.linalg.matmul)
