@@ -455,8 +455,7 @@ class Derivative:
             return _nest(self._orders, traced.out_tree, traced.argument_tree, results)
         kernel = self._kernel(traced)
         arrays = [
-            np.asarray(v, node.dtype) if np.ndim(v) else np.asarray(v, node.dtype)[()]
-            for v, node in zip(traced.values, traced.inputs, strict=True)
+            np.asarray(v, node.dtype) for v, node in zip(traced.values, traced.inputs, strict=True)
         ]
         return _nest(self._orders, traced.out_tree, traced.argument_tree, kernel.run(arrays))
 

@@ -61,6 +61,9 @@ _twins: weakref.WeakKeyDictionary[Einsum, tuple[Einsum, tuple[int, ...]]] = (
 )
 
 
+_numbers: weakref.WeakKeyDictionary[Operation, int] = weakref.WeakKeyDictionary()
+
+
 # Leaves ------------------------------------------------------------------------------------------
 
 
@@ -711,13 +714,26 @@ def apply_node(
     attrs = tuple([(key, exact(attributes[key])) for key in sorted(attributes)])
     shape = sizes_of(shape)
     dtype = np.dtype(dtype)
-    spec = (primitive.name, repr(attrs), result, dtype.str)
-    key = (*spec, tuple(n.uid for n in operands))
+    spec = (repr(attrs), result, dtype.str)
+    key = (primitive.identity, *spec, tuple(n.uid for n in operands))
     operands = tuple(operands)
 
     def content() -> bytes:
-        return repr(spec).encode() + b"".join(n.digest for n in operands)
+        named = (_name_in_digests(primitive), *spec)
+        return repr(named).encode() + b"".join(n.digest for n in operands)
 
     return intern_node(
         Apply, key, shape, dtype, content, primitive, operands, attrs, result, symmetry
     )
+
+
+def _name_in_digests(primitive: Operation) -> str:
+    """Name a row, and number those that share a name: they are different functions."""
+    identity: Any = primitive.identity
+    if identity is not primitive:
+        return primitive.name
+    if primitive not in _numbers:
+        taken = {n for row, n in _numbers.items() if row.name == primitive.name}
+        _numbers[primitive] = next(n for n in itertools.count() if n not in taken)
+    number = _numbers[primitive]
+    return f"{primitive.name} {number}" if number else primitive.name

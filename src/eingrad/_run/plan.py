@@ -41,9 +41,13 @@ class Kernel:
         return _unpickled, (self.program, self.layouts, _fingerprint(self.source))
 
     def run(self, arrays: Sequence[Array]) -> list[Any]:
-        """Compute all outputs; inputs are not written, outputs share no memory with them."""
+        """Compute all outputs; inputs are not written, outputs share no memory with them.
+
+        What has no axes is passed as a scalar, whatever it came as: NumPy computes with scalars and
+        with arrays in two ways, whose last bits differ.
+        """
         try:
-            result = self.function(*arrays)
+            result = self.function(*[array if array.ndim else array[()] for array in arrays])
         except np.linalg.LinAlgError as error:
             raise singular(error, self.program) from None
         outputs = (result,) if len(self.program.outputs) == 1 else result
