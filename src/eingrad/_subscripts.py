@@ -202,6 +202,25 @@ def _expand_ellipsis(
     return expanded, widest
 
 
+def broadcast(shapes: Sequence[Shape]) -> Shape | None:
+    """Broadcast shapes as NumPy does, of any number of axes and any size; None: they do not fit.
+
+    >>> broadcast([(3, 1), (4,)])
+    (3, 4)
+    """
+    longest = max(shapes, key=len, default=())
+    if all(shape == longest for shape in shapes):
+        return longest
+    result = list(longest)
+    for shape in shapes:
+        for axis, size in enumerate(shape, len(longest) - len(shape)):
+            if size != result[axis] and size != 1:
+                if result[axis] != 1:
+                    return None
+                result[axis] = size
+    return tuple(result)
+
+
 def broadcast_sizes(
     terms: Sequence[Subscripts], shapes: Sequence[Shape]
 ) -> tuple[tuple[Subscripts, ...], Mapping[int, int]]:

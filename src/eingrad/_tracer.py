@@ -24,7 +24,7 @@ from typing import Any, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
-from eingrad import _formula, _ir, _read_only, _recorded
+from eingrad import _formula, _ir, _read_only, _recorded, _subscripts
 from eingrad._ir import Input, Node, Symmetry
 from eingrad._shown import shown
 from eingrad._subscripts import Shape
@@ -929,10 +929,10 @@ def number_node(value: Any) -> Node:
 
 def broadcast_shapes(*shapes: tuple[int, ...]) -> tuple[int, ...]:
     """Broadcast shapes, or say which do not fit."""
-    try:
-        return np.broadcast_shapes(*shapes)
-    except ValueError:
+    shape = _subscripts.broadcast(shapes)
+    if shape is None:
         raise ShapeError(
             f"shapes {', '.join(map(str, shapes))} do not broadcast, at {user_line()}; "
             "sizes must be equal or one"
-        ) from None
+        )
+    return shape

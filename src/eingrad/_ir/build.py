@@ -46,7 +46,7 @@ from eingrad._ir.nodes import (
     Table,
     intern_node,
 )
-from eingrad._ir.structure import Factor, Makers, Network, canonical_table, eliminate
+from eingrad._ir.structure import Factor, Makers, Network, canonical_table, eliminate, length
 from eingrad._ir.symmetry import settle_symmetry
 from eingrad._subscripts import Shape, Subscripts, number, parse, renumber
 
@@ -104,7 +104,7 @@ def selection(table: Table, n: int) -> Selection:
         table = sizes_of(table)
     table = canonical_table(table)
     n = operator.index(n)
-    shape = (len(table), n)
+    shape = (length(table), n)
     return intern_node(
         Selection, (table, n), shape, _BOOL, lambda: repr((table, n)).encode(), table
     )

@@ -46,7 +46,7 @@ def _getitem(x: Expression, index: Any) -> Traced:
         elif isinstance(part, slice):
             picked = range(*part.indices(node.shape[axis]))
             node = _ir.take(node, axis, _ir.selection(picked, node.shape[axis]))
-            shape.append(len(picked))
+            shape.append(node.shape[axis])
             axis += 1
         else:
             positions = _positions(part, x.shape, node.shape[axis], axis)

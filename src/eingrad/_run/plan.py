@@ -12,7 +12,7 @@ from eingrad._emit import emit
 from eingrad._ir import Symmetry
 from eingrad._plan import InputSpec, Program
 from eingrad._run.dense import load
-from eingrad._run.explain import check_axes, singular
+from eingrad._run.explain import check_axes, singular, too_large
 from eingrad._run.structured import Layout
 from eingrad._tracer import as_array
 from eingrad._tree import flatten
@@ -28,7 +28,7 @@ class Kernel:
     threads may share it. Pickles as the program, and emits again.
     """
 
-    __slots__ = ("function", "layouts", "program", "source")
+    __slots__ = ("function", "layouts", "program", "source", "too_large")
 
     def __init__(self, program: Program, layouts: tuple[Layout, ...] | None = None) -> None:
         check_axes(program)
@@ -36,6 +36,7 @@ class Kernel:
         self.layouts = layouts
         self.source = emit(program)
         self.function = load(self.source)
+        self.too_large = too_large(program)  # to be looked at, but not to be run
 
     def __reduce__(self) -> tuple[Any, tuple[Program, tuple[Layout, ...] | None, str]]:
         return _unpickled, (self.program, self.layouts, _fingerprint(self.source))
@@ -46,6 +47,8 @@ class Kernel:
         What has no axes is passed as a scalar, whatever it came as: NumPy computes with scalars and
         with arrays in two ways, whose last bits differ.
         """
+        if self.too_large:
+            raise ShapeError(self.too_large)
         try:
             result = self.function(*[array if array.ndim else array[()] for array in arrays])
         except np.linalg.LinAlgError as error:
