@@ -67,7 +67,7 @@ def test_diagonals_of_many_axes(axes):
     np.testing.assert_allclose(eg.derivative(f, 0)(x), f(x))
     gradient = eg.grad(lambda x: np.sum(f(x)))
     if axes > 53:  # it is placed on a diagonal
-        with pytest.raises(ShapeError, match="more than the 52 that np.einsum has letters for"):
+        with pytest.raises(ShapeError, match=r"has the indices .* more than the 52"):
             gradient(x)
     else:
         np.testing.assert_allclose(gradient(x).ravel(), gradient(x.reshape(2, 2, 2)).ravel())

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from eingrad import _ir, _numpy_functions  # noqa: F401 - imported for what it registers
+from eingrad import _ir, _numpy_functions, _randomness  # noqa: F401 - imported for what it registers
 from eingrad._compile import cache, input_specs
 from eingrad._derive import compared, compile_derivatives, derive, placed, split
 from eingrad._exact import exact
@@ -38,7 +38,14 @@ from eingrad._tracer import (
     warn,
 )
 from eingrad._tree import LEAF, Tree, flatten
-from eingrad.errors import DTypeError, IndependentWarning, PlanError, ShapeError, TracerLeakError
+from eingrad.errors import (
+    DTypeError,
+    IndependentWarning,
+    PlanError,
+    RandomnessWarning,
+    ShapeError,
+    TracerLeakError,
+)
 
 _VALUES = (float, complex, np.ndarray, np.generic)  # never static
 
@@ -470,7 +477,7 @@ class Derivative:
         leaves, tree = flatten((args, kwargs))
         given = {n: leaf for n, leaf in enumerate(leaves) if not isinstance(leaf, _VALUES)}
         before = {n: _state_of(leaf) for n, leaf in given.items()}
-        traced = self._trace(args, kwargs)
+        traced = self._trace_for_good(args, kwargs)
         if traced.nested:
             raise DTypeError("a plan needs arrays; it was asked for with traced values")
         count = sum(node.key[0] == "argument" for node in traced.inputs)
@@ -487,7 +494,7 @@ class Derivative:
 
     def expression(self, *args: Any, **kwargs: Any) -> Any:
         """Return the symbolic derivative for arguments like these, in place of its value."""
-        traced = self._trace(args, kwargs, symbolic=True)
+        traced = self._trace_for_good(args, kwargs, symbolic=True)
         results = self._placed(traced, traced.outer if traced.nested else None)
         return _nest(self._orders, traced.out_tree, traced.argument_tree, results)
 
@@ -508,6 +515,23 @@ class Derivative:
                 "NumPy, so its derivative is zero; if it should depend on them, compute it from "
                 "them (a test like isinstance(x, np.ndarray) is false of a traced value)",
                 IndependentWarning,
+            )
+        return traced
+
+    def _trace_for_good(
+        self, args: tuple[Any, ...], kwargs: dict[str, Any], *, symbolic: bool = False
+    ) -> _Traced:
+        """Trace for what is used again and again; a call traces anew, and so draws anew."""
+        generators = _randomness.generators(self._f)
+        before = _randomness.states(generators)
+        traced = self._trace(args, kwargs, symbolic=symbolic)
+        moved = _randomness.changed(before, _randomness.states(generators))
+        if moved:
+            warn(
+                f"{self.__name__} drew from {' and '.join(moved)}, or seeded it: what is made here "
+                "holds the numbers of this one draw; draw outside of the function, and give it "
+                "the numbers as an argument",
+                RandomnessWarning,
             )
         return traced
 
