@@ -8,6 +8,7 @@ graphs find their plan in a bounded cache.
 import functools
 import inspect
 import itertools
+import sys
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -84,6 +85,11 @@ def _leaf_input(value: Any, name: str, n: int, trace: Trace, *, wanted: bool) ->
             )
         return None
     if type(value) is int:
+        if abs(value) > sys.float_info.max:
+            raise DTypeError(
+                f"argument {name!r} is an integer of {value.bit_length()} bits, which is no "
+                "float64; scale it"
+            )
         return trace.new_input(name, (), np.dtype(np.float64), key)
     if not isinstance(value, (np.ndarray, np.generic)):
         if wanted:
@@ -116,11 +122,11 @@ def _positional(f: Callable[..., Any]) -> tuple[str, ...]:
 
 def _names(positional: Sequence[str], counts: Sequence[int], keywords: Sequence[str]) -> list[str]:
     """Name every leaf of the arguments by its parameter; `counts` are the leaves of each."""
-    names = []
+    names: list[str] = []
     first_keyword = len(counts) - len(keywords)
     for n, count in enumerate(counts):
         if n >= first_keyword:
-            name = exact(keywords[n - first_keyword])
+            name = exact(keywords[n - first_keyword]) or f"x{n}"
         else:
             name = positional[n] if n < len(positional) else f"x{n}"
         names += [name] if count == 1 else [f"{name}_{k}" for k in range(count)]
@@ -454,7 +460,7 @@ class Derivative:
         self.__wrapped__ = f
         self.__name__ = getattr(f, "__name__", "f")
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
         """Compute the derivative at these arguments."""
         traced = self._trace(args, kwargs)
         if traced.nested:
@@ -466,7 +472,7 @@ class Derivative:
         ]
         return _nest(self._orders, traced.out_tree, traced.argument_tree, kernel.run(arrays))
 
-    def plan(self, *args: Any, **kwargs: Any) -> Plan:
+    def plan(self, /, *args: Any, **kwargs: Any) -> Plan:
         """Compile for arguments like these; captured arrays are copied into the plan.
 
         Returns
@@ -492,7 +498,7 @@ class Derivative:
         directions = functools.partial(compared, *what, traced.made)
         return Plan(kernel, form, traced.values[count:], variables, directions)
 
-    def expression(self, *args: Any, **kwargs: Any) -> Any:
+    def expression(self, /, *args: Any, **kwargs: Any) -> Any:
         """Return the symbolic derivative for arguments like these, in place of its value."""
         traced = self._trace_for_good(args, kwargs, symbolic=True)
         results = self._placed(traced, traced.outer if traced.nested else None)

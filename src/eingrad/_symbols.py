@@ -339,7 +339,7 @@ class _SymbolForm:
         for name, value in kwargs.items():
             if name not in self.names:
                 raise ShapeError(
-                    f"the plan has no input {name!r}; its inputs are {', '.join(self.names)}"
+                    f"the plan has no input {shown(name)}; its inputs are {', '.join(self.names)}"
                 )
             if name in values:
                 raise ShapeError(f"input {name!r} was given twice, by position and by name")

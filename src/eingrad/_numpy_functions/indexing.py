@@ -173,9 +173,9 @@ def _take(a: Any, indices: Any, axis: int | None = None, *, mode: Any = "raise")
         where = where.astype(np.intp)  # positions 0 and 1, never a mask
     size = np.shape(x)[place]
     if mode == "wrap" and size:
-        where = where % size
+        where = where.astype(np.intp) % size  # a narrow dtype may not hold the size
     elif mode == "clip":
-        where = np.clip(where, 0, size - 1)
+        where = np.clip(where.astype(np.intp), 0, size - 1)
     index: tuple[Any, ...] = (slice(None),) * place
     return x[(*index, where if where.ndim else where[()])]
 

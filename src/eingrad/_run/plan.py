@@ -139,7 +139,7 @@ class Plan:
         self._captured = tuple(np.array(array) for array in captured)
         self._variables = tuple(variables) or (None,) * len(self._captured)
 
-    def __call__(self, *args: Any, out: Any = None, **kwargs: Any) -> Any:
+    def __call__(self, /, *args: Any, out: Any = None, **kwargs: Any) -> Any:
         """Compute for arguments of the shapes and dtypes that the plan was made for.
 
         Parameters
@@ -196,8 +196,9 @@ class Plan:
 
     @property
     def inputs(self) -> tuple[str, ...]:
-        """Names of the inputs of `source`, in order."""
-        return tuple(spec.name for spec in self.program.inputs)
+        """Names of what a call gives, in order; `source` takes those of `captured` after them."""
+        count = len(self.program.inputs) - len(self._captured)
+        return tuple(spec.name for spec in self.program.inputs[:count])
 
     @property
     def captured(self) -> tuple[CapturedArray, ...]:
