@@ -129,7 +129,7 @@ REFUSED_INPUT = {
     "more axes than arrays have": (
         lambda: eg.hessian(lambda x: x * x * x)(np.ones((1,) * 22)),
         ShapeError,
-        r"a step of the plan \(\w+\) has 66 axes, but NumPy arrays have at most 64; flatten",
+        r"a step of the plan \(\w+\) has 66 axes, .*but NumPy arrays have at most 64; flatten",
     ),
     "bool": (
         lambda: eg.grad(np.sum)(np.ones(3, bool)),
