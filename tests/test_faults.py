@@ -129,7 +129,7 @@ REFUSED_INPUT = {
     "more axes than arrays have": (
         lambda: eg.hessian(lambda x: x * x * x)(np.ones((1,) * 22)),
         ShapeError,
-        r"a step of the plan \(\w+\) has 66 axes, but NumPy arrays have at most 64; flatten",
+        r"a step of the plan \(\w+\) has 66 axes, .*but NumPy arrays have at most 64; flatten",
     ),
     "bool": (
         lambda: eg.grad(np.sum)(np.ones(3, bool)),
@@ -1286,7 +1286,7 @@ def test_a_static_argument_that_holds_arrays_is_not_taken_for_another():
     raises(
         lambda: plan(X, Box(2 * X)),
         ShapeError,
-        "static argument 'box' is an object of type test_faults.Box but the plan was made for an",
+        "static argument 'box' is an object of type test_faults.Box but is not as it was when",
     )
 
 

@@ -461,3 +461,56 @@ def test_a_reshape_without_common_sizes_of_a_stack_is_placed_not_multiplied_out(
     plan = eg.jacobian(f).plan(x)
     assert "einsum" not in plan.source
     np.testing.assert_allclose(plan(x), complex_step(f, x), rtol=1e-15)
+
+
+DTYPES = ["f2", "f4", "f8", "c8", "c16"]
+ZERO_DIM = {
+    "product": lambda z, c: z * z * c * z,
+    "quotient": lambda z, c: (z + c) / (z * z + 1),
+    "powers": lambda z, c: z**5 - c / z**3,
+    "functions": lambda z, c: np.exp(z * c) / np.sqrt(1 + z * z),
+    "nothing": lambda z, c: z,
+}
+GIVEN = {
+    "array": np.array,
+    "scalar": lambda v: v[()],
+    "Python number": lambda v: v.item(),
+}
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")  # of overflows in float16
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("f", ZERO_DIM.values(), ids=ZERO_DIM)
+@pytest.mark.parametrize("order", [0, 1, 2])
+def test_a_number_gives_the_same_bits_whatever_it_came_as(dtype, f, order):
+    """Array, scalar or number; by a call, a plan, a pickled plan, a plan of symbols, to `out`."""
+    rng = np.random.default_rng(0)
+    derivative = eg.derivative(f, order)
+    z, c = eg.variable("z", (), dtype), eg.variable("c", (), dtype)
+    symbols = eg.compile(eg.differentiate(f(z, c), z, order))
+    plan = derivative.plan(np.ones((), dtype), np.ones((), dtype))
+    pickled = pickle.loads(pickle.dumps(plan))
+    for pair in rng.normal(size=(20, 2)) + 1j * rng.normal(size=(20, 2)):
+        at = [np.array(p if dtype[0] == "c" else p.real, dtype) for p in pair]
+        results, of_symbols = set(), set()  # the plan of symbols has steps of its own
+        for name, give in GIVEN.items():
+            given = [give(v) for v in at]
+            if name != "Python number":  # of those, a call makes double precision
+                results.add(derivative(*given).tobytes())
+            if name != "Python number" or dtype in ("f8", "c16"):
+                out = np.empty((), dtype)
+                results |= {plan(*given).tobytes(), pickled(*given).tobytes()}
+                results.add(plan(*given, out=out).tobytes())
+                named = dict(zip("zc", given, strict=True))
+                of_symbols.add(symbols(**{n: named[n] for n in symbols.inputs}).tobytes())
+        assert len(results) == len(of_symbols) == 1
+
+
+def test_a_captured_number_gives_the_same_bits_as_an_argument():
+    """As an array without axes, or as a scalar."""
+    rng = np.random.default_rng(0)
+    for number in rng.normal(size=(50, 2)) @ np.array([1, 1j]):
+        z = np.array(number)
+        captured = [eg.jacobian(lambda x, c=c: x * x * c)(z) for c in (z, z[()])]
+        planned = [eg.jacobian(lambda x, c=c: x * x * c).plan(z)(z) for c in (z, z[()])]
+        assert len({r.tobytes() for r in captured + planned}) == 1

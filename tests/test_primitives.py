@@ -1,5 +1,7 @@
 """Every row of the table, tested from its own sampling domain: a new row needs no test code."""
 
+import gc
+
 import mpmath
 import numpy as np
 import pytest
@@ -9,7 +11,7 @@ import eingrad as eg
 from eingrad import _ir
 from eingrad._diff import forward, reverse
 from eingrad._forms import compile_program
-from eingrad._primitives import PRIMITIVES, apply
+from eingrad._primitives import BY_NAME, PRIMITIVES, Primitive, apply
 from eingrad._run import Kernel
 
 FLOAT_ROWS = [row for row in PRIMITIVES if row.dtype is None]
@@ -99,3 +101,40 @@ def test_derivatives_of_logaddexp_are_exact_in_its_tails(point):
 def test_names_are_unique():
     """A node finds its row by name."""
     assert len({row.name for row in PRIMITIVES}) == len(PRIMITIVES)
+
+
+@pytest.mark.parametrize("known", ["sin", "a name of their own", "power 1"])
+def test_two_rows_of_one_name_are_two_functions(known):
+    """Of other operands too; a row that is used again is the same, and so is its digest."""
+    x = _ir.new_input("x", (2,))
+    rows = [Primitive(known, np.sin, BY_NAME["sin"].sample) for _ in range(3)]
+    nodes = [_ir.apply_node(row, [x], {}, 0, (2,), np.float64) for row in rows]
+    again = [_ir.apply_node(row, [x], {}, 0, (2,), np.float64) for row in rows]
+    assert len({*nodes}) == len({n.digest for n in nodes}) == 3
+    assert again == nodes
+    if known in BY_NAME:
+        assert apply(known, x) not in nodes
+        assert apply(known, x).digest not in {n.digest for n in nodes}
+
+
+def test_the_digest_of_a_row_does_not_depend_on_rows_that_are_gone():
+    """Nor on how many there were: it orders nodes alike in every process."""
+    x = _ir.new_input("x", (2,), key=("test",))
+    digests = set()
+    for _ in range(3):
+        rows = [Primitive("same", np.sin, BY_NAME["sin"].sample) for _ in range(2)]
+        nodes = [_ir.apply_node(row, [x], {}, 0, (2,), np.float64) for row in rows]
+        digests.add(tuple(n.digest for n in nodes))
+        del rows, nodes
+        gc.collect()
+    assert len(digests) == 1
+
+
+def test_an_opaque_function_made_twice_is_one():
+    """By name, shape and arguments; and its derivatives are too, whatever is collected between."""
+    X, Y = eg.variable("X", 2), eg.variable("Y", 2)
+    F, G = eg.function("F", X, shape=3), eg.function("F", X, shape=3)
+    assert F._node is G._node
+    assert eg.differentiate(F, X)._node is eg.differentiate(G, X)._node
+    assert eg.function("F", Y, shape=3)._node is not F._node
+    assert eg.function("H", X, shape=3)._node is not F._node

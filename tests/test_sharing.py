@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 
 import eingrad as eg
-from eingrad import _compile, _tracer, identities
+from eingrad import _compile, _read_only, _tracer, identities
 from eingrad._ir import nodes
 from eingrad._run import plan as run_plan
 from eingrad._simplify import contractions
@@ -141,7 +141,7 @@ def test_threads_lock_one_captured_array_and_the_last_one_frees_it():
     assert locked == (True, True)
     assert shared.flags.writeable
     assert X.flags.writeable
-    assert not _tracer._locks
+    assert not _read_only._held
 
 
 def test_the_cache_stays_bounded_when_threads_fill_it(monkeypatch):
@@ -284,7 +284,7 @@ def in_fork(job):
 LOCKS = {
     "nodes": nodes._lock,
     "contractions": contractions._lock,
-    "captured arrays": _tracer._locks_guard,
+    "captured arrays": _read_only._guard,
     "cache": _compile.cache._lock,
 }
 
@@ -382,7 +382,7 @@ def test_the_users_random_states_are_untouched(use):
 def assert_usable():
     """No trace is open, no array locked, and the next calls are right."""
     assert _tracer._innermost.get() is None
-    assert not _tracer._locks
+    assert not _read_only._held
     assert A.flags.writeable
     assert X.flags.writeable
     assert all(lock.acquire(blocking=False) and not lock.release() for lock in LOCKS.values())
@@ -436,7 +436,15 @@ def places(job):
     return list(seen)
 
 
-STATEFUL = ("_tracer.py", "_api.py", "_compile.py", "nodes.py", "plan.py", "dense.py")
+STATEFUL = (
+    "_tracer.py",
+    "_read_only.py",
+    "_api.py",
+    "_compile.py",
+    "nodes.py",
+    "plan.py",
+    "dense.py",
+)
 
 
 def test_an_interrupt_at_any_line_leaves_everything_usable():
@@ -458,7 +466,7 @@ def test_an_interrupt_at_any_line_leaves_everything_usable():
 @pytest.mark.parametrize("skipped", range(0, 60, 7))
 def test_an_interrupt_at_any_visit_of_a_closing_trace_leaves_everything_usable(skipped):
     """Not only the first: the second closing, and that of a trace inside a trace."""
-    closing = {"close", "__exit__", "_unlock", "encloses", "_owners"}
+    closing = {"close", "__exit__", "release", "_set_back", "encloses", "_owners"}
     visits = 0
 
     def chosen(frame):

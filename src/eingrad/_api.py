@@ -8,26 +8,30 @@ graphs find their plan in a bounded cache.
 import functools
 import inspect
 import itertools
-from collections.abc import Callable, Mapping, Sequence
+import sys
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from eingrad import _ir, _numpy_functions  # noqa: F401 - imported for what it registers
+from eingrad import _ir, _numpy_functions, _randomness  # noqa: F401 - imported for what it registers
 from eingrad._arguments import calls_differ, labels, roots
 from eingrad._arguments import named as named_leaves
 from eingrad._compile import cache, input_specs
 from eingrad._conversions import cause
 from eingrad._derive import compared, compile_derivatives, derive, placed, split
-from eingrad._described import described, remedy, shown
+from eingrad._described import described, remedy
+from eingrad._exact import exact
 from eingrad._forms import Forms
 from eingrad._ir import Input, Node, Symmetry
 from eingrad._place import warn
 from eingrad._primitives import cast
 from eingrad._run import Kernel, Layout, Plan
 from eingrad._scopes import names_of
+from eingrad._shown import cut, shown
 from eingrad._simplify import remember
+from eingrad._snapshots import snapshot
 from eingrad._tracer import (
     STATIC,
     Array,
@@ -40,7 +44,16 @@ from eingrad._tracer import (
     tracing,
 )
 from eingrad._tree import LEAF, Tree, flatten
-from eingrad.errors import DTypeError, IndependentWarning, ShapeError, TracerLeakError
+from eingrad.errors import (
+    DTypeError,
+    IndependentWarning,
+    PlanError,
+    RandomnessWarning,
+    ShapeError,
+    TracerLeakError,
+)
+
+_VALUES = (float, complex, np.ndarray, np.generic)  # never static
 
 # One call, traced --------------------------------------------------------------------------------
 
@@ -79,6 +92,11 @@ def _leaf_input(value: Any, name: str, n: int, trace: Trace, *, wanted: bool) ->
             )
         return None
     if type(value) is int:
+        if abs(value) > sys.float_info.max:
+            raise DTypeError(
+                f"argument {name!r} is an integer of {value.bit_length()} bits, which is no "
+                "float64; scale it"
+            )
         return trace.new_input(name, (), np.dtype(np.float64), key)
     if not isinstance(value, (np.ndarray, np.generic)):
         if wanted:
@@ -90,8 +108,6 @@ def _leaf_input(value: Any, name: str, n: int, trace: Trace, *, wanted: bool) ->
         return None
     check_array(value, f"argument {label!r}")
     dtype = value.dtype.newbyteorder("=")
-    if (dtype.kind == "f" and dtype.itemsize > 8) or (dtype.kind == "c" and dtype.itemsize > 16):  # noqa: PLR2004
-        raise DTypeError(f"argument {label!r} has dtype {dtype}; convert it to float64")
     if wanted and dtype.kind == "b":
         raise DTypeError(
             f"argument {label!r} is boolean; a derivative needs numbers there: convert with "
@@ -106,10 +122,10 @@ def _positional(f: Callable[..., Any]) -> tuple[str, ...]:
     """Names of the parameters that positional arguments go to, as far as they are known."""
     try:
         parameters = [*inspect.signature(f).parameters.values()]
-    except (TypeError, ValueError):
+    except Exception:  # it has none, or one of the user's that fails
         return ()
     kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    return tuple(p.name for p in parameters if p.kind in kinds)
+    return tuple(exact(p.name) for p in parameters if p.kind in kinds)
 
 
 def _trace(
@@ -152,8 +168,10 @@ def _pass(
         if isinstance(leaf, np.ndarray):
             trace.lock(leaf)
         weak = isinstance(leaf, (int, float, complex)) and not isinstance(leaf, np.generic)
-        weak = weak or (isinstance(leaf, Expression) and leaf._weak)
-        passed.leaves.append(Expression(made, trace, weak=weak))
+        array = isinstance(leaf, np.ndarray)
+        if isinstance(leaf, Expression):
+            weak, array = leaf._weak, leaf._array
+        passed.leaves.append(Expression(made, trace, weak=weak, array=array))
         passed.inputs.append(made)
         passed.values.append(leaf)
         if wanted:
@@ -180,6 +198,7 @@ def _traced(
     built = [tree.build(rest) for _, tree in trees]
     named = dict(zip(kwargs, built[len(args) :], strict=True))
     result = _called(f, trace, built[: len(args)], named, names)
+    trace.check_watched()
     result_leaves, out_tree = flatten(result)
     outputs = [output_node(leaf, trace, f) for leaf in result_leaves]
     independent = any(not isinstance(leaf, Expression) for leaf in result_leaves)
@@ -264,8 +283,8 @@ def check_argnums(argnums: Any) -> tuple[int, ...]:
     numbers = argnums if isinstance(argnums, tuple) else (argnums,)
     if not numbers or any(type(n) is not int for n in numbers):
         raise TypeError(
-            f"argnums must be an integer or a tuple of integers, not {argnums!r}; the values are "
-            "given when the derivative is called"
+            f"argnums must be an integer or a tuple of integers, not {shown(argnums)}; the values "
+            "are given when the derivative is called"
         )
     return numbers
 
@@ -285,16 +304,59 @@ def argument_numbers(argnums: int | tuple[int, ...], count: int, where: str = ""
     return numbers
 
 
-def _is_same_static(old: Any, new: Any) -> bool:
-    """Whether a static argument is what the plan was made for: 1, 1.0 and True are three things."""
-    if old is new:
-        return True
-    if type(old) is not type(new) or isinstance(new, np.ndarray):
-        return False
+@dataclass(frozen=True, slots=True)
+class _Static:
+    """A static argument: what it was when the plan was made."""
+
+    kind: str
+    shown: str
+    state: Hashable
+
+    def check(self, new: Any, name: str) -> None:
+        """Refuse another one, and one that has changed."""
+        if _state_of(new) == self.state:
+            return
+        same = isinstance(new, np.generic) and _state_of(new.item()) == self.state
+        hint = f"pass {self.kind}({name}), or " if same else ""
+        text = shown(new)
+        made = (
+            "is not as it was when the plan was made"
+            if text == self.shown
+            else f"the plan was made for {self.shown}"
+        )
+        raise ShapeError(f"static argument {name!r} is {text} but {made}; {hint}make a new plan")
+
+
+def _state_of(value: Any) -> Hashable:
+    """The state of an object; where it cannot be known, the exception, which equals nothing."""
     try:
-        return bool(old == new)
-    except ValueError:  # it holds arrays, whose comparison is no single truth
-        return False
+        return snapshot(value)
+    except Exception as error:  # the object is the user's, and may raise anything
+        return error
+
+
+def _statics(
+    leaves: Mapping[int, Any], before: Mapping[int, Hashable], names: Sequence[str]
+) -> dict[int, _Static]:
+    """Note what static arguments are; refuse one whose changes could not be noticed later."""
+    found = {}
+    for n, leaf in leaves.items():
+        state, name = _state_of(leaf), names[n]
+        for looked_at in (before[n], state):
+            if isinstance(looked_at, Exception):
+                raise PlanError(
+                    f"static argument {name!r}, of type {type(leaf).__name__}, could change "
+                    f"unnoticed by the plan ({cut(str(looked_at))}); pass what the function needs "
+                    "of it, or capture it, as in lambda x: f(x, it)"
+                )
+        if state != before[n]:
+            raise PlanError(
+                f"static argument {name!r}, of type {type(leaf).__name__}, was changed by the "
+                "function, so that its next call would compute something else; do not change it "
+                "there, or capture it, as in lambda x: f(x, it)"
+            )
+        found[n] = _Static(type(leaf).__name__, shown(leaf), state)
+    return found
 
 
 def _nest(orders: tuple[int, ...], out: Tree, argument: Tree, results: Sequence[Any]) -> Any:
@@ -318,7 +380,7 @@ class _Form:
     out: Tree
     argument: Tree
     arguments: Tree
-    static: dict[int, Any]
+    static: dict[int, _Static]
     names: tuple[str, ...]  # of the leaves, as messages call them
     called: tuple[str, ...]  # names of the arguments
 
@@ -330,15 +392,8 @@ class _Form:
                 f"{calls_differ(self.called, self.arguments, tree)}; call the plan in the way it "
                 "was made"
             )
-        for n, old in self.static.items():
-            if not _is_same_static(old, new[n]):
-                kind = type(old).__name__
-                same = isinstance(new[n], np.generic) and new[n] == old
-                hint = f"pass {kind}({self.names[n]}), or " if same else ""
-                raise ShapeError(
-                    f"static argument {self.names[n]!r} is {shown(new[n])} but the plan was made "
-                    f"for {shown(old)}; {hint}make a new plan"
-                )
+        for n, known in self.static.items():
+            known.check(new[n], self.names[n])
         return [value for n, value in enumerate(new) if n not in self.static]
 
     def name(self, n: int) -> str:
@@ -377,14 +432,16 @@ class Derivative:
         check: Callable[[Sequence[Any], Mapping[str, Any]], None] | None = None,
     ) -> None:
         if not callable(f):
-            raise TypeError(f"{f!r} is not a function; pass the function itself, not its value")
+            raise TypeError(
+                f"{shown(f)} is not a function; pass the function itself, not its value"
+            )
         check_argnums(argnums)
         self._f, self._orders, self._argnums, self._scalar = f, orders, argnums, scalar
         self._structured, self._check = structured, check
         self.__wrapped__ = f
         self.__name__ = getattr(f, "__name__", "f")
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
         """Compute the derivative at these arguments."""
         traced = self._trace(args, kwargs)
         if traced.nested:
@@ -392,12 +449,11 @@ class Derivative:
             return _nest(self._orders, traced.out_tree, traced.argument_tree, results)
         kernel = self._kernel(traced)
         arrays = [
-            np.asarray(v, node.dtype) if np.ndim(v) else np.asarray(v, node.dtype)[()]
-            for v, node in zip(traced.values, traced.inputs, strict=True)
+            np.asarray(v, node.dtype) for v, node in zip(traced.values, traced.inputs, strict=True)
         ]
         return _nest(self._orders, traced.out_tree, traced.argument_tree, kernel.run(arrays))
 
-    def plan(self, *args: Any, **kwargs: Any) -> Plan:
+    def plan(self, /, *args: Any, **kwargs: Any) -> Plan:
         """Compile for arguments like these; captured arrays are copied into the plan.
 
         Returns
@@ -405,16 +461,19 @@ class Derivative:
         Plan
             Called like the function; checks shapes and dtypes, does not trace.
         """
-        traced = self._trace(args, kwargs)
+        leaves, tree = flatten((args, kwargs))
+        given = {n: leaf for n, leaf in enumerate(leaves) if not isinstance(leaf, _VALUES)}
+        before = {n: _state_of(leaf) for n, leaf in given.items()}
+        traced = self._trace_for_good(args, kwargs)
         if traced.nested:
             raise DTypeError("a plan needs arrays; it was asked for with traced values")
         count = sum(node.key[0] == "argument" for node in traced.inputs)
-        leaves, tree = flatten((args, kwargs))
         chosen = {node.key[2] for node in traced.inputs[:count]}
-        static = {n: leaf for n, leaf in enumerate(leaves) if n not in chosen}
         called = roots(self._positional, len(args), [*kwargs])
         below = [flatten(value)[1] for value in (*args, *kwargs.values())]
         names = tuple(labels(called, below))
+        static = {n: leaf for n, leaf in given.items() if n not in chosen}
+        static = _statics(static, before, names)
         form = _Form(
             self._orders, traced.out_tree, traced.argument_tree, tree, static, names, tuple(called)
         )
@@ -423,9 +482,9 @@ class Derivative:
         directions = functools.partial(compared, *what, traced.made)
         return Plan(kernel, form, traced.values[count:], variables, directions)
 
-    def expression(self, *args: Any, **kwargs: Any) -> Any:
+    def expression(self, /, *args: Any, **kwargs: Any) -> Any:
         """Return the symbolic derivative for arguments like these, in place of its value."""
-        traced = self._trace(args, kwargs, symbolic=True)
+        traced = self._trace_for_good(args, kwargs, symbolic=True)
         results = self._placed(traced, traced.outer if traced.nested else None)
         return _nest(self._orders, traced.out_tree, traced.argument_tree, results)
 
@@ -449,6 +508,23 @@ class Derivative:
             )
         return traced
 
+    def _trace_for_good(
+        self, args: tuple[Any, ...], kwargs: dict[str, Any], *, symbolic: bool = False
+    ) -> _Traced:
+        """Trace for what is used again and again; a call traces anew, and so draws anew."""
+        generators = _randomness.generators(self._f)
+        before = _randomness.states(generators)
+        traced = self._trace(args, kwargs, symbolic=symbolic)
+        moved = _randomness.changed(before, _randomness.states(generators))
+        if moved:
+            warn(
+                f"{self.__name__} drew from {' and '.join(moved)}, or seeded it: what is made here "
+                "holds the numbers of this one draw; draw outside of the function, and give it "
+                "the numbers as an argument",
+                RandomnessWarning,
+            )
+        return traced
+
     def _check_scalar(self, traced: _Traced) -> None:
         if self._scalar and (traced.out_tree != LEAF or traced.outputs[0].shape != ()):
             shapes = [node.shape for node in traced.outputs]
@@ -467,7 +543,7 @@ class Derivative:
         else:
             remember(nodes, made)
         return [
-            Expression(node, trace, symmetry=root.symmetry if root.is_ordered else ())
+            Expression(node, trace, array=True, symmetry=root.symmetry if root.is_ordered else ())
             for node, root in zip(nodes, found, strict=True)
         ]
 
@@ -554,7 +630,7 @@ def derivative(
 
 def check_order(order: Any) -> None:
     if type(order) is not int or order < 0:
-        raise ValueError(f"order must be an integer of at least 0, not {order!r}")
+        raise ValueError(f"order must be an integer of at least 0, not {shown(order)}")
 
 
 def jacobian(

@@ -19,7 +19,8 @@ from typing import Any
 
 import numpy as np
 
-from eingrad._described import shown
+from eingrad._exact import exact
+from eingrad._shown import shown
 from eingrad._tree import LEAF, Tree, flatten
 
 _LONGEST = 40  # letters of a key in a label or an identifier
@@ -28,9 +29,10 @@ _KINDS: dict[Any, str] = {list: "list", tuple: "tuple"}
 
 
 def roots(positional: Sequence[str], count: int, keywords: Sequence[str]) -> list[str]:
-    """Name all arguments by their parameters: positional ones, then keywords."""
+    """Name all arguments by their parameters: positional ones, then keywords; else by place."""
     known = len(positional)
-    names = [*(positional[n] if n < known else f"x{n}" for n in range(count)), *keywords]
+    names = [positional[n] if n < known else f"x{n}" for n in range(count)]
+    names += [exact(keyword) or f"x{n}" for n, keyword in enumerate(keywords, count)]
     if len({*names}) < len(names):  # def f(x, /, **more), called with another x
         names = [f"{name}{'_' * names[:n].count(name)}" for n, name in enumerate(names)]
     return names

@@ -1,24 +1,21 @@
 """What a value is called in a message: short, and without its numbers.
 
 In: any object. Out: what it is, and how an array is got of it.
-Guaranteed: no code of the object's class runs, but for the `repr` of Python's own types.
+Guaranteed: no code of the object's class runs.
 
 >>> from fractions import Fraction
 >>> described(Fraction(1, 2)), remedy(Fraction(1, 2), "h")
 ('of type Fraction', 'float(h)')
->>> len(shown("a" * 1000))
-180
 """
 
 import inspect
-import reprlib
 from typing import Any
 
 import numpy as np
 
 from eingrad._place import is_library
+from eingrad._shown import type_name
 
-_LONGEST = 200  # letters of a value of the user's in a message
 _LIBRARIES = {
     "dask": "Dask",
     "jax": "JAX",
@@ -43,39 +40,6 @@ _REMEDIES = (
 )
 
 
-def shown(value: Any) -> str:
-    """Print a value of Python's own or NumPy's types, cut short; name the type of any other."""
-    known = (bool, int, float, complex, str, bytes, type(None), np.generic)
-    if type(value) in known or isinstance(value, np.generic):
-        text = _short.repr(value) if isinstance(value, (str, bytes, int)) else repr(value)
-        return text if len(text) <= _LONGEST else text[:_LONGEST] + "..."
-    if type(value).__module__ == "builtins":
-        text = _short.repr(value)
-        return text if len(text) <= _LONGEST else text[:_LONGEST] + "..."
-    return f"an object of type {_type_name(value)}"
-
-
-class _Short(reprlib.Repr):
-    """Prints containers with a few of their items, which are objects of whatever class."""
-
-    def repr_instance(self, x: Any, level: int) -> str:  # noqa: ARG002 - its signature
-        """Name the class of what is not Python's own."""
-        if isinstance(x, np.generic) or type(x).__module__ == "builtins":
-            return repr(x)
-        return f"<{_type_name(x)}>"
-
-
-_short = _Short()
-_short.maxstring = _short.maxother = _short.maxlong = 180
-
-
-def _type_name(value: Any) -> str:
-    kind = type(value)
-    if kind.__module__ in ("builtins", "__main__"):
-        return kind.__qualname__
-    return f"{kind.__module__}.{kind.__qualname__}"
-
-
 def is_foreign(value: Any) -> bool:
     """Whether a value is of a library's own class of arrays, which must be converted."""
     if isinstance(value, (type, np.ndarray, np.generic)) or type(value).__module__ == "builtins":
@@ -96,7 +60,7 @@ def described(value: Any) -> str:
     name = _ARRAYS.get(kind.__name__, kind.__name__)
     article = "an" if library[0] in "aeioux" else "a"
     named = f"{_LIBRARIES.get(library, library)} {name}"
-    return f"{article} {named} ({_type_name(value)})"
+    return f"{article} {named} ({type_name(value)})"
 
 
 def remedy(value: Any, name: str) -> str:

@@ -13,9 +13,11 @@ from typing import Any
 import numpy as np
 
 from eingrad import _ir, _subscripts
+from eingrad._exact import is_exact
 from eingrad._plan import Piece, Program, Statement
 from eingrad._primitives import BY_NAME
 from eingrad._subscripts import Subscripts
+from eingrad.errors import ShapeError
 
 Lines = list[str]
 
@@ -25,7 +27,12 @@ _LARGEST_KEPT = 2**16  # bytes of a triangle that outlives a call
 
 
 def emit(program: Program, name: str = "derivative") -> str:
-    """Write the module: imports, constants, one function."""
+    """Write the module: imports, constants, one function.
+
+    Refuses whatever does not write itself as the builtin types do: it would be run as code.
+    """
+    for statement in program.steps():
+        _check(statement)
     return "".join(f"{line}\n" for line, _ in _module(program, name))
 
 
@@ -92,6 +99,19 @@ def _is_module_level(statement: Statement) -> bool:
     return small or statement.kernel in MODULE_LEVEL
 
 
+def _check(statement: Statement) -> None:
+    details = dict(statement.details)
+    pieces = details.pop("pieces", ())
+    details.pop("body", None)  # its statements are checked by themselves
+    placed = tuple((p.actions, p.labels, p.term, p.coefficient) for p in pieces)
+    written = (
+        statement.shape, statement.terms, statement.out, statement.targets, statement.operands,
+        tuple(details.values()), placed,
+    )  # fmt: skip
+    if not is_exact(written):
+        raise TypeError(f"a step ({statement.kernel}) holds what is of no builtin type: {written}")
+
+
 # Literals ----------------------------------------------------------------------------------------
 
 
@@ -139,14 +159,34 @@ def _view(statement: Statement, names: Sequence[str]) -> Lines:
     x = names[statement.operands[0]]
     if len(set(term)) < len(term):
         letters, _ = _subscripts.renumber([term], out)
-        text = _subscripts.text(*_subscripts.renumber([term], out))
-        assert _subscripts.fits_einsum(letters)
+        if not _subscripts.fits_einsum(letters):
+            return _assign(statement, names, _diagonals(x, list(term), out))
+        text = _for_einsum(*_subscripts.renumber([term], out))
         return _assign(statement, names, f'np.einsum("{text}", {x})')
     kept = [i for i in out if i in term]
     x = _permuted(x, [term.index(i) for i in kept])
     if len(kept) < len(out):
         x = f"np.broadcast_to({_expanded(x, kept, out)}, {statement.shape})"
     return _assign(statement, names, x)
+
+
+def _for_einsum(terms: Sequence[Subscripts], out: Subscripts) -> str:
+    if not _subscripts.fits_einsum([*terms, out]):
+        raise ShapeError(
+            f"a step of the plan has the indices {_subscripts.text(terms, out)}, more than the 52 "
+            "that np.einsum has letters for; flatten arguments with np.reshape, or lower the order"
+        )
+    return _subscripts.text(terms, out)
+
+
+def _diagonals(x: str, term: list[int], out: Sequence[int]) -> str:
+    """Take diagonals pair by pair: of more axes than einsum has letters."""
+    for index in dict.fromkeys(term):
+        while term.count(index) > 1:
+            a, b = [axis for axis, other in enumerate(term) if other == index][:2]
+            x = f"{x}.diagonal(0, {a}, {b})"
+            term = [other for axis, other in enumerate(term) if axis not in (a, b)] + [index]
+    return _permuted(x, [term.index(index) for index in out])
 
 
 def _permuted(x: str, axes: Sequence[int]) -> str:
@@ -342,7 +382,7 @@ def _copy(statement: Statement, names: Sequence[str]) -> Lines:
 def _einsum(statement: Statement, names: Sequence[str]) -> Lines:
     terms, out = _subscripts.renumber(statement.terms, statement.out)
     operands = ", ".join(names[n] for n in statement.operands)
-    text = f'np.einsum("{_subscripts.text(terms, out)}", {operands}, optimize=True)'
+    text = f'np.einsum("{_for_einsum(terms, out)}", {operands}, optimize=True)'
     return _assign(statement, names, text)
 
 
@@ -389,7 +429,7 @@ def _place_piece(buffer: str, shape: Sequence[int], piece: Piece, core: str, *, 
         return _scatter(look, piece.labels, unique, sizes, picks, core)
     if len(unique) < len(piece.labels):
         terms, out = _subscripts.renumber([piece.labels], unique)
-        look = f'np.einsum("{_subscripts.text(terms, out)}", {look})'
+        look = f'np.einsum("{_for_einsum(terms, out)}", {look})'
     return f"{look}[...] {'=' if first else '+='} {core}"
 
 

@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+from eingrad import _ir
 from eingrad._ir import Apply
 from eingrad._primitives import row_of
 from eingrad._subscripts import Shape, letter
@@ -158,6 +159,7 @@ class Text:
 
     def number(self, value: Any) -> str:
         """Write a number, so that it can be read as a factor."""
+        value = _written(value)
         grouped = isinstance(value, Fraction) or (isinstance(value, complex) and value.real == 0)
         return f"({value})" if grouped and not f"{value}".startswith("(") else f"{value}"
 
@@ -307,6 +309,7 @@ class Latex(Text):
         return f"{factor.text if plain else self.group(factor.signed)}^{{{count}}}"
 
     def number(self, value: Any) -> str:
+        value = _written(value)
         match value:
             case bool():
                 return f"\\mathrm{{{str(value).lower()}}}"
@@ -357,6 +360,12 @@ class Latex(Text):
         rows = [line.replace(" = ", " &= ", 1) for line in named]
         rows.append(last.replace(" = ", " &= ", 1) if last.startswith("\\left[\\,") else f"&{last}")
         return "\\begin{aligned}\n" + " \\\\\n".join(rows) + "\n\\end{aligned}"
+
+
+def _written(value: Any) -> Any:
+    """A number as a program has it: a long rational is rounded."""
+    is_long = isinstance(value, (int, Fraction)) and not _ir.is_short(value)
+    return _ir.as_float(value) if is_long else value
 
 
 def _listed(heads: Sequence[str]) -> str:

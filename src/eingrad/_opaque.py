@@ -16,6 +16,7 @@ know no more. When a program is compiled, `open_inputs` makes each an input: ``F
 (3, 3, 2, 4)
 """
 
+import weakref
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Sequence
@@ -29,12 +30,18 @@ from eingrad._primitives import Primitive, Rule
 from eingrad._subscripts import Shape
 
 _PREFIX = "opaque "  # no row of the table has a space in its name
+_rows: weakref.WeakValueDictionary[str, Primitive] = weakref.WeakValueDictionary()
 
 
 def function(name: str, shape: Shape, dtype: np.dtype[Any], arguments: Sequence[Node]) -> Node:
     """Make ``name(arguments)``; the same name, shape and arguments make the same node."""
-    row = Primitive(f"{_PREFIX}{name}", _no_values, _no_values, _rule, core=None)
-    return _derivative_of(row, arguments, (), shape, dtype)
+    return _derivative_of(_row(name), arguments, (), shape, dtype)
+
+
+def _row(name: str) -> Operation:
+    """Find the row of a name, as long as it is used, or make it."""
+    made = Primitive(f"{_PREFIX}{name}", _no_values, _no_values, _rule, core=None)
+    return _rows.setdefault(name, made)
 
 
 def is_opaque(node: Node) -> bool:

@@ -34,7 +34,7 @@ Array = NDArray[Any]
 Sample = Callable[[np.random.Generator], tuple[Array, ...]]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class Primitive:
     """One operation: how NumPy computes it, where to test it, how it differentiates."""
 
@@ -51,6 +51,11 @@ class Primitive:
     extreme: bool = False  # an entry of its operand
     singular: bool = False  # the derivative can be infinite or nan at a finite point
     attributes: dict[str, Hashable] = field(default_factory=dict)  # of the sample
+
+    @property
+    def identity(self) -> "Primitive":
+        """The row itself: two of one name are two functions."""
+        return self
 
     def evaluate(self, *arrays: Array, **attributes: Any) -> Any:
         """Compute with NumPy: for the reference evaluator in the tests."""

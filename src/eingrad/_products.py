@@ -18,6 +18,7 @@ from eingrad._derive import derive
 from eingrad._diff import pullback, pushforward
 from eingrad._ir import Node
 from eingrad._primitives import cast
+from eingrad._shown import shown
 from eingrad._tracer import Expression, node_of, trace_of
 from eingrad._tree import Tree, flatten
 from eingrad.errors import ShapeError
@@ -63,7 +64,7 @@ class _Call:
 
     def wrapped(self, tree: Tree, nodes: Sequence[Node]) -> Any:
         """Nest results."""
-        return tree.build([Expression(node, self.trace) for node in nodes])
+        return tree.build([Expression(node, self.trace, array=True) for node in nodes])
 
 
 class _Leaf:
@@ -193,7 +194,7 @@ def _product_of(
 ) -> Derivative:
     """Make a product a function of the point and one more argument, traced in all it needs."""
     if not callable(f):
-        raise TypeError(f"{f!r} is not a function; pass the function itself, not its value")
+        raise TypeError(f"{shown(f)} is not a function; pass the function itself, not its value")
     numbers = check_argnums(argnums)
     product.__name__ = getattr(f, "__name__", "f")
     try:

@@ -27,7 +27,8 @@ from eingrad._tree import Tree
 
 _MOST = 1 << 12  # entries of a table; one that is full starts again
 
-Result = tuple[Tree, tuple[tuple[Node, bool], ...]]  # nodes, and whether each is weakly typed
+Leaf = tuple[Node, bool, bool]  # and whether it is weakly typed, and an array without axes
+Result = tuple[Tree, tuple[Leaf, ...]]
 
 _free: dict[tuple[Hashable, ...], list[Input]] = {}
 _results: dict[Hashable, Result] = {}

@@ -28,7 +28,7 @@ _LONGEST = 60  # letters of a name
 def names_of(f: Callable[..., Any], arrays: Sequence[Any]) -> list[str | None]:
     """Name arrays as the function does; the first name that is found."""
     known: dict[int, str] = {}
-    for name, value in _seen_by(f):
+    for name, value in seen_by(f, np.ndarray):
         if len(name) <= _LONGEST:
             known.setdefault(id(value), name)
     return [_name(array, known) for array in arrays]
@@ -44,8 +44,8 @@ def _name(array: Any, known: Mapping[int, str]) -> str | None:
     return None
 
 
-def _seen_by(f: Any) -> Iterator[tuple[str, Any]]:
-    """Give the arrays that a function can reach by a name, and those that it calls can."""
+def seen_by(f: Any, kinds: type | tuple[type, ...]) -> Iterator[tuple[str, Any]]:
+    """Give the objects of some kinds that a function, or one it calls, can reach by a name."""
     waiting, done = [f], set[int]()
     while waiting and len(done) < _MOST_FUNCTIONS:
         function = waiting.pop(0)
@@ -58,7 +58,7 @@ def _seen_by(f: Any) -> Iterator[tuple[str, Any]]:
             held = _held(value)
             pairs = [(name, value), *((f"{name}.{a}", held[a]) for a in attributes if a in held)]
             for place, item in _with_items(pairs):
-                if isinstance(item, np.ndarray):
+                if isinstance(item, kinds):
                     yield place, item
                 elif isinstance(item, _CALLABLES) or _called(item) or _wrapped(item):
                     waiting.append(item)
@@ -70,7 +70,7 @@ def _with_items(pairs: Iterable[tuple[str, Any]], depth: int = 0) -> Iterator[tu
         if depth < _DEEPEST and isinstance(value, (dict, list, tuple)):
             items = value.items() if isinstance(value, dict) else enumerate(value)
             first = itertools.islice(items, _MOST_ITEMS)
-            named = [(f"{name}[{k!r}]", item) for k, item in first if isinstance(k, (str, int))]
+            named = [(f"{name}[{k!r}]", item) for k, item in first if type(k) in (str, int)]
             yield from _with_items(named, depth + 1)
         else:
             yield name, value

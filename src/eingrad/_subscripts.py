@@ -11,6 +11,7 @@ Guaranteed: integers are numbered by first use; letters exist only in user text 
 from collections import Counter
 from collections.abc import Hashable, Mapping, Sequence
 
+from eingrad._shown import cut
 from eingrad.errors import ShapeError, SubscriptsError
 
 Shape = tuple[int, ...]
@@ -131,7 +132,7 @@ def parse(
         If the shapes do not fit it.
     """
     terms, out = _split(subscripts) if isinstance(subscripts, str) else subscripts
-    shown = repr(subscripts) if isinstance(subscripts, str) else f"{[*terms]} -> {out}"
+    shown = cut(repr(subscripts) if isinstance(subscripts, str) else f"{[*terms]} -> {out}")
     if len(terms) != len(shapes):
         raise SubscriptsError(
             f"einsum subscripts {shown} have {len(terms)} terms but {len(shapes)} operands were "
@@ -177,8 +178,8 @@ def _characters(term: str, subscripts: str) -> list[Hashable]:
     for character in before + after:
         if character not in _LETTERS:
             raise SubscriptsError(
-                f"einsum subscripts {subscripts!r}: {character!r} is not a letter; use a-z and A-Z,"
-                " ',' between operands, '->' before the result, '...' for leading axes"
+                f"einsum subscripts {cut(repr(subscripts))}: {character!r} is not a letter; use "
+                "a-z and A-Z, ',' between operands, '->' before the result, '...' for leading axes"
             )
     return [*before, *([Ellipsis] if dots else []), *after]
 
@@ -200,6 +201,25 @@ def _expand_ellipsis(
         widest = max(widest, named, key=len)
         expanded.append([j for i in term for j in (named if i is Ellipsis else [i])])
     return expanded, widest
+
+
+def broadcast(shapes: Sequence[Shape]) -> Shape | None:
+    """Broadcast shapes as NumPy does, of any number of axes and any size; None: they do not fit.
+
+    >>> broadcast([(3, 1), (4,)])
+    (3, 4)
+    """
+    longest = max(shapes, key=len, default=())
+    if all(shape == longest for shape in shapes):
+        return longest
+    result = list(longest)
+    for shape in shapes:
+        for axis, size in enumerate(shape, len(longest) - len(shape)):
+            if size != result[axis] and size != 1:
+                if result[axis] != 1:
+                    return None
+                result[axis] = size
+    return tuple(result)
 
 
 def broadcast_sizes(

@@ -21,10 +21,13 @@ import numpy as np
 from eingrad import _expand, _ir, _numpy_functions, _opaque  # noqa: F401 - what it registers is used
 from eingrad._compile import cache, check_symmetry, input_specs
 from eingrad._derive import contracted, derive, placed, planned
+from eingrad._exact import exact
+from eingrad._exact import sizes as sizes_of
 from eingrad._forms import Forms, arguments_of, compile_program
 from eingrad._ir import Constant, Input, Node, Symmetry
 from eingrad._plan import compose, find_path, greedy_path, left_to_right_path, mirror
 from eingrad._run import Kernel, Plan, StructuredTensor
+from eingrad._shown import shown
 from eingrad._simplify import narrowed, remember, remembered, written_nodes
 from eingrad._tracer import (
     STATIC,
@@ -81,7 +84,7 @@ def variable(name: str, shape: int | Sequence[int] = (), dtype: Any = np.float64
     >>> print(x @ x)
     sum_i x[i]**2
     """
-    return Expression(_ir.new_input(_name(name), _shape(shape), _dtype(dtype)))
+    return Expression(_ir.new_input(_name(name), _shape(shape), _dtype(dtype)), array=True)
 
 
 def function(
@@ -127,26 +130,30 @@ def function(
     >>> print(differentiate(np.trace(F), X))
     [i,j] = sum_k dF_dX[k,k,i,j]
     """
+    name = _name(name)
     if not arguments:
         raise ValueError(f"{name!r} is a function of nothing; use eingrad.variable")
     for n, argument in enumerate(arguments):
         _expression(argument, f"argument {n} of {name}")
     nodes = [x._node for x in arguments]
-    made = _opaque.function(_name(name), _shape(shape), _dtype(dtype), nodes)
+    made = _opaque.function(name, _shape(shape), _dtype(dtype), nodes)
     return Expression(made, trace_of(arguments))
 
 
 def _name(name: Any) -> str:
+    name = exact(name) if isinstance(name, str) else name
     if not isinstance(name, str) or not name.isidentifier():
-        raise ValueError(f"a symbol's name must be an identifier, such as X or x_1, not {name!r}")
+        raise ValueError(
+            f"a symbol's name must be an identifier, such as X or x_1, not {shown(name)}"
+        )
     return name
 
 
 def _shape(shape: Any) -> tuple[int, ...]:
     sizes = tuple(shape) if np.iterable(shape) else (shape,)
     if any(not isinstance(n, (int, np.integer)) or n < 0 for n in sizes):
-        raise ShapeError(f"a shape is a tuple of integers of at least 0, not {shape!r}")
-    return tuple(int(n) for n in sizes)
+        raise ShapeError(f"a shape is a tuple of integers of at least 0, not {shown(shape)}")
+    return sizes_of(sizes)
 
 
 def _dtype(dtype: Any) -> np.dtype[Any]:
@@ -222,9 +229,9 @@ def differentiate(
             f"{x}\ngive that a name of its own with eingrad.variable first"
         )
     if type(order) is not int or order < 0:
-        raise ValueError(f"order must be an integer of at least 0, not {order!r}")
+        raise ValueError(f"order must be an integer of at least 0, not {shown(order)}")
     if mode not in MODES:
-        raise ValueError(f"mode must be one of {', '.join(map(repr, MODES))}, not {mode!r}")
+        raise ValueError(f"mode must be one of {', '.join(map(repr, MODES))}, not {shown(mode)}")
     _check_namesakes(y._node, node)
     free = node if isinstance(node, Input) else _ir.new_input("free", node.shape, node.dtype)
     outputs = _ir.substitute([y._node], {node: free})
@@ -285,7 +292,7 @@ def compile(outputs: Any, *, path: str = "planned") -> Plan:
            [-2.,  1.]])
     """
     if path not in PATHS:
-        raise ValueError(f"path must be one of {', '.join(map(repr, PATHS))}, not {path!r}")
+        raise ValueError(f"path must be one of {', '.join(map(repr, PATHS))}, not {shown(path)}")
     leaves, tree = flatten(outputs)
     nodes = [_expression(leaf, f"output {n}")._node for n, leaf in enumerate(leaves)]
     if any(leaf._trace is not None for leaf in leaves):
@@ -340,7 +347,7 @@ class _SymbolForm:
         for name, value in kwargs.items():
             if name not in self.names:
                 raise ShapeError(
-                    f"the plan has no input {name!r}; its inputs are {', '.join(self.names)}"
+                    f"the plan has no input {shown(name)}; its inputs are {', '.join(self.names)}"
                 )
             if name in values:
                 raise ShapeError(f"input {name!r} was given twice, by position and by name")
@@ -570,7 +577,9 @@ class Lift:
 
     def __init__(self, f: Callable[..., Any]) -> None:
         if not callable(f):
-            raise TypeError(f"{f!r} is not a function; pass the function itself, not its value")
+            raise TypeError(
+                f"{shown(f)} is not a function; pass the function itself, not its value"
+            )
         self._f = f
         self.__wrapped__ = f
         self.__name__ = getattr(f, "__name__", "f")
@@ -591,7 +600,7 @@ class Lift:
                 symbols = {n: jet.symbol(f"F{n}", x) for n, jet in jets.items()}
                 for n, jet in jets.items():
                     values.update(jet.named(f"F{n}"))
-                passed = {n: Expression(node, trace) for n, node in symbols.items()}
+                passed = {n: Expression(node, trace, array=True) for n, node in symbols.items()}
                 result = self._f(*(passed.get(n, value) for n, value in enumerate(arguments)))
                 leaves, tree = flatten(result)
                 outputs = [node_of(leaf, trace, "the result") for leaf in leaves]

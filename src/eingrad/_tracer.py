@@ -11,7 +11,6 @@ import functools
 import inspect
 import math
 import sys
-import threading
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -20,12 +19,11 @@ from typing import Any, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
-from eingrad import _formula, _ir, _recorded
+from eingrad import _formula, _ir, _read_only, _recorded, _subscripts
 from eingrad._conversions import ARRAY, FORMAT, branch, conversion, unsupported
-from eingrad._described import described, remedy, shown
+from eingrad._described import described, remedy
 from eingrad._executing import called, name_in, public_name
 from eingrad._ir import Input, Node, Symmetry
-from eingrad._locks import fork_safe
 from eingrad._place import (
     called_from,
     failed_line,
@@ -33,6 +31,7 @@ from eingrad._place import (
     place,
     user_line,
 )
+from eingrad._shown import shown
 from eingrad._subscripts import Shape
 from eingrad._tree import flatten
 from eingrad.errors import (
@@ -52,6 +51,8 @@ UFUNCS: dict[Any, Callable[..., Any]] = {}
 METHODS: dict[str, Any] = {}  # name of an array method -> the NumPy function it stands for
 REDUCE: dict[Any, Any] = {}  # ufunc -> the NumPy function that its method `reduce` is
 ACCUMULATE: dict[Any, Any] = {}
+ARRAYS: set[Any] = set()  # functions that give an array also where it has no axes, not a scalar
+VIEWS: set[Any] = set()  # functions that do so of an array, and of a scalar give a scalar
 
 IN_PLACE = frozenset({
     np.copyto, np.fill_diagonal, np.place, np.put, np.put_along_axis, np.putmask,
@@ -69,8 +70,8 @@ _READING_METHODS = frozenset({"dump", "dumps", "item", "tobytes", "tofile", "tol
 class Captured:
     """An array of the user's that the function uses, and its values when it was first used.
 
-    The array is locked against writing, and its values are copied all the same: another view of
-    its memory may still be written.
+    The array is read-only where it can be, and its values are copied all the same: they may still
+    be written in another way, through another view of the memory.
     """
 
     node: Input
@@ -96,6 +97,7 @@ class Trace:
     made: set[bytes] = field(default_factory=set)  # digests of derivatives computed within
     captures: int = 0  # how often an array was used
     labels: Mapping[str, str] = field(default_factory=dict)  # what messages call its inputs
+    watched: list[tuple[Array, Array]] = field(default_factory=list)  # arguments, and their values
 
     @property
     def root(self) -> "Trace":
@@ -133,7 +135,7 @@ class Trace:
             dtype = array.dtype.newbyteorder("=")
             node = root.new_input(f"c{count}", array.shape, dtype, ("captured", count))
             captured[id(array)] = Captured(node, array, array.astype(dtype))
-            self.root.lock(array)
+            _read_only.hold(array, root)
         known = captured[id(array)]
         if known.copy.tobytes() != array.astype(known.copy.dtype, copy=False).tobytes():
             raise InPlaceError(
@@ -143,13 +145,19 @@ class Trace:
         return known.node
 
     def lock(self, array: Array) -> None:
-        """Make an array, and all whose memory it looks at, read-only until this trace ends."""
-        with _locks_guard:
-            for owner in _owners(array):
-                if id(owner) in _locks or owner.flags.writeable:
-                    _, holders = _locks.setdefault(id(owner), (owner, set()))
-                    holders.add(self)  # before the flag: what is noted here, closing undoes
-                    owner.flags.writeable = False
+        """Make an argument read-only until this trace ends; where that cannot be, watch it."""
+        if not _read_only.hold(array, self):
+            self.watched.append((array, array.copy()))
+
+    def check_watched(self) -> None:
+        """Refuse what wrote to an argument that could not be made read-only."""
+        for array, copy in self.watched:
+            if array.tobytes() != copy.tobytes():
+                raise InPlaceError(
+                    f"an argument of shape {array.shape} was changed while the function was "
+                    "traced, so its derivative would be recorded with other values than its "
+                    "value; write to a copy instead"
+                )
 
     def close(self) -> None:
         """End the trace: its expressions are dead, its arrays writable again.
@@ -159,7 +167,7 @@ class Trace:
         if self.encloses(_innermost.get()):
             _innermost.set(self.outer)
         self.open = False
-        _unlock(self)
+        _read_only.release(self)
         lent, self.lent = self.lent, []
         _recorded.give_back(lent)
 
@@ -167,7 +175,7 @@ class Trace:
         """Find the refusal of ours that an exception of NumPy's stands for, if it does."""
         if isinstance(error.__cause__, TraceError):  # "setting an array element with a sequence"
             return error.__cause__
-        if type(error) is ValueError and "read-only" in str(error) and _holds_any(self):
+        if type(error) is ValueError and "read-only" in str(error) and self._reads():
             return InPlaceError(
                 f"{error} at {failed_line(error)}: arrays that the function is given or has used "
                 "are read-only until the call ends, since its derivative was recorded with their "
@@ -175,42 +183,16 @@ class Trace:
             )
         return None
 
+    def _reads(self) -> bool:
+        """Whether an array is read-only for this trace, or for one that it is inside of."""
+        return _read_only.is_held(lambda reader: reader.encloses(self))
+
     def __enter__(self) -> "Trace":
         _innermost.set(self)
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-
-_locks: dict[int, tuple[Array, set[Trace]]] = {}  # id -> the array, and the traces that read it
-_locks_guard = fork_safe(threading.Lock())
-
-
-def _owners(array: Array) -> Iterator[Array]:
-    """The array and every array whose memory it looks at."""
-    owner: Any = array
-    while isinstance(owner, np.ndarray):
-        yield owner
-        owner = owner.base
-
-
-def _holds_any(trace: Trace) -> bool:
-    with _locks_guard:
-        return any(held.encloses(trace) for _, holders in _locks.values() for held in holders)
-
-
-def _unlock(trace: Trace) -> None:
-    """Make arrays writable that no trace reads any more; a view waits for its base."""
-    with _locks_guard:
-        for _, holders in _locks.values():
-            holders.discard(trace)
-        free = [owner for owner, holders in _locks.values() if not holders]
-        for owner in sorted(free, key=lambda owner: len([*_owners(owner)])):
-            if id(owner.base) not in _locks:
-                if not isinstance(owner.base, np.ndarray) or owner.base.flags.writeable:
-                    owner.flags.writeable = True
-                del _locks[id(owner)]
 
 
 _innermost: ContextVar[Trace | None] = ContextVar("innermost", default=None)
@@ -302,7 +284,7 @@ class Expression(np.lib.mixins.NDArrayOperatorsMixin):
     differentiated is called with some.
     """
 
-    __slots__ = ("_node", "_symmetry", "_trace", "_weak")
+    __slots__ = ("_array", "_node", "_symmetry", "_trace", "_weak")
     __array_priority__ = 1000
 
     def __init__(
@@ -311,11 +293,13 @@ class Expression(np.lib.mixins.NDArrayOperatorsMixin):
         trace: Trace | None = None,
         *,
         weak: bool = False,
+        array: bool = False,
         symmetry: Symmetry = (),
     ) -> None:
         self._node = node
         self._trace = trace
         self._weak = weak
+        self._array = array  # of no axes: whether it is one in NumPy, and no immutable scalar
         self._symmetry = symmetry  # of a derivative: which blocks of axes may be interchanged
 
     # What is known
@@ -381,7 +365,7 @@ class Expression(np.lib.mixins.NDArrayOperatorsMixin):
         if method == "__call__" and not kwargs and ufunc in UFUNCS:
             trace = trace_of(inputs)
             operands = tuple(_captured(value, trace) for value in inputs)
-            return _recorded_call(ufunc, operands, {}, lambda: UFUNCS[ufunc](*operands))
+            return _recorded_call(ufunc, operands, {}, lambda: _scalar(UFUNCS[ufunc](*operands)))
         name = qualified_name(ufunc)
         if kwargs.get("out") is not None:
             raise InPlaceError(
@@ -466,7 +450,9 @@ class Expression(np.lib.mixins.NDArrayOperatorsMixin):
         return self
 
     def __getitem__(self, index: Any) -> Any:
-        return FUNCTIONS["getitem"](self, index)
+        parts = index if isinstance(index, tuple) else (index,)
+        is_array = any(part is Ellipsis for part in parts)  # without one, NumPy gives a scalar
+        return _scalar(FUNCTIONS["getitem"](self, index), is_array=is_array)
 
     # What must not pass silently
 
@@ -658,7 +644,24 @@ def _handle(
                 f"{name}: keyword argument {keyword!r} is not supported on traced values "
                 f"(at {user_line()}); leave it out (supported: {honoured or 'none'})"
             )
-    return handler(*required, **options)
+    of_array = function in VIEWS and _is_array(args[0])
+    return _scalar(handler(*required, **options), is_array=of_array or function in ARRAYS)
+
+
+def _is_array(value: Any) -> bool:
+    """Whether NumPy has an array there, and not a scalar."""
+    if isinstance(value, Expression):
+        return value._array or value.shape != ()
+    return isinstance(value, np.ndarray)
+
+
+def _scalar(result: Any, *, is_array: bool = False) -> Any:
+    """Note of what has no axes whether it is an array in NumPy, or else a scalar."""
+    if type(result) is tuple:
+        return tuple([_scalar(part, is_array=is_array) for part in result])
+    if type(result) is not Expression or result._node.shape or result._array == is_array:
+        return result
+    return Expression(result._node, result._trace, weak=result._weak, array=is_array)
 
 
 STATIC = (bool, int, str, bytes, type(None))  # what reaches the user's function as it is
@@ -670,7 +673,7 @@ def _token(value: Any, found: list[Expression]) -> Hashable:
     kind = type(value)
     if kind is Expression:
         found.append(value)
-        return value._node.uid, value._weak
+        return value._node.uid, value._weak, value._array
     if kind in _PLAIN:
         return kind, repr(value)  # 1, 1.0 and True are three things, and so are 0.0 and -0.0
     if kind is tuple or kind is list:
@@ -697,12 +700,16 @@ def _recorded_call(
     known = _recorded.find(call)
     if known is not None:
         tree, leaves = known
-        return tree.build(Expression(node, trace, weak=weak) for node, weak in leaves)
+        return tree.build(
+            Expression(node, trace, weak=weak, array=array) for node, weak, array in leaves
+        )
     before = trace.root.captures
     result = perform()
     results, tree = flatten(result)
     if trace.root.captures == before and all(type(leaf) is Expression for leaf in results):
-        _recorded.keep(call, (tree, tuple((leaf._node, leaf._weak) for leaf in results)))
+        _recorded.keep(
+            call, (tree, tuple((leaf._node, leaf._weak, leaf._array) for leaf in results))
+        )
     return result
 
 
@@ -736,7 +743,7 @@ def _binary(ufunc: Any) -> tuple[Callable[..., Any], ...]:
         return _as_python(ufunc(other, self), self, other)
 
     def in_place(self: Expression, other: Any) -> Any:
-        if self.shape == () and not isinstance(self._node, Input):
+        if self.shape == () and not self._array:
             return forward(self, other)  # NumPy's scalars are immutable too: the name is rebound
         raise InPlaceError(
             f"a traced value was changed in place at {user_line()}; write x = x + y, not x += y"
@@ -852,10 +859,10 @@ def _has_negative_zero(value: Any) -> bool:
 
 def broadcast_shapes(*shapes: tuple[int, ...]) -> tuple[int, ...]:
     """Broadcast shapes, or say which do not fit."""
-    try:
-        return np.broadcast_shapes(*shapes)
-    except ValueError:
+    shape = _subscripts.broadcast(shapes)
+    if shape is None:
         raise ShapeError(
             f"shapes {', '.join(map(str, shapes))} do not broadcast, at {user_line()}; "
             "sizes must be equal or one"
-        ) from None
+        )
+    return shape

@@ -21,12 +21,14 @@ from typing import Any, TypeVar
 import numpy as np
 
 from eingrad import identities
+from eingrad._shown import cut, shown
 from eingrad._symbols import differentiate
 from eingrad.verify import IdentityCheck, check_identity
 
 T = TypeVar("T")
 
 _PATIENCE = 2.0  # seconds before progress is shown
+_MOST_BYTES = 1 << 30  # of one tensor; a check holds several, and computes them along several paths
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -97,7 +99,7 @@ def _number(text: str) -> str:
     number = number if "." in number else f"5.{number}"
     if number not in _numbers():
         raise argparse.ArgumentTypeError(
-            f"there is no identity {text!r}; there are {', '.join(_numbers())}"
+            f"there is no identity {shown(text)}; there are {', '.join(_numbers())}"
         )
     return number
 
@@ -116,8 +118,21 @@ def _integer(text: str, least: int, what: str) -> int:
     except ValueError:
         value = least - 1
     if value < least:
-        raise argparse.ArgumentTypeError(f"{what}, not {text}")
+        raise argparse.ArgumentTypeError(f"{what}, not {cut(text)}")
     return value
+
+
+def _too_large(size: Sequence[int], order: int) -> str:
+    """Say what the largest tensors would take, where that is more than a machine has; else ""."""
+    d, e, f = size
+    needed = 8 * d**2 * (e * f) ** order
+    if needed <= _MOST_BYTES:
+        return ""
+    return (
+        f"at sizes {' '.join(map(shown, size))}, the derivative of order {order} alone takes over "
+        f"{_MOST_BYTES:,} bytes; give "
+        "smaller sizes, or a lower --order"
+    )
 
 
 def _numbers() -> list[str]:
@@ -134,6 +149,10 @@ def _identities(options: argparse.Namespace) -> int:
         if not options.numbers or number.split(maxsplit=1)[0] in options.numbers
     ]
     size = (options.size[0], options.size[1], options.size[2])
+    refused = _too_large(size, options.order)
+    if refused:
+        sys.stderr.write(f"eingrad identities: error: {refused}\n")
+        return 2
     reports = [
         report
         for number in _with_progress(chosen, "checking identities")

@@ -11,6 +11,7 @@ __all__ = [
     "InPlaceError",
     "IndependentWarning",
     "PlanError",
+    "RandomnessWarning",
     "ShapeError",
     "SubscriptsError",
     "SymmetryError",
@@ -88,9 +89,10 @@ class UnsupportedFunctionError(TraceError, NotImplementedError):
 
 
 class PlanError(EingradError, ValueError):
-    """A plan that cannot be used as it is.
+    """A plan that cannot be used as it is, or that would not notice when it no longer holds.
 
-    Raised when one is unpickled that another version of eingrad made. Make it again.
+    Raised when one is unpickled that another version of eingrad made: make it again. And when one
+    is made with a static argument whose state cannot be compared later: capture that instead.
     """
 
 
@@ -99,4 +101,12 @@ class IndependentWarning(UserWarning):
 
     Given for ``grad(lambda x: 1.0)``, and where the computation was lost on the way, as in
     ``if isinstance(x, np.ndarray)``, which is false of a traced value.
+    """
+
+
+class RandomnessWarning(UserWarning):
+    """A plan or an expression of a function that draws random numbers: it holds one draw for ever.
+
+    Given for ``grad(lambda x: x @ np.random.normal(size=2)).plan(x)``, also where the function only
+    seeds a generator. Draw outside of the function, and give it the numbers as an argument.
     """

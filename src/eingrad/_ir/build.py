@@ -28,6 +28,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from eingrad._exact import exact
+from eingrad._exact import sizes as sizes_of
 from eingrad._ir.coefficients import add_exactly, canonical_coefficient, multiply
 from eingrad._ir.nodes import (
     Add,
@@ -44,7 +46,7 @@ from eingrad._ir.nodes import (
     Table,
     intern_node,
 )
-from eingrad._ir.structure import Factor, Makers, Network, canonical_table, eliminate
+from eingrad._ir.structure import Factor, Makers, Network, canonical_table, eliminate, length
 from eingrad._ir.symmetry import settle_symmetry
 from eingrad._subscripts import Shape, Subscripts, number, parse, renumber
 
@@ -56,6 +58,9 @@ _serials = itertools.count()
 _twins: weakref.WeakKeyDictionary[Einsum, tuple[Einsum, tuple[int, ...]]] = (
     weakref.WeakKeyDictionary()  # what `canonical_twin` found, for it is asked at every step
 )
+
+
+_numbers: weakref.WeakKeyDictionary[Operation, int] = weakref.WeakKeyDictionary()
 
 
 # Leaves ------------------------------------------------------------------------------------------
@@ -70,12 +75,13 @@ def new_input(
     """Make an input that equals no other."""
     serial = next(_serials)
     dtype = np.dtype(dtype)
-    key = key or ("variable", name)
+    name, shape = exact(name), sizes_of(shape)
+    key = exact(key) or ("variable", name)
 
     def content() -> bytes:
         return repr((key, shape, dtype.str)).encode()
 
-    return intern_node(Input, (serial,), tuple(shape), dtype, content, serial, name, key)
+    return intern_node(Input, (serial,), shape, dtype, content, serial, name, key)
 
 
 def constant(value: ArrayLike) -> Constant:
@@ -93,8 +99,11 @@ def constant(value: ArrayLike) -> Constant:
 
 def selection(table: Table, n: int) -> Selection:
     """Make ``S[i, j] = (j == table[i])``, of shape ``(len(table), n)``."""
+    if not isinstance(table, range) and {*map(type, table)} - {int}:
+        table = sizes_of(table)
     table = canonical_table(table)
-    shape = (len(table), n)
+    n = operator.index(n)
+    shape = (length(table), n)
     return intern_node(
         Selection, (table, n), shape, _BOOL, lambda: repr((table, n)).encode(), table
     )
@@ -107,12 +116,14 @@ def delta(n: int) -> Selection:
 
 def merge(sizes: Shape) -> Merge:
     """Make ``M[m, i, j, ...]``: m is the row-major position of ``(i, j, ...)``."""
+    sizes = sizes_of(sizes)
     shape = (math.prod(sizes), *sizes)
     return intern_node(Merge, sizes, shape, _BOOL, lambda: repr(sizes).encode())
 
 
 def fill(coefficient: Coefficient, shape: Shape, dtype: Any) -> Einsum:
     """Make a tensor of equal entries: an einsum without operands."""
+    shape = sizes_of(shape)
     out = tuple(range(len(shape)))
     return _einsum((), (), out, dict(zip(out, shape, strict=True)), coefficient, np.dtype(dtype))
 
@@ -207,7 +218,8 @@ def contract(
         product = _plain_product(operands, terms, out, coefficient, dtype)
         if product is not None:
             return product
-    network, coefficient = _open(operands, terms, out, dict(sizes or {}), coefficient, dtype)
+    known = {index: operator.index(size) for index, size in (sizes or {}).items()}
+    network, coefficient = _open(operands, terms, out, known, coefficient, dtype)
     shape = tuple(network.sizes[index] for index in out)
     if coefficient == 0 or 0 in shape or any(map(_selects_nothing, network.structure)):
         return zeros(shape, dtype)
@@ -676,15 +688,29 @@ def apply_node(
     symmetry: Symmetry = (),
 ) -> Node:
     """Intern an application; `_primitives.apply` knows shapes and dtypes and calls this."""
-    attrs = tuple(sorted(attributes.items()))
+    attrs = tuple([(key, exact(attributes[key])) for key in sorted(attributes)])
+    shape = sizes_of(shape)
     dtype = np.dtype(dtype)
-    spec = (primitive.name, repr(attrs), result, dtype.str)
-    key = (*spec, tuple(n.uid for n in operands))
+    spec = (repr(attrs), result, dtype.str)
+    key = (primitive.identity, *spec, tuple(n.uid for n in operands))
     operands = tuple(operands)
 
     def content() -> bytes:
-        return repr(spec).encode() + b"".join(n.digest for n in operands)
+        named = (_name_in_digests(primitive), *spec)
+        return repr(named).encode() + b"".join(n.digest for n in operands)
 
     return intern_node(
         Apply, key, shape, dtype, content, primitive, operands, attrs, result, symmetry
     )
+
+
+def _name_in_digests(primitive: Operation) -> str:
+    """Name a row, and number those that share a name: they are different functions."""
+    identity: Any = primitive.identity
+    if identity is not primitive:
+        return primitive.name
+    if primitive not in _numbers:
+        taken = {n for row, n in _numbers.items() if row.name == primitive.name}
+        _numbers[primitive] = next(n for n in itertools.count() if n not in taken)
+    number = _numbers[primitive]
+    return f"{primitive.name} {number}" if number else primitive.name

@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+from eingrad._exact import exact
 from eingrad._ir.nodes import Coefficient
 
 _LARGEST_EXACT = 2**53  # integers below are floats, and rationals of such are written as they are
@@ -32,13 +33,14 @@ def canonical_coefficient(value: Coefficient) -> Coefficient:
     """Write equal coefficients alike: as integer, as short rational, as float, as long rational."""
     if type(value) is int and -_LARGEST_EXACT < value < _LARGEST_EXACT:
         return value  # nearly all are, and this is called for every operand
+    value = exact(value)
     if isinstance(value, complex):
         if value.imag != 0 or math.isnan(value.imag):
             return complex(value)
         value = value.real
     if isinstance(value, float):
-        exact = value.is_integer() and abs(value) < _LARGEST_EXACT
-        return int(value) if exact else float(value)
+        is_short_integer = value.is_integer() and abs(value) < _LARGEST_EXACT
+        return int(value) if is_short_integer else value
     fraction = Fraction(value)
     if is_short(fraction):
         return int(fraction) if fraction.denominator == 1 else fraction

@@ -41,6 +41,10 @@ class Operation(Protocol):
     def name(self) -> str:
         """Name of the row, unique in the table."""
 
+    @property
+    def identity(self) -> Hashable:
+        """What tells it from others: itself, or its name where the attributes say the rest."""
+
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False, weakref_slot=True)
 class Node:

@@ -370,10 +370,18 @@ def _free_one_merge(network: Network, factor: Factor, merge: Merge) -> bool:
 # Tables ------------------------------------------------------------------------------------------
 
 
+def length(table: Table) -> int:
+    """Count the rows; `len` counts no range of more than a machine word holds."""
+    if isinstance(table, range):
+        return max(0, -((table.start - table.stop) // table.step))
+    return len(table)
+
+
 def canonical_table(table: Table) -> Table:
     """Use a range where the table is one, so that equal selections are equal nodes."""
     if isinstance(table, range):
-        return range(len(table)) if table == range(len(table)) else table
+        plain = range(length(table))
+        return plain if table == plain else table
     if len(table) == 1 and table[0] >= 0:
         return range(table[0], table[0] + 1)
     if len(table) > 1 and table[0] >= 0:
@@ -385,6 +393,10 @@ def canonical_table(table: Table) -> Table:
 
 def compose(first: Table, second: Table) -> Table:
     """Table of ``sum_j S1[i,j] S2[j,k]``: ``second[first[i]]``."""
+    if isinstance(first, range) and isinstance(second, range):
+        start = second.start + first.start * second.step
+        step = first.step * second.step
+        return range(start, start + step * length(first), step)
     return tuple(second[j] if j >= 0 else -1 for j in first)
 
 

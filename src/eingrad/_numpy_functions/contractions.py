@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from eingrad import _ir, _subscripts
+from eingrad._exact import exact
 from eingrad._ir import Node
 from eingrad._numpy_functions.operands import Traced, implements, normal_axes, operands
 from eingrad._place import user_line
@@ -23,8 +24,8 @@ def _einsum(*arguments: Any, optimize: Any = False) -> Traced:
         spec, arrays = arguments[0], arguments[1:]
     else:
         pairs = arguments[: len(arguments) - len(arguments) % 2]
-        out = list(arguments[-1]) if len(arguments) % 2 else None
-        arrays, spec = pairs[::2], ([list(t) for t in pairs[1::2]], out)
+        out = _sublist(arguments[-1]) if len(arguments) % 2 else None
+        arrays, spec = pairs[::2], ([_sublist(t) for t in pairs[1::2]], out)
     nodes, wrap = operands(*arrays)
     shapes = [n.shape for n in nodes]
     terms, out_term = _subscripts.parse(spec, shapes)
@@ -55,6 +56,10 @@ def _multiplied_in_order(
         kept[n] = _ir.contract((kept[n], node), (kept_terms[n], term), both)
         kept_terms[n] = both
     return kept, kept_terms
+
+
+def _sublist(term: Any) -> list[Any]:
+    return [exact(index) if isinstance(index, int) else index for index in term]
 
 
 @implements(np.matmul, np.linalg.matmul)

@@ -47,7 +47,7 @@ def _getitem(x: Expression, index: Any) -> Traced:
         elif isinstance(part, slice):
             picked = range(*part.indices(node.shape[axis]))
             node = _ir.take(node, axis, _ir.selection(picked, node.shape[axis]))
-            shape.append(len(picked))
+            shape.append(node.shape[axis])
             axis += 1
         else:
             positions = _positions(part, x.shape, node.shape[axis], axis)
@@ -174,9 +174,9 @@ def _take(a: Any, indices: Any, axis: int | None = None, *, mode: Any = "raise")
         where = where.astype(np.intp)  # positions 0 and 1, never a mask
     size = np.shape(x)[place]
     if mode == "wrap" and size:
-        where = where % size
+        where = where.astype(np.intp) % size  # a narrow dtype may not hold the size
     elif mode == "clip":
-        where = np.clip(where, 0, size - 1)
+        where = np.clip(where.astype(np.intp), 0, size - 1)
     index: tuple[Any, ...] = (slice(None),) * place
     return x[(*index, where if where.ndim else where[()])]
 

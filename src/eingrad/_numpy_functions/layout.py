@@ -120,8 +120,8 @@ def _squeeze(x: Any, axis: Axis = None) -> Traced:
 @implements(np.broadcast_to)
 def _broadcast_to(x: Any, shape: Any) -> Traced:
     (node,), wrap = operands(x, flags=True)
-    shape = tuple(shape) if np.iterable(shape) else (shape,)
-    if broadcast_shapes(node.shape, shape) != shape:
+    shape = tuple(_sizes(shape))
+    if min(shape, default=0) < 0 or broadcast_shapes(node.shape, shape) != shape:
         raise ShapeError(f"cannot broadcast shape {node.shape} to {shape}, at {user_line()}")
     return wrap(_ir.broadcast(node, shape))
 

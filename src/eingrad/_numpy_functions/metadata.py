@@ -8,7 +8,16 @@ import numpy as np
 from eingrad._numpy_functions.operands import Traced, converted, implements
 from eingrad._place import user_line
 from eingrad._primitives import cast
-from eingrad._tracer import ACCUMULATE, METHODS, REDUCE, Expression, node_of, trace_of
+from eingrad._tracer import (
+    ACCUMULATE,
+    ARRAYS,
+    METHODS,
+    REDUCE,
+    VIEWS,
+    Expression,
+    node_of,
+    trace_of,
+)
 from eingrad.errors import DTypeError
 
 
@@ -127,3 +136,12 @@ REDUCE.update({
     np.logical_and: np.all, np.logical_or: np.any,
 })  # fmt: skip
 ACCUMULATE.update({np.add: np.cumsum, np.multiply: np.cumprod})
+VIEWS.update({
+    np.astype, np.imag, np.moveaxis, np.permute_dims, np.real, np.reshape, np.squeeze, np.transpose,
+    _astype_method, _reshape_method, _transpose_method,
+})  # fmt: skip
+ARRAYS.update({
+    np.block, np.broadcast_arrays, np.broadcast_to, np.copy, np.expand_dims, np.full_like, np.pad,
+    np.resize, np.roll, np.select, np.tensordot, np.linalg.tensordot, np.linalg.tensorsolve,
+    np.where,
+})  # fmt: skip

@@ -1,5 +1,6 @@
 """Functions that reduce axes, or run along one: sums, products, extremes, spread, differences."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -33,7 +34,7 @@ def _count(x: Any, axis: Axis, where: Any, *, keepdims: bool) -> Any:
     """How many entries are reduced: a number, or an array where `where` chooses them."""
     axes = normal_axes(axis, np.ndim(x))
     if where is None or where is True:
-        return int(np.prod([np.shape(x)[a] for a in axes], dtype=int))
+        return math.prod(np.shape(x)[a] for a in axes)
     if isinstance(where, Expression):
         where = np.where(where, 1.0, 0.0)
         return np.sum(np.broadcast_to(where, np.shape(x)), axes, keepdims=keepdims)

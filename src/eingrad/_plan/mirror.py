@@ -32,6 +32,7 @@ class _Mirror:
     """The operation: every entry is that with the indices of the blocks in ascending order."""
 
     name: str = "mirror"
+    identity: str = "mirror"
 
 
 MIRROR = _Mirror()

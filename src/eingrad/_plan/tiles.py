@@ -52,6 +52,7 @@ class Loop:
     size: int
     step: int
     name: str = "loop"
+    identity: str = "loop"  # the attributes of its nodes name its results
 
     @property
     def writes(self) -> tuple[int | None, ...]:

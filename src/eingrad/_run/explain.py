@@ -3,12 +3,15 @@
 In: a program, and NumPy's error. Out: an error in the user's words.
 """
 
+import math
+import sys
 import traceback
 
 import numpy as np
 
 from eingrad._emit import line_of, steps
-from eingrad._plan import Program
+from eingrad._plan import Program, Statement
+from eingrad._shown import cut
 from eingrad.errors import ShapeError
 
 _MOST_AXES = 64  # of an array in NumPy 2
@@ -17,12 +20,36 @@ _MOST_AXES = 64  # of an array in NumPy 2
 def check_axes(program: Program) -> None:
     """Refuse a program with a step that no array can hold, before anything is computed."""
     for statement in program.steps():
-        if len(statement.shape) > _MOST_AXES:
+        count = _axes_within(statement)
+        if count > _MOST_AXES:
             raise ShapeError(
-                f"a step of the plan ({statement.kernel}) has {len(statement.shape)} axes, but "
-                f"NumPy arrays have at most {_MOST_AXES}; flatten arguments with np.reshape, or "
-                "lower the order"
+                f"a step of the plan ({statement.kernel}) has {count} axes, shape "
+                f"{cut(str(statement.shape))}, but NumPy arrays have at most {_MOST_AXES}; flatten "
+                "arguments with np.reshape, or lower the order"
             )
+
+
+def _axes_within(statement: Statement) -> int:
+    """Count the axes of the result, and of operands that are given one more."""
+    details, count = statement.details, len(statement.shape)
+    if statement.kernel == "matmul" and details["batch"]:
+        sides = zip((details["left"], details["right"]), details["vectors"], strict=True)
+        within = (len(axes if flat is None else flat) + bool(new) for (axes, flat), new in sides)
+        return max(count, *within)
+    return count
+
+
+def too_large(program: Program) -> str:
+    """Say which step no address space can hold; "" if there is none."""
+    for statement in program.steps():
+        size = math.prod(statement.shape) * statement.dtype.itemsize
+        if size > sys.maxsize:
+            return (
+                f"a step of the plan ({statement.kernel}) has shape {cut(str(statement.shape))}, "
+                f"{size:,} bytes, more than an array can have; contract the derivative with what "
+                "it is multiplied with, as in eingrad.jvp, or lower the order"
+            )
+    return ""
 
 
 def singular(error: np.linalg.LinAlgError, program: Program) -> np.linalg.LinAlgError:

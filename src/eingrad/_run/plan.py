@@ -12,7 +12,7 @@ from eingrad._emit import emit
 from eingrad._ir import Symmetry
 from eingrad._plan import InputSpec, Program
 from eingrad._run.dense import load
-from eingrad._run.explain import check_axes, singular
+from eingrad._run.explain import check_axes, singular, too_large
 from eingrad._run.structured import Layout
 from eingrad._tracer import as_array
 from eingrad._tree import flatten
@@ -28,7 +28,7 @@ class Kernel:
     threads may share it. Pickles as the program, and emits again.
     """
 
-    __slots__ = ("function", "layouts", "program", "source")
+    __slots__ = ("function", "layouts", "program", "source", "too_large")
 
     def __init__(self, program: Program, layouts: tuple[Layout, ...] | None = None) -> None:
         check_axes(program)
@@ -36,14 +36,21 @@ class Kernel:
         self.layouts = layouts
         self.source = emit(program)
         self.function = load(self.source)
+        self.too_large = too_large(program)  # to be looked at, but not to be run
 
     def __reduce__(self) -> tuple[Any, tuple[Program, tuple[Layout, ...] | None, str]]:
         return _unpickled, (self.program, self.layouts, _fingerprint(self.source))
 
     def run(self, arrays: Sequence[Array]) -> list[Any]:
-        """Compute all outputs; inputs are not written, outputs share no memory with them."""
+        """Compute all outputs; inputs are not written, outputs share no memory with them.
+
+        What has no axes is passed as a scalar, whatever it came as: NumPy computes with scalars and
+        with arrays in two ways, whose last bits differ.
+        """
+        if self.too_large:
+            raise ShapeError(self.too_large)
         try:
-            result = self.function(*arrays)
+            result = self.function(*[array if array.ndim else array[()] for array in arrays])
         except np.linalg.LinAlgError as error:
             raise singular(error, self.program) from None
         outputs = (result,) if len(self.program.outputs) == 1 else result
@@ -135,7 +142,7 @@ class Plan:
         self._captured = tuple(np.array(array) for array in captured)
         self._variables = tuple(variables) or (None,) * len(self._captured)
 
-    def __call__(self, *args: Any, out: Any = None, **kwargs: Any) -> Any:
+    def __call__(self, /, *args: Any, out: Any = None, **kwargs: Any) -> Any:
         """Compute for arguments of the shapes and dtypes that the plan was made for.
 
         Parameters
@@ -195,8 +202,9 @@ class Plan:
 
     @property
     def inputs(self) -> tuple[str, ...]:
-        """Names of the inputs of `source`, in order."""
-        return tuple(spec.name for spec in self.program.inputs)
+        """Names of what a call gives, in order; `source` takes those of `captured` after them."""
+        count = len(self.program.inputs) - len(self._captured)
+        return tuple(spec.name for spec in self.program.inputs[:count])
 
     @property
     def captured(self) -> tuple[CapturedArray, ...]:
