@@ -13,6 +13,7 @@ from eingrad._numpy_functions.operands import (
     known,
     last,
     normal_axes,
+    one_axis,
     operands,
     refuse_complex,
 )
@@ -26,6 +27,13 @@ _BLOCK = 64  # a running sum longer than this is one of blocks: its Jacobian sta
 def _chosen(x: Any, where: Any, neutral: Any) -> Any:
     """What the keyword `where` asks for: the neutral element where an entry takes no part."""
     return x if where is None or where is True else np.where(where, x, neutral)
+
+
+def _started(initial: Any, like: Any) -> Any:
+    """Where a reduction starts: NumPy computes it in the dtype of the result."""
+    if isinstance(initial, Expression):
+        return converted(initial, like.dtype)
+    return np.asarray(initial).astype(like.dtype)[()]
 
 
 def _count(x: Any, axis: Axis, where: Any, *, keepdims: bool) -> Any:
@@ -77,7 +85,7 @@ def _sum(
     term = tuple(range(node.ndim))
     out = [i if i not in axes else node.ndim + i for i in term if keepdims or i not in axes]
     total = wrap(_ir.contract((node,), (term,), out, {i: 1 for i in out if i >= node.ndim}))
-    return total if initial is None else total + initial
+    return total if initial is None else total + _started(initial, total)
 
 
 @implements(np.mean)
@@ -140,7 +148,7 @@ def _along(a: Any, axis: int | None, dtype: Any, run: Any) -> Traced:
     x = converted(a, dtype)
     if axis is None:
         return run(np.ravel(x))
-    (place,) = normal_axes(axis, np.ndim(x))
+    place = one_axis(axis, np.ndim(x))
     return np.moveaxis(run(np.moveaxis(x, place, -1)), -1, place)
 
 
@@ -211,7 +219,7 @@ def _prod(
     product = x[..., 0] if n else wrap(_ir.fill(1, x.shape[:-1], x.dtype))
     for factor in odd:
         product = product * factor
-    product = product if initial is None else product * initial
+    product = product if initial is None else product * _started(initial, product)
     return np.expand_dims(product, axes) if keepdims else product
 
 
@@ -236,7 +244,8 @@ def _extreme(name: str, pick: Any) -> Any:
     ) -> Traced:
         if where is not None and where is not True and initial is None:
             raise ShapeError(f"np.{name} with where= needs initial= too, at {user_line()}")
-        x, axes = last(_chosen(a, where, initial), axis)
+        start = None if initial is None else _started(initial, a)
+        x, axes = last(_chosen(a, where, start), axis)
         (node,), wrap = operands(x)
         refuse_complex(node, f"np.{name}")
         if initial is None and not node.shape[-1]:
@@ -244,8 +253,8 @@ def _extreme(name: str, pick: Any) -> Any:
         if node.shape[-1]:
             result = wrap(apply(name, node))
         else:
-            result = wrap(_ir.zeros(node.shape[:-1], node.dtype)) + initial
-        result = result if initial is None else pick(result, initial)
+            result = wrap(_ir.zeros(node.shape[:-1], node.dtype)) + start
+        result = result if initial is None else pick(result, start)
         return np.expand_dims(result, axes) if keepdims else result
 
     return handler
@@ -304,7 +313,8 @@ def _spread(a: Any, name: str, ddof: Any, axis: Axis, where: Any, mean: Any) -> 
 def _ddof(ddof: Any, correction: Any) -> Any:
     if correction is not None and ddof != 0:
         raise ShapeError(f"both ddof and correction are given, at {user_line()}; give one")
-    return ddof if correction is None else correction
+    given = ddof if correction is None else correction
+    return given.item() if isinstance(given, np.generic) else given  # a float32 rounds no count
 
 
 @implements(np.var)
@@ -354,7 +364,7 @@ def _diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any =
         raise ShapeError(f"np.diff of order {n} at {user_line()}; it must be at least 0")
     if n == 0:
         return a
-    (place,) = normal_axes(axis, np.ndim(a))
+    place = one_axis(axis, np.ndim(a))
     edge = [1 if k == place else size for k, size in enumerate(np.shape(a))]
     ends = [
         np.broadcast_to(x, edge) if np.ndim(x) == 0 else x for x in (prepend, append)
