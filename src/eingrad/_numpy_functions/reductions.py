@@ -387,7 +387,12 @@ def _ediff1d(ary: Any, to_end: Any = None, to_begin: Any = None) -> Traced:
 
 @implements(np.trapezoid)
 def _trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Traced:
-    y = np.moveaxis(y, axis, -1)
+    place = one_axis(axis, np.ndim(y))
     if x is not None:
-        dx = np.diff(x) if np.ndim(x) == 1 else np.moveaxis(np.diff(x, axis=axis), axis, -1)
-    return np.sum(dx * (y[..., 1:] + y[..., :-1]) / 2, -1)
+        dx = np.diff(x, axis=-1 if np.ndim(x) == 1 else axis)
+        if np.ndim(x) == 1:
+            dx = np.reshape(dx, [-1 if k == place else 1 for k in range(np.ndim(y))])
+    y = y if isinstance(y, Expression) else np.asarray(y)
+    lead = (slice(None),) * place
+    heights = y[(*lead, slice(1, None))] + y[(*lead, slice(None, -1))]
+    return np.sum(dx * heights / 2, axis)
