@@ -58,11 +58,14 @@ INTEGERS = (
     (2, -1), (3, 3), ((1, 2),), [[0, 1], [1, 0]], {}, np.uint8(1), (1, 1.5),
 )  # fmt: skip
 FLAGS = (True, False, 0, 1, 2, None, "x", "", 1.5, [], (1,), np.True_, np.int64(0), np.array(True))
+PARTNER = "an array that may fit the first"
 NUMBERS = (
     0, 1, 2.5, -1.0, True, None, "x", [1.0], (), np.float64(0.5), np.float32(0.5), 1j, np.nan,
-    np.inf, np.array(1.0), np.array([1.0, 2.0, 3.0]), np.ones((2, 3)), np.ones((4, 2, 3, 3)), {},
-    np.array([True, False, True]), np.int64(3), [[1.0, 2.0, 3.0]], np.array(["x"]), np.zeros(0),
-    np.ones((3, 3)), np.arange(1.0, 4.0).reshape(3, 1), [1, [2, 3]],
+    np.array(1.5), np.array([1.0, 2.0, 4.0]), np.arange(6.0).reshape(2, 3), {}, 3,
+    np.arange(1.0, 73.0).reshape(4, 2, 3, 3), np.array([True, False, True]), np.int64(3),
+    [[1.0, 2.0, 4.0]], np.array(["x"]), np.zeros(0), np.arange(9.0).reshape(3, 3) + 1,
+    np.array([[1.0], [2.0], [4.0]]), [1, [2, 3]], [1.0, 2.0], np.array([1.0, 3.0]), PARTNER,
+    PARTNER, PARTNER, PARTNER,
 )  # fmt: skip
 MASKS = (
     True, False, None, 0, 1, 1.5, "x", [], [True, False, True], np.array(True), np.ones(3, bool),
@@ -259,6 +262,10 @@ def required(rng, name, given):
     return drawn
 
 
+def _first_array(drawn):
+    return next((x for x in drawn.values() if isinstance(x, np.ndarray)), np.ones((2, 3)))
+
+
 def perform(call, args=None, options=None):
     """Call a function, or a method of the first argument; of flags, where it is about flags."""
     args = list(call.args if args is None else args)
@@ -306,8 +313,9 @@ def calls(name, function, seed, rounds=1):
     given = parameters(name, function)
     for parameter in given:
         values = VALUES.get(parameter, NUMBERS)
-        for value in values * rounds:
+        for item in values * rounds:
             drawn = _legal(rng, name, function, given)
+            value = _partner(rng, _first_array(drawn)) if item is PARTNER else item
             extra = {parameter: value}
             if parameter.startswith("*") and parameter not in VALUES:
                 extra = {parameter: (value,)}

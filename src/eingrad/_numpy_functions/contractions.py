@@ -97,7 +97,7 @@ def _dot(a: Any, b: Any) -> Traced:
 
 @implements(np.tensordot)
 def _tensordot(a: Any, b: Any, axes: Any = 2) -> Traced:
-    nodes, wrap = operands(a, b)
+    nodes, wrap = operands(strong(a), strong(b))
     left, right = nodes
     if isinstance(axes, (int, np.integer)):
         axes = (range(left.ndim - axes, left.ndim), range(axes))

@@ -177,6 +177,11 @@ def _gather(node: Node, waiting: list[tuple[int, int, Positions]]) -> Node:
 def _take(a: Any, indices: Any, axis: int | None = None, *, mode: Any = "raise") -> Traced:
     x, axis = (np.ravel(a), 0) if axis is None else (a, axis)
     place = one_axis(axis, np.ndim(x))
+    if not (isinstance(mode, str) and mode in ("raise", "wrap", "clip")):
+        raise UnsupportedFunctionError(
+            f"np.take: mode {mode!r} is not supported on traced values (at {user_line()}); use "
+            "'raise', 'wrap' or 'clip'"
+        )
     where = np.asarray(known(indices, "an index"))
     if not where.size or where.dtype.kind == "b":
         where = where.astype(np.intp)  # positions 0 and 1, never a mask

@@ -19,7 +19,7 @@ from eingrad._tracer import (
     trace_of,
     user_line,
 )
-from eingrad.errors import DTypeError, UnsupportedFunctionError
+from eingrad.errors import DTypeError, TraceError, UnsupportedFunctionError
 
 
 @implements(np.shape)
@@ -116,6 +116,8 @@ def _flat(items: tuple[Any, ...]) -> Any:
 
 
 def _reshape_method(x: Any, *shape: Any, **options: Any) -> Traced:
+    if not shape:
+        raise TraceError(f"ndarray.reshape without a shape, at {user_line()}; () is one")
     return np.reshape(x, _flat(shape), **options)
 
 

@@ -16,6 +16,7 @@ from eingrad._numpy_functions.operands import (
     one_axis,
     operands,
     refuse_complex,
+    strong,
 )
 from eingrad._primitives import apply
 from eingrad._tracer import Expression, user_line
@@ -120,6 +121,7 @@ def _average(
         mean = np.mean(a, axis, keepdims=keepdims)
         count = _count(a, axis, None, keepdims=keepdims)
         return (mean, np.full(mean.shape, count, mean.dtype)) if returned else mean
+    weights = strong(weights)
     if np.shape(weights) != np.shape(a):
         axes = normal_axes(axis, np.ndim(a))
         if axis is None or np.shape(weights) != tuple(np.shape(a)[k] for k in axes):
@@ -134,7 +136,10 @@ def _average(
     total = np.sum(weights, axis, keepdims=keepdims)
     if not isinstance(total, Expression) and np.any(total == 0):
         raise ZeroDivisionError(f"average at {user_line()}: the weights sum to zero")
-    mean = np.sum(np.multiply(a, weights), axis, keepdims=keepdims) / total
+    summed = np.sum(np.multiply(a, weights), axis, keepdims=keepdims)
+    if not isinstance(total, Expression):
+        total = total.astype(summed.dtype)  # of flags or integers it would be one
+    mean = summed / total
     return (mean, np.broadcast_to(total, np.shape(mean))) if returned else mean
 
 
