@@ -393,12 +393,14 @@ def traced(call):
     return eg.derivative(f, argnums=tuple(range(len(arrays))), order=0)(*arrays)
 
 
-def _same(ours, numpys):
+def _same(ours, numpys, operands):
+    """Compare to the digits that the narrowest operand has: NumPy computes in its dtype first."""
+    eps = max(np.finfo(x.dtype).eps for x in operands)
     if len(ours) != len(numpys):
         return False
     for x, y in zip(ours, map(np.asarray, numpys), strict=True):
         dtype = y.dtype if y.dtype.kind in "fc" else np.dtype(float)
-        rtol = max(1e-11, 30 * np.finfo(dtype).eps)
+        rtol = max(1e-11, 30 * eps, 30 * np.finfo(dtype).eps)
         if x.shape != y.shape or x.dtype != dtype.newbyteorder("="):
             return False
         if dtype.kind == "c" and not np.isfinite(y).all():
@@ -420,9 +422,12 @@ def verdict(call):
         if not _is_told(error, call, None if numpys is not None else refusal):
             return "from inside", f"{type(error).__name__}: {error}"
         return ("both refuse" if numpys is None else "not supported"), str(error)
+    if numpys is None and isinstance(refusal, ZeroDivisionError):
+        numpys = [np.full(np.shape(x), np.nan, x.dtype) for x in ours]  # seen in the values alone
+        ours = [np.where(np.isfinite(x), x, x.dtype.type(np.nan)) for x in ours]
     if numpys is None:
         return "accepted", f"NumPy: {type(refusal).__name__}: {refusal}"
-    if _same(ours, numpys):
+    if _same(ours, numpys, _operands(call)):
         return "same value", ""
     return "another value", f"{_brief(ours)}; NumPy: {_brief(numpys)}"
 
