@@ -20,7 +20,7 @@ from eingrad._numpy_functions.operands import (
 )
 from eingrad._primitives import apply
 from eingrad._tracer import Expression, user_line
-from eingrad.errors import DTypeError, ShapeError
+from eingrad.errors import DTypeError, ShapeError, TraceError
 
 _BLOCK = 64  # a running sum longer than this is one of blocks: its Jacobian stays this small
 
@@ -319,6 +319,8 @@ def _ddof(ddof: Any, correction: Any) -> Any:
     if correction is not None and ddof != 0:
         raise ShapeError(f"both ddof and correction are given, at {user_line()}; give one")
     given = ddof if correction is None else correction
+    if isinstance(given, (complex, np.complexfloating)):
+        raise TraceError(f"ddof is {given!r} at {user_line()}; it must be a real number")
     return given.item() if isinstance(given, np.generic) else given  # a float32 rounds no count
 
 
