@@ -161,7 +161,8 @@ def test_inverse_functions_keep_their_digits_and_their_branch(name, radius):
                 true = +mpmath.diff(f, mpmath.mpc(z), order, h=mpmath.mpf(radius) * 10**-30)
             if abs(true) < 1e-2:  # at the centre, a second derivative cancels by itself
                 continue
-            assert error(complex(derivative(z)), true) <= 3e-14, (z, order)
+            lost = 8 * EPS / radius if name in ("arctan", "arcsinh") else 0.0  # in 1 + z*z, near i
+            assert error(complex(derivative(z)), true) <= 3e-14 + lost, (z, order)
 
 
 # At zero -----------------------------------------------------------------------------------------
