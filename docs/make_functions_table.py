@@ -17,6 +17,10 @@ HEAD = """\
 What can be called with a traced value. This page is generated from what the tracer has registered,
 by `python docs/refresh.py`, with NumPy {version}.
 
+What NumPy refuses is refused: where options are given, NumPy is asked, once for a call, with small
+arrays of as many axes. `python tests/numpy_calls.py` compares each function with each of its
+options.
+
 Everything else is refused by name: no function, method or option passes silently. An option that
 has NumPy's own default, `out=None` say, counts as not given. `out=` is always refused, for it
 writes in place.

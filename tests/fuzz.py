@@ -15,6 +15,10 @@ in all its arguments or some:
 - *print*: every order is written in text and in LaTeX, and the text, read by the independent reader
   of `formula_reader`, has the value of the plan; texts of more than `LONGEST_READ` characters are
   not read;
+- *range*: inputs and constants near the ends of the range of float64 and float32, where all that
+  the program computes is what it was; lines with such constants are among the templates;
+- *written*: a line that changes a value in place is refused, or gives what NumPy gives;
+- *memory*: arrays whose memory NumPy does not own, which can be locked but not unlocked;
 - *dtype*: each dtype keeps itself as in NumPy, integers become float64, mixtures promote;
 - *jax*: against JAX, where it is installed and has the functions; a sample, for it is slow.
 
@@ -88,9 +92,28 @@ class Helpers:
         """Give 0, 1, ..., n - 1."""
         return np.arange(n).astype(self.dtype)
 
+    def Z(self, *values):
+        """Give a number whose square leaves the range of the narrowest of some values."""
+        dtypes = [x.dtype if x.dtype.kind in "fc" else np.dtype(float) for x in values]
+        return 2.0 ** int(0.6 * min(np.finfo(dtype).maxexp for dtype in dtypes))
+
     def scope(self, xp):
         """Return the names that a line can use."""
-        return {"xp": xp, "np": np, "K": self.K, "F": self.F, "E": self.E, "R": self.R}
+        names = {"K": self.K, "F": self.F, "E": self.E, "R": self.R, "Z": self.Z}
+        return {"xp": xp, "np": np, **names}
+
+
+class Unwritable(Helpers):
+    """The same in arrays whose flag NumPy sets once: locked, they could not be unlocked."""
+
+    def K(self, *shape, seed=0):
+        """Give fixed numbers, in memory that NumPy does not know."""
+        return foreign(super().K(*shape, seed=seed))
+
+
+def foreign(array):
+    """Give the array in memory that NumPy looks at, but does not own."""
+    return np.lib.stride_tricks.as_strided(array.copy(), array.shape)
 
 
 # Programs ----------------------------------------------------------------------------------------
@@ -154,13 +177,17 @@ class Program:
             for k, s in enumerate(self.steps)
         ]
 
-    def function(self, xp=np, precision=np.float64):
+    def function(self, xp=np, precision=np.float64, helpers=Helpers, extra=()):
+        """Make the function; `extra` are lines to be put after others, by their number."""
         names = ", ".join(f"v{k}" for k in range(len(self.shapes)))
         last = len(self.shapes) + len(self.steps) - 1
-        body = "\n".join(f"    {line}" for line in [*self.lines(), f"return v{last}"])
+        lines = [*self.lines(), f"return v{last}"]
+        for after, line in extra:
+            lines.insert(after, line)
+        body = "\n".join(f"    {line}" for line in lines)
         if precision != np.float64:
             body = body.replace("np.float64", "np.float32").replace("float_power", "power")
-        scope = Helpers(precision).scope(xp)
+        scope = helpers(precision).scope(xp)
         exec(f"def f({names}):\n{body}\n", scope)  # text of our own making
         return scope["f"]
 
@@ -513,11 +540,18 @@ xp.astype({0}, {0}.dtype)
 {0} + len(xp.shape(xp.empty_like({0})))
 xp.full_like({0}, 2) * {0}
 {0} * (1 + xp.ndim({0}) + xp.size({0}) + len(xp.shape({0})))
+(Z({0}) * {0}) * (xp.cos({0}) / Z({0}))
+Z({0}) * ((xp.sin({0}) / Z({0})) * xp.cos({0}))
+xp.sqrt(((Z({0}) * {0}) / Z({0})) ** 2 + 1)
+(Z({0}) * xp.sin({0}) + Z({0})) / Z({0})
+xp.sin({0} / (3 * Z({0}))) * (3 * Z({0}))
 """
 BINARY = """
 {0} + {1}
 {0} - 2 * {1}
 {0} * {1}
+(Z({0}, {1}) * {0}) * ({1} / Z({0}, {1}))
+xp.einsum('...,...->...', Z({0}, {1}) * {0}, {1} / Z({0}, {1}))
 {0} / (2.5 + xp.sin({1}))
 xp.add({0}, {1})
 xp.subtract({0}, {1})
@@ -763,6 +797,8 @@ xp.where(xp.logical_or.reduce({0} > 0.5, axis={axis}, keepdims=True), {0}, {0} *
 xp.select([{0} > 0.5, {0} > 0], [{0} ** 3, {0} ** 2], {0})
 xp.max({0}, axis={axes}, keepdims={flag}{extreme})
 xp.amax({0}, axis={axes}) ** 2
+xp.exp({0} - xp.max({0})) / xp.sum(xp.exp({0} - xp.max({0})))
+xp.exp(xp.min({0}, axis={axis}, keepdims=True) - {0}) * xp.sin({0})
 xp.min({0}, axis={axes}, keepdims={flag}{extreme})
 xp.amin({0}, axis={axes}) ** 2
 {0}.max({axes})
@@ -912,6 +948,9 @@ def _check(program, *, with_jax):
     for n in range(order + 1):
         counts += _check_print(program, derived[n], n, at, results, losses)
     _check_dtype(program, f, order, results, losses)
+    counts += _check_range(program, f, order, at, results, losses)
+    counts += _check_writing(program, at)
+    counts += _check_memory(program, f, at, results, losses)
     if with_jax and not program.complex:
         counts += _check_jax(program, at, order, results, losses)
     return counts
@@ -1106,6 +1145,83 @@ def _check_dtype(program, f, order, results, losses):
             if not narrow or (np.all(np.isfinite(block)) and scale_of(results[n][where]) < 1e3):
                 unit = max(UNITS[np.finfo(a.dtype).bits // 8] for a in floats)
                 close(block, results[n][where], SAFETY * unit * losses[n], what)
+
+
+def _check_range(program, f, order, at, results, losses):
+    """The derivatives of ``T f(x / S)`` at S x are those of f, times ``T / S**n``: powers of two.
+
+    All values of the program stay what they were; x, S and T are near the ends of the range.
+    """
+    counts = Counter()
+    if program.seed[1] % 3:
+        return counts
+    rng = np.random.default_rng([*program.seed, 2])
+    single = bool(rng.random() < 0.5)
+    most, unit = (127, UNITS[4]) if single else (1023, EPS)
+    scale = int(rng.choice([-1, 1]) * rng.uniform(0.3, 0.9) * most)
+    back = int(rng.choice([0, scale]))
+    g, points = f, at
+    if single:
+        g = program.function(precision=np.float32)
+        points = [a.astype(np.complex64 if a.dtype.kind == "c" else np.float32) for a in at]
+
+    def scaled(*xs):
+        return 2.0**back * g(*(x / 2.0**scale for x in xs))
+
+    moved = [np.ldexp(1.0, scale).astype(a.real.dtype) * a for a in points]
+    for n in range(min(order, 2) + 1):
+        power = back - n * scale
+        if abs(power) > 0.9 * most:
+            continue
+        made = blocks(program, eg.derivative(scaled, n, program.argnums)(*moved), n)
+        for where, block in made.items():
+            what = f"range: order {n}, {where}, x / 2**{scale}, times 2**{back}"
+            wide = block.astype(complex if block.dtype.kind == "c" else float)
+            close(wide * 2.0**-power, results[n][where], SAFETY * unit * losses[n], what)
+            counts["blocks near the ends of the range"] += 1
+    return counts
+
+
+def _check_writing(program, at):
+    """What is written in place is refused, or is what NumPy makes of it: views share memory."""
+    counts = Counter()
+    if program.seed[1] % 4:
+        return counts
+    last = len(program.steps) - 1
+    for k in range(last):
+        line = f"v{len(program.shapes) + k} += 0.25"
+        g = program.function(extra=[(k + 1, line)])
+        try:
+            expected = np.asarray(g(*(a.copy() for a in at)))
+        except (ValueError, TypeError):
+            continue  # a view of a broadcast array, say
+        try:
+            value = eg.derivative(g, 0)(*at)
+        except eg.errors.InPlaceError:
+            counts["writes refused"] += 1
+            continue
+        if np.all(np.isfinite(expected)):
+            close(value, expected, 1e-9, f"written: {line} after line {k + 1}")
+        counts["writes allowed"] += 1
+    return counts
+
+
+def _check_memory(program, f, at, results, losses):
+    """Arrays in memory that NumPy does not own give the same, and stay as writable as they were."""
+    if program.seed[1] % 4 != 1:
+        return Counter()
+    g = program.function(helpers=Unwritable)
+    for points in ([foreign(a) for a in at], [np.frombuffer(a.tobytes(), a.dtype).reshape(a.shape)
+                                              for a in at if a.size]):  # fmt: skip
+        if len(points) < len(at):
+            continue
+        flags = [a.flags.writeable for a in points]
+        for h in (g, f):
+            value = eg.derivative(h, 0)(*points)
+            close(value, results[0][()], SAFETY * EPS * losses[0], "memory of others")
+        if flags != [a.flags.writeable for a in points]:
+            raise Mismatch("memory of others: an array is not as writable as it was")
+    return Counter({"programs on memory of others": 1})
 
 
 def _check_jax(program, at, order, results, losses):

@@ -277,6 +277,6 @@ def test_an_object_that_does_not_let_itself_be_read_is_refused():
         eg.grad(summed).plan(X, Failing())
     assert len(str(caught.value)) < 500
     plan = eg.grad(summed).plan(X, "a" * 10**6)
-    with pytest.raises(ShapeError, match="is an object of type .*Failing but") as refused:
+    with pytest.raises(ShapeError, match=r"is an object of type .*Failing but") as refused:
         plan(X, Failing())
     assert len(str(refused.value)) < 500

@@ -312,7 +312,13 @@ def _leaves(branch: Node, active: dict[Node, None]) -> list[Node]:
 
 
 def _select(condition: Node, piece: Node, when: bool) -> Node:
-    """``where(condition, piece, 0)`` or the other way round, applied inside the piece's deltas."""
+    """``where(condition, piece, 0)`` or the other way round, applied inside the piece's deltas.
+
+    And inside its scale, which is collected with others.
+    """
+    if isinstance(piece, Einsum) and piece.operands and piece.coefficient not in (0, 1):
+        inner = _select(condition, _ir.with_coefficient(piece, 1), when)
+        return _ir.scale(inner, piece.coefficient)
     lead = condition.ndim
     if isinstance(piece, Einsum) and _ir.carries_delta(piece):
         leading = set(piece.out[:lead])

@@ -17,7 +17,7 @@ True
 
 import itertools
 import math
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -313,9 +313,8 @@ def _law(node: Apply, operands: Sequence[Node]) -> Polynomial:
     total: Polynomial = {}
     if name == "divide":
         made = _multiplied(operands[0], _reciprocal(operands[1]))
-    elif name in _NUMBERS:
-        ((_, number),) = node.attributes
-        made = _ir.scale(operands[0], _NUMBERS[name](number))
+    elif (number := _ir.number_of(node)) is not None:
+        made = _ir.scale(operands[0], _exact(number))
     elif name == "solve":
         made = _ir.einsum("...ij,...jk->...ik", apply("inverse", operands[0]), operands[1])
     elif name in _LAWS:
@@ -406,10 +405,6 @@ def _det(x: Node) -> Node:
     return _ir.contract(factors, [()] * len(factors), (), {}, scale)
 
 
-_NUMBERS: dict[str, Callable[[Any], Coefficient]] = {
-    "scaled": _exact,
-    "divided": lambda number: 1 / Fraction(number),
-}
 _OPENED_POWERS: dict[Hashable, int] = {3: 3, 4: 4}
 _LAWS = {"reciprocal": _reciprocal, "inverse": _inverse, "det": _det}
 

@@ -58,13 +58,14 @@ class Text:
         "pow": "{0}**{1}",
         "quotient": "np.quotient({0}, {1})",
         "scaled": "{factor} {0}",
+        "one_minus_square": "(1 - {0}) (1 + {0})",
         "tri": "np.tri({n}, {m}, {k})",
         "concatenate": "np.concatenate(({all}), {axis})",
     }
     binding: Mapping[str, int] = {
         **dict.fromkeys(_TESTS, TEST),
         **dict.fromkeys(("reciprocal", "divide", "divided"), QUOTIENT),
-        **dict.fromkeys(("power", "pow", "scaled"), PRODUCT),
+        **dict.fromkeys(("power", "pow", "scaled", "one_minus_square"), PRODUCT),
     }
 
     # Names
@@ -220,6 +221,7 @@ class Latex(Text):
         "divide": "\\frac{{{0}}}{{{1}}}",
         "divided": "\\frac{{{0}}}{{{divisor}}}",
         "scaled": "{factor} {0}",
+        "one_minus_square": "\\left(1 - {0}\\right) \\left(1 + {0}\\right)",
         "absolute": "\\left|{0}\\right|",
         "power": "{{{0}}}^{{{exponent}}}",
         "pow": "{{{0}}}^{{{1}}}",
@@ -237,7 +239,10 @@ class Latex(Text):
     )
     binding: Mapping[str, int] = {
         **dict.fromkeys(_TESTS, TEST),
-        **dict.fromkeys(("inverse", "det", "sign of slogdet", "power", "pow", "scaled"), PRODUCT),
+        **dict.fromkeys(
+            ("inverse", "det", "sign of slogdet", "power", "pow", "scaled", "one_minus_square"),
+            PRODUCT,
+        ),
     }
 
     def letter(self, n: int) -> str:

@@ -49,6 +49,9 @@ class Primitive:
     results: int = 1
     real: bool = False  # defined for real numbers only, or not holomorphic
     extreme: bool = False  # an entry of its operand
+    number: Callable[..., Coefficient] | None = (
+        None  # that its operand is multiplied with, if it is
+    )
     singular: bool = False  # the derivative can be infinite or nan at a finite point
     attributes: dict[str, Hashable] = field(default_factory=dict)  # of the sample
 
@@ -199,10 +202,33 @@ def _logistic(x: Node) -> Node:
     return apply("exp", times(-1, apply("logaddexp", _ir.zeros(x.shape, x.dtype), times(-1, x))))
 
 
-def _arccosh_rule(x: Node) -> Node:
-    """``(x - 1)**(-1/2) (x + 1)**(-1/2)``; one root of the product has the other sign on the left."""
+def _one_minus_square(x: Node) -> Node:
+    """``1 - x*x`` in factors: near 1 it cancels. A row, so that its derivative is one term."""
+    return apply("one_minus_square", x)
+
+
+def _one_plus_square(x: Node) -> Node:
+    """``1 + x*x``; not ``(1 - ix)(1 + ix)``, which near i keeps its digits but loses complex steps."""
+    return plus(1, times(x, x))
+
+
+def _arcsinh_rule(x: Node) -> Node:
+    """``1 / sqrt(1 + x*x)``, by the hypotenuse, since the square of a large number overflows."""
     if x.dtype.kind != "c":
-        return power(plus(-1, times(x, x)), Fraction(-1, 2))
+        return reciprocal(apply("hypot", _ir.fill(1, x.shape, x.dtype), x))
+    return power(_one_plus_square(x), Fraction(-1, 2))
+
+
+def _over_square(x: Node, length: Node) -> Node:
+    """``x / length**2``, dividing twice: a square overflows, or vanishes, before its root does."""
+    return apply("divide", apply("divide", x, length), length)
+
+
+def _arccosh_rule(x: Node) -> Node:
+    """``(x - 1)**(-1/2) (x + 1)**(-1/2)``.
+
+    The product ``x*x - 1`` cancels near 1 and overflows; its root has the other sign on the left.
+    """
     return times(*(power(plus(x, one), Fraction(-1, 2)) for one in (-1, 1)))
 
 
@@ -336,7 +362,7 @@ _LOG2, _LOG10 = math.log(2), math.log(10)
 PRIMITIVES = (
     #      name           test points   derivative(x, y) or derivative(a, b, y) for each operand
     _unary("exp",         _reals,       lambda x, y: y),
-    _unary("expm1",       _reals,       lambda x, y: plus(y, 1)),
+    _unary("expm1",       _reals,       lambda x, y: apply("exp", x)),  # y + 1 cancels on the left
     _unary("exp2",        _reals,       lambda x, y: times(_LOG2, y)),
     _unary("log",         _positive,    lambda x, y: reciprocal(x), singular=True),
     _unary("log2",        _positive,    lambda x, y: times(1 / _LOG2, reciprocal(x)), singular=True),
@@ -348,15 +374,15 @@ PRIMITIVES = (
     _unary("sin",         _reals,       lambda x, y: apply("cos", x)),
     _unary("cos",         _reals,       lambda x, y: times(-1, apply("sin", x))),
     _unary("tan",         _below_one,   lambda x, y: plus(1, times(y, y)), singular=True),
-    _unary("arcsin",      _below_one,   lambda x, y: power(plus(1, times(-1, x, x)), Fraction(-1, 2)), singular=True),
-    _unary("arccos",      _below_one,   lambda x, y: times(-1, power(plus(1, times(-1, x, x)), Fraction(-1, 2))), singular=True),
-    _unary("arctan",      _reals,       lambda x, y: reciprocal(plus(1, times(x, x)))),
+    _unary("arcsin",      _below_one,   lambda x, y: power(_one_minus_square(x), Fraction(-1, 2)), singular=True),
+    _unary("arccos",      _below_one,   lambda x, y: times(-1, power(_one_minus_square(x), Fraction(-1, 2))), singular=True),
+    _unary("arctan",      _reals,       lambda x, y: reciprocal(_one_plus_square(x))),
     _unary("sinh",        _reals,       lambda x, y: apply("cosh", x)),
     _unary("cosh",        _reals,       lambda x, y: apply("sinh", x)),
     _unary("tanh",        _reals,       lambda x, y: plus(1, times(-1, y, y))),
-    _unary("arcsinh",     _reals,       lambda x, y: power(plus(1, times(x, x)), Fraction(-1, 2))),
+    _unary("arcsinh",     _reals,       lambda x, y: _arcsinh_rule(x)),
     _unary("arccosh",     _above_one,   lambda x, y: _arccosh_rule(x), singular=True),
-    _unary("arctanh",     _below_one,   lambda x, y: reciprocal(plus(1, times(-1, x, x))), singular=True),
+    _unary("arctanh",     _below_one,   lambda x, y: reciprocal(_one_minus_square(x)), singular=True),
     _unary("absolute",    _reals,       lambda x, y: apply("sign", x), real=True),
     _unary("sign",        _reals,       None, real=True),
     _unary("floor",       _reals,       None, real=True),
@@ -367,8 +393,8 @@ PRIMITIVES = (
             lambda a, b, y: reciprocal(b),
             lambda a, b, y: times(-1, y, reciprocal(b)), source="{0} / {1}", singular=True),
     _binary("arctan2",    _two_positive,
-            lambda a, b, y: times(b, reciprocal(plus(times(a, a), times(b, b)))),
-            lambda a, b, y: times(-1, a, reciprocal(plus(times(a, a), times(b, b)))), real=True, singular=True),
+            lambda a, b, y: _over_square(b, apply("hypot", a, b)),
+            lambda a, b, y: times(-1, _over_square(a, apply("hypot", a, b))), real=True, singular=True),
     _binary("hypot",      _two_positive,
             lambda a, b, y: apply("quotient", a, y),
             lambda a, b, y: apply("quotient", b, y), real=True, singular=True),
@@ -382,7 +408,7 @@ PRIMITIVES = (
               source="{0} ** {exponent}", singular=True, attributes={"exponent": Fraction(5, 2)}),
     Primitive("pow",      np.power,     _two_positive,
               (lambda x, p, y: _zero_where(times(p, apply("pow", x, plus(p, -1))), x, p),
-               lambda x, p, y: _zero_where(times(apply("log", x), y), x)), source="{0} ** {1}", singular=True),
+               lambda x, p, y: _zero_where(times(apply("log", x), y), y)), source="{0} ** {1}", singular=True),
     Primitive("where",    np.where,     _flag_and_two_reals, source="np.where({0}, {1}, {2})"),
     Primitive("cast",     lambda x, dtype: np.asarray(x).astype(dtype), _reals, attributes={"dtype": "<f8"},
               source="np.asarray({0}, {dtype})"),
@@ -401,15 +427,18 @@ PRIMITIVES = (
     Primitive("norm",     lambda x: np.linalg.norm(x, axis=-1), _reals, (_norm_rule,), core=(0, 1),
               source="np.linalg.norm({0}, axis=-1)", shapes=lambda a: (a[:-1],), real=True, singular=True),
     Primitive("scaled",   lambda x, factor: np.multiply(x, _number(factor)), _reals,  # what a sum or product does not see into
-              (lambda x, y, factor: _ir.fill(factor, x.shape, x.dtype),), source="{factor} * {0}", attributes={"factor": 0.3}),
+              (lambda x, y, factor: _ir.fill(factor, x.shape, x.dtype),), source="{factor} * {0}",
+              number=lambda factor: factor, attributes={"factor": 0.3}),
     Primitive("divided",  lambda x, divisor: np.divide(x, _number(divisor)), _reals,
               (lambda x, y, divisor: _ir.fill(1 / Fraction(divisor), x.shape, x.dtype),), source="{0} / {divisor}",
-              attributes={"divisor": 0.3}),
-    Primitive("whole",    np.positive, _reals, (lambda x, y: _ir.fill(1, x.shape, x.dtype),),  # x; no sum sees into it
+              number=lambda divisor: 1 / Fraction(divisor), attributes={"divisor": 0.3}),
+    Primitive("whole",    lambda x: np.positive(x), _reals, (lambda x, y: _ir.fill(1, x.shape, x.dtype),),  # noqa: PLW0108 - np.positive has no row; no sum sees into this one
               source="np.positive({0})"),
     Primitive("quotient", _quotient, _two_positive,  # a / b, and 0 where b is 0
               (lambda a, b, y: reciprocal(b), lambda a, b, y: times(-1, y, reciprocal(b))),
               source="np.divide({0}, {1}, out=np.zeros_like({1}), where={1} != 0)", singular=True),
+    Primitive("one_minus_square", lambda x: (1 - x) * (1 + x), _reals, (lambda x, y: times(-2, x),),
+              source="(1 - {0}) * (1 + {0})"),
     Primitive("cumsum",   lambda x: np.cumsum(x, -1), _reals, (_cumsum_rule,), core=(1, 1),
               source="np.cumsum({0}, -1)"),
     Primitive("tri",      lambda n, m, k, dtype: np.tri(n, m, k, dtype), lambda rng: (),  # noqa: PLW0108 - by name

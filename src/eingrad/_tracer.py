@@ -326,7 +326,7 @@ class Expression(np.lib.mixins.NDArrayOperatorsMixin):
 
     def __len__(self) -> int:
         if not self.shape:
-            raise TypeError("len() of an expression without axes")
+            raise TypeError(f"len() of a traced value without axes, at {user_line()}")
         return self.shape[0]
 
     def __iter__(self) -> Iterator["Expression"]:

@@ -23,6 +23,7 @@ import math
 import operator
 import weakref
 from collections.abc import Hashable, Mapping, Sequence
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -30,7 +31,14 @@ from numpy.typing import ArrayLike
 
 from eingrad._exact import exact
 from eingrad._exact import sizes as sizes_of
-from eingrad._ir.coefficients import add_exactly, canonical_coefficient, multiply
+from eingrad._ir.coefficients import (
+    add_exactly,
+    canonical_coefficient,
+    common_scale,
+    is_harmless,
+    is_less_extreme,
+    multiply,
+)
 from eingrad._ir.nodes import (
     Add,
     Apply,
@@ -44,6 +52,7 @@ from eingrad._ir.nodes import (
     Selection,
     Symmetry,
     Table,
+    children,
     intern_node,
 )
 from eingrad._ir.structure import Factor, Makers, Network, canonical_table, eliminate, length
@@ -214,12 +223,21 @@ def contract(
     if dtype is None:
         raise TypeError("a contraction of structural tensors alone, or of nothing, needs a dtype")
     dtype = np.dtype(dtype)
-    if len(operands) > 1 and not sizes and all(map(_is_factor, operands)):
+    is_plain = len(operands) > 1 and not sizes and is_harmless(coefficient, dtype)
+    if is_plain and all(map(_is_factor, operands)):
         product = _plain_product(operands, terms, out, coefficient, dtype)
         if product is not None:
             return product
     known = {index: operator.index(size) for index, size in (sizes or {}).items()}
     network, coefficient = _open(operands, terms, out, known, coefficient, dtype)
+    if not is_harmless(coefficient, dtype):
+        coefficient, opened = _with_numbers_of(network.cores, coefficient)
+        if opened:
+            factors = (*network.cores, *network.structure)
+            known = {index: network.sizes[index] for index in out}
+            return contract(
+                [f.node for f in factors], [f.term for f in factors], out, known, coefficient, dtype
+            )
     shape = tuple(network.sizes[index] for index in out)
     if coefficient == 0 or 0 in shape or any(map(_selects_nothing, network.structure)):
         return zeros(shape, dtype)
@@ -233,6 +251,31 @@ def contract(
     for index in sorted(network.summed - carried):
         coefficient = multiply(coefficient, network.sizes[index])
     return _close(network, coefficient, dtype)
+
+
+def _with_numbers_of(cores: list[Factor], coefficient: Coefficient) -> tuple[Coefficient, bool]:
+    """Take numbers out of operands where that makes a coefficient less extreme.
+
+    Of ``(s x) (y / s)`` the derivative by x is ``s (y / s)``: by itself, neither factor need have a
+    square or a cube that is a float.
+    """
+    opened = False
+    for n, factor in enumerate(cores):
+        number = number_of(factor.node)
+        if number is None:
+            continue
+        total = multiply(coefficient, number)
+        if is_less_extreme(total, coefficient):
+            cores[n] = Factor(children(factor.node)[0], factor.term)
+            coefficient, opened = total, True
+    return coefficient, opened
+
+
+def number_of(node: Node) -> Coefficient | None:
+    """The number that a node multiplies its operand with, if that is all it does."""
+    if not isinstance(node, Apply) or node.primitive.number is None:
+        return None
+    return node.primitive.number(**dict(node.attributes))
 
 
 def _is_factor(node: Node) -> bool:
@@ -383,7 +426,10 @@ def _product(
             to_inner = dict(zip(term, node.out, strict=True))
             new_out = tuple(to_inner[index] for index in out)
             inner_sizes = dict(zip(node.out, node.shape, strict=True))
-            return _einsum(node.operands, node.terms, new_out, inner_sizes, coefficient, dtype)
+            known = node.operands, node.terms, new_out, inner_sizes, coefficient, dtype
+            if not is_harmless(coefficient, dtype) and any(map(number_of, node.operands)):
+                return contract(*known)
+            return _einsum(*known)
     nodes = tuple(f.node for f in cores)
     return _einsum(nodes, [f.term for f in cores], out, sizes, coefficient, dtype)
 
@@ -499,7 +545,11 @@ def scale(node: Node, coefficient: Coefficient) -> Node:
     if type(coefficient) is int and coefficient == 1:
         return node
     if isinstance(node, Einsum) and not is_zero(node) and coefficient != 0:
-        return with_coefficient(node, multiply(coefficient, node.coefficient))
+        total = multiply(coefficient, node.coefficient)
+        if is_harmless(total, node.dtype):
+            return with_coefficient(node, total)
+        sizes = dict(zip(node.out, node.shape, strict=True))
+        return contract(node.operands, node.terms, node.out, sizes, total, node.dtype)
     out = tuple(range(node.ndim))
     return contract((node,), (out,), out, coefficient=coefficient)
 
@@ -651,7 +701,11 @@ def _makers(dtype: np.dtype[Any]) -> Makers:
 
 
 def add(terms: Sequence[Node], coefficients: Sequence[Coefficient] | None = None) -> Node:
-    """Build a linear combination: equal terms add their coefficients, zeros go."""
+    """Build a linear combination: equal terms add their coefficients, zeros go.
+
+    A scale that all coefficients have in common, ``1e-200 x + 2e-200 y``, is that of the sum, where
+    it is not harmless: there it is collected with others.
+    """
     first = terms[0]
     if len(terms) == 1:
         return scale(first, coefficients[0] if coefficients else 1)
@@ -670,6 +724,9 @@ def add(terms: Sequence[Node], coefficients: Sequence[Coefficient] | None = None
     if len(kept) == 1:
         return scale(*kept[0])
     nodes, numbers = zip(*kept, strict=True)
+    common = common_scale(numbers, first.dtype)
+    if common != 1 and not any(map(carries_delta, nodes)):
+        return scale(add(nodes, [multiply(c, 1 / Fraction(common)) for c in numbers]), common)
     key = (tuple(n.uid for n in nodes), repr(numbers))
 
     def content() -> bytes:

@@ -15,6 +15,7 @@ True
 
 import functools
 import math
+from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -116,6 +117,28 @@ def in_two(value: int | Fraction | float) -> tuple[Coefficient, Coefficient]:
     """Split a real number that no float can hold into two factors, the first a power of two."""
     first = Fraction(2) ** (_exponent(Fraction(value)) // 2)
     return canonical_coefficient(first), canonical_coefficient(Fraction(value) / first)
+
+
+def common_scale(numbers: Sequence[Coefficient], dtype: np.dtype[Any]) -> int | Fraction:
+    """The power of two that some numbers, all too large or all too small, have in common; or 1."""
+    exponents = [_exponent_of(number) for number in numbers]
+    known = [exponent for exponent in exponents if exponent is not None]
+    if len(known) < len(exponents) or min(known) * max(known) <= 0:
+        return 1
+    nearest = Fraction(2) ** min(known, key=abs)
+    return 1 if is_harmless(nearest, dtype) else Fraction(2) ** max(known)
+
+
+def is_less_extreme(a: Coefficient, b: Coefficient) -> bool:
+    """Whether a number is nearer to one than another, counted in powers of two."""
+    first, second = _exponent_of(a), _exponent_of(b)
+    return first is not None and second is not None and abs(first) < abs(second)
+
+
+def _exponent_of(value: Coefficient) -> int | None:
+    """The power of two that a number is about as large as; None for zero, infinity and nan."""
+    size = abs(value) if isinstance(value, complex) else value
+    return _exponent(Fraction(size)) if size and _is_finite(size) else None
 
 
 def is_in_range(value: Coefficient, dtype: np.dtype[Any]) -> bool:

@@ -45,6 +45,10 @@ class Operation(Protocol):
     def identity(self) -> Hashable:
         """What tells it from others: itself, or its name where the attributes say the rest."""
 
+    @property
+    def number(self) -> "Callable[..., Coefficient] | None":
+        """The number that its operand is multiplied with, by its attributes; None if it is not."""
+
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False, weakref_slot=True)
 class Node:

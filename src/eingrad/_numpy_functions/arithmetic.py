@@ -11,7 +11,7 @@ from eingrad._numpy_functions.operands import (
     Traced,
     broadcast,
     implements,
-    known,
+    integer,
     operands,
     refuse_complex,
 )
@@ -212,7 +212,9 @@ for _function, _factor in (
 
 @implements(np.logaddexp2)
 def _logaddexp2(a: Any, b: Any) -> Traced:
-    return np.logaddexp(a * math.log(2), b * math.log(2)) / math.log(2)
+    nodes, wrap = operands(a, b)
+    left, right = (wrap(_ir.scale(node, math.log(2))) for node in broadcast(nodes))
+    return np.logaddexp(left, right) / math.log(2)
 
 
 @implements(np.logical_xor)
@@ -227,8 +229,9 @@ def _fix(x: Any) -> Traced:
 
 @implements(np.round, np.around)
 def _round(a: Any, decimals: int = 0) -> Traced:
-    scale = 10.0 ** known(decimals, "decimals")
-    return np.rint(a) if decimals == 0 else np.rint(a * scale) / scale
+    places = integer(decimals, "decimals")
+    scale = 10.0**places
+    return np.rint(a * scale) / scale if places else np.rint(a)
 
 
 @implements(np.real, np.conjugate)

@@ -7,25 +7,32 @@ from typing import Any
 import numpy as np
 
 from eingrad import _ir, _subscripts
-from eingrad._exact import exact
 from eingrad._ir import Node
-from eingrad._numpy_functions.operands import Traced, implements, normal_axes, operands
+from eingrad._numpy_functions.operands import (
+    Traced,
+    implements,
+    integer,
+    normal_axes,
+    operands,
+    strong,
+)
 from eingrad._place import user_line
 from eingrad._subscripts import Subscripts
-from eingrad.errors import ShapeError
+from eingrad._tracer import Expression, as_array
+from eingrad.errors import ShapeError, SubscriptsError, TraceError
 
 
 @implements(np.einsum)
 def _einsum(*arguments: Any, optimize: Any = False) -> Traced:
-    del optimize  # every contraction is planned
+    _check_path(optimize)  # and no more: every contraction is planned
     arrays: Sequence[Any]
     spec: Any
     if isinstance(arguments[0], str):
         spec, arrays = arguments[0], arguments[1:]
     else:
         pairs = arguments[: len(arguments) - len(arguments) % 2]
-        out = _sublist(arguments[-1]) if len(arguments) % 2 else None
-        arrays, spec = pairs[::2], ([_sublist(t) for t in pairs[1::2]], out)
+        out = _numbered(arguments[-1]) if len(arguments) % 2 else None
+        arrays, spec = pairs[::2], ([_numbered(t) for t in pairs[1::2]], out)
     nodes, wrap = operands(*arrays)
     shapes = [n.shape for n in nodes]
     terms, out_term = _subscripts.parse(spec, shapes)
@@ -58,8 +65,26 @@ def _multiplied_in_order(
     return kept, kept_terms
 
 
-def _sublist(term: Any) -> list[Any]:
-    return [exact(index) if isinstance(index, int) else index for index in term]
+def _check_path(optimize: Any) -> None:
+    kind = optimize[0] if isinstance(optimize, (list, tuple)) and optimize else optimize
+    if kind is None or isinstance(kind, bool):
+        return
+    if not (isinstance(kind, str) and kind in ("greedy", "optimal", "einsum_path")):
+        raise TraceError(
+            f"np.einsum at {user_line()}: optimize={optimize!r}; give True, False, 'greedy', "
+            "'optimal' or a path of np.einsum_path"
+        )
+
+
+def _numbered(subscripts: Any) -> list[Any]:
+    """Subscripts given as numbers from 0, any number of them, and an ellipsis."""
+    items = list(subscripts) if isinstance(subscripts, (list, tuple)) else [subscripts]
+    numbers = [k if k is Ellipsis else integer(k, "a subscript") for k in items]
+    if items == [subscripts] or min((k for k in numbers if k is not Ellipsis), default=0) < 0:
+        raise SubscriptsError(
+            f"np.einsum at {user_line()}: subscripts {subscripts!r}; give a list of numbers from 0"
+        )
+    return numbers
 
 
 @implements(np.matmul, np.linalg.matmul)
@@ -94,13 +119,13 @@ def _matmul(a: Any, b: Any) -> Traced:
 def _dot(a: Any, b: Any) -> Traced:
     left, right = np.ndim(a), np.ndim(b)
     if not left or not right:
-        return np.multiply(a, b)
+        return np.multiply(strong(a), strong(b))
     return np.tensordot(a, b, ((left - 1,), (max(right - 2, 0),)))
 
 
 @implements(np.tensordot)
 def _tensordot(a: Any, b: Any, axes: Any = 2) -> Traced:
-    nodes, wrap = operands(a, b)
+    nodes, wrap = operands(strong(a), strong(b))
     left, right = nodes
     if isinstance(axes, (int, np.integer)):
         axes = (range(left.ndim - axes, left.ndim), range(axes))
@@ -122,7 +147,7 @@ def _tensordot(a: Any, b: Any, axes: Any = 2) -> Traced:
 @implements(np.inner)
 def _inner(a: Any, b: Any) -> Traced:
     if not np.ndim(a) or not np.ndim(b):
-        return np.multiply(a, b)
+        return np.multiply(strong(a), strong(b))
     return np.tensordot(a, b, ((np.ndim(a) - 1,), (np.ndim(b) - 1,)))
 
 
@@ -148,7 +173,7 @@ def _linalg_tensordot(x1: Any, x2: Any, /, *, axes: Any = 2) -> Traced:
 
 def _conjugated(x: Any) -> Any:
     """Conjugate an array; of a traced complex value that would not be holomorphic."""
-    return np.conjugate(x)
+    return np.conjugate(x if isinstance(x, Expression) else as_array(x, "an operand"))
 
 
 @implements(np.vdot)
@@ -238,6 +263,7 @@ def _multi_dot(arrays: Any) -> Traced:
 def _diagonal(x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Traced:
     (node,), wrap = operands(x)
     first, second = normal_axes((axis1, axis2), node.ndim)
+    offset = integer(offset, "offset")
     length = min(node.shape[first] - max(-offset, 0), node.shape[second] - max(offset, 0))
     length = max(length, 0)
     for axis, start in ((first, max(-offset, 0)), (second, max(offset, 0))):
@@ -263,6 +289,19 @@ def _linalg_trace(x: Any, /, *, offset: int = 0, dtype: Any = None) -> Traced:
     return np.trace(x, offset, -2, -1, dtype)
 
 
+def _no_stretching(name: str, shapes: list[tuple[int, ...]], terms: list[str]) -> None:
+    """Refuse to repeat an entry along a contracted axis, as einsum would."""
+    pairs = zip(terms, shapes, strict=True)
+    sizes = [dict(zip(term, shape[-len(term) :], strict=True)) for term, shape in pairs]
+    for index in sizes[0].keys() & sizes[1].keys():
+        if sizes[0][index] != sizes[1][index]:
+            lines = "columns" if name == "matvec" else "rows"
+            raise ShapeError(
+                f"np.{name} of shapes {shapes[0]} and {shapes[1]} at {user_line()}: the vector "
+                f"must have as many entries as the matrix has {lines}"
+            )
+
+
 def _matrix_vector(name: str, spec: str, *, conjugates: bool) -> Any:
     def handler(a: Any, b: Any) -> Traced:
         shapes = [np.shape(a), np.shape(b)]
@@ -271,6 +310,7 @@ def _matrix_vector(name: str, spec: str, *, conjugates: bool) -> Any:
             raise ShapeError(
                 f"np.{name} of shapes {shapes[0]} and {shapes[1]} at {user_line()}: too few axes"
             )
+        _no_stretching(name, shapes, terms)
         return np.einsum(spec, _conjugated(a) if conjugates else a, b)
 
     return handler

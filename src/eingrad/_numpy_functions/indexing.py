@@ -13,7 +13,15 @@ from numpy.typing import NDArray
 
 from eingrad import _ir
 from eingrad._ir import Node
-from eingrad._numpy_functions.operands import Traced, implements, known, normal_axes, operands
+from eingrad._numpy_functions.operands import (
+    Traced,
+    implements,
+    integer,
+    known,
+    normal_axes,
+    one_axis,
+    operands,
+)
 from eingrad._place import user_line
 from eingrad._primitives import apply
 from eingrad._tracer import Expression, how_to_hold
@@ -125,12 +133,13 @@ def _without_masks(parts: list[Any], shape: tuple[int, ...], spare: int) -> list
 
 def _positions(part: Any, shape: tuple[int, ...], size: int, axis: int) -> Positions:
     """Positions from 0 of an index that may count from the end."""
-    positions = np.asarray(part, np.intp)
+    far = isinstance(part, int) and not -size <= part < size  # maybe too far for NumPy's integers
+    positions = np.asarray(size if far else part, np.intp)
     wrong = positions[(positions < -size) | (positions >= size)]
     if wrong.size:
         raise IndexError(
-            f"index {wrong.flat[0]} is out of bounds for axis {axis} of shape {shape}, at "
-            f"{user_line()}"
+            f"index {part if far else wrong.flat[0]} is out of bounds for axis {axis} of shape "
+            f"{shape}, at {user_line()}"
         )
     return np.where(positions < 0, positions + size, positions)
 
@@ -168,7 +177,12 @@ def _gather(node: Node, waiting: list[tuple[int, int, Positions]]) -> Node:
 @implements(np.take)
 def _take(a: Any, indices: Any, axis: int | None = None, *, mode: Any = "raise") -> Traced:
     x, axis = (np.ravel(a), 0) if axis is None else (a, axis)
-    (place,) = normal_axes(axis, np.ndim(x))
+    place = one_axis(axis, np.ndim(x))
+    if not (isinstance(mode, str) and mode in ("raise", "wrap", "clip")):
+        raise UnsupportedFunctionError(
+            f"np.take: mode {mode!r} is not supported on traced values (at {user_line()}); use "
+            "'raise', 'wrap' or 'clip'"
+        )
     where = np.asarray(known(indices, "an index"))
     if not where.size or where.dtype.kind == "b":
         where = where.astype(np.intp)  # positions 0 and 1, never a mask
@@ -184,8 +198,12 @@ def _take(a: Any, indices: Any, axis: int | None = None, *, mode: Any = "raise")
 @implements(np.take_along_axis)
 def _take_along_axis(arr: Any, indices: Any, axis: int | None = -1) -> Traced:
     x, axis = (np.ravel(arr), 0) if axis is None else (arr, axis)
-    (place,) = normal_axes(axis, np.ndim(x))
+    place = one_axis(axis, np.ndim(x))
     where = np.asarray(known(indices, "an index"))
+    if where.dtype.kind not in "iu":
+        raise IndexError(
+            f"take_along_axis at {user_line()}: indices of dtype {where.dtype}; give integers"
+        )
     if where.ndim != np.ndim(x):
         raise ShapeError(
             f"take_along_axis at {user_line()}: indices of {where.ndim} axes for {np.ndim(x)}"
@@ -200,7 +218,12 @@ def _take_along_axis(arr: Any, indices: Any, axis: int | None = -1) -> Traced:
 
 @implements(np.compress)
 def _compress(condition: Any, a: Any, axis: int | None = None) -> Traced:
-    return np.take(a, np.flatnonzero(known(condition, "the condition")), axis)
+    if np.ndim(known(condition, "the condition")) != 1:
+        raise ShapeError(
+            f"compress at {user_line()}: a condition of shape {np.shape(condition)}; it must have "
+            "one axis"
+        )
+    return np.take(a, np.flatnonzero(condition), axis)
 
 
 @implements(np.extract)
@@ -210,7 +233,7 @@ def _extract(condition: Any, arr: Any) -> Traced:
 
 @implements(np.delete)
 def _delete(arr: Any, obj: Any, axis: int | None = None) -> Traced:
-    size = np.size(arr) if axis is None else np.shape(arr)[normal_axes(axis, np.ndim(arr))[0]]
+    size = np.size(arr) if axis is None else np.shape(arr)[one_axis(axis, np.ndim(arr))]
     return np.take(arr, np.delete(np.arange(size), known(obj, "an index")), axis)
 
 
@@ -238,18 +261,19 @@ def _pad(array: Any, pad_width: Any, mode: Any = "constant", *, constant_values:
         table = np.pad(np.arange(node.shape[axis]), width, mode, **more)
         picks = _ir.selection(tuple(table.tolist()), node.shape[axis])
         node = _ir.take(node, axis, picks)
-    if mode != "constant" or not node.ndim or not np.any(known(constant_values, "constant_values")):
+    around = np.asarray(known(constant_values, "constant_values"), node.dtype)
+    if mode != "constant" or not node.ndim or not np.any(around):
         return wrap(node)
-    border = np.pad(np.zeros(np.shape(array)), widths, constant_values=constant_values)
+    border = np.pad(np.zeros(np.shape(array), node.dtype), widths, constant_values=constant_values)
     return wrap(node) + border.astype(node.dtype)
 
 
 def _pad_widths(widths: Any, ndim: int) -> list[tuple[int, int]]:
     if isinstance(widths, dict):  # NumPy 2.4: axis -> width
-        given = {axis % ndim: width for axis, width in widths.items()}
-        pairs = [np.broadcast_to(given.get(axis, 0), 2) for axis in range(ndim)]
-        return [(int(before), int(after)) for before, after in pairs]
-    return [(int(a), int(b)) for a, b in np.broadcast_to(widths, (ndim, 2))]
+        given = {normal_axes(axis, ndim)[0]: width for axis, width in widths.items()}
+        widths = [np.broadcast_to(given.get(axis, 0), 2) for axis in range(ndim)]
+    pairs = np.broadcast_to(np.asarray(widths), (ndim, 2)).tolist()
+    return [(integer(before, "pad_width"), integer(after, "pad_width")) for before, after in pairs]
 
 
 @implements(np.diag)
@@ -262,7 +286,8 @@ def _diag(v: Any, k: int = 0) -> Traced:
         )
     (node,), wrap = operands(v)
     (n,) = node.shape
-    size = n + abs(known(k, "k"))
+    k = integer(k, "k")
+    size = n + abs(k)
     row, column = (_ir.selection(range(max(s, 0), max(s, 0) + n), size) for s in (-k, k))
     return wrap(_ir.contract((node, row, column), ((0,), (0, 1), (0, 2)), (1, 2)))
 
@@ -277,7 +302,7 @@ def _triangle(m: Any, k: int, *, lower: bool) -> Traced:
     if np.ndim(x) < 2:  # noqa: PLR2004 - a matrix
         raise ShapeError(f"np.{'tril' if lower else 'triu'} of a 0-d value at {user_line()}")
     rows, columns = np.shape(x)[-2:]
-    k = known(k, "k") if lower else known(k, "k") - 1
+    k = integer(k, "k") - (not lower)
     if not rows or not columns:
         return np.positive(x)
     flags = Expression(apply("tri", n=rows, m=columns, k=k, dtype="|b1"), x._trace)
@@ -297,14 +322,20 @@ def _triu(m: Any, k: int = 0) -> Traced:
 # Positions that only the shape decides -----------------------------------------------------------
 
 
+def _rows_and_columns(x: Any, k: Any, name: str) -> tuple[int, int, int]:
+    if np.ndim(x) != 2:  # noqa: PLR2004 - a matrix
+        raise ShapeError(f"np.{name} of shape {np.shape(x)} at {user_line()}; give a matrix")
+    return np.shape(x)[0], integer(k, "k"), np.shape(x)[1]
+
+
 @implements(np.tril_indices_from)
 def _tril_indices_from(arr: Any, k: int = 0) -> Any:
-    return np.tril_indices(arr.shape[-2], k, arr.shape[-1])
+    return np.tril_indices(*_rows_and_columns(arr, k, "tril_indices_from"))
 
 
 @implements(np.triu_indices_from)
 def _triu_indices_from(arr: Any, k: int = 0) -> Any:
-    return np.triu_indices(arr.shape[-2], k, arr.shape[-1])
+    return np.triu_indices(*_rows_and_columns(arr, k, "triu_indices_from"))
 
 
 @implements(np.diag_indices_from)

@@ -13,14 +13,16 @@ from eingrad._numpy_functions.operands import (
     Traced,
     converted,
     implements,
+    integer,
     known,
     normal_axes,
+    one_axis,
     operands,
 )
 from eingrad._place import user_line
 from eingrad._primitives import apply
 from eingrad._tracer import broadcast_shapes
-from eingrad.errors import ShapeError, UnsupportedFunctionError
+from eingrad.errors import ShapeError, TraceError, UnsupportedFunctionError
 
 
 @implements(np.transpose, np.permute_dims)
@@ -132,7 +134,7 @@ def _concatenate(arrays: Sequence[Any], axis: int | None = 0, *, dtype: Any = No
     if axis is None:
         arrays, axis = [np.ravel(a) for a in arrays], 0
     nodes, wrap = operands(*arrays, flags=True)
-    (place,) = normal_axes(axis, nodes[0].ndim)
+    place = one_axis(axis, nodes[0].ndim)
     for n, node in enumerate(nodes):
         if node.ndim != nodes[0].ndim or any(
             a != place and size != nodes[0].shape[a] for a, size in enumerate(node.shape)
@@ -151,7 +153,7 @@ def _stack(arrays: Sequence[Any], axis: int = 0, *, dtype: Any = None) -> Traced
     shapes = {np.shape(a) for a in arrays}
     if len(shapes) > 1:
         raise ShapeError(f"stack of shapes {sorted(shapes)}, at {user_line()}; all must be equal")
-    (place,) = normal_axes(axis, np.ndim(arrays[0]) + 1)
+    place = one_axis(axis, np.ndim(arrays[0]) + 1)
     widened = [np.expand_dims(a, place) for a in arrays]
     return np.concatenate(widened, place, dtype=dtype)
 
@@ -262,7 +264,7 @@ def _meshgrid(*xi: Any, sparse: bool = False, indexing: Any = "xy", copy: bool =
 
 @implements(np.array_split)
 def _array_split(ary: Any, indices_or_sections: Any, axis: int = 0) -> Traced:
-    (place,) = normal_axes(axis, np.ndim(ary))
+    place = one_axis(axis, np.ndim(ary))
     parts = known(indices_or_sections, "where to split")
     cuts = [
         x[0] if len(x) else None for x in np.array_split(np.arange(np.shape(ary)[place]), parts)
@@ -278,7 +280,7 @@ def _array_split(ary: Any, indices_or_sections: Any, axis: int = 0) -> Traced:
 @implements(np.split)
 def _split(ary: Any, indices_or_sections: Any, axis: int = 0) -> Traced:
     parts = known(indices_or_sections, "where to split")
-    size = np.shape(ary)[normal_axes(axis, np.ndim(ary))[0]]
+    size = np.shape(ary)[one_axis(axis, np.ndim(ary))]
     if isinstance(parts, (int, np.integer)) and (parts <= 0 or size % parts):
         raise ShapeError(
             f"np.split of {size} entries into {parts} equal parts, at {user_line()}; use "
@@ -320,9 +322,11 @@ def _tile(A: Any, reps: Any) -> Traced:  # noqa: N803 - NumPy's name
 @implements(np.repeat)
 def _repeat(a: Any, repeats: Any, axis: int | None = None) -> Traced:
     x, axis = (np.ravel(a), 0) if axis is None else (a, axis)
-    (place,) = normal_axes(axis, np.ndim(x))
+    place = one_axis(axis, np.ndim(x))
     size = np.shape(x)[place]
     counts = np.asarray(known(repeats, "repeats"))
+    if counts.size and counts.dtype.kind not in "biu":
+        raise TraceError(f"repeats is {repeats!r} at {user_line()}; give integers")
     if counts.size != 1:
         return np.take(x, np.repeat(np.arange(size), repeats), place)
     shape = list(np.shape(x))
@@ -350,7 +354,7 @@ def _flipud(m: Any) -> Traced:
 @implements(np.rot90)
 def _rot90(m: Any, k: int = 1, axes: Any = (0, 1)) -> Traced:
     first, second = normal_axes(axes, np.ndim(m))
-    match known(k, "k") % 4:
+    match integer(k, "k") % 4:
         case 0:
             return m[...]
         case 1:

@@ -11,6 +11,7 @@ from eingrad._ir import Node
 from eingrad._numpy_functions.operands import (
     Axis,
     Traced,
+    converted,
     implements,
     known,
     last,
@@ -69,9 +70,20 @@ def _slogdet(a: Any) -> Any:
     return type(np.linalg.slogdet(np.eye(1)))(sign, logdet)
 
 
+def _inexact(x: Any) -> Any:
+    """Integers and flags as float64, which NumPy's linear algebra computes with."""
+    if isinstance(x, Expression) and x.dtype.kind not in "fc":
+        return converted(x, np.float64)
+    return (
+        x
+        if isinstance(x, Expression) or np.asarray(x).dtype.kind not in "biu"
+        else (np.asarray(x, np.float64))
+    )
+
+
 @implements(np.linalg.solve)
 def _solve(a: Any, b: Any) -> Traced:
-    nodes, wrap = operands(a, b)
+    nodes, wrap = operands(_inexact(a), _inexact(b))
     matrix, right = _square_matrices(nodes[0], "solve"), nodes[1]
     vector = right.ndim == 1
     if vector:
@@ -92,7 +104,7 @@ def _solve(a: Any, b: Any) -> Traced:
 def _tensorinv(a: Any, ind: int = 2) -> Traced:
     shape = np.shape(a)
     rows = math.prod(shape[:ind])
-    if ind <= 0 or rows != math.prod(shape[ind:]):
+    if ind <= 0 or not shape or rows != math.prod(shape[ind:]):
         raise ShapeError(f"np.linalg.tensorinv of shape {shape}, ind={ind}, at {user_line()}")
     inverse = np.linalg.inv(np.reshape(a, (rows, rows)))
     return np.reshape(inverse, (*shape[ind:], *shape[:ind]))
@@ -103,7 +115,7 @@ def _tensorsolve(a: Any, b: Any, axes: Any = None) -> Traced:
     if axes is not None:
         moved = normal_axes(axes, np.ndim(a))
         a = np.transpose(a, (*(k for k in range(np.ndim(a)) if k not in moved), *moved))
-    unknown = np.shape(a)[np.ndim(b) :]
+    unknown = np.shape(a)[-(np.ndim(a) - np.ndim(b)) :]  # all axes, where b has as many
     if math.prod(unknown) != np.size(b) or np.size(a) != np.size(b) ** 2:
         raise ShapeError(
             f"np.linalg.tensorsolve of shapes {np.shape(a)} and {np.shape(b)} at {user_line()}"
@@ -172,6 +184,8 @@ def _vector_norm(x: Any, ord: Any, axes: tuple[int, ...], *, keepdims: bool) -> 
     refuse_complex(node, "np.linalg.norm")
     if isinstance(known(ord, "ord"), str):
         raise ShapeError(f"np.linalg.norm: order {ord!r} is not one of vectors, at {user_line()}")
+    if ord != ord:  # noqa: PLR0124 - nan
+        raise ShapeError(f"np.linalg.norm of order nan, at {user_line()}; give a number")
     if not node.shape[-1] and ord < 0 and (ord == -np.inf or 0 not in node.shape[:-1]):
         raise ShapeError(f"np.linalg.norm: order {ord} of no entries, at {user_line()}")
     result = _norm_of_last_axis(wrap(node), ord) if node.shape[-1] else np.sum(wrap(node), -1)

@@ -1,16 +1,19 @@
 """Shape and dtype, arrays like another, and the methods of an expression."""
 
+import inspect
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from eingrad._numpy_functions.operands import Traced, converted, implements
+from eingrad._numpy_functions.refusals import checked
 from eingrad._place import user_line
 from eingrad._primitives import cast
 from eingrad._tracer import (
     ACCUMULATE,
     ARRAYS,
+    FUNCTIONS,
     METHODS,
     REDUCE,
     VIEWS,
@@ -18,7 +21,7 @@ from eingrad._tracer import (
     node_of,
     trace_of,
 )
-from eingrad.errors import DTypeError
+from eingrad.errors import DTypeError, TraceError, UnsupportedFunctionError
 
 
 @implements(np.shape)
@@ -105,12 +108,18 @@ def _copy(a: Any) -> Traced:
     return a[...]
 
 
+def _compress_method(x: Any, condition: Any, axis: Any = None) -> Traced:
+    return np.compress(condition, x, axis)
+
+
 def _flat(items: tuple[Any, ...]) -> Any:
     """Axes or sizes that a method takes one by one, or as one tuple."""
     return items[0] if len(items) == 1 and (items[0] is None or np.iterable(items[0])) else items
 
 
 def _reshape_method(x: Any, *shape: Any, **options: Any) -> Traced:
+    if not shape:
+        raise TraceError(f"ndarray.reshape without a shape, at {user_line()}; () is one")
     return np.reshape(x, _flat(shape), **options)
 
 
@@ -127,18 +136,44 @@ METHODS.update(
     )
 )  # fmt: skip
 METHODS.update(
-    reshape=_reshape_method, transpose=_transpose_method, flatten=np.ravel, astype=_astype_method,
+    reshape=_reshape_method, transpose=_transpose_method, flatten=np.ravel,
     conj=np.real, conjugate=np.real,
-    compress=lambda x, condition, axis=None: np.compress(condition, x, axis),
+    astype=checked(np.ndarray.astype, _astype_method, "ndarray.astype"),
+    compress=checked(np.ndarray.compress, _compress_method, "ndarray.compress"),
 )  # fmt: skip
-REDUCE.update({
-    np.add: np.sum, np.multiply: np.prod, np.maximum: np.max, np.minimum: np.min,
-    np.logical_and: np.all, np.logical_or: np.any,
-})  # fmt: skip
-ACCUMULATE.update({np.add: np.cumsum, np.multiply: np.cumprod})
+
+
+def _method_of(ufunc: np.ufunc, method: str, function: Any) -> Any:
+    """What a method of a ufunc is: a function, with those of its options that are honoured."""
+    name = f"np.{ufunc.__name__}.{method}"
+    honoured = inspect.signature(FUNCTIONS[function]).parameters
+
+    def handler(array: Any, **options: Any) -> Traced:
+        for keyword in options:
+            if keyword not in honoured:
+                raise UnsupportedFunctionError(
+                    f"{name}: keyword {keyword!r} is not supported on traced values (at "
+                    f"{user_line()}); leave it out"
+                )
+        return FUNCTIONS[function](array, **options)  # NumPy would come back, if `where` is traced
+
+    return checked(getattr(ufunc, method), handler, name)
+
+
+REDUCE.update(
+    (ufunc, _method_of(ufunc, "reduce", function))
+    for ufunc, function in (
+        (np.add, np.sum), (np.multiply, np.prod), (np.maximum, np.max), (np.minimum, np.min),
+        (np.logical_and, np.all), (np.logical_or, np.any),
+    )
+)  # fmt: skip
+ACCUMULATE.update(
+    (ufunc, _method_of(ufunc, "accumulate", function))
+    for ufunc, function in ((np.add, np.cumsum), (np.multiply, np.cumprod))
+)
 VIEWS.update({
     np.astype, np.imag, np.moveaxis, np.permute_dims, np.real, np.reshape, np.squeeze, np.transpose,
-    _astype_method, _reshape_method, _transpose_method,
+    METHODS["astype"], _reshape_method, _transpose_method,
 })  # fmt: skip
 ARRAYS.update({
     np.block, np.broadcast_arrays, np.broadcast_to, np.copy, np.expand_dims, np.full_like, np.pad,

@@ -13,6 +13,7 @@ import numpy as np
 
 from eingrad import _ir
 from eingrad._ir import Coefficient, Einsum, Node
+from eingrad._numpy_functions.refusals import checked
 from eingrad._place import user_line
 from eingrad._primitives import apply, cast
 from eingrad._simplify import remembered
@@ -26,7 +27,7 @@ from eingrad._tracer import (
     node_of,
     trace_of,
 )
-from eingrad.errors import DTypeError, ShapeError, TracerLeakError
+from eingrad.errors import DTypeError, ShapeError, TraceError, TracerLeakError
 
 Axis = Any  # int, tuple of int or None; a traced value is refused
 Traced = Any  # an Expression, also where it comes from NumPy's own function of one
@@ -38,8 +39,10 @@ def implements(*functions: Any) -> Callable[[Handler], Handler]:
 
     def register(handler: Handler) -> Handler:
         for function in functions:
-            table = UFUNCS if isinstance(function, np.ufunc) else FUNCTIONS
-            table[function] = handler
+            if isinstance(function, np.ufunc):
+                UFUNCS[function] = handler  # operands alone: no option is honoured
+            else:
+                FUNCTIONS[function] = checked(function, handler) if callable(function) else handler
         return handler
 
     return register
@@ -126,6 +129,11 @@ def normal_axes(axis: Axis, ndim: int) -> tuple[int, ...]:
     return normal
 
 
+def one_axis(axis: Any, ndim: int) -> int:
+    """Normalise an axis argument that must be one integer."""
+    return normal_axes(integer(axis, "an axis"), ndim)[0]
+
+
 def refuse_complex(node: Node, name: str) -> None:
     """Refuse what is not holomorphic, or has no order among complex values."""
     if node.dtype.kind == "c":
@@ -152,6 +160,23 @@ def known(value: Any, what: str) -> Any:
             f"{how_to_hold(value) or 'use plain numbers'}"
         )
     return value
+
+
+def integer(value: Any, what: str) -> int:
+    """Take an integer: Python's, NumPy's, or what stands for one; a number with a point is none."""
+    try:
+        return operator.index(known(value, what))
+    except TypeError as error:
+        if isinstance(error, TracerLeakError):
+            raise
+        raise TraceError(f"{what} is {value!r} at {user_line()}; it must be an integer") from None
+
+
+def strong(x: Any) -> Any:
+    """What a number is to a function that makes an array of it first: its dtype decides too."""
+    if isinstance(x, Expression):
+        return Expression(x._node, x._trace)
+    return np.asarray(x) if isinstance(x, (int, float, complex)) else x
 
 
 def last(x: Any, axis: Axis) -> tuple[Any, tuple[int, ...]]:

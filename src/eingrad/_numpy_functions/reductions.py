@@ -14,13 +14,15 @@ from eingrad._numpy_functions.operands import (
     known,
     last,
     normal_axes,
+    one_axis,
     operands,
     refuse_complex,
+    strong,
 )
 from eingrad._place import user_line
 from eingrad._primitives import apply
 from eingrad._tracer import Expression
-from eingrad.errors import DTypeError, ShapeError
+from eingrad.errors import DTypeError, ShapeError, TraceError
 
 _BLOCK = 64  # a running sum longer than this is one of blocks: its Jacobian stays this small
 
@@ -28,6 +30,13 @@ _BLOCK = 64  # a running sum longer than this is one of blocks: its Jacobian sta
 def _chosen(x: Any, where: Any, neutral: Any) -> Any:
     """What the keyword `where` asks for: the neutral element where an entry takes no part."""
     return x if where is None or where is True else np.where(where, x, neutral)
+
+
+def _started(initial: Any, like: Any) -> Any:
+    """Where a reduction starts: NumPy computes it in the dtype of the result."""
+    if isinstance(initial, Expression):
+        return converted(initial, like.dtype)
+    return np.asarray(initial).astype(like.dtype)[()]
 
 
 def _count(x: Any, axis: Axis, where: Any, *, keepdims: bool) -> Any:
@@ -79,7 +88,7 @@ def _sum(
     term = tuple(range(node.ndim))
     out = [i if i not in axes else node.ndim + i for i in term if keepdims or i not in axes]
     total = wrap(_ir.contract((node,), (term,), out, {i: 1 for i in out if i >= node.ndim}))
-    return total if initial is None else total + initial
+    return total if initial is None else total + _started(initial, total)
 
 
 @implements(np.mean)
@@ -117,6 +126,7 @@ def _average(
         mean = np.mean(a, axis, keepdims=keepdims)
         count = _count(a, axis, None, keepdims=keepdims)
         return (mean, np.full(mean.shape, count, mean.dtype)) if returned else mean
+    weights = strong(weights)
     if np.shape(weights) != np.shape(a):
         axes = normal_axes(axis, np.ndim(a))
         if axis is None or np.shape(weights) != tuple(np.shape(a)[k] for k in axes):
@@ -131,7 +141,10 @@ def _average(
     total = np.sum(weights, axis, keepdims=keepdims)
     if not isinstance(total, Expression) and np.any(total == 0):
         raise ZeroDivisionError(f"average at {user_line()}: the weights sum to zero")
-    mean = np.sum(np.multiply(a, weights), axis, keepdims=keepdims) / total
+    summed = np.sum(np.multiply(a, weights), axis, keepdims=keepdims)
+    if not isinstance(total, Expression):
+        total = total.astype(summed.dtype)  # of flags or integers it would be one
+    mean = summed / total
     return (mean, np.broadcast_to(total, np.shape(mean))) if returned else mean
 
 
@@ -145,7 +158,7 @@ def _along(a: Any, axis: int | None, dtype: Any, run: Any) -> Traced:
     x = converted(a, dtype)
     if axis is None:
         return run(np.ravel(x))
-    (place,) = normal_axes(axis, np.ndim(x))
+    place = one_axis(axis, np.ndim(x))
     return np.moveaxis(run(np.moveaxis(x, place, -1)), -1, place)
 
 
@@ -216,7 +229,7 @@ def _prod(
     product = x[..., 0] if n else wrap(_ir.fill(1, x.shape[:-1], x.dtype))
     for factor in odd:
         product = product * factor
-    product = product if initial is None else product * initial
+    product = product if initial is None else product * _started(initial, product)
     return np.expand_dims(product, axes) if keepdims else product
 
 
@@ -241,7 +254,8 @@ def _extreme(name: str, pick: Any) -> Any:
     ) -> Traced:
         if where is not None and where is not True and initial is None:
             raise ShapeError(f"np.{name} with where= needs initial= too, at {user_line()}")
-        x, axes = last(_chosen(a, where, initial), axis)
+        start = None if initial is None else _started(initial, a)
+        x, axes = last(_chosen(a, where, start), axis)
         (node,), wrap = operands(x)
         refuse_complex(node, f"np.{name}")
         if initial is None and not node.shape[-1]:
@@ -249,8 +263,8 @@ def _extreme(name: str, pick: Any) -> Any:
         if node.shape[-1]:
             result = wrap(apply(name, node))
         else:
-            result = wrap(_ir.zeros(node.shape[:-1], node.dtype)) + initial
-        result = result if initial is None else pick(result, initial)
+            result = wrap(_ir.zeros(node.shape[:-1], node.dtype)) + start
+        result = result if initial is None else pick(result, start)
         return np.expand_dims(result, axes) if keepdims else result
 
     return handler
@@ -309,7 +323,10 @@ def _spread(a: Any, name: str, ddof: Any, axis: Axis, where: Any, mean: Any) -> 
 def _ddof(ddof: Any, correction: Any) -> Any:
     if correction is not None and ddof != 0:
         raise ShapeError(f"both ddof and correction are given, at {user_line()}; give one")
-    return ddof if correction is None else correction
+    given = ddof if correction is None else correction
+    if isinstance(given, (complex, np.complexfloating)):
+        raise TraceError(f"ddof is {given!r} at {user_line()}; it must be a real number")
+    return given.item() if isinstance(given, np.generic) else given  # a float32 rounds no count
 
 
 @implements(np.var)
@@ -359,7 +376,7 @@ def _diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any =
         raise ShapeError(f"np.diff of order {n} at {user_line()}; it must be at least 0")
     if n == 0:
         return a
-    (place,) = normal_axes(axis, np.ndim(a))
+    place = one_axis(axis, np.ndim(a))
     edge = [1 if k == place else size for k, size in enumerate(np.shape(a))]
     ends = [
         np.broadcast_to(x, edge) if np.ndim(x) == 0 else x for x in (prepend, append)
@@ -382,7 +399,12 @@ def _ediff1d(ary: Any, to_end: Any = None, to_begin: Any = None) -> Traced:
 
 @implements(np.trapezoid)
 def _trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Traced:
-    y = np.moveaxis(y, axis, -1)
+    place = one_axis(axis, np.ndim(y))
     if x is not None:
-        dx = np.diff(x) if np.ndim(x) == 1 else np.moveaxis(np.diff(x, axis=axis), axis, -1)
-    return np.sum(dx * (y[..., 1:] + y[..., :-1]) / 2, -1)
+        dx = np.diff(x, axis=-1 if np.ndim(x) == 1 else axis)
+        if np.ndim(x) == 1:
+            dx = np.reshape(dx, [-1 if k == place else 1 for k in range(np.ndim(y))])
+    y = y if isinstance(y, Expression) else np.asarray(y)
+    lead = (slice(None),) * place
+    heights = y[(*lead, slice(1, None))] + y[(*lead, slice(None, -1))]
+    return np.sum(dx * heights / 2, axis)

@@ -33,6 +33,7 @@ class _Mirror:
 
     name: str = "mirror"
     identity: str = "mirror"
+    number: None = None
 
 
 MIRROR = _Mirror()

@@ -53,6 +53,7 @@ class Loop:
     step: int
     name: str = "loop"
     identity: str = "loop"  # the attributes of its nodes name its results
+    number: None = None
 
     @property
     def writes(self) -> tuple[int | None, ...]:
