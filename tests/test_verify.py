@@ -281,6 +281,108 @@ def test_wrong_arguments_are_refused_by_name():
         eg.check_identity(square, same, shapes={"x": 2}, sample=lambda *_: [1j, 1])
 
 
+# Large constants, large counterexamples
+
+
+def _large(dtype, *shape):
+    rng = np.random.default_rng(7)
+    if dtype is bool:
+        return rng.random(shape) > 0.5
+    if dtype is int:
+        return rng.integers(0, 9, shape)
+    values = rng.normal(size=shape) + 2
+    return (values * (1 + 1j) if np.dtype(dtype).kind == "c" else values).astype(dtype)
+
+
+def _constant_sides(C, D):
+    """Pairs that are equal and have no proof, and that are not; constants on one side or both."""
+    return (
+        (lambda x: np.exp(x) ** 2 * C, lambda x: np.exp(2 * x) * C),
+        (lambda x: np.exp(x) ** 2 * C + D, lambda x: D + np.exp(2 * x) * C),
+        (lambda x: np.sin(x) ** 2 + np.cos(x) ** 2 + 0 * C, lambda x: 1 + 0 * (C * x)),
+        (lambda x: np.where(C > 0, np.exp(x) ** 2, x), lambda x: np.where(C > 0, np.exp(2 * x), x)),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["x", "c0", "c1", "out", "self"])
+@pytest.mark.parametrize("dtype", [float, np.float32, complex, bool, int])
+@pytest.mark.parametrize("size", [3, 65, 100])
+def test_constants_of_every_size_and_dtype_may_stand_in_a_side(name, dtype, size):
+    """Also where a symbol has the name that a plan gives to a large constant."""
+    C, D = _large(dtype, size), _large(float, size)
+    for left, right in _constant_sides(C, D):
+        x = eg.variable(name, size)
+        check = eg.check_identity(left(x), right(x), points=3)
+        assert check, check
+        wrong = eg.check_identity(left(x), right(2 * x), points=3)
+        if "cos" not in left.__code__.co_names:  # sin^2 + cos^2 is 1 for every x
+            assert set(wrong.counterexample) == {name}
+            assert wrong.counterexample[name].shape == (size,)
+        by_size = {name: (size,)}
+        check = eg.check_identity(
+            lambda v, left=left: left(v), lambda v, right=right: right(v), shapes=by_size, points=2
+        )
+        assert check, check
+
+
+def test_tables_of_indices_and_masks_may_stand_in_a_side():
+    """Of more entries than a plan writes out."""
+    table, mask = np.random.default_rng(0).integers(0, 90, 200), _large(bool, 20, 20)
+    x, X = eg.variable("c0", 90), eg.variable("X", (20, 20))
+    assert eg.check_identity(np.exp(x)[table] ** 2, np.exp(2 * x[table]))
+    assert not eg.check_identity(np.exp(x)[table] ** 2, np.exp(2 * x[table[::-1]]))
+    assert eg.check_identity(np.where(mask, np.exp(X) ** 2, X), np.where(mask, np.exp(2 * X), X))
+    assert not eg.check_identity(np.where(mask, X, 0.0), np.where(mask, X.T, 0.0))
+    assert eg.check_identity(np.exp(X)[mask] ** 2, np.exp(2 * X[mask]))
+    assert not eg.check_identity(_large(float, 100), _large(float, 100) + 1e-3)
+
+
+def test_the_report_of_a_large_counterexample_is_short():
+    """The entries that differ most, largest first; the arrays are kept whole."""
+    x, C = eg.variable("x", 1000), np.linspace(-1, 1, 1000)
+    check = eg.check_identity(np.exp(x) * C, np.exp(x) * (C + 0.01 * C**2))
+    lines = str(check).split("\n")
+    assert lines[1] == "  x = shape (1000,), all entries 0"
+    assert lines[2] == "  of 1000 entries, of shape (1000,), 998 differ; those that differ most:"
+    assert [line.split()[0] for line in lines[4:]] == ["[0]", "[999]", "[1]", "[998]", "[2]"]
+    assert lines[4].split()[1:] == ["-1", "-0.99", "-0.01"]
+    assert check.counterexample["x"].shape == (1000,)
+    assert [value.shape for value in check.values] == [(1000,)] * 2
+
+
+def _of(name, shape, sides):
+    return sides(eg.variable(name, shape))
+
+
+def _opaque_sides():
+    X = eg.variable("X", (8, 8))
+    F = eg.function("F", X, shape=(10, 10))
+    d = eg.differentiate(inv(F), X)
+    return d, np.einsum("ijkl->jikl", d)
+
+
+LARGE = {
+    "one entry": lambda: _of("w", (30, 30), lambda w: (w[3, 4], w[4, 3])),
+    "matrices": lambda: _of("A", (60, 60), lambda A: (np.exp(A), A)),
+    "a column": lambda: (eg.variable("w", (100, 1)), np.zeros((100, 1))),
+    "few entries in many rows": lambda: (eg.variable("w", (3, 3, 1)), np.zeros((3, 3, 1))),
+    "many symbols": lambda: (sum(eg.variable(f"s{k}", 16) for k in range(40)), np.zeros(16)),
+    "complex": lambda: (eg.variable("z", (50, 2), complex) ** 2, np.zeros((50, 2))),
+    "opaque": _opaque_sides,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("sides", LARGE.values(), ids=LARGE.keys())
+def test_no_report_is_longer_than_a_screen(sides):
+    """Whatever the shapes, and how many symbols."""
+    left, right = sides()
+    check = eg.check_identity(left, right)
+    assert not check
+    lines = str(check).split("\n")
+    assert len(lines) <= 30
+    assert max(map(len, lines)) <= 150
+
+
 # check_derivatives -------------------------------------------------------------------------------
 
 

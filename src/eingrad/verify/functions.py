@@ -15,8 +15,8 @@ from eingrad._symbols import compile, differentiate, variable
 from eingrad._tree import Tree, flatten
 from eingrad.errors import DTypeError, EingradError
 from eingrad.verify.identities import side_of
-from eingrad.verify.reports import short
 from eingrad.verify.rounding import largest_finite, terms_that_cancel
+from eingrad.verify.shown import short
 
 Array = NDArray[Any]
 

@@ -2,7 +2,7 @@
 
 import functools
 import itertools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eingrad import _opaque
+from eingrad._plan import InputSpec
 from eingrad._run import Plan
 from eingrad._symbols import compile
 from eingrad._tracer import Expression
@@ -24,6 +25,7 @@ _NEARBY = 1024  # units in the last place that a counterexample is moved by
 _SIMPLE = (0.0, 1.0, -1.0, 2.0)  # what entries of a counterexample are tried with
 _DIFFERS = 1e-3  # no rounding error is that
 _MOST_TRIALS = 4000
+_MOST_WORK = 10**9  # flops
 _TIMES = 3
 
 
@@ -41,6 +43,15 @@ class Sides:
         dtypes = {node.dtype for node in (*roots, *inputs)}
         outputs = [*map(Expression, roots), *terms_that_cancel(roots)]
         return Sides(compile(outputs), max(float(np.finfo(dtype).eps) for dtype in dtypes))
+
+    @functools.cached_property
+    def symbols(self) -> dict[str, InputSpec]:
+        """The inputs that stand for symbols, in order; large constants are inputs after them.
+
+        A constant is called ``c0``, as a symbol may be too.
+        """
+        specs = self.plan.program.inputs
+        return {spec.name: spec for spec in specs[: len(specs) - len(self.plan.captured)]}
 
     @property
     def tolerance(self) -> float:
@@ -61,7 +72,7 @@ class Sides:
         """Compute both sides and the terms; nothing where a matrix is singular."""
         try:
             with np.errstate(all="ignore"):
-                return [*self.plan(**arrays)]
+                return [*self.plan(*(arrays[name] for name in self.symbols))]
         except np.linalg.LinAlgError:
             return []
 
@@ -100,7 +111,7 @@ class Sides:
 
     def symmetric(self, name: str, array: Array) -> Array:
         """Give an array of the symbol's dtype, averaged where axes may change places."""
-        spec = next(spec for spec in self.plan.program.inputs if spec.name == name)
+        spec = self.symbols[name]
         return _symmetric(np.asarray(array, spec.dtype), self.plan.interchangeable[name])
 
 
@@ -108,7 +119,7 @@ def compare(
     sides: Sides, points: int, rng: np.random.Generator, sample: Sample | None
 ) -> IdentityCheck:
     """Compare two sides at random points; the first that differs is made small."""
-    largest, compared, one_sided = 0.0, 0, 0
+    furthest, compared, one_sided = 0.0, 0, 0
     for n in range(2 * points):
         if compared == points:
             break
@@ -120,8 +131,7 @@ def compare(
                 spec.name,
                 draw(rng, spec.shape, spec.dtype) if draw else _own(sample, rng, spec),
             )
-            for spec in sides.plan.program.inputs
-            if spec.name in sides.plan.inputs
+            for spec in sides.symbols.values()
         }
         error = sides.error(arrays)
         if error is None:
@@ -135,7 +145,7 @@ def compare(
             error = sides.error(small) or error
             return IdentityCheck(False, (), compared + 1, one_sided, error, small, (left, right))
         compared += 1
-        largest = max(largest, error)
+        furthest = max(furthest, error)
     if not compared:
         raise ValueError(
             f"the two sides are finite at none of {2 * points} random points"
@@ -143,7 +153,7 @@ def compare(
             + "; give sample=, a "
             "function (rng, name, shape) that returns an array where they are"
         )
-    return IdentityCheck(False, (), compared, one_sided, largest)
+    return IdentityCheck(False, (), compared, one_sided, furthest)
 
 
 def _own(sample: Any, rng: np.random.Generator, spec: Any) -> Array:
@@ -201,18 +211,33 @@ def _symmetric(array: Array, symmetry: Any) -> Array:
 
 
 def _shrunk(sides: Sides, arrays: Mapping[str, Array]) -> dict[str, Array]:
-    """Make entries simple one by one, while the two sides still differ clearly."""
-    best = {name: array.copy() for name, array in arrays.items()}
-    trials = 0
-    places = [(name, p) for name, array in best.items() for p in np.ndindex(array.shape)]
-    for (name, position), value in itertools.product(places, _SIMPLE):
-        if trials == _MOST_TRIALS or best[name][position] in _SIMPLE:
-            continue
-        trials += 1
+    """Make entries simple, while the two sides still differ clearly: halves, quarters, ... zero.
+
+    Then one by one. The larger the sides, the fewer trials.
+    """
+    best = {name: np.array(array) for name, array in arrays.items()}
+    most = min(_MOST_TRIALS, _MOST_WORK // max(sides.plan.flops, 1))
+    for name, block, value in itertools.islice(_simplifications(best), most):
         moved = best[name].copy()
-        moved[position] = value
+        moved.ravel()[block] = value
         changed = best | {name: sides.symmetric(name, moved)}
         error = sides.error(changed)
         if error is not None and error > _DIFFERS and sides.differ_steadily(changed):
-            best = changed
+            best[name] = changed[name]
     return best
+
+
+def _simplifications(arrays: Mapping[str, Array]) -> Iterator[tuple[str, slice, float]]:
+    """Say which entries of the arrays, as they are by then, to try which number for."""
+    for name in arrays:
+        size = whole = arrays[name].size
+        while size > 1:
+            for start in range(0, whole, size):
+                block = slice(start, start + size)
+                if arrays[name].ravel()[block].any():
+                    yield name, block, 0.0
+            size = -(-size // 2)
+    for name in arrays:
+        for place, value in itertools.product(range(arrays[name].size), _SIMPLE):
+            if arrays[name].ravel()[place] not in _SIMPLE:
+                yield name, slice(place, place + 1), value

@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from eingrad.verify.shown import short, two_sides
+
 Array = NDArray[Any]
 
 
@@ -28,9 +30,9 @@ class IdentityCheck:
         The largest difference there, relative to the largest entry; where that is a sum that
         cancels, to the largest of its terms.
     counterexample : mapping, optional
-        The symbols with the arrays for which the sides differ.
+        The symbols with the arrays for which the sides differ. Printed, large ones are shortened.
     values : tuple of two arrays, optional
-        The two sides there.
+        The two sides there. Printed, the entries that differ most stand for large ones.
     proofs : tuple of bool
         For each of the sizes, whether it was proved.
     """
@@ -55,10 +57,8 @@ class IdentityCheck:
     def __str__(self) -> str:
         if self.counterexample is not None and self.values is not None:
             lines = [f"fails: the sides differ by {self.largest_error:.2g} (relative) at"]
-            lines += [f"  {name} = {short(value)}" for name, value in self.counterexample.items()]
-            lines += [f"  left side  {short(self.values[0])}"]
-            lines += [f"  right side {short(self.values[1])}"]
-            return "\n".join(lines)
+            lines += _symbols(self.counterexample)
+            return "\n".join([*lines, *two_sides(*self.values)])
         verdicts = []
         if any(self.proofs) or self.proved:
             verdicts.append(f"proved{self._where(proved=True)}")
@@ -77,9 +77,16 @@ class IdentityCheck:
         return f" for {'; '.join(sizes)}" if any(sizes) else ""
 
 
-def short(array: Array) -> str:
-    """Print an array, its middle left out where it is large."""
-    return np.array2string(np.asarray(array), precision=6, threshold=30).replace("\n", "\n    ")
+_MOST_SYMBOLS = 6  # of a counterexample, that are printed
+
+
+def _symbols(arrays: Mapping[str, Array]) -> list[str]:
+    """Print the arrays of the symbols; of many symbols, some that are not zero."""
+    if len(arrays) <= _MOST_SYMBOLS:
+        return [f"  {name} = {short(value)}" for name, value in arrays.items()]
+    chosen = sorted(arrays, key=lambda name: not np.any(arrays[name]))[:_MOST_SYMBOLS]
+    lines = [f"  {name} = {short(value)}" for name, value in arrays.items() if name in chosen]
+    return [*lines, f"  and {len(arrays) - len(lines)} more symbols, in .counterexample"]
 
 
 @dataclass(frozen=True)
