@@ -90,21 +90,83 @@ def _symbols(arrays: Mapping[str, Array]) -> list[str]:
 
 
 @dataclass(frozen=True)
-class DerivativeCheck:
-    """What `check_derivatives` found; true if every order agrees.
+class Comparison:
+    """One order of derivatives in one argument, at the entry that is the furthest off.
 
-    ``rows`` holds, for each order and argument: the order, the argument's number, the method, the
-    largest error relative to the largest entry, and the tolerance.
+    Attributes
+    ----------
+    order, argument : int
+    method : str
+        What it was compared with: "the function", "complex step" or "difference".
+    error : float
+        Relative to the largest entry along its direction, or of its place in the value if that is
+        less; where all of these are too small to be resolved, to what could be. nan where no entry
+        could be compared.
+    tolerance : float
+        The largest error that passes.
+    size : float
+        What the error is relative to.
+    difference : float
+        The error itself.
+    allowed : float
+        What it may be: the tolerance times the size, or what can be resolved at the point.
+    left_out : int
+        How many entries were not compared, for they are not finite or have no limit there.
     """
 
-    rows: tuple[tuple[int, int, str, float, float], ...] = field(default=())
+    order: int
+    argument: int
+    method: str
+    error: float
+    tolerance: float
+    size: float = 0.0
+    difference: float = 0.0
+    allowed: float = 0.0
+    left_out: int = 0
 
-    def __bool__(self) -> bool:
-        return all(error <= tolerance for *_, error, tolerance in self.rows)
+    @property
+    def is_wrong(self) -> bool:
+        """Whether the error is larger than it may be; of what was not compared, nothing is said."""
+        return self.error > self.tolerance
 
     def __str__(self) -> str:
-        lines = ["order  argument  against       largest error"]
-        for order, number, method, error, tolerance in self.rows:
-            verdict = "" if error <= tolerance else f"  WRONG (more than {tolerance:.0e})"
-            lines.append(f"{order:5}  {number:8}  {method:12}  {error:13.1e}{verdict}")
-        return "\n".join(lines)
+        row = f"{self.order:5}  {self.argument:8}  {self.method:12}"
+        figures = (self.size, self.difference, self.allowed)
+        shown = "  ".join(f"{figure:10.1e}" for figure in figures)
+        shown = "  ".join(["         -"] * 3) if np.isnan(self.error) else shown
+        notes = []
+        if self.is_wrong and np.isinf(self.error):
+            notes.append("WRONG: not finite, or of another shape, where it should not be")
+        elif self.is_wrong:
+            notes.append(f"WRONG: relative error {self.error:.1e} (more than {self.tolerance:.0e})")
+        if self.left_out:
+            notes.append(
+                f"not compared: {self.left_out} entries that are not finite or have no limit here"
+            )
+        return "  ".join([row, shown, "; ".join(notes)]).rstrip()
+
+
+@dataclass(frozen=True)
+class DerivativeCheck:
+    """What `check_derivatives` found; true if no order is wrong.
+
+    ``comparisons`` holds, for each order and argument, the entry that is the furthest off: what it
+    was compared with, how far off it is, how far it may be. ``rows`` holds of these the order, the
+    argument's number, the method, the relative error, and the tolerance.
+    """
+
+    comparisons: tuple[Comparison, ...] = field(default=())
+
+    @property
+    def rows(self) -> tuple[tuple[int, int, str, float, float], ...]:
+        """Order, argument, method, relative error and tolerance of every comparison."""
+        return tuple(
+            (c.order, c.argument, c.method, c.error, c.tolerance) for c in self.comparisons
+        )
+
+    def __bool__(self) -> bool:
+        return not any(comparison.is_wrong for comparison in self.comparisons)
+
+    def __str__(self) -> str:
+        header = "order  argument  against       derivative       error     allowed"
+        return "\n".join([header, *map(str, self.comparisons)])
