@@ -19,10 +19,13 @@ from eingrad.verify.steps import (
     fine_quotient,
     first_quotient,
     is_differentiable,
+    is_same_for_complex,
+    nearby,
     quietly,
     resolved_step,
     scatter,
     scatter_near,
+    scatter_of,
     some_directions,
     uneven,
 )
@@ -52,14 +55,14 @@ def check_derivatives(
     tol : float, optional
         The largest error that passes, at every order, relative as below. By default, with the
         machine epsilon of the argument's dtype: ``1e3 * eps`` at order 0, ``1e5 * eps`` against a
-        complex step, ``sqrt(eps)`` against a difference.
+        complex step (``sqrt(eps)`` if that is less), ``sqrt(eps)`` against a difference.
     seed : int
         Of the random directions that are taken where an argument has many entries.
 
     Returns
     -------
     DerivativeCheck
-        True if all agree; prints as a table.
+        True if none is wrong; prints as a table.
 
     Raises
     ------
@@ -76,12 +79,24 @@ def check_derivatives(
     -----
     Order 0 is compared with the function itself. Order n is compared with the complex step of
     order n - 1, ``imag f(x + ih) / h``, exact to rounding, where the function is analytic; where it
-    is not (``abs``, ``maximum``), with a central difference of eighth order, whose step is made
-    smaller until they agree: near a kink only a small one does.
+    is not (``abs``, ``maximum``), with a central difference of eighth order: of the longest step
+    first; where that does not agree, of the step that is the most certain.
 
-    Errors are relative to the largest entry, or to the largest term of the sums that the derivative
-    is computed by, where the difference may be rounding of these. The arrays of a nested argument
-    are taken in one dtype, that of their sum.
+    Every entry is compared by itself. An error is relative to the largest entry along its
+    direction, or of its place in the value, if that is less. It may also be what can be resolved at
+    the point, which counts at an optimum, where the derivative is zero: rounding, as it is measured
+    there, over the step, and what the differences of smaller steps disagree by. The table shows the
+    derivative, the error, and what it may be.
+
+    An entry is not compared, and the table says so, where the function has no derivative (it is not
+    finite, or differences have no limit), and where it changes closer to the point than differences
+    can see. Such an entry is neither right nor wrong. One that is not finite where the function is
+    differentiable is wrong. A factor of a gradient that is zero cannot be seen: check at another
+    point too. The arrays of a nested argument are taken in one dtype, that of their sum.
+
+    References
+    ----------
+    Moré, Wild, *Estimating computational noise*, SIAM J. Sci. Comput. 33 (2011).
 
     Examples
     --------
@@ -135,7 +150,7 @@ def _compare_values(
     if np.any(difference > allowed):
         rounding = _ROUNDING * float(np.finfo(x.dtype).eps) * f.largest_term(x, 0)
         allowed = np.maximum(
-            allowed, np.maximum(_ROUNDING * scatter_near(at, x, np.ones(x.shape)), rounding)
+            allowed, np.maximum(_ROUNDING * scatter_of(f.values_nearby()), rounding)
         )
     return row.report(scale, difference, allowed)
 
@@ -222,9 +237,11 @@ class _Order:
         difference, allowed = _apart(exact, expected), tolerance * scale
         left_out = ~np.isfinite(exact) & ~self._have_derivative(exact)
         if np.any((difference > allowed) & ~left_out):
+            if not is_same_for_complex(self.below, self.x):
+                return self.with_differences(exact)
             second = complex_step(self.below, self.x, self.directions, second=True)
             unsteady = 0.0 if second is None else 4 * _apart(expected, second)
-            allowed = np.maximum(allowed, self._rounding() + unsteady)
+            allowed = np.maximum(allowed, self._rounding() + self._rounding_of_step() + unsteady)
             allowed = self._with_terms(difference, allowed)
         return row.report(scale, difference, allowed, left_out)
 
@@ -268,6 +285,13 @@ class _Order:
         """Bound the rounding of the derivative that is checked."""
         signs = self.rng.choice([-1.0, 1.0], size=self.x.shape)
         return _ROUNDING * scatter_near(self.along, self.x, signs)
+
+    def _rounding_of_step(self) -> Array | float:
+        """Bound the rounding of the complex step, where the derivative may be zero exactly."""
+        points = nearby(self.x, np.ones(self.x.shape))
+        found = [complex_step(self.below, point, self.directions) for point in points]
+        steps = [step for step in found if step is not None]
+        return _ROUNDING * scatter_of(steps) if len(steps) == len(points) else 0.0
 
     def _with_terms(self, difference: Array, allowed: Array) -> Array:
         """Allow for rounding of terms that cancel, also where they do not scatter: constants."""

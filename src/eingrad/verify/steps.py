@@ -29,10 +29,11 @@ _SMALLER = 3  # powers of two by which the next step of a difference is smaller
 _SMALLEST = 0.7  # power of the machine epsilon that the smallest step is, of an entry about one
 _STEP = 2.0**-66  # of the complex step; its square is nothing
 _SECOND = 2.0**-20  # what a second one is multiplied with
-_SAMPLES = 9  # values that show how they scatter
+SAMPLES = 9  # values that show how they scatter
 _NEARBY = 64  # units in the last place between these
 _SCATTER = 16  # times what was measured is what may happen
 _SLOWEST = 4  # an error of h**0.14 is at most so many times what changes from h to h / 8
+_CLOSER = 0.5  # times as far apart are the quotients of both sides at a step of an eighth
 _APART = 4  # ratio of the places where the derivative is looked at, next to the point
 _NO_LIMIT = 0.1  # quotients that differ by more of their size have none
 
@@ -78,15 +79,30 @@ def complex_step(
     return found if np.isfinite(found).all() else None
 
 
+def is_same_for_complex(below: Below, x: Array) -> bool:
+    """Whether a function has the values of real numbers also for complex ones, but for rounding.
+
+    It may ask what it is given, and compute something else.
+    """
+    there, complex_there = below(x), below(x + 0j)
+    apart = largest(np.nan_to_num(there - np.real(complex_there)))
+    return bool(apart <= _eps(x) ** 0.5 * largest(np.nan_to_num(there)))
+
+
 # Rounding ----------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class Scatter:
-    """How the values of a function scatter by rounding: next to a point, and a long step away."""
+    """How the values of a function scatter by rounding: next to a point, and some steps away."""
 
     near: Array
-    far: Array
+    away: tuple[tuple[float, Array], ...]
+
+    def at(self, step: float) -> Array:
+        """Give how they scatter at a distance, in which they grow at most as it does."""
+        further = [values * (step / h) for h, values in self.away if h >= step]
+        return np.asarray(self.near + functools.reduce(np.minimum, further))
 
 
 def scatter(function: Below, x: Array, rng: np.random.Generator) -> Scatter:
@@ -94,21 +110,39 @@ def scatter(function: Below, x: Array, rng: np.random.Generator) -> Scatter:
 
     They are taken at points next to each other on a line, off to one side of x, for there may be a
     kink in it. Fourth differences leave nothing of what is smooth. Also at the end of the longest
-    step, where what cancels at an optimum is not small.
+    step, where what cancels at an optimum is not small, and of one for a small entry.
 
     References
     ----------
     Moré, Wild, *Estimating computational noise*, SIAM J. Sci. Comput. 33 (2011).
     """
     signs = rng.choice([-1.0, 1.0], size=x.shape)
-    away = _moved(x, 4 * _longest(x), signs * _sizes(x))
-    return Scatter(scatter_near(function, x, signs), scatter_near(function, away, signs))
+    steps = {_longest(x), _longest(x) * _smallest(x)}
+    away = [(h, _moved(x, 4 * h, signs * _sizes(x))) for h in steps]
+    measured = tuple((h, scatter_near(function, point, signs)) for h, point in away)
+    return Scatter(scatter_near(function, x, signs), measured)
+
+
+def _smallest(x: Array) -> float:
+    """Give the smallest entry that is not zero, at most one, as a power of two."""
+    smallest = float(np.min(np.abs(x[x != 0]), initial=1.0))
+    return float(np.exp2(np.floor(np.log2(max(smallest, float(np.finfo(x.dtype).tiny))))))
 
 
 def scatter_near(function: Below, x: Array, signs: Array) -> Array:
     """Measure it next to one point, on the side that the signs say."""
+    return scatter_of([function(moved) for moved in nearby(x, signs)])
+
+
+def nearby(x: Array, signs: Array) -> list[Array]:
+    """Give points next to each other, whose values differ by rounding and by what is smooth."""
     step = _NEARBY * _eps(x) * signs * np.where(x == 0, 1, np.abs(x))
-    values = np.stack([function(_moved(x, n, step)) for n in range(1, _SAMPLES + 1)])
+    return [_moved(x, n, step) for n in range(1, SAMPLES + 1)]
+
+
+def scatter_of(samples: Sequence[Array]) -> Array:
+    """Measure how values at such points scatter."""
+    values = np.stack(samples)
     with np.errstate(all="ignore"):
         fourth = np.diff(values, n=4, axis=0)
         measured = np.sqrt(np.mean(fourth**2, axis=0) / 70)  # (8 choose 4) times their variance
@@ -138,10 +172,10 @@ def fine_quotient(below: Below, x: Array, direction: Array) -> Array | None:
 
     None where no entry that moves is small.
     """
-    smallest = float(np.min(np.abs(x[(direction != 0) & (x != 0)]), initial=1.0))
+    smallest = _smallest(x[direction != 0])
     if smallest > _longest(x):
         return None
-    return _quotient(below, x, direction, float(np.exp2(np.floor(np.log2(smallest)))) * _longest(x))
+    return _quotient(below, x, direction, smallest * _longest(x))
 
 
 def difference(below: Below, x: Array, direction: Array, scattered: Scatter) -> Quotient:
@@ -153,7 +187,7 @@ def difference(below: Below, x: Array, direction: Array, scattered: Scatter) -> 
     """
     steps = _steps(x, direction)
     found = np.stack([_quotient(below, x, direction, h) for h in steps])
-    rounding = np.stack([_rounding(x, h, direction, scattered, found.shape[1:]) for h in steps])
+    rounding = np.stack([_rounding(h, direction, scattered, found.shape[1:]) for h in steps])
     truncation = np.full(found.shape, np.inf)
     with np.errstate(all="ignore"):
         for n in range(len(steps) - 1):
@@ -171,13 +205,10 @@ def difference(below: Below, x: Array, direction: Array, scattered: Scatter) -> 
     return Quotient(value, seen + unseen, settled)
 
 
-def _rounding(
-    x: Array, step: float, direction: Array, scattered: Scatter, shape: tuple[int, ...]
-) -> Array:
+def _rounding(step: float, direction: Array, scattered: Scatter, shape: tuple[int, ...]) -> Array:
     """Bound the rounding of a quotient: the further the step, the larger what may cancel."""
     sums = 2 * sum(c * c for _, c in _STENCIL)
-    values = scattered.near + scattered.far * step / _longest(x)
-    bound = _SCATTER * np.sqrt(sums) * values / (step * largest(direction))
+    bound = _SCATTER * np.sqrt(sums) * scattered.at(step) / (step * largest(direction))
     return np.broadcast_to(bound, shape)
 
 
@@ -201,16 +232,18 @@ def is_differentiable(below: Below, x: Array, direction: Array, scattered: Scatt
 
 
 def _sides_meet(below: Below, x: Array, direction: Array, scattered: Scatter) -> Array:
-    there, gaps, sizes = below(x), [], []
-    steps = [float(np.exp2(np.round(np.log2(_eps(x)) * power))) for power in (0.25, 0.4)]
+    """Whether the quotients of both sides come closer with the smallest steps that show it."""
+    there, before = below(x), None
+    meet = np.ones(there.shape, bool)
     with np.errstate(all="ignore"):
-        for h in steps:
-            ahead = (below(_moved(x, h, direction)) - there) / (h * largest(direction))
-            behind = (there - below(_moved(x, -h, direction))) / (h * largest(direction))
-            gaps.append(np.abs(ahead - behind))
-            sizes.append(np.maximum(np.abs(ahead), np.abs(behind)))
-        rounding = _rounding(x, steps[1], direction, scattered, there.shape)
-        return np.asarray(gaps[1] <= 0.2 * gaps[0] + 1e-6 * sizes[1] + rounding)
+        for h in _steps(x, direction):
+            sides = below(_moved(x, h, direction)), below(_moved(x, -h, direction))
+            gap = np.abs(sides[0] - 2 * there + sides[1]) / (h * largest(direction))
+            shown = gap > 2 * _rounding(h, direction, scattered, there.shape)
+            if before is not None:
+                meet = np.where(shown & np.isfinite(before), gap <= _CLOSER * before, meet)
+            before = gap
+    return meet & np.isfinite(there)
 
 
 def _quotient(below: Below, x: Array, direction: Array, step: float) -> Array:
@@ -257,7 +290,7 @@ def uneven(along: Below, x: Array, direction: Array, step: float) -> Array:
     there = along(x)
     most = np.zeros(there.shape)
     with np.errstate(all="ignore"):
-        for n in range(_SAMPLES):
+        for n in range(SAMPLES):
             h = 4 * step / _APART**n
             both = along(_moved(x, h, direction)) + along(_moved(x, -h, direction))
             change = np.abs(both / 2 - there)
@@ -269,6 +302,6 @@ def resolved_step(x: Array, direction: Array, scattered: Scatter, error: Array) 
     """Give the smallest step that shows such errors of a derivative."""
     steps = _steps(x, direction)
     for step in reversed(steps):
-        if np.all(_rounding(x, step, direction, scattered, error.shape) < error):
+        if np.all(_rounding(step, direction, scattered, error.shape) < error):
             return step
     return steps[0]
