@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import fuzz
 import numpy as np
 import pytest
 from hypothesis import given
@@ -481,15 +482,18 @@ def test_the_value_may_differ_by_rounding_of_what_another_argument_is_in():
     """It is zero but for that, and does not change with the argument that is checked."""
     x, y = np.linspace(1, 2, 6).reshape(2, 3), np.array([3, 1, 2])
     for f in (
-        lambda x, y: np.tanh(y / 7) @ np.log1p(x[0] * x[0]),
-        lambda x, y: np.sin(x).sum() + np.linalg.inv(3 * np.eye(3) + 0.2 * np.sin(y.sum()))[0, 0],
+        lambda x, y: np.tanh(y / 7) @ np.log1p(0.2 * x[0] * x[0]),
+        lambda x, y: np.log1p(0.2 * x * x) * 1.1,
+        lambda x, y: np.linalg.inv(3 * np.eye(3) + 0.2 * np.sin(y.sum())),
     ):
-        there = f(x, y)
-        check = eg.check_derivatives(
-            lambda x, y, f=f, there=there: np.sum((f(x, y) - there * (1 + 1e-16)) ** 2),
-            x, y, argnums=(0, 1),
-        )  # fmt: skip
+        there = f(x, y) * (1 + 2**-52)
+        squared = lambda x, y, f=f, there=there: np.sum((f(x, y) - there) ** 2)  # noqa: E731
+        check = eg.check_derivatives(squared, x, y, argnums=(0, 1))
         assert check, check
+    program = fuzz.random_program(77, 6)  # log1p(0.2 * v1 * v1), zero but for rounding, in v0
+    f, args = program.function(), program.inputs()
+    there = f(*args)
+    assert eg.check_derivatives(lambda *v: np.sum((f(*v) - there) ** 2), *args, order=0)
 
 
 def test_the_table_says_what_was_compared():

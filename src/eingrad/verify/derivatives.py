@@ -148,10 +148,9 @@ def _compare_values(
     scale = np.full(value.shape, max(largest(value), largest(found)))
     difference, allowed = _apart(found, value), tolerance * scale
     if np.any(difference > allowed):
-        rounding = _ROUNDING * float(np.finfo(x.dtype).eps) * f.largest_term(x, 0)
-        allowed = np.maximum(
-            allowed, np.maximum(_ROUNDING * scatter_of(f.values_nearby()), rounding)
-        )
+        terms = f.largest_term_of_value() * float(np.finfo(x.dtype).eps)
+        scattered = scatter_near(at, x, np.ones(x.shape))
+        allowed = np.maximum(allowed, _ROUNDING * np.maximum(scattered, terms))
     return row.report(scale, difference, allowed)
 
 

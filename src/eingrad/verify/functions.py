@@ -17,7 +17,6 @@ from eingrad.errors import DTypeError, EingradError
 from eingrad.verify.identities import side_of
 from eingrad.verify.rounding import largest_finite, terms_that_cancel
 from eingrad.verify.shown import short
-from eingrad.verify.steps import SAMPLES, nearby
 
 Array = NDArray[Any]
 
@@ -82,22 +81,6 @@ class Function:
             raise ValueError(f"{name} is not finite at the point: {short(value)}")
         return value
 
-    def values_nearby(self) -> list[Array]:
-        """Give the traced value where all arguments move by a little, for how it scatters.
-
-        Integers too, where the function takes other numbers in their place.
-        """
-        try:
-            return self._values_nearby("fiu")
-        except (EingradError, TypeError, ValueError, IndexError):
-            return self._values_nearby("f")
-
-    def _values_nearby(self, kinds: str) -> list[Array]:
-        leaves, tree = flatten(self.args)
-        compiled = derivative(self.f, 0, argnums=self.number)
-        moved = [[leaf] * SAMPLES if type(leaf) is int else _nearby(leaf, kinds) for leaf in leaves]
-        return [compiled(*tree.build([*point])) for point in zip(*moved, strict=True)]
-
     def derivative(self, order: int) -> Callable[[Array], Array]:
         """Give the derivative of one order as a function of the entries, in the entries."""
         compiled = derivative(self.f, order, argnums=self.number)
@@ -132,10 +115,10 @@ class Function:
             values = terms(**{name: known[name] for name in terms.inputs if name in known})
         return largest_finite(values)
 
-
-def _nearby(leaf: Any, kinds: str) -> list[Any]:
-    array = np.asarray(leaf)
-    if array.dtype.kind not in kinds:
-        return [leaf] * SAMPLES
-    floats = array if array.dtype.kind == "f" else array.astype(np.float64)
-    return nearby(floats, np.ones(floats.shape))
+    def largest_term_of_value(self) -> float:
+        """Give the largest term of the sums in the value, of whatever argument they are."""
+        try:
+            whole, x = Function.of(lambda args: self.f(*args), (self.args,), 0)
+            return whole.largest_term(x, 0)
+        except (EingradError, TypeError, ValueError, IndexError):  # not a function of numbers alone
+            return self.largest_term(self.of(self.f, self.args, self.number)[1], 0)
