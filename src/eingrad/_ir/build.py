@@ -192,7 +192,40 @@ def _is_transparent(node: Node) -> bool:
     """Whether a contraction that uses this node should see through it: it computes nothing."""
     if not isinstance(node, Einsum):
         return False
-    return node.cores == 0 or (node.cores == 1 and (len(node.operands) > 1 or not node.sums))
+    if node.cores != 1:
+        return node.cores == 0
+    return len(node.operands) > 1 or not node.sums or _sums_one_entry(node)
+
+
+def _sums_one_entry(node: Einsum) -> bool:
+    """Whether every sum is over an axis of length one, so that nothing is added."""
+    (operand,), (term,) = node.operands, node.terms
+    return all(n == 1 for i, n in zip(term, operand.shape, strict=True) if i not in node.out)
+
+
+def _keep_single_entries(network: Network) -> None:
+    """Sum and spread over lengths of one are nothing: ``sum_j x[j]`` along a new i is ``x[i]``.
+
+    Nor is their order anything: ``x[j, i]`` is ``x[i, j]``.
+    """
+    carried = {index for f in (*network.cores, *network.structure) for index in f.term}
+    free = [i for i in network.out if i not in carried and network.sizes[i] == 1]
+    single = sorted(i for i in network.summed & carried if network.sizes[i] == 1)
+    for old, new in zip(single, free, strict=False):
+        network.rename(old, new)
+        network.summed.discard(old)
+    for factor in network.cores:
+        places = [a for a, i in enumerate(factor.term) if i in network.out]
+        places = [a for a in places if _is_own_single(network, factor, factor.term[a])]
+        indices = sorted((factor.term[a] for a in places), key=network.out.index)
+        renamed = dict(zip(places, indices, strict=True))
+        factor.term = tuple(renamed.get(a, i) for a, i in enumerate(factor.term))
+
+
+def _is_own_single(network: Network, factor: Factor, index: int) -> bool:
+    """Whether an index is of length one, on one axis of one operand."""
+    is_single = network.sizes[index] == 1 and factor.term.count(index) == 1
+    return is_single and not network.users(index, besides=factor)
 
 
 # Contractions ------------------------------------------------------------------------------------
@@ -245,6 +278,8 @@ def contract(
         eliminate(network)
         if any(map(_selects_nothing, network.structure)):
             return zeros(shape, dtype)
+    if 1 in shape:
+        _keep_single_entries(network)
     carried = {index for f in (*network.cores, *network.structure) for index in f.term}
     if any(network.sizes[index] == 0 for index in network.summed):
         return zeros(shape, dtype)

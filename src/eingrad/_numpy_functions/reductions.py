@@ -260,7 +260,9 @@ def _extreme(name: str, pick: Any) -> Any:
         refuse_complex(node, f"np.{name}")
         if initial is None and not node.shape[-1]:
             raise ShapeError(f"the {name} of no elements at {user_line()} (shape {np.shape(a)})")
-        if node.shape[-1]:
+        if node.shape[-1] == 1:  # itself, so that a spread of it is known to be zero
+            result = wrap(node)[..., 0]
+        elif node.shape[-1]:
             result = wrap(apply(name, node))
         else:
             result = wrap(_ir.zeros(node.shape[:-1], node.dtype)) + start
@@ -320,6 +322,19 @@ def _spread(a: Any, name: str, ddof: Any, axis: Axis, where: Any, mean: Any) -> 
     return _chosen(a - mean, where, 0), left
 
 
+def _single(count: Any, where: Any, mean: Any, left: Any) -> Any:
+    """Flag where `where` leaves one element, which is its own mean; None where it never does.
+
+    Of an axis of length one this is known without flags: ``x - x`` is zero.
+    """
+    if mean is not None or where is None or where is True:
+        return None
+    if isinstance(count, Expression):
+        return np.logical_and(count == 1, left > 0)
+    flags = np.logical_and(count == 1, left > 0)
+    return flags if np.any(flags) else None
+
+
 def _ddof(ddof: Any, correction: Any) -> Any:
     if correction is not None and ddof != 0:
         raise ShapeError(f"both ddof and correction are given, at {user_line()}; give one")
@@ -359,11 +374,17 @@ def _std(  # noqa: PLR0913 - NumPy's signature
     mean: Any = None,
     correction: Any = None,
 ) -> Traced:
-    """By the norm, whose derivative is 0 where all entries are equal."""
+    """By the norm, whose derivative is 0 where all entries are equal.
+
+    One element is equal to itself wherever it is: there the norm is taken of something else.
+    """
     x = converted(a, dtype)
-    apart, count = _spread(x, "std", _ddof(ddof, correction), axis, where, mean)
+    apart, left = _spread(x, "std", _ddof(ddof, correction), axis, where, mean)
+    single = _single(_count(x, axis, where, keepdims=True), where, mean, left)
+    apart = apart if single is None else np.where(single, 1, apart)
     norm = np.linalg.vector_norm(apart, axis=axis, keepdims=True)
-    root = _divided(norm, float(count) ** 0.5 if _is_number(count) else np.sqrt(count))
+    root = _divided(norm, float(left) ** 0.5 if _is_number(left) else np.sqrt(left))
+    root = root if single is None else np.where(single, 0, root)
     return root if keepdims else np.squeeze(root, normal_axes(axis, np.ndim(a)))
 
 
