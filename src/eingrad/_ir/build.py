@@ -22,6 +22,7 @@ import itertools
 import math
 import operator
 import weakref
+from collections import Counter
 from collections.abc import Hashable, Mapping, Sequence
 from fractions import Fraction
 from typing import Any
@@ -206,26 +207,38 @@ def _sums_one_entry(node: Einsum) -> bool:
 def _keep_single_entries(network: Network) -> None:
     """Sum and spread over lengths of one are nothing: ``sum_j x[j]`` along a new i is ``x[i]``.
 
-    Nor is their order anything: ``x[j, i]`` is ``x[i, j]``.
+    Nor is their order anything: ``x[j, i]`` is ``x[i, j]``. So axes of length one of the result are
+    those of the operands, in one order, as far as there are any.
     """
-    carried = {index for f in (*network.cores, *network.structure) for index in f.term}
-    free = [i for i in network.out if i not in carried and network.sizes[i] == 1]
-    single = sorted(i for i in network.summed & carried if network.sizes[i] == 1)
-    for old, new in zip(single, free, strict=False):
-        network.rename(old, new)
-        network.summed.discard(old)
+    uses = Counter(i for f in (*network.cores, *network.structure) for i in f.term)
+    ones = {i for i, size in network.sizes.items() if size == 1 and uses[i] <= 1}
+    ones -= {i for f in network.structure for i in f.term}
+    places = [(f, axis) for f in network.cores for axis, i in enumerate(f.term) if i in ones]
+    places.sort(key=lambda place: (place[0].node.digest, _wiring(network, place[0]), place[1]))
+    indices = [i for i in network.out if i in ones]
+    for factor, axis in places[len(indices) :]:
+        is_summed = factor.term[axis] not in network.out
+        indices.append(factor.term[axis] if is_summed else network.fresh(1))
+    terms = {id(f): list(f.term) for f in network.cores}
+    for (factor, axis), index in zip(places, indices, strict=False):
+        terms[id(factor)][axis] = index
     for factor in network.cores:
-        places = [a for a, i in enumerate(factor.term) if i in network.out]
-        places = [a for a in places if _is_own_single(network, factor, factor.term[a])]
-        indices = sorted((factor.term[a] for a in places), key=network.out.index)
-        renamed = dict(zip(places, indices, strict=True))
-        factor.term = tuple(renamed.get(a, i) for a, i in enumerate(factor.term))
+        factor.term = tuple(terms[id(factor)])
+        network.summed.update({*factor.term}.difference(network.out))
 
 
-def _is_own_single(network: Network, factor: Factor, index: int) -> bool:
-    """Whether an index is of length one, on one axis of one operand."""
-    is_single = network.sizes[index] == 1 and factor.term.count(index) == 1
-    return is_single and not network.users(index, besides=factor)
+def _wiring(network: Network, factor: Factor) -> list[tuple[bytes, int, int]]:
+    """What the longer axes of an operand are tied to: it tells equal operands apart."""
+    place = {i: n for n, i in enumerate(network.out) if network.sizes[i] != 1}
+    tied = [(b"", place[i], axis) for axis, i in enumerate(factor.term) if i in place]
+    tied += [
+        (other.node.digest, b, a)
+        for other in (*network.cores, *network.structure)
+        for b, index in enumerate(other.term)
+        for a, own in enumerate(factor.term)
+        if own == index and other is not factor
+    ]
+    return sorted(tied)
 
 
 # Contractions ------------------------------------------------------------------------------------
@@ -263,14 +276,9 @@ def contract(
             return product
     known = {index: operator.index(size) for index, size in (sizes or {}).items()}
     network, coefficient = _open(operands, terms, out, known, coefficient, dtype)
-    if not is_harmless(coefficient, dtype):
-        coefficient, opened = _with_numbers_of(network.cores, coefficient)
-        if opened:
-            factors = (*network.cores, *network.structure)
-            known = {index: network.sizes[index] for index in out}
-            return contract(
-                [f.node for f in factors], [f.term for f in factors], out, known, coefficient, dtype
-            )
+    balanced = None if is_harmless(coefficient, dtype) else _balanced(network, coefficient, dtype)
+    if balanced is not None:
+        return balanced
     shape = tuple(network.sizes[index] for index in out)
     if coefficient == 0 or 0 in shape or any(map(_selects_nothing, network.structure)):
         return zeros(shape, dtype)
@@ -288,22 +296,25 @@ def contract(
     return _close(network, coefficient, dtype)
 
 
-def _with_numbers_of(cores: list[Factor], coefficient: Coefficient) -> tuple[Coefficient, bool]:
-    """Take numbers out of operands where that makes a coefficient less extreme.
+def _balanced(network: Network, coefficient: Coefficient, dtype: np.dtype[Any]) -> Node | None:
+    """Take numbers out of operands where a coefficient gets less extreme by it; None where not.
 
     Of ``(s x) (y / s)`` the derivative by x is ``s (y / s)``: by itself, neither factor need have a
     square or a cube that is a float.
     """
     opened = False
-    for n, factor in enumerate(cores):
+    for n, factor in enumerate(network.cores):
         number = number_of(factor.node)
-        if number is None:
-            continue
-        total = multiply(coefficient, number)
+        total = coefficient if number is None else multiply(coefficient, number)
         if is_less_extreme(total, coefficient):
-            cores[n] = Factor(children(factor.node)[0], factor.term)
+            network.cores[n] = Factor(children(factor.node)[0], factor.term)
             coefficient, opened = total, True
-    return coefficient, opened
+    if not opened:
+        return None
+    factors = (*network.cores, *network.structure)
+    sizes = {index: network.sizes[index] for index in network.out}
+    nodes, terms = [f.node for f in factors], [f.term for f in factors]
+    return contract(nodes, terms, network.out, sizes, coefficient, dtype)
 
 
 def number_of(node: Node) -> Coefficient | None:
