@@ -31,6 +31,8 @@ _KINDS: dict[Any, str] = {list: "list", tuple: "tuple"}
 def roots(positional: Sequence[str], count: int, keywords: Sequence[str]) -> list[str]:
     """Name all arguments by their parameters: positional ones, then keywords; else by place."""
     known = len(positional)
+    if count <= known and not keywords:
+        return [*positional[:count]]
     names = [positional[n] if n < known else f"x{n}" for n in range(count)]
     names += [exact(keyword) or f"x{n}" for n, keyword in enumerate(keywords, count)]
     if len({*names}) < len(names):  # def f(x, /, **more), called with another x

@@ -12,7 +12,6 @@ NumPy will set back has it taken; releasing never raises, and may be repeated.
 True
 """
 
-import contextlib
 import threading
 from collections.abc import Callable, Hashable, Iterator
 from typing import Any
@@ -37,8 +36,9 @@ def hold(array: Array, reader: Hashable) -> bool:
     False if one of them stays as it is, for NumPy would not set its flag back.
     """
     safe = True
+    owners = [array] if array.base is None else [*_owners(array)]
     with _guard:
-        for owner in reversed([*_owners(array)]):  # a view can be set back if its base can
+        for owner in reversed(owners):  # a view can be set back if its base can
             if id(owner) in _held or (_is_writeable(owner) and _can_be_set_back(owner)):
                 _, readers = _held.setdefault(id(owner), (owner, set()))
                 readers.add(reader)  # before the flag: what is noted here, releasing undoes
@@ -50,11 +50,17 @@ def hold(array: Array, reader: Hashable) -> bool:
 
 def release(reader: Hashable) -> None:
     """Make arrays writeable that nobody reads any more; a view waits for its base."""
+    if not _held:
+        return
     with _guard:
-        for _, readers in _held.values():
+        free = []
+        for owner, readers in _held.values():
             readers.discard(reader)
-        free = [owner for owner, readers in _held.values() if not readers]
-        for owner in sorted(free, key=lambda owner: len([*_owners(owner)])):
+            if not readers:
+                free.append(owner)
+        if any(owner.base is not None for owner in free):
+            free.sort(key=lambda owner: len([*_owners(owner)]))
+        for owner in free:
             if id(owner.base) not in _held:
                 _set_back(owner)
                 del _held[id(owner)]
@@ -99,5 +105,7 @@ def _can_be_set_back(array: Array) -> bool:
 
 
 def _set_back(array: Array) -> None:
-    with contextlib.suppress(ValueError):  # its base was made read-only meanwhile, by its owner
+    try:  # noqa: SIM105 - contextlib.suppress takes longer than all of this module
         array.flags.writeable = True
+    except ValueError:  # its base was made read-only meanwhile, by its owner
+        pass

@@ -297,21 +297,21 @@ def contract(
 
 
 def _balanced(network: Network, coefficient: Coefficient, dtype: np.dtype[Any]) -> Node | None:
-    """Take numbers out of operands where a coefficient gets less extreme by it; None where not.
+    """Take numbers out of operands where they make a coefficient harmless; None where not.
 
     Of ``(s x) (y / s)`` the derivative by x is ``s (y / s)``: by itself, neither factor need have a
     square or a cube that is a float.
     """
-    opened = False
+    cores = [*network.cores]
     for n, factor in enumerate(network.cores):
         number = number_of(factor.node)
         total = coefficient if number is None else multiply(coefficient, number)
         if is_less_extreme(total, coefficient):
-            network.cores[n] = Factor(children(factor.node)[0], factor.term)
-            coefficient, opened = total, True
-    if not opened:
+            cores[n] = Factor(children(factor.node)[0], factor.term)
+            coefficient = total
+    if not is_harmless(coefficient, dtype):
         return None
-    factors = (*network.cores, *network.structure)
+    factors = (*cores, *network.structure)
     sizes = {index: network.sizes[index] for index in network.out}
     nodes, terms = [f.node for f in factors], [f.term for f in factors]
     return contract(nodes, terms, network.out, sizes, coefficient, dtype)

@@ -120,13 +120,19 @@ def in_two(value: int | Fraction | float) -> tuple[Coefficient, Coefficient]:
 
 
 def common_scale(numbers: Sequence[Coefficient], dtype: np.dtype[Any]) -> int | Fraction:
-    """The power of two that some numbers, all too large or all too small, have in common; or 1."""
+    """The power of two that some numbers, all too large or all too small, have in common; or 1.
+
+    Divided by it, their sizes add up to one at most: a sum with such coefficients is no larger than
+    its largest term.
+    """
     exponents = [_exponent_of(number) for number in numbers]
     known = [exponent for exponent in exponents if exponent is not None]
     if len(known) < len(exponents) or min(known) * max(known) <= 0:
         return 1
     nearest = Fraction(2) ** min(known, key=abs)
-    return 1 if is_harmless(nearest, dtype) else Fraction(2) ** max(known)
+    if is_harmless(nearest, dtype):
+        return 1
+    return Fraction(2) ** (max(known) + 1 + len(known).bit_length())
 
 
 def is_less_extreme(a: Coefficient, b: Coefficient) -> bool:

@@ -81,11 +81,13 @@ def operands(*values: Any, flags: bool = False) -> tuple[list[Node], Callable[[N
 def _kept_in_range(node: Node, made: Set[bytes] | None) -> Node:
     """Make a scale of the user's an operation, so that nothing takes it out of the operand.
 
-    Not a harmless one, nor that of a derivative: its numbers are collected, exactly.
+    Not a sign, nor a harmless number that divides a sum: the sum was there before. And not what
+    scales a derivative: its numbers are collected, exactly.
     """
     if not isinstance(node, Einsum) or not node.cores:
         return node
-    if _ir.is_harmless(node.coefficient, node.dtype):
+    number = node.coefficient
+    if abs(number) == 1 or (_is_sum(node) and _ir.is_harmless(number, node.dtype)):
         return node
     if node.digest in (remembered([node]) if made is None else made):
         return node
@@ -95,6 +97,10 @@ def _kept_in_range(node: Node, made: Set[bytes] | None) -> Node:
         n if isinstance(n, _ir.STRUCTURAL) else _scaled(n, node.coefficient) for n in node.operands
     ]
     return _ir.contract(operands, node.terms, node.out, dict(node.sizes), dtype=node.dtype)
+
+
+def _is_sum(node: Einsum) -> bool:
+    return node.sums or any(isinstance(n, Einsum) and n.sums for n in node.operands)
 
 
 def _scaled(node: Node, coefficient: Coefficient) -> Node:
