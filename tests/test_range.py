@@ -4,6 +4,7 @@ The oracle evaluates the same function in 40 digits and unlimited exponents; der
 by its differences. `np.errstate` raises, so an intermediate that overflows is a failure too.
 """
 
+import math
 from fractions import Fraction
 
 import mpmath
@@ -97,6 +98,64 @@ def test_a_first_derivative_in_range_is_right(f, x):
         np.testing.assert_allclose(gradient[n], by_difference, rtol=1e-6, atol=1e-300)
 
 
+@pytest.mark.parametrize(
+    "numbers",
+    [[1e200, 1e-200, 1e200, 1e-200], [1e300, 1.0, 1e-200, 1e-200], [-1e250, 1e-250, 1e250]],
+)
+@pytest.mark.parametrize("f", [np.prod, np.multiply.reduce, lambda x: np.cumprod(x)[-1]])
+def test_a_product_is_taken_in_the_order_of_its_factors(f, numbers):
+    """Others, first with last say, leave the range."""
+    x = np.array(numbers)
+    np.testing.assert_array_equal(eg.derivative(f, 0)(x), f(x))
+    with np.errstate(over="ignore"):
+        gradient = eg.grad(f)(x)
+    for k, slope in enumerate(gradient):
+        exact = math.prod(Fraction(y) for n, y in enumerate(numbers) if n != k)
+        if len(x) == 3 and abs(exact) < Fraction(np.finfo(float).max):
+            np.testing.assert_allclose(slope, float(exact), rtol=1e-15)
+
+
+def test_the_gradient_of_a_long_product_is_linear_in_its_length():
+    """Each factor's partner is met once in each of log n levels."""
+    flops = [eg.grad(np.prod).plan(np.ones(n)).flops for n in (256, 1024)]
+    assert flops[1] < 5 * flops[0]
+    assert flops[1] < 10 * 1024
+
+
+NEAR, FAR = np.array([1e308]), np.array([1e-70])
+EIGHTHS = np.full((2, 2), 4e19, np.float32)
+SMALL = {  # harmless numbers next to the ends of the range
+    "a norm of eighths": (lambda x: 8 * np.sqrt(np.sum((x / 8) ** 2)), np.full(2, 2e19, "f")),
+    "a norm, scaled a little": (
+        lambda x: 6e4 * np.sqrt(np.sum((x / 6e4) ** 2)), np.full(2, 2e154)
+    ),
+    "a sum of quarters": (lambda x: np.sum(x / 4), np.full(4, 1.5e308)),
+    "a mean of halves": (lambda x: np.mean(x / 2), np.full(2, 1.5e308)),
+    "a matrix product of eighths": (lambda x: np.sum((x / 8) @ (x / 8)), EIGHTHS),
+    "a sum of exponentials": (
+        lambda x: 1e-6 * np.exp(x) + 1e-6 * np.exp(x - 0.01), np.array(709.7)
+    ),
+    "a sum of others": (lambda x: 1e-7 * x**4 + 3e-7 * np.exp(x), np.array(709.7)),
+    "halves of halves": (lambda x: 0.5 * np.exp(x) + 0.5 * np.exp(x - 0.01), np.float16(11.0)),
+    "three scales": (lambda z: np.sum((1e150 * z) * ((NEAR / 1e200) * (FAR * 1e110))), np.ones(1)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("f", "x"), SMALL.values(), ids=SMALL.keys())
+def test_a_harmless_number_stays_where_it_is_near_the_ends_of_the_range(f, x):
+    value = eg.derivative(f, 0)(x)
+    np.testing.assert_allclose(value, f(x), rtol=4 * np.finfo(value.dtype).eps)
+    gradient = eg.jacobian(f)(x)
+    assert np.all(np.isfinite(gradient))
+    slope = np.sum(
+        gradient.astype(float) * np.asarray(x, float)
+    )  # Euler's, or x f' of exponentials
+    wide = np.asarray(x, np.longdouble)
+    step = np.longdouble(1e-7)
+    expected = (f(wide * (1 + step)) - f(wide * (1 - step))) / (2 * step)
+    np.testing.assert_allclose(slope, float(expected), rtol=1e-2 if value.dtype == "e" else 1e-5)
+
+
 @pytest.mark.parametrize("shape", [(10,), (7, 3), (1000,)])
 def test_the_mean_of_halves_is_that_of_numpy(shape):
     """The sum of such halves is no half; NumPy adds in single precision, and so do we."""
@@ -177,13 +236,16 @@ def test_a_number_of_the_users_moves_within_a_stated_margin(dtype, most):
     assert not is_harmless(0.99 / most, dtype)
 
 
-def test_harmless_numbers_leave_their_factors_and_others_do_not():
+def test_signs_and_what_divides_a_sum_leave_their_factors_and_other_numbers_do_not():
     """The properties above would accept a tracer that makes every number an operation."""
     x, y = eg.variable("x", 3), eg.variable("y", 3)
-    assert str((2 * x) * (3 * y)) == "[i] = 6 x[i] y[i]"
+    assert str((-x) * (-y)) == "[i] = x[i] y[i]"
+    assert str(np.mean(x) * y) == "[i] = (1/3) (sum_j x[j]) y[i]"
+    assert str((2 * x) * (3 * y)) == "[i] = 3 y[i] (2 x[i])"
     kept = str((1e30 * x) * (y / 1e30))
     assert "(1e+30 x[i])" in kept
     assert "(y[i] / 1e+30)" in kept
+    assert str(eg.differentiate((2 * x) * (3 * y), x)) == "[i,j] = 2 delta[i,j] (3 y[i])"
 
 
 def test_a_scale_and_its_inverse_cancel_in_a_derivative():

@@ -248,6 +248,24 @@ def _extreme_rule(x: Node, y: Node) -> Node:
     return apply("divide", ties, _spread(_ir.einsum("...k->...", ties), x))
 
 
+def _prod_rule(x: Node, y: Node) -> Node:
+    """``d prod(x)/dx[k]``: the product of all others, in pairs of neighbours, with no division."""
+    n = x.shape[-1]
+    if n == 1:
+        return _ir.fill(1, x.shape, x.dtype)
+    last = x.ndim - 1
+    if n % 2:
+        one = _ir.fill(1, (*x.shape[:-1], 1), x.dtype)
+        others = _prod_rule(apply("concatenate", x, one, axis=last), y)
+        return _ir.take(others, last, _ir.selection(range(n), n + 1))
+    pairs = _ir.reshape(x, (*x.shape[:-1], n // 2, 2))
+    first, second = (_ir.take(pairs, last + 1, _ir.selection(range(k, k + 1), 2)) for k in (0, 1))
+    product = _ir.reshape(times(first, second), (*x.shape[:-1], n // 2))
+    others = _spread(_prod_rule(product, y), pairs)
+    partner = _ir.take(pairs, last + 1, _ir.selection(range(1, -1, -1), 2))
+    return _ir.reshape(times(others, partner), x.shape)
+
+
 def _cumsum_rule(x: Node, y: Node) -> Node:
     """``dY[i]/dX[j] = 1 if j <= i``, for every batch index alike."""
     n = x.shape[-1]
@@ -424,6 +442,7 @@ PRIMITIVES = (
     _last("all", _two_flags, dtype=np.dtype(bool)),
     _last("max", _reals, _extreme_rule, real=True, extreme=True),
     _last("min", _reals, _extreme_rule, real=True, extreme=True),
+    _last("prod", _reals, _prod_rule),
     Primitive("norm",     lambda x: np.linalg.norm(x, axis=-1), _reals, (_norm_rule,), core=(0, 1),
               source="np.linalg.norm({0}, axis=-1)", shapes=lambda a: (a[:-1],), real=True, singular=True),
     Primitive("scaled",   lambda x, factor: np.multiply(x, _number(factor)), _reals,  # what a sum or product does not see into

@@ -7,12 +7,13 @@ Guaranteed: dtypes promote as in NumPy (NEP 50), integers to float64.
 import math
 import operator
 from collections.abc import Callable, Sequence, Set
+from fractions import Fraction
 from typing import Any, TypeVar
 
 import numpy as np
 
 from eingrad import _ir
-from eingrad._ir import Coefficient, Einsum, Node
+from eingrad._ir import Add, Coefficient, Einsum, Node
 from eingrad._numpy_functions.refusals import checked
 from eingrad._place import user_line
 from eingrad._primitives import apply, cast
@@ -91,12 +92,23 @@ def _kept_in_range(node: Node, made: Set[bytes] | None) -> Node:
         return node
     if node.digest in (remembered([node]) if made is None else made):
         return node
+    is_half = abs(number) == Fraction(1, 2) and len(node.operands) == 1
+    if is_half and isinstance(node.operands[0], Add):
+        return _halved(node)
     if not _ir.is_structured(node):
         return _scaled(_ir.with_coefficient(node, 1), node.coefficient)
     operands = [
         n if isinstance(n, _ir.STRUCTURAL) else _scaled(n, node.coefficient) for n in node.operands
     ]
     return _ir.contract(operands, node.terms, node.out, dict(node.sizes), dtype=node.dtype)
+
+
+def _halved(node: Einsum) -> Node:
+    """``(A + A^T) / 2`` as a sum, whose symmetry can be seen: halves are exact."""
+    (total,) = node.operands
+    assert isinstance(total, Add)
+    halves = _ir.add(total.terms, [_ir.multiply(node.coefficient, c) for c in total.coefficients])
+    return _ir.contract((halves,), node.terms, node.out, dict(node.sizes))
 
 
 def _is_sum(node: Einsum) -> bool:

@@ -217,18 +217,14 @@ def _prod(
     initial: Any = None,
     where: Any = None,
 ) -> Traced:
-    """Multiply halves with each other: no division, so zeros are right to every order."""
+    """Multiply in NumPy's order; the derivative divides by nothing, so zeros are right."""
     x, axes = last(_chosen(converted(a, dtype), where, 1), axis)
     (node,), wrap = operands(x)
-    x, n, odd = wrap(node), x.shape[-1], []
-    while n > 1:
-        if n % 2:
-            odd.append(x[..., n - 1])
-        n //= 2
-        x = x[..., :n] * x[..., n : 2 * n]
-    product = x[..., 0] if n else wrap(_ir.fill(1, x.shape[:-1], x.dtype))
-    for factor in odd:
-        product = product * factor
+    n = node.shape[-1]
+    if n > 1:
+        product = wrap(apply("prod", node))
+    else:
+        product = wrap(node)[..., 0] if n else wrap(_ir.fill(1, node.shape[:-1], node.dtype))
     product = product if initial is None else product * _started(initial, product)
     return np.expand_dims(product, axes) if keepdims else product
 
