@@ -345,17 +345,19 @@ MISTAKES = {
     "nan in one entry": _entry(lambda d: np.nan),
     "inf in one entry": _entry(lambda d: np.inf),
 }
+NOT_PLANTED = ("values of every size", "logarithms of many", "huge values", "tiny entries")
 SMOOTH = {
     "Rosenbrock": (_rosenbrock, np.array([1.2, 0.7, 0.3])),
     "Rosenbrock, not analytic": (_rosenbrock_by_abs, np.array([1.2, 0.7, 0.3])),
     "logistic regression": (_logistic, TRUE / 2),
     "power 1.5 of residuals": (lambda w: _powers(w, 1.5), TRUE / 2),
     "Huber": (_huber, TRUE / 2),
-    "many entries": (lambda x: np.sum(np.abs(x) ** 3), np.linspace(0.5, 2, 50)),
-} | {name: SCALES[name] for name in SCALES if name != "values of every size"}
+    "many entries": (lambda x: np.sum(np.abs(x) ** 3), np.linspace(0.5, 2, 33)),
+    "logarithms of many": (lambda x: np.log(np.abs(x)).sum(), 1e-8 * (1 + np.arange(33.0))),
+} | {name: SCALES[name] for name in SCALES if name not in NOT_PLANTED}
 
 
-ROUGH = ("an ill-conditioned inverse", "a sine far out", "tiny entries")
+ROUGH = ("an ill-conditioned inverse", "a sine far out")
 FEW_DIGITS = [SCALES[name][0] for name in ROUGH]
 
 
@@ -505,3 +507,74 @@ def test_the_table_says_what_was_compared():
     assert [float(c.size) for c in check.comparisons[1:]] == pytest.approx([12, 12])
     wrong = eg.check_derivatives(_half_abs, np.array([1.0, 2.0]), order=1)
     assert "WRONG: relative error 5.0e-01 (more than 2e-13)" in str(wrong)
+
+
+# Singular matrices, small entries, few digits ----------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("f", "x"),
+    [
+        (np.linalg.det, np.zeros((3, 3))),
+        (np.linalg.det, np.array([[1.0, 2.0], [2.0, 4.0]])),
+        (lambda x: x**2 * np.linalg.det(np.ones((2, 2)) * x[0]), np.array([1.0, 2.0])),
+        (lambda x: np.linalg.det(np.outer(x, x)), np.array([1.0, 2.0])),
+    ],
+)
+def test_a_derivative_that_inverts_a_singular_matrix_is_not_compared(f, x):
+    """The table says why; the function itself is compared."""
+    check = eg.check_derivatives(f, x)
+    assert check, check
+    assert check.comparisons[0].left_out == 0
+    for row in check.comparisons[1:]:
+        assert np.isnan(row.error)
+        assert "not compared: a matrix is singular here" in str(row)
+
+
+SMALL = {
+    "log": (np.log, 1e-40),
+    "sqrt": (np.sqrt, 1e-33),
+    "reciprocal": (lambda x: 1 / x, 1e-29),
+    "x log x": (lambda x: x * np.log(x), 1e-50),
+    "entropy": (lambda p: -np.sum(p * np.log(p)), np.array([0.25, 0.75, 1e-35, 1e-31])),
+    "logarithms": (lambda p: np.log(p).sum(), np.array([1e-45, 0.5])),
+    "entropy of many": (lambda p: -np.sum(p * np.log(p)), np.append(np.ones(40) / 40, 1e-33)),
+}
+
+
+@pytest.mark.parametrize(("f", "x"), SMALL.values(), ids=SMALL.keys())
+def test_right_derivatives_at_small_entries_pass_and_wrong_ones_do_not(monkeypatch, f, x):
+    """The complex step is small beside every entry."""
+    check = eg.check_derivatives(f, x)
+    assert check, check
+    assert [row[2] for row in check.rows[1:]] == ["complex step"] * 2
+    for order in (1, 2):
+        with monkeypatch.context() as context:
+            _planted(context, lambda d: d * 1.001, order)
+            assert not eg.check_derivatives(f, x, order=order)
+
+
+@pytest.mark.parametrize("f", [np.sin, np.exp, lambda x: x * x + 1, np.abs])
+@pytest.mark.parametrize("factor", [0.9, 1.5, -1.0])
+def test_a_wrong_value_is_found_in_half_precision(f, factor):
+    """A thousand units in the last place are all there is."""
+    wrong = lambda x: f(x) * (1 if isinstance(x, np.ndarray) else factor)  # noqa: E731
+    x = np.array([0.5, 1.5], np.float16)
+    assert eg.check_derivatives(f, x, order=0)
+    assert not eg.check_derivatives(wrong, x, order=0)
+
+
+@pytest.mark.parametrize("kinked", [1e-8, -1e-12, 0.0])
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_a_gradient_that_is_not_finite_is_wrong_next_to_a_kink_in_another_entry(
+    monkeypatch, kinked, bad
+):
+    """Whether there is a derivative is a question to each entry."""
+
+    def change(d):
+        d[1] = bad
+        return d
+
+    _planted(monkeypatch, change, 1)
+    check = eg.check_derivatives(lambda x: np.abs(x).sum(), np.array([kinked, 2.0]), order=1)
+    assert not check, check

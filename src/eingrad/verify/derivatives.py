@@ -1,6 +1,7 @@
 """Check the derivatives of a user's function at a point, each against the order below."""
 
 import functools
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eingrad._api import argument_numbers, check_argnums, check_order
+from eingrad._shown import shown
 from eingrad.verify.functions import Function
 from eingrad.verify.reports import Comparison, DerivativeCheck
-from eingrad.verify.rounding import Array, largest
+from eingrad.verify.rounding import ROUNDING, Array, largest
 from eingrad.verify.steps import (
     Below,
     Scatter,
@@ -20,6 +22,7 @@ from eingrad.verify.steps import (
     first_quotient,
     is_differentiable,
     is_same_for_complex,
+    is_singular,
     nearby,
     quietly,
     resolved_step,
@@ -55,7 +58,7 @@ def check_derivatives(
     tol : float, optional
         The largest error that passes, at every order, relative as below. By default, with the
         machine epsilon of the argument's dtype: ``1e3 * eps`` at order 0, ``1e5 * eps`` against a
-        complex step (``sqrt(eps)`` if that is less), ``sqrt(eps)`` against a difference.
+        complex step (``sqrt(eps)`` if that is less, for both), ``sqrt(eps)`` against a difference.
     seed : int
         Of the random directions that are taken where an argument has many entries.
 
@@ -118,29 +121,41 @@ def check_derivatives(
 
 def _check_tolerance(tol: Any) -> None:
     if tol is not None and not (isinstance(tol, (int, float)) and 0 < tol < np.inf):
-        raise ValueError(f"tol must be a positive number, a relative error, not {tol!r}")
-
-
-_ROUNDING = 64  # units in the last place of the largest term of a sum that may cancel
+        raise ValueError(f"tol must be a positive number, a relative error, not {shown(tol)}")
 
 
 def _orders(
     f: Function, x: Array, order: int, rng: np.random.Generator, tol: float | None
 ) -> Iterator[Comparison]:
     """Compare every order at one point."""
-    value, below = f.value(x), quietly(f.derivative(0))
-    yield _compare_values(f, x, below, value, tol)
+    value = f.value(x)
+    below = quietly(f.derivative(0), value.shape)
+    if is_singular(f.derivative(0), x):
+        yield _Row(0, f.number, "the function", _tolerance_of_values(x, tol)).singular(value.shape)
+    else:
+        yield _compare_values(f, x, below, value, tol)
     directions = some_directions(x, rng)
     for n in range(1, order + 1 if directions else 1):  # none: nothing to differentiate in
-        at = quietly(f.derivative(n))
+        at = quietly(f.derivative(n), value.shape + x.shape * n)
+        if is_singular(f.derivative(n), x):
+            row = _Row(n, f.number, "nothing", tol or float(np.finfo(x.dtype).eps) ** 0.5)
+            yield row.singular(value.shape + x.shape * n)
+            below = at
+            continue
         yield _Order(f, x, n, below, at, directions, rng, tol).compare()
         below = at
+
+
+def _tolerance_of_values(x: Array, tol: float | None) -> float:
+    """Give what values may differ by: in half precision, a thousand units are all there is."""
+    eps = float(np.finfo(x.dtype).eps)
+    return tol or min(1e3 * eps, eps**0.5)
 
 
 def _compare_values(
     f: Function, x: Array, at: Below, value: Array, tol: float | None
 ) -> Comparison:
-    tolerance = tol or 1e3 * float(np.finfo(x.dtype).eps)
+    tolerance = _tolerance_of_values(x, tol)
     found = at(x)
     row = _Row(0, f.number, "the function", tolerance)
     if found.shape != value.shape:
@@ -150,7 +165,7 @@ def _compare_values(
     if np.any(difference > allowed):
         terms = f.largest_term_of_value() * float(np.finfo(x.dtype).eps)
         scattered = scatter_near(at, x, np.ones(x.shape))
-        allowed = np.maximum(allowed, _ROUNDING * np.maximum(scattered, terms))
+        allowed = np.maximum(allowed, ROUNDING * np.maximum(scattered, terms))
     return row.report(scale, difference, allowed)
 
 
@@ -174,12 +189,19 @@ class _Row:
         """Report another shape."""
         return Comparison(self.order, self.argument, self.method, np.inf, self.tolerance)
 
+    def singular(self, shape: tuple[int, ...]) -> Comparison:
+        """Report that a derivative cannot be computed at the point."""
+        row = (self.order, self.argument, self.method, np.nan, self.tolerance)
+        return Comparison(*row, left_out=math.prod(shape), reason="a matrix is singular here")
+
     def report(
         self, scale: Array, difference: Array, allowed: Array, left_out: Any = False
     ) -> Comparison:
         """Report the entry that is the furthest off, of what it may be off."""
         row = (self.order, self.argument, self.method)
-        compared = ~np.broadcast_to(left_out, difference.shape)
+        unresolved = (difference > self.tolerance * scale) & (allowed >= scale)
+        unresolved &= difference <= allowed
+        compared = ~np.broadcast_to(left_out | unresolved, difference.shape)
         missing = int(np.count_nonzero(~compared))
         if not compared.any():
             error = np.nan if missing else 0.0
@@ -283,20 +305,20 @@ class _Order:
     def _rounding(self) -> Array:
         """Bound the rounding of the derivative that is checked."""
         signs = self.rng.choice([-1.0, 1.0], size=self.x.shape)
-        return _ROUNDING * scatter_near(self.along, self.x, signs)
+        return ROUNDING * scatter_near(self.along, self.x, signs)
 
     def _rounding_of_step(self) -> Array | float:
         """Bound the rounding of the complex step, where the derivative may be zero exactly."""
         points = nearby(self.x, np.ones(self.x.shape))
         found = [complex_step(self.below, point, self.directions) for point in points]
         steps = [step for step in found if step is not None]
-        return _ROUNDING * scatter_of(steps) if len(steps) == len(points) else 0.0
+        return ROUNDING * scatter_of(steps) if len(steps) == len(points) else 0.0
 
     def _with_terms(self, difference: Array, allowed: Array) -> Array:
         """Allow for rounding of terms that cancel, also where they do not scatter: constants."""
         if not np.any(difference > allowed):
             return allowed
-        terms = _ROUNDING * self.eps * self.f.largest_term(self.x, self.n)
+        terms = ROUNDING * self.eps * self.f.largest_term(self.x, self.n)
         sizes = np.array([np.sum(np.abs(d)) / largest(d) for d in self.directions])
         return np.maximum(allowed, terms * sizes.reshape(-1, *(1,) * (allowed.ndim - 1)))
 
@@ -309,9 +331,13 @@ class _Order:
         """Whether the order below is differentiable, where the derivative is not finite."""
         found = np.zeros(exact.shape, bool)
         missing = ~np.isfinite(exact)
+        bad = [d for d, m in zip(self.directions, missing, strict=True) if m.any()]
+        together = np.any(bad, axis=0) if bad else np.zeros(self.x.shape, bool)
         for k, direction in enumerate(self.directions):
             if missing[k].any():
-                found[k] = is_differentiable(self.below, self.x, direction, self.scattered)
+                found[k] = is_differentiable(
+                    self.below, self.x, direction, self.scattered, together
+                )
         return found
 
     def _at_a_kink(self, difference: Array, allowed: Array) -> NDArray[np.bool_]:

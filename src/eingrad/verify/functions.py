@@ -20,6 +20,8 @@ from eingrad.verify.shown import short
 
 Array = NDArray[Any]
 
+_NO_SYMBOLS = (EingradError, TypeError, ValueError, IndexError)  # of the user's function
+
 
 @dataclass(frozen=True)
 class Function:
@@ -106,7 +108,7 @@ class Function:
             value = side_of(self.f(*self.arguments(symbols)), "left")
             chosen = itertools.combinations_with_replacement(symbols, order)
             tensors = [functools.reduce(differentiate, variables, value) for variables in chosen]
-        except EingradError:  # what a traced value can do and a symbol cannot
+        except _NO_SYMBOLS:  # what a traced value can do and a symbol cannot
             return 0.0
         terms = compile(terms_that_cancel([tensor._node for tensor in tensors]))
         parts, _ = flatten(self.at(x)[self.number])
@@ -120,5 +122,5 @@ class Function:
         try:
             whole, x = Function.of(lambda args: self.f(*args), (self.args,), 0)
             return whole.largest_term(x, 0)
-        except (EingradError, TypeError, ValueError, IndexError):  # not a function of numbers alone
+        except _NO_SYMBOLS:  # not a function of numbers alone
             return self.largest_term(self.of(self.f, self.args, self.number)[1], 0)

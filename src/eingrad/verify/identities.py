@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from eingrad._shown import shown
 from eingrad._symbols import are_equal, variable
 from eingrad._tracer import Expression, node_of
 from eingrad.errors import DTypeError, ShapeError
@@ -74,7 +75,7 @@ def check_identity(
       A = [[...
     """
     if type(points) is not int or points < 1:
-        raise ValueError(f"points must be an integer of at least 1, not {points!r}")
+        raise ValueError(f"points must be an integer of at least 1, not {shown(points)}")
     rng = np.random.default_rng(seed)
     tried, proofs, largest, count, one_sided = [], [], 0.0, 0, 0
     for sizes, left, right in _cases(lhs, rhs, shapes):
@@ -106,8 +107,8 @@ def _cases(
         odd, other = ("right", "left") if callable(lhs) else ("left", "right")
         raise ValueError(
             f"the {other} side is a function but the {odd} side is "
-            f"{rhs if callable(lhs) else lhs!r}; give two functions of the symbols (lambda x: ...) "
-            "and shapes, or two expressions"
+            f"{shown(rhs if callable(lhs) else lhs)}; give two functions of the symbols "
+            "(lambda x: ...) and shapes, or two expressions"
         )
     if not callable(lhs):
         if shapes is not None:
@@ -134,7 +135,8 @@ def _symbolic_shape(name: str, shape: Any) -> tuple[str | int, ...]:
         return (shape,)
     if not isinstance(shape, (str, tuple, list)) or any(type(n) not in (str, int) for n in shape):
         raise ValueError(
-            f"the shape of {name} is {shape!r}; a shape is letters and integers: 'DE', ('D', 3), 3"
+            f"the shape of {name} is {shown(shape)}; a shape is letters and integers: "
+            "'DE', ('D', 3), 3"
         )
     return tuple(shape)
 

@@ -21,7 +21,7 @@ from eingrad.verify.rounding import largest, largest_finite, relative_error, ter
 Array = NDArray[Any]
 Sample = Callable[[np.random.Generator, str, tuple[int, ...]], Array]
 
-_NEARBY = 1024  # units in the last place that a counterexample is moved by
+_MOVED_BY = 1024  # units in the last place that a counterexample is moved by
 _SIMPLE = (0.0, 1.0, -1.0, 2.0)  # what entries of a counterexample are tried with
 _DIFFERS = 1e-3  # no rounding error is that
 _MOST_TRIALS = 4000
@@ -86,7 +86,7 @@ class Sides:
 
     def near(self, arrays: Mapping[str, Array], rng: np.random.Generator) -> dict[str, Array]:
         """Move every entry by about as much as it may be rounded by."""
-        step = _NEARBY * self.precision
+        step = _MOVED_BY * self.precision
         return {
             name: self.symmetric(name, array * (1 + step * rng.normal(size=array.shape)))
             for name, array in arrays.items()

@@ -89,6 +89,9 @@ def _symbols(arrays: Mapping[str, Array]) -> list[str]:
     return [*lines, f"  and {len(arrays) - len(lines)} more symbols, in .counterexample"]
 
 
+_WHY = "are not finite or have no limit here, or are less than what can be told"
+
+
 @dataclass(frozen=True)
 class Comparison:
     """One order of derivatives in one argument, at the entry that is the furthest off.
@@ -111,7 +114,10 @@ class Comparison:
     allowed : float
         What it may be: the tolerance times the size, or what can be resolved at the point.
     left_out : int
-        How many entries were not compared, for they are not finite or have no limit there.
+        How many entries were not compared, for they are not finite, have no limit there, or are
+        smaller than what can be told there.
+    reason : str
+        Why the derivative could not be computed at all, if so.
     """
 
     order: int
@@ -123,6 +129,7 @@ class Comparison:
     difference: float = 0.0
     allowed: float = 0.0
     left_out: int = 0
+    reason: str = ""
 
     @property
     def is_wrong(self) -> bool:
@@ -140,9 +147,7 @@ class Comparison:
         elif self.is_wrong:
             notes.append(f"WRONG: relative error {self.error:.1e} (more than {self.tolerance:.0e})")
         if self.left_out:
-            notes.append(
-                f"not compared: {self.left_out} entries that are not finite or have no limit here"
-            )
+            notes.append(f"not compared: {self.reason or f'{self.left_out} entries that {_WHY}'}")
         return "  ".join([row, shown, "; ".join(notes)]).rstrip()
 
 

@@ -13,7 +13,7 @@ from eingrad._tracer import Expression, node_of
 
 Array = NDArray[Any]
 
-_ROUNDING = 64  # units in the last place of the largest term of a sum that may cancel
+ROUNDING = 64  # units in the last place of the largest term of a sum that may cancel
 _MOST_PRODUCTS = 10**6  # entries
 _TINY = float(np.finfo(np.float64).tiny)
 
@@ -35,7 +35,7 @@ def relative_error(a: Array, b: Array, cancelling: float, precision: float) -> f
     """
     difference = largest(a - b)
     scale = max(largest(a), largest(b), _TINY)
-    if difference <= _ROUNDING * precision * cancelling:
+    if difference <= ROUNDING * precision * cancelling:
         scale = max(scale, cancelling)
     return difference / scale
 

@@ -53,7 +53,7 @@ def _sizes(x: Array) -> Array:
     return np.asarray(np.maximum(np.abs(x.astype(np.float64)), 1))
 
 
-def quietly(function: Below) -> Below:
+def quietly(function: Below, shape: tuple[int, ...]) -> Below:
     """Give nan where a matrix is singular, and warn of nothing: steps may leave the domain."""
 
     def value(x: Array) -> Array:
@@ -61,22 +61,40 @@ def quietly(function: Below) -> Below:
             try:
                 return function(x)
             except np.linalg.LinAlgError:
-                return np.asarray(np.nan)
+                return np.full(shape, np.nan)
 
     return value
+
+
+def is_singular(function: Below, x: Array) -> bool:
+    """Whether a derivative cannot be computed at a point: its formula inverts a matrix."""
+    try:
+        with np.errstate(all="ignore"):
+            function(x)
+    except np.linalg.LinAlgError:
+        return True
+    return False
 
 
 def complex_step(
     below: Below, x: Array, directions: Sequence[Array], *, second: bool = False
 ) -> Array | None:
     """Differentiate by ``imag f(x + ih) / h``; None of what is not analytic."""
-    step = _STEP * (_SECOND if second else 1.0)
     try:
-        moved = [np.imag(below(x + step * 1j * d)) / (step * largest(d)) for d in directions]
+        moved = []
+        for d in directions:
+            step = _complex_length(x, d) * (_SECOND if second else 1.0)
+            moved.append(np.imag(below(x + step * 1j * d)) / (step * largest(d)))
     except (TraceError, DTypeError):
         return None
     found = np.stack(moved)
     return found if np.isfinite(found).all() else None
+
+
+def _complex_length(x: Array, direction: Array) -> float:
+    """Give a step that is nothing to the smallest entry that moves, but a normal number."""
+    least = float(np.finfo(x.dtype).tiny) / _SECOND**2
+    return max(_STEP * _smallest(x[direction != 0]), least)
 
 
 def is_same_for_complex(below: Below, x: Array) -> bool:
@@ -212,12 +230,16 @@ def _rounding(step: float, direction: Array, scattered: Scatter, shape: tuple[in
     return np.broadcast_to(bound, shape)
 
 
-def is_differentiable(below: Below, x: Array, direction: Array, scattered: Scatter) -> Array:
+def is_differentiable(
+    below: Below, x: Array, direction: Array, scattered: Scatter, together: Array
+) -> Array:
     """Whether quotients settle, and those of both sides come closer, entry by entry.
 
-    Also along a direction of all entries: partial derivatives alone are none.
+    Also along a direction of all entries in question together: partial derivatives alone are none;
+    but a kink in another entry is none of these.
     """
     every = np.where(np.arange(x.size) % 2, 1.0, -1.0) * np.exp2(np.floor(np.log2(_sizes(x))))
+    every = np.where(together, every, 0.0)
     return functools.reduce(
         np.logical_and,
         [
