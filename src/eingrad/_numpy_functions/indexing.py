@@ -24,6 +24,7 @@ from eingrad._numpy_functions.operands import (
 )
 from eingrad._place import user_line
 from eingrad._primitives import apply
+from eingrad._shown import shown
 from eingrad._tracer import Expression, how_to_hold
 from eingrad.errors import ShapeError, UnsupportedFunctionError
 
@@ -180,8 +181,8 @@ def _take(a: Any, indices: Any, axis: int | None = None, *, mode: Any = "raise")
     place = one_axis(axis, np.ndim(x))
     if not (isinstance(mode, str) and mode in ("raise", "wrap", "clip")):
         raise UnsupportedFunctionError(
-            f"np.take: mode {mode!r} is not supported on traced values (at {user_line()}); use "
-            "'raise', 'wrap' or 'clip'"
+            f"np.take: mode {shown(mode)} is not supported on traced values (at {user_line()}); "
+            "use 'raise', 'wrap' or 'clip'"
         )
     where = np.asarray(known(indices, "an index"))
     if not where.size or where.dtype.kind == "b":
@@ -251,7 +252,7 @@ def _resize(a: Any, new_shape: Any) -> Traced:
 def _pad(array: Any, pad_width: Any, mode: Any = "constant", *, constant_values: Any = 0) -> Traced:
     if mode not in ("constant", "edge", "reflect", "symmetric", "wrap"):
         raise UnsupportedFunctionError(
-            f"np.pad: mode {mode!r} is not supported on traced values (at {user_line()}); use "
+            f"np.pad: mode {shown(mode)} is not supported on traced values (at {user_line()}); use "
             "'constant', 'edge', 'reflect', 'symmetric' or 'wrap'"
         )
     (node,), wrap = operands(array)
