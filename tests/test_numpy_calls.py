@@ -1,6 +1,7 @@
 """What NumPy refuses is refused, and NumPy's value is given: a share of `numpy_calls`, and laws."""
 
 import json
+import warnings
 
 import numpy as np
 import numpy_calls
@@ -119,6 +120,81 @@ def test_large_arrays_that_numpy_accepts_are_accepted():
     }
     for f in accepted.values():
         np.testing.assert_allclose(eg.derivative(f, order=0)(x), f(x), rtol=1e-12)
+
+
+WIDE = np.linspace(0.5, 1.5, 3000)
+ACCEPTED = {
+    "cross products of rows": lambda x: np.cross(x, x[::-1], axis=-1),
+    "of columns": lambda x: np.cross(x.T, x[::-1].T, axis=0),
+    "of linalg": lambda x: np.linalg.cross(x, x * 2, axis=-1),
+    "unstacked": lambda x: np.unstack(x, axis=1)[2],
+    "unstacked rows": lambda x: np.unstack(x, axis=0)[999],
+    "blocks": lambda x: np.block([[x[:400], x[:400]], [np.ones((9, 6))]]),
+}
+
+
+@pytest.mark.parametrize("name", ACCEPTED)
+def test_what_numpy_accepts_by_the_sizes_of_large_arrays_is_accepted(name):
+    x = WIDE.reshape(1000, 3)
+    np.testing.assert_allclose(eg.derivative(ACCEPTED[name], order=0)(x), ACCEPTED[name](x))
+
+
+@pytest.mark.parametrize("action", ["error", "always"])
+@pytest.mark.parametrize("function", [np.std, np.var])
+def test_nothing_is_said_of_the_arrays_that_numpy_is_asked_with(function, action, recwarn):
+    x = WIDE.reshape(300, 10)
+    warnings.simplefilter(action)
+    for ddof in (3, 5, 9):
+        got = eg.derivative(lambda x, d=ddof: function(x, axis=1, ddof=d), order=0)(x)
+        np.testing.assert_allclose(got, function(x, axis=1, ddof=ddof), rtol=1e-9)
+    assert not recwarn.list
+
+
+@pytest.mark.parametrize("constant", [-0.0, 0.0, 2.0, (-0.0, 1.0), ((0.0, -0.0),)])
+def test_zeros_keep_their_signs_when_they_are_padded(constant):
+    x = np.array([-0.0, 0.0, 3.0])
+    with np.errstate(divide="ignore"):
+        got = eg.derivative(lambda x: 1 / np.pad(x, 1, constant_values=constant), order=0)(x)
+        np.testing.assert_array_equal(got, 1 / np.pad(x, 1, constant_values=constant))
+
+
+@pytest.mark.parametrize("dtype", [float, complex, np.float32])
+def test_an_array_of_no_floats_is_no_array_of_positions(dtype):
+    with pytest.raises(eg.errors.EingradError):
+        eg.derivative(lambda x: np.take(x, np.zeros(0, dtype)), order=0)(V)
+    assert eg.derivative(lambda x: np.take(x, []), order=0)(V).shape == (0,)
+
+
+LONG = "m" * 10**5
+LENGTHY = {
+    "mode of take": lambda x: np.take(x, [0], mode=LONG),
+    "mode of pad": lambda x: np.pad(x, 1, LONG),
+    "order": lambda x: np.reshape(x, (6,), order=LONG),
+    "norm": lambda x: np.linalg.norm(x, LONG),
+    "casting": lambda x: x.astype("f4", casting=LONG),
+    "path": lambda x: np.einsum("ij->i", x, optimize=LONG),
+    "repeats": lambda x: np.repeat(x, LONG),
+    "power": lambda x: np.linalg.matrix_power(x[:, :2], LONG),
+}
+
+
+@pytest.mark.parametrize("name", LENGTHY)
+def test_a_message_shows_no_more_than_the_beginning_of_a_value(name):
+    with pytest.raises((eg.errors.EingradError, TypeError, ValueError)) as caught:
+        eg.derivative(LENGTHY[name], order=0)(X)
+    assert len(str(caught.value)) < 1000
+
+
+def test_an_index_is_found_in_the_record(monkeypatch):
+    """Integers, slices, None, an ellipsis, and tuples of them; what differs is told apart."""
+    for index in (0, -1, slice(1), (0, slice(None, None, -1)), (None, ..., 1), np.int64(1)):
+        got = [eg.jacobian(lambda x, i=index: x[i])(X) for _ in range(2)]
+        np.testing.assert_array_equal(*got)
+    called = []
+    getitem = FUNCTIONS["getitem"]
+    monkeypatch.setitem(FUNCTIONS, "getitem", lambda *a: called.append(a) or getitem(*a))
+    eg.jacobian(lambda x: x[0, ::-1])(X)
+    assert not called
 
 
 def test_a_refused_call_leaves_nothing_in_the_record():

@@ -452,7 +452,10 @@ class Expression(np.lib.mixins.NDArrayOperatorsMixin):
     def __getitem__(self, index: Any) -> Any:
         parts = index if isinstance(index, tuple) else (index,)
         is_array = any(part is Ellipsis for part in parts)  # without one, NumPy gives a scalar
-        return _scalar(FUNCTIONS["getitem"](self, index), is_array=is_array)
+        getitem = FUNCTIONS["getitem"]
+        return _recorded_call(
+            "getitem", (self, index), {}, lambda: _scalar(getitem(self, index), is_array=is_array)
+        )
 
     # What must not pass silently
 
@@ -665,7 +668,7 @@ def _scalar(result: Any, *, is_array: bool = False) -> Any:
 
 
 STATIC = (bool, int, str, bytes, type(None))  # what reaches the user's function as it is
-_PLAIN = (int, float, complex, bool, str, type(None))
+_PLAIN = (int, float, complex, bool, str, type(None), type(...))
 
 
 def _token(value: Any, found: list[Expression]) -> Hashable:
@@ -674,11 +677,16 @@ def _token(value: Any, found: list[Expression]) -> Hashable:
     if kind is Expression:
         found.append(value)
         return value._node.uid, value._weak, value._array
+    if kind is int:
+        return kind, value  # its digits may be too many to write
     if kind in _PLAIN:
         return kind, repr(value)  # 1, 1.0 and True are three things, and so are 0.0 and -0.0
     if kind is tuple or kind is list:
         tokens = [_token(item, found) for item in value]
         return None if None in tokens else (kind, *tokens)
+    if kind is slice:
+        bounds = _token((value.start, value.stop, value.step), found)
+        return None if bounds is None else (kind, bounds)
     if isinstance(value, np.generic) and value.dtype in _DTYPES:
         return kind, value.tobytes()
     return None

@@ -17,6 +17,7 @@ from eingrad._numpy_functions.operands import (
     strong,
 )
 from eingrad._place import user_line
+from eingrad._shown import shown
 from eingrad._subscripts import Subscripts
 from eingrad._tracer import Expression, as_array
 from eingrad.errors import ShapeError, SubscriptsError, TraceError
@@ -71,7 +72,7 @@ def _check_path(optimize: Any) -> None:
         return
     if not (isinstance(kind, str) and kind in ("greedy", "optimal", "einsum_path")):
         raise TraceError(
-            f"np.einsum at {user_line()}: optimize={optimize!r}; give True, False, 'greedy', "
+            f"np.einsum at {user_line()}: optimize={shown(optimize)}; give True, False, 'greedy', "
             "'optimal' or a path of np.einsum_path"
         )
 
@@ -82,7 +83,8 @@ def _numbered(subscripts: Any) -> list[Any]:
     numbers = [k if k is Ellipsis else integer(k, "a subscript") for k in items]
     if items == [subscripts] or min((k for k in numbers if k is not Ellipsis), default=0) < 0:
         raise SubscriptsError(
-            f"np.einsum at {user_line()}: subscripts {subscripts!r}; give a list of numbers from 0"
+            f"np.einsum at {user_line()}: subscripts {shown(subscripts)}; give a list of "
+            "numbers from 0"
         )
     return numbers
 

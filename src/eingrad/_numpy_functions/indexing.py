@@ -24,6 +24,7 @@ from eingrad._numpy_functions.operands import (
 )
 from eingrad._place import user_line
 from eingrad._primitives import apply
+from eingrad._shown import shown
 from eingrad._tracer import Expression, how_to_hold
 from eingrad.errors import ShapeError, UnsupportedFunctionError
 
@@ -180,11 +181,12 @@ def _take(a: Any, indices: Any, axis: int | None = None, *, mode: Any = "raise")
     place = one_axis(axis, np.ndim(x))
     if not (isinstance(mode, str) and mode in ("raise", "wrap", "clip")):
         raise UnsupportedFunctionError(
-            f"np.take: mode {mode!r} is not supported on traced values (at {user_line()}); use "
-            "'raise', 'wrap' or 'clip'"
+            f"np.take: mode {shown(mode)} is not supported on traced values (at {user_line()}); "
+            "use 'raise', 'wrap' or 'clip'"
         )
     where = np.asarray(known(indices, "an index"))
-    if not where.size or where.dtype.kind == "b":
+    untyped = not where.size and not isinstance(indices, np.ndarray)  # [] is none of floats
+    if untyped or where.dtype.kind == "b":
         where = where.astype(np.intp)  # positions 0 and 1, never a mask
     size = np.shape(x)[place]
     if mode == "wrap" and size:
@@ -251,7 +253,7 @@ def _resize(a: Any, new_shape: Any) -> Traced:
 def _pad(array: Any, pad_width: Any, mode: Any = "constant", *, constant_values: Any = 0) -> Traced:
     if mode not in ("constant", "edge", "reflect", "symmetric", "wrap"):
         raise UnsupportedFunctionError(
-            f"np.pad: mode {mode!r} is not supported on traced values (at {user_line()}); use "
+            f"np.pad: mode {shown(mode)} is not supported on traced values (at {user_line()}); use "
             "'constant', 'edge', 'reflect', 'symmetric' or 'wrap'"
         )
     (node,), wrap = operands(array)
@@ -262,10 +264,15 @@ def _pad(array: Any, pad_width: Any, mode: Any = "constant", *, constant_values:
         picks = _ir.selection(tuple(table.tolist()), node.shape[axis])
         node = _ir.take(node, axis, picks)
     around = np.asarray(known(constant_values, "constant_values"), node.dtype)
-    if mode != "constant" or not node.ndim or not np.any(around):
+    negative = np.signbit(around.real) | np.signbit(around.imag)
+    if mode != "constant" or not node.ndim or not np.any((around != 0) | negative):
         return wrap(node)
-    border = np.pad(np.zeros(np.shape(array), node.dtype), widths, constant_values=constant_values)
-    return wrap(node) + border.astype(node.dtype)
+    # A sum with -0.0 leaves every entry as it is; but no sum of 0.0 and -0.0 is -0.0.
+    inside = np.full(np.shape(array), -0.0, node.dtype)
+    border = np.pad(inside, widths, constant_values=constant_values)
+    if not np.any((around == 0) & negative):
+        return wrap(node) + border
+    return np.where(np.pad(np.ones(np.shape(array), bool), widths), wrap(node), border)
 
 
 def _pad_widths(widths: Any, ndim: int) -> list[tuple[int, int]]:

@@ -21,6 +21,7 @@ from eingrad._numpy_functions.operands import (
 )
 from eingrad._place import user_line
 from eingrad._primitives import apply
+from eingrad._shown import shown
 from eingrad._tracer import broadcast_shapes
 from eingrad.errors import ShapeError, TraceError, UnsupportedFunctionError
 
@@ -32,7 +33,7 @@ def _transpose(x: Any, axes: Sequence[int] | None = None) -> Traced:
         normal_axes(tuple(axes), node.ndim) if axes is not None else tuple(range(node.ndim))[::-1]
     )
     if len(order) != node.ndim:
-        raise ShapeError(f"transpose of {node.ndim} axes by {axes}, at {user_line()}")
+        raise ShapeError(f"transpose of {node.ndim} axes by {shown(axes)}, at {user_line()}")
     return wrap(_ir.transpose(node, order))
 
 
@@ -71,7 +72,8 @@ def _reshape(x: Any, shape: Any, order: Any = "C", *, copy: bool | None = None) 
             new[new.index(-1)] = node.size // rest
     if math.prod(new) != node.size or min(new, default=0) < 0:
         raise ShapeError(
-            f"cannot reshape shape {node.shape} ({node.size} elements) to {shape}, at {user_line()}"
+            f"cannot reshape shape {node.shape} ({node.size} elements) to {shown(shape)}, "
+            f"at {user_line()}"
         )
     return wrap(_ir.reshape(node, tuple(new)))
 
@@ -84,8 +86,8 @@ def _sizes(shape: Any) -> list[int]:
 def _is_column_major(order: Any, name: str) -> bool:
     if order not in ("C", "F"):
         raise UnsupportedFunctionError(
-            f"np.{name}: order {order!r} at {user_line()} depends on how memory lies; use 'C' or "
-            "'F'"
+            f"np.{name}: order {shown(order)} at {user_line()} depends on how memory lies; use "
+            "'C' or 'F'"
         )
     return bool(order == "F")
 
@@ -124,7 +126,7 @@ def _broadcast_to(x: Any, shape: Any) -> Traced:
     (node,), wrap = operands(x, flags=True)
     shape = tuple(_sizes(shape))
     if min(shape, default=0) < 0 or broadcast_shapes(node.shape, shape) != shape:
-        raise ShapeError(f"cannot broadcast shape {node.shape} to {shape}, at {user_line()}")
+        raise ShapeError(f"cannot broadcast shape {node.shape} to {shown(shape)}, at {user_line()}")
     return wrap(_ir.broadcast(node, shape))
 
 
@@ -326,7 +328,7 @@ def _repeat(a: Any, repeats: Any, axis: int | None = None) -> Traced:
     size = np.shape(x)[place]
     counts = np.asarray(known(repeats, "repeats"))
     if counts.size and counts.dtype.kind not in "biu":
-        raise TraceError(f"repeats is {repeats!r} at {user_line()}; give integers")
+        raise TraceError(f"repeats is {shown(repeats)} at {user_line()}; give integers")
     if counts.size != 1:
         return np.take(x, np.repeat(np.arange(size), repeats), place)
     shape = list(np.shape(x))

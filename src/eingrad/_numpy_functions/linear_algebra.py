@@ -21,6 +21,7 @@ from eingrad._numpy_functions.operands import (
 )
 from eingrad._place import user_line
 from eingrad._primitives import apply
+from eingrad._shown import shown
 from eingrad._tracer import Expression, broadcast_shapes
 from eingrad.errors import DTypeError, ShapeError, UnsupportedFunctionError
 
@@ -105,7 +106,9 @@ def _tensorinv(a: Any, ind: int = 2) -> Traced:
     shape = np.shape(a)
     rows = math.prod(shape[:ind])
     if ind <= 0 or not shape or rows != math.prod(shape[ind:]):
-        raise ShapeError(f"np.linalg.tensorinv of shape {shape}, ind={ind}, at {user_line()}")
+        raise ShapeError(
+            f"np.linalg.tensorinv of shape {shape}, ind={shown(ind)}, at {user_line()}"
+        )
     inverse = np.linalg.inv(np.reshape(a, (rows, rows)))
     return np.reshape(inverse, (*shape[ind:], *shape[:ind]))
 
@@ -130,7 +133,7 @@ def _matrix_power(a: Any, n: int) -> Traced:
     _squares(node, "matrix_power")
     if not hasattr(known(n, "the exponent"), "__index__"):
         raise TypeError(
-            f"np.linalg.matrix_power at {user_line()}: exponent {n!r} is not an integer"
+            f"np.linalg.matrix_power at {user_line()}: exponent {shown(n)} is not an integer"
         )
     power = operator.index(n)
     if power == 0:
@@ -183,11 +186,13 @@ def _vector_norm(x: Any, ord: Any, axes: tuple[int, ...], *, keepdims: bool) -> 
     (node,), wrap = operands(flat)
     refuse_complex(node, "np.linalg.norm")
     if isinstance(known(ord, "ord"), str):
-        raise ShapeError(f"np.linalg.norm: order {ord!r} is not one of vectors, at {user_line()}")
+        raise ShapeError(
+            f"np.linalg.norm: order {shown(ord)} is not one of vectors, at {user_line()}"
+        )
     if ord != ord:  # noqa: PLR0124 - nan
         raise ShapeError(f"np.linalg.norm of order nan, at {user_line()}; give a number")
     if not node.shape[-1] and ord < 0 and (ord == -np.inf or 0 not in node.shape[:-1]):
-        raise ShapeError(f"np.linalg.norm: order {ord} of no entries, at {user_line()}")
+        raise ShapeError(f"np.linalg.norm: order {shown(ord)} of no entries, at {user_line()}")
     result = _norm_of_last_axis(wrap(node), ord) if node.shape[-1] else np.sum(wrap(node), -1)
     return np.expand_dims(result, axes) if keepdims else result
 
@@ -213,7 +218,7 @@ def _matrix_norm(x: Any, ord: Any, axes: tuple[int, ...], *, keepdims: bool) -> 
         return _vector_norm(x, 2, axes, keepdims=keepdims)
     if ord not in (1, -1, np.inf, -np.inf):
         raise UnsupportedFunctionError(
-            f"np.linalg.norm: order {ord!r} of matrices is not supported on traced values (at "
+            f"np.linalg.norm: order {shown(ord)} of matrices is not supported on traced values (at "
             f"{user_line()}); use 'fro', 1, -1, inf or -inf"
         )
     (node,), wrap = operands(x)

@@ -10,6 +10,7 @@ from eingrad._numpy_functions.operands import Traced, converted, implements
 from eingrad._numpy_functions.refusals import checked
 from eingrad._place import user_line
 from eingrad._primitives import cast
+from eingrad._shown import shown
 from eingrad._tracer import (
     ACCUMULATE,
     ARRAYS,
@@ -99,7 +100,9 @@ def _astype_method(
 ) -> Traced:  # fmt: skip
     del order, subok, copy  # about memory, which an expression has none of
     if not np.can_cast(x.dtype, dtype, casting):
-        raise DTypeError(f"astype({dtype}) of {x.dtype} at {user_line()} with casting={casting!r}")
+        raise DTypeError(
+            f"astype({dtype}) of {x.dtype} at {user_line()} with casting={shown(casting)}"
+        )
     return np.astype(x, dtype)
 
 

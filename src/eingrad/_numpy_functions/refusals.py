@@ -12,6 +12,8 @@ could be written down once: it differs from function to function, and between ve
 import functools
 import inspect
 import math
+import threading
+import warnings
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from typing import Any, TypeVar
@@ -19,7 +21,9 @@ from typing import Any, TypeVar
 import numpy as np
 
 from eingrad import _recorded
+from eingrad._locks import fork_safe
 from eingrad._place import user_line
+from eingrad._shown import cut
 from eingrad._tracer import Expression, qualified_name
 from eingrad.errors import EingradError, ShapeError, TraceError, UnsupportedFunctionError
 
@@ -34,13 +38,20 @@ _NOT_NONE = ("where", "prepend", "append")  # None is no default of NumPy's, but
 # What these accept depends on the numbers that the sizes are; of the others only on which sizes
 # are 0, 1, or equal.
 _BY_SIZE = frozenset({
-    np.array_split, np.broadcast_to, np.compress, np.delete, np.diag, np.diagflat, np.diagonal,
+    np.array_split, np.block, np.broadcast_to, np.compress, np.delete,
+    np.diag, np.diagflat, np.diagonal,
     np.dsplit, np.extract, np.hsplit, np.linalg.diagonal, np.linalg.tensorinv,
     np.linalg.tensorsolve, np.linalg.trace, np.pad, np.ndarray.compress, np.repeat, np.reshape,
     np.resize, np.split, np.take, np.take_along_axis, np.tile, np.trace, np.vsplit,
+    *(f for f in (getattr(np, "unstack", None),) if f is not None),  # since NumPy 2.1
 })  # fmt: skip
+_KEPT = 4  # sizes up to this one stay as they are: a vector of three entries has a cross product
 _UNBOUNDED = frozenset({np.einsum})  # may take for ever; and more indices are possible here
 _NOT_LINEAR = frozenset({np.linalg.tensorinv, np.linalg.tensorsolve})  # long to ask about
+
+# The filters of warnings are the process's: two threads that changed them at once could leave them
+# changed. Another thread's warnings are lost while NumPy is asked, once for each kind of call.
+_silence = fork_safe(threading.RLock())
 
 _inside: ContextVar[bool] = ContextVar("inside", default=False)
 
@@ -96,7 +107,7 @@ def _misread(
         return _refused(name, answer)
     return UnsupportedFunctionError(
         f"{name} at {user_line()}: arguments of this kind are not supported on "
-        f"traced values ({error}); write them as arrays, integers and tuples of integers"
+        f"traced values ({cut(str(error))}); write them as arrays, integers and tuples of integers"
     )
 
 
@@ -142,18 +153,18 @@ def _answer(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any], result
             return None
         alike = functools.partial(_stand_in, sizes=small, keep=False)
     try:
-        with np.errstate(all="ignore"):
+        with _silence, warnings.catch_warnings(), np.errstate(all="ignore"):
+            warnings.simplefilter("ignore")  # they are about values that are none of the user's
             return function(*map(alike, args), **{k: alike(v) for k, v in kwargs.items()})
-    except Warning:  # about the values, which are none
-        return None
     except _FROM_INSIDE as error:
         return None if "ingular" in str(error) else error
 
 
 def _smaller(sizes: set[int]) -> dict[int, int]:
-    """Small numbers in the place of sizes: equal where they are equal, 0 and 1 for 0 and 1."""
-    some = sorted(sizes - {0, 1})
-    return {0: 0, 1: 1} | {size: 2 + k for k, size in enumerate(some)}
+    """Small numbers in the place of sizes: equal where they are equal, the smallest unchanged."""
+    kept = range(_KEPT + 1)
+    large = sorted(sizes.difference(kept))
+    return {n: n for n in kept} | {size: _KEPT + 1 + k for k, size in enumerate(large)}
 
 
 def _shapes(tree: Any) -> Iterator[tuple[int, ...]]:
@@ -181,7 +192,7 @@ def _stand_in(value: Any, *, sizes: dict[int, int], keep: bool, dtype: Any = Non
 
 def _refused(name: str, error: Exception) -> Exception:
     """NumPy's refusal as an error of ours, of the same builtin class."""
-    said = f"{name} at {user_line()}: NumPy refuses such a call: {error}"
+    said = f"{name} at {user_line()}: NumPy refuses such a call: {cut(str(error))}"
     if isinstance(error, np.exceptions.AxisError):
         return np.exceptions.AxisError(said)
     if isinstance(error, LookupError):
