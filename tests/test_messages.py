@@ -80,7 +80,11 @@ LISTS = {
         Pair([1.0, 2.0], 3.0),
         "'p.a' is a list: pass np.array(p.a)",
     ),
-    "in a helper": (lambda p: squared(p["w"]), {"w": (1.0, 2.0)}, """'p["w"]' is a tuple: pass"""),
+    "in a function that is called": (
+        lambda p: squared(p["w"]),
+        {"w": (1.0, 2.0)},
+        """'p["w"]' is a tuple: pass""",
+    ),
 }
 
 
@@ -408,9 +412,9 @@ def test_a_library_that_is_installed_has_no_line_of_the_users(tmp_path):
     message = message_of(lambda x: installed(x), X)
     assert "site-packages" not in message
     assert "AT" in message
-    helper = call_through(str(tmp_path / "helper.py"), source)["f"]
-    with pytest.raises(TracerLeakError, match=rf"at {re.escape(str(tmp_path))}.helper.py:2"):
-        eg.grad(lambda x: helper(x))(X)
+    on_the_path = call_through(str(tmp_path / "mine.py"), source)["f"]
+    with pytest.raises(TracerLeakError, match=rf"at {re.escape(str(tmp_path))}.mine.py:2"):
+        eg.grad(lambda x: on_the_path(x))(X)
 
 
 def test_the_line_of_a_function_without_source_is_told():

@@ -29,7 +29,7 @@ _LIBRARIES = tuple(
     }
 )
 _INSTALLED = tuple(f"{os.sep}{name}-packages{os.sep}" for name in ("site", "dist"))
-_VERBS = tuple(_HERE + name for name in ("_api.py", "_products.py", "_symbols.py", "verify.py"))
+_VERBS = tuple(_HERE + name for name in ("_api.py", "_products.py", "_symbols.py", "verify"))
 _LONGEST_LINE = 100
 
 
