@@ -20,6 +20,8 @@ from types import FrameType
 
 import numpy as np
 
+from eingrad._shown import cut
+
 _HERE = str(Path(__file__).parent) + os.sep
 _OURS = (_HERE, str(Path(np.__file__).parent) + os.sep, "<eingrad", "<__array_function__")
 _LIBRARIES = tuple(
@@ -105,7 +107,7 @@ class Place:
         line = self._line(self.number).strip()
         text = self.text.strip() if len(line) > _LONGEST_LINE else ""
         line = text if text and "\n" not in text else line
-        line = line if len(line) <= _LONGEST_LINE else line[:_LONGEST_LINE] + "..."
+        line = cut(line, _LONGEST_LINE)
         return f"{self.frame.f_code.co_filename}:{self.number}" + (f": `{line}`" if line else "")
 
 

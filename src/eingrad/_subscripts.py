@@ -11,6 +11,7 @@ Guaranteed: integers are numbered by first use; letters exist only in user text 
 from collections import Counter
 from collections.abc import Hashable, Mapping, Sequence
 
+from eingrad._exact import exact
 from eingrad._shown import cut
 from eingrad.errors import ShapeError, SubscriptsError
 
@@ -131,8 +132,13 @@ def parse(
     ShapeError
         If the shapes do not fit it.
     """
-    terms, out = _split(subscripts) if isinstance(subscripts, str) else subscripts
-    shown = cut(repr(subscripts) if isinstance(subscripts, str) else f"{[*terms]} -> {out}")
+    if isinstance(subscripts, str):
+        subscripts = exact(subscripts)
+        terms, out = _split(subscripts)
+        shown = cut(repr(subscripts))
+    else:
+        terms, out = subscripts
+        shown = cut(f"{[*terms]} -> {out}")
     if len(terms) != len(shapes):
         raise SubscriptsError(
             f"einsum subscripts {shown} have {len(terms)} terms but {len(shapes)} operands were "
