@@ -11,7 +11,6 @@ Guaranteed: integers are numbered by first use; letters exist only in user text 
 from collections import Counter
 from collections.abc import Hashable, Mapping, Sequence
 
-from eingrad._exact import exact
 from eingrad._shown import cut
 from eingrad.errors import ShapeError, SubscriptsError
 
@@ -132,13 +131,9 @@ def parse(
     ShapeError
         If the shapes do not fit it.
     """
-    if isinstance(subscripts, str):
-        subscripts = exact(subscripts)
-        terms, out = _split(subscripts)
-        shown = cut(repr(subscripts))
-    else:
-        terms, out = subscripts
-        shown = cut(f"{[*terms]} -> {out}")
+    plain = str.__str__(subscripts) if isinstance(subscripts, str) else ""  # of no subclass
+    terms, out = _split(plain) if isinstance(subscripts, str) else subscripts
+    shown = cut(repr(plain) if isinstance(subscripts, str) else f"{[*terms]} -> {out}")
     if len(terms) != len(shapes):
         raise SubscriptsError(
             f"einsum subscripts {shown} have {len(terms)} terms but {len(shapes)} operands were "
