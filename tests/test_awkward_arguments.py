@@ -5,6 +5,7 @@ import pytest
 
 import eingrad as eg
 from eingrad import cli
+from eingrad._shown import shown
 from eingrad.errors import DTypeError, EingradError, ShapeError
 
 V = np.ones(2)
@@ -101,8 +102,53 @@ MESSAGES = {
     "no letters": lambda: eg.grad(lambda x: np.einsum("1" + LONG, x))(V),
     "no function": lambda: eg.grad(LONG),
     "an operand": lambda: eg.grad(lambda x: np.multiply(x, {LONG: 1}))(V),
+    "an integer": lambda: eg.grad(lambda x: np.sum(x, axis=LONG))(V),
+    "a ddof": lambda: eg.grad(lambda x: np.var(x, ddof=LONG and 1j))(V),
     "a static argument": lambda: eg.grad(lambda x, s: x.sum()).plan(V, LONG)(V, "b" * 10**6),
 }
+
+
+def test_no_attribute_that_is_missing_is_long():
+    """It is a name that may have been computed."""
+    with pytest.raises(AttributeError) as caught:
+        eg.grad(lambda x: getattr(x, LONG))(V)
+    assert len(str(caught.value)) < 1000
+
+
+class Loud(str):
+    """A text that does not print itself."""
+
+    def __repr__(self):
+        raise RuntimeError("printed")
+
+    def method(self):
+        """Hold itself, as a bound method does."""
+
+
+@pytest.mark.parametrize(
+    "value",
+    [Loud("a"), Loud("a").method, slice(Loud("a")), [Loud("a")], {1: slice(0, Loud("a"))}],
+    ids=["itself", "a bound method", "a slice", "in a list", "a slice in a dict"],
+)
+def test_no_code_of_the_users_runs_to_show_a_value(value):
+    """Nor that of what a value of Python's own holds."""
+    assert "printed" not in shown(value)
+
+
+@pytest.mark.parametrize("value", [1, "a", (1, 2.5), slice(1, None), range(3), np.float32(2)])
+def test_a_plain_value_is_shown(value):
+    """As Python writes it."""
+    assert shown(value) == repr(value)
+
+
+def test_subscripts_are_not_asked_to_print_themselves():
+    """Neither where they are right, nor where they are not."""
+    np.testing.assert_array_equal(
+        eg.derivative(lambda x: np.einsum(Loud("ij->ji"), x), order=0)(np.eye(2)), np.eye(2)
+    )
+    for wrong in ("ij->k", "i1", "i,j"):
+        with pytest.raises(EingradError, match="subscripts '"):
+            eg.derivative(lambda x, _w=wrong: np.einsum(Loud(_w), x), order=0)(np.eye(2))
 
 
 @pytest.mark.parametrize("call", MESSAGES.values(), ids=MESSAGES)

@@ -13,6 +13,7 @@ from strategies import structured_networks
 
 import eingrad as eg
 from eingrad import _formula, _ir
+from eingrad._primitives import BY_NAME, apply
 
 X = eg.variable("X", (4, 4))
 A = eg.variable("A", (4, 4))
@@ -297,6 +298,44 @@ def test_latex_tells_the_results_of_a_call_apart():
     sign, logarithm = np.linalg.slogdet(X3)
     assert sign.latex() == r"\operatorname{sign} \det X"
     assert logarithm.latex() == r"\log\left|\det X\right|"
+
+
+def applied(name, *operands, **attributes):
+    """A row of the table, as it is printed in both notations, without the name of the value."""
+    node = apply(name, *operands, **attributes)
+    latex = _formula.latex(node).rpartition(r"\right]_{ij} = ")[2]
+    return _formula.text(node).removeprefix("[i,j] = "), latex
+
+
+def test_attributes_are_written_in_the_order_of_the_call():
+    """Of the source, which is that of NumPy's parameters; not of the alphabet."""
+    a, b = _ir.new_input("A", (2, 3)), _ir.new_input("B", (2, 3))
+    for n, m, k in ((2, 3, 0), (4, 2, 1), (3, 5, -1)):
+        text, latex = applied("tri", n=n, m=m, k=k, dtype="<f8")
+        assert text == f"tri({n}, {m}, {k})[i,j]"
+        given = rf"\operatorname{{tri}}\left({n}, {m}, {k}\right)"
+        assert latex == rf"\left({given}\right)_{{ij}}"
+    text, latex = applied("concatenate", a, b, axis=0)
+    assert text == "concatenate((A, B), 0)[i,j]"
+    assert r"\left(A, B; 0\right)" in latex
+
+
+def test_every_attribute_has_a_place_in_the_source_of_its_row():
+    """Else a formula would not show it."""
+    for row in BY_NAME.values():
+        assert {f"{{{key}}}" for key in row.attributes} <= {*re.findall(r"\{\w+\}", row.source)}
+
+
+def test_the_identity_is_written_as_its_operand():
+    """No function of it is invented; its sign and its brackets are its own."""
+    a, b = _ir.new_input("A", (2, 3)), _ir.new_input("B", (2, 3))
+    total = _ir.add([a, b], [1, -1])
+    assert applied("whole", a) == ("A[i,j]", "A_{ij}")
+    assert applied("whole", total) == ("A[i,j] - B[i,j]", "A_{ij} - B_{ij}")
+    assert applied("exp", apply("whole", total))[0] == "exp(A[i,j] - B[i,j])"
+    doubled = _ir.scale(apply("whole", total), -2)
+    assert _formula.text(doubled) == "[i,j] = -2 (A[i,j] - B[i,j])"
+    assert "whole" not in _formula.latex(doubled)
     delta = eg.variable("delta", 3)
     assert str(np.diag(delta)) == "[i,j] = kronecker[i,j] delta[i]"
 

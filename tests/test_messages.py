@@ -15,11 +15,13 @@ import types
 from collections import namedtuple
 from decimal import Decimal
 from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 import eingrad as eg
+from eingrad import _place
 from eingrad._substitutes import ADVICE
 from eingrad.errors import (
     BranchError,
@@ -80,7 +82,11 @@ LISTS = {
         Pair([1.0, 2.0], 3.0),
         "'p.a' is a list: pass np.array(p.a)",
     ),
-    "in a helper": (lambda p: squared(p["w"]), {"w": (1.0, 2.0)}, """'p["w"]' is a tuple: pass"""),
+    "in a function that is called": (
+        lambda p: squared(p["w"]),
+        {"w": (1.0, 2.0)},
+        """'p["w"]' is a tuple: pass""",
+    ),
 }
 
 
@@ -140,7 +146,7 @@ NUMBERS = {
     "math.floor": (lambda x: math.floor(x[0]), plain("math.floor", "write np.floor")),
     "math.isnan": (lambda x: math.isnan(x[0]), plain("math.isnan", "write np.isnan")),
     "math.fsum": (lambda x: math.fsum(x), plain("math.fsum", f"write np.sum(x){LISTED}")),
-    "math.gamma": (lambda x: math.gamma(x[0]), plain("math.gamma", UNLISTED)),
+    "math.gamma": (lambda x: math.gamma(x[0]), plain("math.gamma", ADVICE["math.gamma"])),
     "math.copysign": (
         lambda x: math.copysign(x[0], x[1]),
         plain(
@@ -307,6 +313,80 @@ def test_a_method_of_a_distribution_is_named():
     )
 
 
+UNNAMED = {
+    "called": lambda x: scipy("stats.norm")(0, 1).logpdf(x),
+    "held": lambda x: (n := scipy("stats.norm")(1, 2)) and n.logpdf(x),
+    "a density": lambda x: scipy("stats.norm")(0, 1).pdf(x),
+}
+
+
+@pytest.mark.parametrize("f", UNNAMED.values(), ids=UNNAMED)
+def test_a_frozen_distribution_has_the_substitute_of_its_distribution(f):
+    """Though the object has no name of its own."""
+    assert "2 * np.pi) / 2 (" in message_of(f, X) or "np.sqrt(2 * np.pi)) (" in message_of(f, X)
+
+
+NOWHERE = {
+    "math.erf": lambda x: math.erf(x[0]),
+    "math.lgamma": lambda x: math.lgamma(x[0]),
+    "scipy.special.gammaln": lambda x: scipy("special.gammaln")(x),
+    "n.cdf": lambda x: (n := scipy("stats.norm")(0, 1)) and n.cdf(x),
+}
+
+
+@pytest.mark.parametrize(("name", "f"), NOWHERE.items(), ids=NOWHERE)
+def test_what_no_expression_gives_is_told_so(name, f):
+    """There is nothing to look for in the list of functions."""
+    message = message_of(f, X)
+    assert "no expression of supported functions gives it" in message
+    assert message.startswith(name) or "scipy" in name
+
+
+CHECKED = {
+    "of SciPy": (
+        lambda: eg.check_identity(scipy("special.logsumexp"), np.sum, shapes={"x": 3}),
+        "scipy.special.logsumexp does not dispatch",
+    ),
+    "of numbers": (
+        lambda: eg.check_identity(math.sin, np.sin, shapes={"x": ()}),
+        "math.sin takes plain numbers, .*write np.sin",
+    ),
+    "none": (
+        lambda: eg.check_identity(math.erf, np.sin, shapes={"x": ()}),
+        "math.erf takes plain numbers, .*no expression",
+    ),
+}
+
+
+@pytest.mark.parametrize(("check", "message"), CHECKED.values(), ids=CHECKED)
+def test_a_function_given_to_a_check_is_named(check, message):
+    """Not the check."""
+    with pytest.raises(TracerLeakError, match=f"^{message}"):
+        check()
+
+
+def test_every_verb_has_a_file():
+    """One that was renamed would be taken for what the user's function calls."""
+    assert all(Path(verb).exists() or Path(f"{verb}.py").exists() for verb in _place._VERBS)
+
+
+OPERATOR = {
+    "L @ x": lambda L, x: L @ x,
+    "L * x": lambda L, x: L * x,
+    "L(x)": lambda L, x: L(x),
+    "L.matvec(x)": lambda L, x: L.matvec(x),
+}
+
+
+@pytest.mark.parametrize("f", OPERATOR.values(), ids=OPERATOR)
+def test_a_linear_operator_is_named(f):
+    """With how its matrix is got."""
+    L = scipy("sparse.linalg.aslinearoperator")(B)
+    message = message_of(lambda x: f(L, x), X)
+    assert message.startswith("L is a SciPy MatrixLinearOperator")
+    assert message.endswith("write L @ np.eye(L.shape[1])")
+
+
 SPARSE = {
     "A @ x": lambda A, x: A @ x,
     "A.dot(x)": lambda A, x: A.dot(x),
@@ -408,9 +488,9 @@ def test_a_library_that_is_installed_has_no_line_of_the_users(tmp_path):
     message = message_of(lambda x: installed(x), X)
     assert "site-packages" not in message
     assert "AT" in message
-    helper = call_through(str(tmp_path / "helper.py"), source)["f"]
-    with pytest.raises(TracerLeakError, match=rf"at {re.escape(str(tmp_path))}.helper.py:2"):
-        eg.grad(lambda x: helper(x))(X)
+    on_the_path = call_through(str(tmp_path / "mine.py"), source)["f"]
+    with pytest.raises(TracerLeakError, match=rf"at {re.escape(str(tmp_path))}.mine.py:2"):
+        eg.grad(lambda x: on_the_path(x))(X)
 
 
 def test_the_line_of_a_function_without_source_is_told():

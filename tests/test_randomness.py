@@ -19,7 +19,7 @@ PYTHON = random.Random(0)
 MANY = {"first": np.random.Generator(np.random.SFC64(0))}
 
 
-def helper():
+def drawing():
     return RNG.normal()
 
 
@@ -33,7 +33,7 @@ DRAWING = {
     "a RandomState": (lambda x: x.sum() * LEGACY.normal(), "LEGACY"),
     "a random.Random": (lambda x: x.sum() * PYTHON.random(), "PYTHON"),
     "in a dict": (lambda x: x.sum() * MANY["first"].normal(), r"MANY\['first'\]"),
-    "in a function that is called": (lambda x: x.sum() * helper(), "RNG"),
+    "in a function that is called": (lambda x: x.sum() * drawing(), "RNG"),
     "in a default": (lambda x, _rng=PYTHON: x.sum() * _rng.random(), "_rng"),
     "in a derivative": (lambda x: eg.grad(lambda y: y @ y * RNG.normal())(x).sum(), "RNG"),
 }

@@ -169,6 +169,57 @@ def test_the_plan_of_a_changed_object_gave_the_old_answer():
         plan(X, config)
 
 
+def an_object_of(**attributes):
+    """An object of a class of its own, which has attributes."""
+    return type("Made", (type("Base", (Plain,), attributes),), {})(2)
+
+
+def an_assigned(name, value):
+    """One whose cached property was given a value."""
+    made = Lazy(2)
+    setattr(made, name, value)
+    return made
+
+
+def with_attribute(value):
+    """A function that has an attribute."""
+
+    def g(x):
+        return x
+
+    g.n = value
+    return g
+
+
+BEHIND = {
+    "a cached property": (an_assigned("squared", 4), lambda c: setattr(c, "squared", 3)),
+    "a cached property within": (
+        Config(2, inner=[an_assigned("squared", 4)]),
+        lambda c: setattr(c.inner[0], "squared", 4.0),
+    ),
+    "one of an array": (
+        an_assigned("squared", np.ones(2)),
+        lambda c: c.squared.__setitem__(0, 3.0),
+    ),
+    "a class attribute": (an_object_of(), lambda c: setattr(type(c), "k", 3)),
+    "one of a class below": (an_object_of(k=2), lambda c: setattr(type(c).__mro__[1], "k", 3)),
+    "True for 1 in a class": (an_object_of(k=1), lambda c: setattr(type(c).__mro__[1], "k", True)),
+    "an attribute of a function": (with_attribute(2), set_n),
+    "of a function within": (Config(2, inner=[with_attribute(2)]), lambda c: set_n(c.inner[0])),
+    "one that a function lacked": (lambda x: x, set_n),
+}
+
+
+@pytest.mark.parametrize(("made", "change"), BEHIND.values(), ids=BEHIND)
+def test_a_plan_refuses_what_was_changed_behind_an_object(made, change):
+    """In its class, in what it caches, on a function."""
+    plan = eg.grad(summed).plan(X, made)
+    plan(X, made)
+    change(made)
+    with pytest.raises(ShapeError, match="static argument 'config'"):
+        plan(X, made)
+
+
 SAME = {
     "a function": np.linalg.norm,
     "a lambda": lambda x: x,

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from eingrad._exact import exact
-from eingrad._shown import shown
+from eingrad._shown import cut, shown
 from eingrad._tree import LEAF, Tree, flatten
 
 _LONGEST = 40  # letters of a key in a label or an identifier
@@ -108,7 +108,7 @@ def _step(tree: Tree, key: Any) -> str:
 
 def _key(key: Any) -> str:
     text = f'"{key}"' if type(key) is str and key.isprintable() and '"' not in key else shown(key)
-    return text if len(text) <= _LONGEST else text[:_LONGEST] + "..."
+    return cut(text, _LONGEST)
 
 
 def _word(key: Any) -> str:
@@ -212,4 +212,4 @@ def _kind(tree: Tree) -> str:
 
 def _listed(keys: Sequence[Any]) -> str:
     more = f" and {len(keys) - _MOST} more" if len(keys) > _MOST else ""
-    return ", ".join(shown(key)[:_LONGEST] for key in keys[:_MOST]) + more
+    return ", ".join(cut(shown(key), _LONGEST) for key in keys[:_MOST]) + more

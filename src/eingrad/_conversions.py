@@ -21,11 +21,13 @@ from eingrad._executing import (
     expression,
     is_of_numbers,
     is_storing,
+    method_of_library,
     operands,
     public_name,
     value_of,
 )
 from eingrad._place import Place, failed_place
+from eingrad._shown import cut
 from eingrad._substitutes import ADVICE, SUBSTITUTES
 from eingrad._tree import flatten
 from eingrad.errors import DTypeError, EingradError, InPlaceError, TraceError, TracerLeakError
@@ -38,7 +40,6 @@ _NUMPY_ALIKE = frozenset({"autograd", "cmath", "cupy", "jax", "math", "mpmath", 
 _ELEMENTS = "build the array with np.stack, np.concatenate or np.where"
 _KEEP = "keep to NumPy functions of the value itself, and build arrays with np.stack or "
 _KEEP += "np.concatenate"
-_LONGEST = 200  # letters of an error that is told
 _MOST = 3  # arguments that a message names
 _OTHER_MEANING = frozenset({"math.remainder"})  # than NumPy's function of the same name
 _MAKE_ARRAYS = frozenset({"np.array", "np.asanyarray", "np.asarray"})
@@ -68,7 +69,7 @@ def instead(name: str) -> str:
     """
     expression, _, where = SUBSTITUTES.get(name, "").partition("  # ")
     if not expression:
-        advice = (text for module, text in ADVICE.items() if name.startswith(f"{module}."))
+        advice = (text for known, text in ADVICE.items() if f"{name}.".startswith(f"{known}."))
         return next(advice, "")
     if where.startswith("only "):
         text = f"where you need {where}, write {expression}"
@@ -188,9 +189,8 @@ def _of_numbers(name: str, place: Place, write: str) -> str:
 
 
 def _of_library(name: str, place: Place, write: str) -> str:
-    return f"{name} does not dispatch to traced values (at {place}); " + (
-        write or instead(name) or _LISTED
-    )
+    known = instead(name) or instead(method_of_library(name, place))
+    return f"{name} does not dispatch to traced values (at {place}); {write or known or _LISTED}"
 
 
 def _counterpart(name: str, function: Any, supported: Callable[[Any], bool]) -> str:
@@ -265,7 +265,7 @@ def _list_for_array(
     )
     return DTypeError(
         f"{said}. A list or tuple is a container of traced numbers here, but an array is needed at "
-        f"{place}{text[:_LONGEST]}"
+        f"{place}{cut(text)}"
     )
 
 

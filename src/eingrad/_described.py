@@ -28,15 +28,16 @@ _ARRAYS = {"ArrayImpl": "array"}
 
 # What a class has -> how an array of numbers is got of an object of it; the first that applies.
 _REMEDIES = (
-    ("toarray", "{}.toarray()"),  # SciPy's sparse arrays
-    ("to_numpy", "{}.to_numpy()"),  # pandas, polars, xarray
-    ("magnitude", "{}.magnitude, which has no unit"),  # pint
-    ("detach", "{}.detach().numpy()"),  # PyTorch
-    ("numpy", "{}.numpy()"),  # TensorFlow
-    ("__array__", "np.asarray({})"),
-    ("__array_interface__", "np.asarray({})"),
-    ("__buffer__", "np.asarray({})"),  # since Python 3.12
-    ("__float__", "float({})"),
+    ("toarray", "{0}.toarray()"),  # SciPy's sparse arrays
+    ("to_numpy", "{0}.to_numpy()"),  # pandas, polars, xarray
+    ("matvec", "{0} @ np.eye({0}.shape[1])"),  # SciPy's linear operators
+    ("magnitude", "{0}.magnitude, which has no unit"),  # pint
+    ("detach", "{0}.detach().numpy()"),  # PyTorch
+    ("numpy", "{0}.numpy()"),  # TensorFlow
+    ("__array__", "np.asarray({0})"),
+    ("__array_interface__", "np.asarray({0})"),
+    ("__buffer__", "np.asarray({0})"),  # since Python 3.12
+    ("__float__", "float({0})"),
 )
 
 

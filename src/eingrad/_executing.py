@@ -93,8 +93,8 @@ def operands(node: ast.AST | None) -> list[ast.expr]:
         case ast.Attribute(owner) | ast.Subscript(owner):
             return [owner]
         case ast.Call(function, args, keywords):
-            owners = [function.value] if isinstance(function, ast.Attribute) else []
-            return [*owners, *args, *(k.value for k in keywords)]
+            owner = function.value if isinstance(function, ast.Attribute) else function
+            return [owner, *args, *(k.value for k in keywords)]
     return []
 
 
@@ -143,6 +143,23 @@ def _method_of_unknown(node: ast.AST | None) -> str:
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
         text = ast.unparse(node.func)
         return text if len(text) <= _LONGEST_NAME else ""
+    return ""
+
+
+def method_of_library(name: str, place: Place) -> str:
+    """Name the method that one of an object without a name hands on to; "" if it hands on to none.
+
+    ``norm(0, 1).logpdf`` calls the `logpdf` of an object of a class of which there is one that is
+    public: ``scipy.stats.norm.logpdf``.
+    """
+    last = name.rpartition(".")[2]
+    for frame in place.libraries:
+        owner = frame.f_locals.get("self")
+        if frame.f_code.co_name == last and owner is not None:
+            for module in _public_modules(type(owner).__module__):
+                for known, value in vars(sys.modules[module]).items():
+                    if type(value) is type(owner) and not known.startswith("_"):
+                        return f"{module}.{known}.{last}"
     return ""
 
 

@@ -31,6 +31,7 @@ TEST, PLUS, SUM, QUOTIENT, PRODUCT, ATOM = range(6)
 _TESTS = {"greater", "greater_equal", "less", "less_equal", "equal", "not_equal"}
 _LETTERS = 52  # that have a character of the alphabet
 _MOD = "\\,\\mathrm{mod}\\,"  # not every reader of LaTeX knows \\bmod
+_PLACES = re.compile(r"\{(\w+)\}")  # of operands and attributes, in the source of a row
 _NOTHING = -1  # in a table: no position is selected
 
 
@@ -352,7 +353,10 @@ class Latex(Text):
         attributes.pop("dtype", None)
         if shape is None:
             known = f"\\{name}" if name in self.functions else f"\\operatorname{{{_escaped(name)}}}"
-            given = [", ".join(p.signed for p in operands), ", ".join(attributes.values())]
+            placed = [
+                attributes[key] for key in _PLACES.findall(row_of(node).source) if key in attributes
+            ]
+            given = [", ".join(p.signed for p in operands), ", ".join(placed)]
             return Phrase(known + self.group("; ".join(filter(None, given))))
         needed = TEST if name in self.closed else ATOM
         inside = [self.inside(p, needed) for p in operands]

@@ -20,6 +20,8 @@ from types import FrameType
 
 import numpy as np
 
+from eingrad._shown import cut
+
 _HERE = str(Path(__file__).parent) + os.sep
 _OURS = (_HERE, str(Path(np.__file__).parent) + os.sep, "<eingrad", "<__array_function__")
 _LIBRARIES = tuple(
@@ -29,7 +31,7 @@ _LIBRARIES = tuple(
     }
 )
 _INSTALLED = tuple(f"{os.sep}{name}-packages{os.sep}" for name in ("site", "dist"))
-_VERBS = tuple(_HERE + name for name in ("_api.py", "_products.py", "_symbols.py", "verify.py"))
+_VERBS = tuple(_HERE + name for name in ("_api.py", "_products.py", "_symbols.py", "verify"))
 _LONGEST_LINE = 100
 
 
@@ -105,7 +107,7 @@ class Place:
         line = self._line(self.number).strip()
         text = self.text.strip() if len(line) > _LONGEST_LINE else ""
         line = text if text and "\n" not in text else line
-        line = line if len(line) <= _LONGEST_LINE else line[:_LONGEST_LINE] + "..."
+        line = cut(line, _LONGEST_LINE)
         return f"{self.frame.f_code.co_filename}:{self.number}" + (f": `{line}`" if line else "")
 
 

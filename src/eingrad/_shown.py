@@ -1,23 +1,30 @@
 """What a message shows of a value of the user's: not a megabyte of it, and no object's own text.
 
 In: any object, or a text. Out: at most some two hundred letters.
-Guaranteed: no code of the object's class runs, but for the `repr` of Python's own types.
+Guaranteed: no code of the user's runs: only objects of Python's and NumPy's own types, and of no
+subclass, are asked for their `repr`.
 
 >>> shown([1.0, "two"]), len(shown("abc" * 1000))
 ("[1.0, 'two']", 180)
 """
 
 import reprlib
+import types
 from typing import Any
 
 import numpy as np
 
 _MOST = 200  # letters
+_PLAIN = frozenset(
+    {bool, int, float, complex, str, bytes, bytearray, type(None), type(Ellipsis), tuple, list}
+    | {dict, set, frozenset, range, type, types.FunctionType, types.CodeType}
+)
+_SCALARS = frozenset(np.sctypeDict.values()) - {np.void}  # of no subclass
 
 
-def cut(text: str) -> str:
+def cut(text: str, most: int = _MOST) -> str:
     """Cut a text of the user's that may be long."""
-    return text if len(text) <= _MOST else text[:_MOST] + "..."
+    return text if len(text) <= most else text[:most] + "..."
 
 
 def shown(value: Any) -> str:
@@ -31,7 +38,11 @@ def shown(value: Any) -> str:
 
 
 def _is_plain(value: Any) -> bool:
-    return isinstance(value, np.generic) or type(value).__module__ == "builtins"
+    """Whether `repr` runs no code but Python's and NumPy's, that of the items of it apart."""
+    kind = type(value)
+    if kind is slice:
+        return all(map(_is_plain, (value.start, value.stop, value.step)))
+    return kind in _PLAIN or (kind in _SCALARS and kind is not np.object_)
 
 
 class _Short(reprlib.Repr):

@@ -1,11 +1,13 @@
 """What a value is, so that later it can be told whether it still is that.
 
-In: any object. Out: its state as nested tuples, in which all that can change is copied; two are
-equal only if the objects behave alike: 1, 1.0 and True are three things, and so are 0.0 and -0.0.
+In: any object. Out: its state as nested tuples, in which what can change is copied; two are equal
+only if the objects hold the same: 1, 1.0 and True are three things, and so are 0.0 and -0.0.
 Guaranteed: an object that cannot be looked into is refused, not taken to be equal to itself.
 
 Numbers, strings and arrays are compared by value, and so are containers and other objects, by what
-pickle would keep of them. Functions, classes and modules are compared by identity.
+pickle would keep of them and by the plain attributes of their classes. A value that a cached
+property keeps counts where both have it. Functions are compared by identity and plain attributes,
+classes and modules by identity: what code is called, or reads from elsewhere, is not looked at.
 
 >>> values = [1, {2}]
 >>> before = snapshot(values)
@@ -26,6 +28,9 @@ _NAMED = (
     type, types.ModuleType, types.FunctionType, types.BuiltinFunctionType, types.CodeType,
     types.MethodDescriptorType, types.WrapperDescriptorType, np.ufunc, np.dtype,
 )  # fmt: skip
+_WRITTEN = frozenset({bool, int, float, complex, str, bytes, type(None)})
+_CACHED = functools.cached_property
+_OF_PYTHON = 1 << 9  # a flag of classes that were made by a statement, not by C
 _DEEPEST = 200  # levels
 
 
@@ -52,6 +57,8 @@ class _Look:
         kind = type(value)
         if kind in _PLAIN:
             return kind, value
+        if isinstance(value, types.FunctionType) and value.__dict__:
+            return _Same(value), _plain(value.__dict__)
         if isinstance(value, _NAMED):
             return _Same(value)
         if kind in (float, complex):
@@ -63,7 +70,7 @@ class _Look:
         if len(self.inside) > _DEEPEST:
             raise TypeError(f"it is nested more than {_DEEPEST} deep")
         self.inside[id(value)] = len(self.inside)
-        state = kind, self._of(kind, value)
+        state = kind, _of_classes(kind), self._of(kind, value), self._cached(value)
         del self.inside[id(value)]
         self.known[id(value)] = value, state
         return state
@@ -78,6 +85,15 @@ class _Look:
         if kind is np.ndarray and not value.dtype.hasobject:
             return value.dtype.str, value.shape, value.tobytes()
         return self._each(_parts(value))
+
+    def _cached(self, value: Any) -> "_Cached":
+        """What `functools.cached_property` keeps, or was assigned in its place."""
+        owned = (v for base in type(value).__mro__ for v in vars(base).values())
+        if not any(isinstance(v, _CACHED) for v in owned):
+            return _Cached({})
+        held: Any = getattr(value, "__dict__", {})  # a partial makes one where it is asked for
+        names = _cached_names(value, held)
+        return _Cached({name: self.state(held[name]) for name in names})
 
     def _each(self, items: Iterable[Any]) -> tuple[Hashable, ...]:
         return tuple([self.state(item) for item in items])
@@ -96,11 +112,47 @@ def _parts(value: Any) -> tuple[Any, ...]:
 
 
 def _without_cached(value: Any, state: Any) -> Any:
-    """Leave out what `functools.cached_property` keeps: it comes of the rest."""
+    """Leave out what `functools.cached_property` keeps: it may be there or not."""
     if type(state) is not dict:
         return state
-    cached = functools.cached_property
-    return {k: v for k, v in state.items() if not isinstance(getattr(type(value), k, None), cached)}
+    cached = {*_cached_names(value, state)}
+    return {k: v for k, v in state.items() if k not in cached} if cached else state
+
+
+def _cached_names(value: Any, held: dict[str, Any]) -> list[str]:
+    return [k for k in held if isinstance(getattr(type(value), k, None), _CACHED)]
+
+
+def _plain(attributes: Any) -> Hashable:
+    """Attributes that are numbers, texts or flags."""
+    return tuple(
+        (name, type(value), repr(value))
+        for name, value in attributes.items()
+        if type(value) in _WRITTEN and not (name.startswith("__") and name.endswith("__"))
+    )
+
+
+def _of_classes(kind: type) -> Hashable:
+    """Plain attributes of the class of an object and of those that it is made of."""
+    return tuple(_plain(vars(base)) for base in kind.__mro__ if base.__flags__ & _OF_PYTHON)
+
+
+class _Cached:
+    """What cached properties keep: equal where no value that both have differs."""
+
+    __slots__ = ("values",)
+
+    def __init__(self, values: dict[str, Hashable]) -> None:
+        self.values = values
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, _Cached):
+            return False
+        both = self.values.keys() & other.values.keys()
+        return all(self.values[name] == other.values[name] for name in both)
+
+    def __hash__(self) -> int:
+        return 0  # two that are equal may hold different names
 
 
 class _Same:

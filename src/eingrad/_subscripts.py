@@ -131,8 +131,9 @@ def parse(
     ShapeError
         If the shapes do not fit it.
     """
-    terms, out = _split(subscripts) if isinstance(subscripts, str) else subscripts
-    shown = cut(repr(subscripts) if isinstance(subscripts, str) else f"{[*terms]} -> {out}")
+    plain = str.__str__(subscripts) if isinstance(subscripts, str) else ""  # of no subclass
+    terms, out = _split(plain) if isinstance(subscripts, str) else subscripts
+    shown = cut(repr(plain) if isinstance(subscripts, str) else f"{[*terms]} -> {out}")
     if len(terms) != len(shapes):
         raise SubscriptsError(
             f"einsum subscripts {shown} have {len(terms)} terms but {len(shapes)} operands were "

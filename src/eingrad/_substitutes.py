@@ -170,8 +170,26 @@ _LINEAR = (
     "the matrix that this gives"
 )
 
-# What to do without the functions of a module that have no row above.
+_BY_HAND = "leave it out of the function, and apply the chain rule to it by hand"
+_NONE = f"no expression of supported functions gives it: {_BY_HAND}"
+_CLOSED = f"write its formula out, if that is made of supported functions; else {_BY_HAND}"
+
+# Functions that no expression of supported ones gives.
+_SPECIAL = {
+    "math": "comb erf erfc factorial gamma lgamma perm",
+    "np": "i0",
+    "scipy.special": (
+        "beta betainc betaln binom comb dawsn digamma ellipe ellipk erf erfc erfcinv erfcx erfi "
+        "erfinv expi factorial gamma gammainc gammaincc gammaln hyp1f1 hyp2f1 i0 i0e i1 iv j0 j1 "
+        "jv k0 k1 kv lambertw log_ndtr loggamma multigammaln ndtr ndtri polygamma psi rgamma "
+        "spence wofz y0 y1 yv zeta"
+    ),
+    "scipy.stats.norm": "cdf isf logcdf logsf ppf sf",
+}
+
+# What to do without functions that have no row above, or without those of a module.
 ADVICE = {
+    **{f"{module}.{name}": _NONE for module, all_ in _SPECIAL.items() for name in all_.split()},
     "decimal": "leave it out: derivatives here are of floats",
     "fractions": "leave it out: derivatives here are of floats",
     "scipy.fft": _LINEAR,
@@ -186,5 +204,7 @@ ADVICE = {
         "-np.linalg.solve(dF_dy, dF_dx)"
     ),
     "scipy.signal": _LINEAR,
+    "scipy.special": _CLOSED,
+    "scipy.stats": _CLOSED,
     "scipy.sparse": "write it with arrays of NumPy; a sparse one has the method toarray",
 }

@@ -412,7 +412,7 @@ class Expression(np.lib.mixins.NDArrayOperatorsMixin):
         function = METHODS.get(name)
         if function is None:
             if name.startswith("__") or not hasattr(np.ndarray, name):
-                raise AttributeError(f"an expression has no attribute {name!r}")
+                raise AttributeError(f"an expression has no attribute {shown(name)}")
             if name in _IN_PLACE_METHODS:
                 raise InPlaceError(_written(f"ndarray.{name}"))
             if name in _READING_METHODS:

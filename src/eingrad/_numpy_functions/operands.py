@@ -17,6 +17,7 @@ from eingrad._ir import Add, Coefficient, Einsum, Node
 from eingrad._numpy_functions.refusals import checked
 from eingrad._place import user_line
 from eingrad._primitives import apply, cast
+from eingrad._shown import shown
 from eingrad._simplify import remembered
 from eingrad._tracer import (
     FUNCTIONS,
@@ -187,7 +188,9 @@ def integer(value: Any, what: str) -> int:
     except TypeError as error:
         if isinstance(error, TracerLeakError):
             raise
-        raise TraceError(f"{what} is {value!r} at {user_line()}; it must be an integer") from None
+        raise TraceError(
+            f"{what} is {shown(value)} at {user_line()}; it must be an integer"
+        ) from None
 
 
 def strong(x: Any) -> Any:

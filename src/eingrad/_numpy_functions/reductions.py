@@ -21,6 +21,7 @@ from eingrad._numpy_functions.operands import (
 )
 from eingrad._place import user_line
 from eingrad._primitives import apply
+from eingrad._shown import shown
 from eingrad._tracer import Expression
 from eingrad.errors import DTypeError, ShapeError, TraceError
 
@@ -336,7 +337,7 @@ def _ddof(ddof: Any, correction: Any) -> Any:
         raise ShapeError(f"both ddof and correction are given, at {user_line()}; give one")
     given = ddof if correction is None else correction
     if isinstance(given, (complex, np.complexfloating)):
-        raise TraceError(f"ddof is {given!r} at {user_line()}; it must be a real number")
+        raise TraceError(f"ddof is {shown(given)} at {user_line()}; it must be a real number")
     return given.item() if isinstance(given, np.generic) else given  # a float32 rounds no count
 
 
