@@ -472,5 +472,6 @@ WHOLE = {
     "inv": np.linalg.inv, "det": np.linalg.det, "solve": np.linalg.solve,
     "slogdet": lambda a: np.asarray(tuple(np.linalg.slogdet(a))), "norm": np.linalg.norm,
     "cumsum": np.cumsum, "tri": np.tri, "concatenate": np.concatenate, "max": np.max,
+    "prod": np.prod,
     "min": np.min, "any": np.any, "all": np.all,
 }  # fmt: skip

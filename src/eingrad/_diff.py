@@ -13,7 +13,7 @@ Both directions multiply the same local Jacobians; they differ in the order alon
 nodes are never expanded: a product is distributed only over the terms of a derivative.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -297,7 +297,11 @@ def _select_jacobians(node: Apply, active: dict[Node, None], selects: Selects) -
 
 
 def _leaves(branch: Node, active: dict[Node, None]) -> list[Node]:
-    """First nodes below a branch that no singular primitive lies below."""
+    """First nodes below a branch that no singular primitive lies below.
+
+    A multiple of the user's is no such node, but what it is a multiple of: else its number would
+    meet the inverse of it, which he divided by, only outside of the select.
+    """
     singular: set[Node] = set()
     below = [n for n in _ir.topological([branch]) if n in active]
     for node in below:
@@ -308,7 +312,14 @@ def _leaves(branch: Node, active: dict[Node, None]) -> list[Node]:
     if branch not in singular:
         return [branch]
     edge = {c for n in singular for c in _ir.children(n) if c in active and c not in singular}
+    edge = {_without_numbers(node, active) for node in edge}
     return [n for n in below if n in edge]
+
+
+def _without_numbers(node: Node, active: Container[Node]) -> Node:
+    while _ir.number_of(node) is not None and _ir.children(node)[0] in active:
+        (node,) = _ir.children(node)
+    return node
 
 
 def _select(condition: Node, piece: Node, when: bool) -> Node:

@@ -50,17 +50,11 @@ def hold(array: Array, reader: Hashable) -> bool:
 
 def release(reader: Hashable) -> None:
     """Make arrays writeable that nobody reads any more; a view waits for its base."""
-    if not _held:
-        return
     with _guard:
-        free = []
-        for owner, readers in _held.values():
+        for _, readers in _held.values():
             readers.discard(reader)
-            if not readers:
-                free.append(owner)
-        if any(owner.base is not None for owner in free):
-            free.sort(key=lambda owner: len([*_owners(owner)]))
-        for owner in free:
+        free = [owner for owner, readers in _held.values() if not readers]
+        for owner in sorted(free, key=lambda owner: len([*_owners(owner)])):
             if id(owner.base) not in _held:
                 _set_back(owner)
                 del _held[id(owner)]

@@ -18,6 +18,8 @@ of the others.
 True
 """
 
+from fractions import Fraction
+
 from eingrad import _ir
 from eingrad._ir import Add, Apply, Einsum, Node
 from eingrad._primitives import apply, row_of
@@ -57,9 +59,12 @@ def keep_whole(derivative: Node) -> Node:
     )
     if not isinstance(core, Add) or not any(map(_ir.carries_delta, core.terms)):
         return derivative
+    scale = _ir.common_scale(core.coefficients, core.dtype)  # stays outside, to be collected
+    core = _ir.add(core.terms, [_ir.multiply(c, 1 / Fraction(scale)) for c in core.coefficients])
     deltas = [_ir.delta(derivative.shape[a]) for a in first]
     pairs = [(b, a) for a, b in first.items()]
-    return _ir.contract((apply("whole", core), *deltas), (kept, *pairs), axes)
+    terms = (kept, *pairs)
+    return _ir.contract((apply("whole", core), *deltas), terms, axes, coefficient=scale)
 
 
 def _ties(node: Node) -> list[Pair]:

@@ -29,7 +29,7 @@ def cut(text: str, most: int = _MOST) -> str:
 
 def shown(value: Any) -> str:
     """Write a value of Python's own or NumPy's types, cut short; name the type of any other."""
-    if not _is_plain(value):
+    if not is_plain(value):
         return f"an object of type {type_name(value)}"
     try:
         return cut(_short.repr(value))
@@ -37,11 +37,11 @@ def shown(value: Any) -> str:
         return f"<{type_name(value)}>"
 
 
-def _is_plain(value: Any) -> bool:
+def is_plain(value: Any) -> bool:
     """Whether `repr` runs no code but Python's and NumPy's, that of the items of it apart."""
     kind = type(value)
     if kind is slice:
-        return all(map(_is_plain, (value.start, value.stop, value.step)))
+        return all(map(is_plain, (value.start, value.stop, value.step)))
     return kind in _PLAIN or (kind in _SCALARS and kind is not np.object_)
 
 
@@ -50,7 +50,7 @@ class _Short(reprlib.Repr):
 
     def repr_instance(self, x: Any, level: int) -> str:  # noqa: ARG002 - its signature
         """Name the class of what is not Python's own."""
-        return repr(x) if _is_plain(x) else f"<{type_name(x)}>"
+        return repr(x) if is_plain(x) else f"<{type_name(x)}>"
 
 
 _short = _Short()

@@ -31,7 +31,7 @@ from eingrad._place import (
     place,
     user_line,
 )
-from eingrad._shown import shown
+from eingrad._shown import is_plain, shown
 from eingrad._subscripts import Shape
 from eingrad._tree import flatten
 from eingrad.errors import (
@@ -841,7 +841,7 @@ def _refused(value: Any, what: str) -> str:
     name = name_in(where, value)
     hint = remedy(value, name or "x")
     hint = f": write {hint}" if hint else ""
-    own = f"{shown(value)} " if type(value).__module__ == "builtins" else ""
+    own = f"{shown(value)} " if is_plain(value) else ""
     return (
         f"{what}{f', {name},' if name else ''} is {own}{described(value)}, at {where}; only "
         f"arrays, numbers and traced values can be computed with{hint}"

@@ -62,6 +62,7 @@ from eingrad._subscripts import Shape, Subscripts, number, parse, renumber
 
 STRUCTURAL = (Selection, Merge)
 Term = tuple[Node, Subscripts]  # an operand and its indices
+_MOST_NESTED = 4  # products in products that a number is looked for in
 _FLOAT64 = np.dtype(np.float64)
 _BOOL = np.dtype(bool)
 _serials = itertools.count()
@@ -302,19 +303,38 @@ def _balanced(network: Network, coefficient: Coefficient, dtype: np.dtype[Any]) 
     Of ``(s x) (y / s)`` the derivative by x is ``s (y / s)``: by itself, neither factor need have a
     square or a cube that is a float.
     """
-    cores = [*network.cores]
-    for n, factor in enumerate(network.cores):
-        number = number_of(factor.node)
-        total = coefficient if number is None else multiply(coefficient, number)
-        if is_less_extreme(total, coefficient):
-            cores[n] = Factor(children(factor.node)[0], factor.term)
-            coefficient = total
+    cores = []
+    for factor in network.cores:
+        node, coefficient = _without_number(factor.node, coefficient)
+        cores.append(Factor(node, factor.term))
     if not is_harmless(coefficient, dtype):
         return None
     factors = (*cores, *network.structure)
     sizes = {index: network.sizes[index] for index in network.out}
     nodes, terms = [f.node for f in factors], [f.term for f in factors]
     return contract(nodes, terms, network.out, sizes, coefficient, dtype)
+
+
+def _without_number(
+    node: Node, coefficient: Coefficient, depth: int = 0
+) -> tuple[Node, Coefficient]:
+    """Take a number out of a node, or of factors of it, where the coefficient gets less extreme."""
+    number = number_of(node)
+    if number is not None:
+        total = multiply(coefficient, number)
+        is_better = is_less_extreme(total, coefficient)
+        return (children(node)[0], total) if is_better else (node, coefficient)
+    if depth == _MOST_NESTED or not isinstance(node, Einsum) or not is_product(node):
+        return node, coefficient
+    operands = []
+    for operand in node.operands:
+        inner, coefficient = _without_number(operand, coefficient, depth + 1)
+        operands.append(inner)
+    if all(a is b for a, b in zip(operands, node.operands, strict=True)):
+        return node, coefficient
+    sizes = dict(node.sizes)
+    made = contract(operands, node.terms, node.out, sizes, node.coefficient, node.dtype)
+    return made, coefficient
 
 
 def number_of(node: Node) -> Coefficient | None:
@@ -473,7 +493,7 @@ def _product(
             new_out = tuple(to_inner[index] for index in out)
             inner_sizes = dict(zip(node.out, node.shape, strict=True))
             known = node.operands, node.terms, new_out, inner_sizes, coefficient, dtype
-            if not is_harmless(coefficient, dtype) and any(map(number_of, node.operands)):
+            if not is_harmless(coefficient, dtype) and len(node.operands) > 1:
                 return contract(*known)
             return _einsum(*known)
     nodes = tuple(f.node for f in cores)
@@ -763,6 +783,7 @@ def add(terms: Sequence[Node], coefficients: Sequence[Coefficient] | None = None
             base = with_coefficient(base, 1)
         if is_zero(base):
             factor = 0
+        base, factor = _balanced_term(base, factor)
         total[base] = add_exactly(total.get(base, 0), factor)
     kept = sorted(((n, c) for n, c in total.items() if c != 0), key=lambda nc: nc[0].digest)
     if not kept:
@@ -779,6 +800,14 @@ def add(terms: Sequence[Node], coefficients: Sequence[Coefficient] | None = None
         return b"".join(n.digest for n in nodes) + repr(numbers).encode()
 
     return intern_node(Add, key, first.shape, first.dtype, content, nodes, numbers)
+
+
+def _balanced_term(node: Node, factor: Coefficient) -> tuple[Node, Coefficient]:
+    """Take numbers out of a term where they make its coefficient harmless."""
+    if factor == 0 or is_harmless(factor, node.dtype):
+        return node, factor
+    inner, total = _without_number(node, factor)
+    return (inner, total) if is_harmless(total, node.dtype) else (node, factor)
 
 
 def apply_node(
