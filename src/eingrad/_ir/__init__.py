@@ -1,7 +1,7 @@
 """The intermediate representation: nodes, builders, traversal, verifier.
 
-`nodes` stores, `structure` eliminates deltas, `build` canonicalises and interns, `walk` traverses,
-`verify` checks.
+`nodes` stores, `coefficients` has the numbers, `structure` eliminates deltas, `build` canonicalises
+and interns, `reshape` merges and splits axes, `walk` traverses, `verify` checks.
 """
 
 from eingrad._ir.build import (
@@ -23,7 +23,6 @@ from eingrad._ir.build import (
     merge,
     new_input,
     number_of,
-    reshape,
     scale,
     selection,
     split_structure,
@@ -61,6 +60,7 @@ from eingrad._ir.nodes import (
     children,
     number_of_live_nodes,
 )
+from eingrad._ir.reshape import reshape
 from eingrad._ir.structure import dense
 from eingrad._ir.verify import verify
 from eingrad._ir.walk import (
