@@ -1,6 +1,7 @@
 """Checks for users: derivatives of their own functions."""
 
 import dataclasses
+import itertools
 
 import fuzz
 import numpy as np
@@ -578,3 +579,17 @@ def test_a_gradient_that_is_not_finite_is_wrong_next_to_a_kink_in_another_entry(
     _planted(monkeypatch, change, 1)
     check = eg.check_derivatives(lambda x: np.abs(x).sum(), np.array([kinked, 2.0]), order=1)
     assert not check, check
+
+
+@pytest.mark.parametrize(
+    "draw", [np.random.rand, np.random.default_rng(0).normal, lambda: next(COUNT)]
+)
+def test_a_function_that_differs_from_itself_is_refused(draw):
+    """It passed with whatever error its values made likely."""
+    with pytest.raises(
+        ValueError, match=r"returned .*, and called again .*: it draws random numbers"
+    ):
+        eg.check_derivatives(lambda x: np.sum(x**2) * (1 + draw()), np.ones(3))
+
+
+COUNT = itertools.count()

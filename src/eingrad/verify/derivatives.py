@@ -76,7 +76,7 @@ def check_derivatives(
         If the call has no argument of that number.
     ValueError
         If the order is no integer of at least 0, `tol` no positive number, or the function not
-        finite at the point.
+        finite at the point, or another one when it is called again.
 
     Notes
     -----

@@ -69,9 +69,9 @@ class Function:
         return self.arguments([x[place].reshape(shape) for place, shape in pairs])
 
     def value(self, x: Array) -> Array:
-        """Call the function itself, which must give one finite array."""
+        """Call the function itself, which must give one finite array, and give it again."""
         with np.errstate(all="ignore"):  # what is not finite is refused below
-            value = self.f(*self.at(x))
+            value, again = (self.f(*self.at(x)) for _ in range(2))
         name = getattr(self.f, "__name__", "the function")
         if value is None or isinstance(value, (str, tuple, list, dict)):
             raise DTypeError(
@@ -81,6 +81,11 @@ class Function:
         value = np.asarray(value)
         if not np.isfinite(value).all():
             raise ValueError(f"{name} is not finite at the point: {short(value)}")
+        if not np.array_equal(value, again):
+            raise ValueError(
+                f"{name} returned {short(value)}, and called again {short(np.asarray(again))}: it "
+                "draws random numbers or remembers a call; give it what it draws as an argument"
+            )
         return value
 
     def derivative(self, order: int) -> Callable[[Array], Array]:
