@@ -346,7 +346,7 @@ MISTAKES = {
     "nan in one entry": _entry(lambda d: np.nan),
     "inf in one entry": _entry(lambda d: np.inf),
 }
-NOT_PLANTED = ("values of every size", "logarithms of many", "huge values", "tiny entries")
+NOT_PLANTED = ("values of every size", "logarithms of many")
 SMOOTH = {
     "Rosenbrock": (_rosenbrock, np.array([1.2, 0.7, 0.3])),
     "Rosenbrock, not analytic": (_rosenbrock_by_abs, np.array([1.2, 0.7, 0.3])),
