@@ -1133,6 +1133,10 @@ def _check_dtype(program, f, order, results, losses):
     args = program.inputs()
     if all(a.dtype in (np.float64, np.complex128) for a in args):
         return
+    try:
+        f(*args)
+    except (TypeError, ValueError):  # NumPy has a function of floats alone
+        return
     floats = [np.asarray(a, float) if a.dtype.kind == "i" else a for a in args]
     expected = np.asarray(f(*floats)).dtype
     for n in range(order + 1):
