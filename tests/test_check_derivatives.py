@@ -593,3 +593,16 @@ def test_a_function_that_differs_from_itself_is_refused(draw):
 
 
 COUNT = itertools.count()
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("off", [1e-6, 1e-4, 1e-8])
+def test_next_to_a_perfect_fit_of_round_numbers_nothing_right_is_called_wrong(seed, off):
+    """The residual is what is left of numbers a million times as large, which do not scatter."""
+    rng = np.random.default_rng(seed)
+    X = np.round(rng.normal(size=(10, 3)) * 4) / 4
+    w = np.array([1.0, -2.0, 0.5])
+    y = X @ w
+    f = lambda w: np.sqrt(np.mean((y - X @ w) ** 2))  # noqa: E731
+    check = eg.check_derivatives(f, w + off * np.array([1, 0, -1]), order=2)
+    assert check, check

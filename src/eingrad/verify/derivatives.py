@@ -303,9 +303,16 @@ class _Order:
                 left_out[k] |= off[k] & ~found.settled
 
     def _rounding(self) -> Array:
-        """Bound the rounding of the derivative that is checked."""
+        """Bound the rounding of the derivative that is checked.
+
+        It is how the derivative scatters, and how it changes where the argument is rounded: sums of
+        round numbers do not scatter, yet another order of them is rounded in another way.
+        """
         signs = self.rng.choice([-1.0, 1.0], size=self.x.shape)
-        return ROUNDING * scatter_near(self.along, self.x, signs)
+        samples = [self.along(point) for point in nearby(self.x, signs)]
+        with np.errstate(all="ignore"):
+            change = np.max(np.abs(np.diff(samples, axis=0)), axis=0)
+        return np.asarray(np.maximum(ROUNDING * scatter_of(samples), np.nan_to_num(change)))
 
     def _rounding_of_step(self) -> Array | float:
         """Bound the rounding of the complex step, where the derivative may be zero exactly."""
