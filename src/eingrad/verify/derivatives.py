@@ -312,7 +312,9 @@ class _Order:
         samples = [self.along(point) for point in nearby(self.x, signs)]
         with np.errstate(all="ignore"):
             change = np.max(np.abs(np.diff(samples, axis=0)), axis=0)
-        return np.asarray(np.maximum(ROUNDING * scatter_of(samples), np.nan_to_num(change)))
+        return np.asarray(
+            np.maximum(ROUNDING * scatter_of(samples), np.nan_to_num(change, posinf=0.0))
+        )
 
     def _rounding_of_step(self) -> Array | float:
         """Bound the rounding of the complex step, where the derivative may be zero exactly."""

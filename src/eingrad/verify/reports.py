@@ -145,7 +145,8 @@ class Comparison:
         if self.is_wrong and np.isinf(self.error):
             notes.append("WRONG: not finite, or of another shape, where it should not be")
         elif self.is_wrong:
-            notes.append(f"WRONG: relative error {self.error:.1e} (more than {self.tolerance:.0e})")
+            times = self.difference / self.allowed if self.allowed else np.inf
+            notes.append(f"WRONG: {times:.2g} times what is allowed")
         if self.left_out:
             notes.append(f"not compared: {self.reason or f'{self.left_out} entries that {_WHY}'}")
         return "  ".join([row, shown, "; ".join(notes)]).rstrip()
