@@ -481,3 +481,19 @@ def test_printing_is_linear():
             length = len(str(expression)) + len(expression.latex())
             times.append((time.process_time() - start) / length)
         assert times[1] < 4 * times[0] + 1e-6
+
+
+@pytest.mark.parametrize(
+    "table", [[1, 1, -1], [0, 1, 1, 0], [1]], ids=lambda table: f"{len(table)} columns"
+)
+def test_a_range_is_not_taken_from_a_position_that_is_not_written(table):
+    """What a table picks from a repeated axis is the same everywhere: no table stands there."""
+
+    def f(x):
+        rows = np.where((x < 0.5).all(1, keepdims=True), x**2, x)
+        return np.take(np.append(rows, rows, axis=0), np.array(table), axis=-1)
+
+    x = np.array([[0.2, 0.9], [0.3, 0.1]])
+    expression = eg.hessian(f).expression(x)
+    value = read(str(expression), {"x": x}, expression.shape)
+    np.testing.assert_allclose(value, eg.hessian(f)(x))

@@ -108,8 +108,11 @@ class _Writer:
         written = self._write(node, indices, opened=True).signed
         if not name and not indices:
             return written
-        heads = [self._head(i, n, told=not name) for i, n in zip(indices, node.shape, strict=True)]
         notation = self.notation
+        for index in indices:
+            if not notation.mentions(written, index.text):
+                self.ranges[index.text] = None  # it was noted of a position that is not written
+        heads = [self._head(i, n, told=not name) for i, n in zip(indices, node.shape, strict=True)]
         return f"{notation.head(name, heads) if name else notation.value(heads)} = {written}"
 
     def _new_index(self) -> Phrase:

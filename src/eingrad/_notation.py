@@ -101,6 +101,10 @@ class Text:
         """Write what a line is of."""
         return f"{name}[{','.join(heads)}]" if heads else name
 
+    def mentions(self, written: str, index: str) -> bool:
+        """Whether an index stands somewhere."""
+        return re.search(rf"\b{re.escape(index)}\b", written) is not None
+
     def below(self, index: str, size: int) -> str:
         """Write an index with its range."""
         return f"{index}<{size}"
@@ -278,6 +282,9 @@ class Latex(Text):
 
     def head(self, name: str, heads: Sequence[str]) -> str:
         return f"{name}_{{{_listed(heads)}}}" if heads else name
+
+    def mentions(self, written: str, index: str) -> bool:
+        return index in re.sub(r"\\[A-Za-z]+(\{\w*\})?", "", written)
 
     def below(self, index: str, size: int) -> str:
         return f"{index} < {size}"

@@ -324,7 +324,7 @@ def _without_number(
         total = multiply(coefficient, number)
         is_better = is_less_extreme(total, coefficient)
         return (children(node)[0], total) if is_better else (node, coefficient)
-    if depth == _MOST_NESTED or not isinstance(node, Einsum) or not is_product(node):
+    if depth == _MOST_NESTED or not isinstance(node, Einsum):
         return node, coefficient
     operands = []
     for operand in node.operands:
