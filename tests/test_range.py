@@ -285,3 +285,12 @@ def test_a_scale_within_a_captured_array(scale):
     a = np.array([0.3, 0.7])
     result = at(lambda x: np.sin((scale * x) * (a / scale)), 2, np.asarray(1.5))
     np.testing.assert_allclose(result, -np.sin(1.5 * a) * a * a, rtol=1e-13)
+
+
+@pytest.mark.xfail(reason="a number is not taken out through a conversion of dtype")
+def test_a_scale_of_a_real_value_beside_a_complex_one():
+    """Of ``(s * y) * (x / s)``, x complex; found by the fuzzer (seed 9303, program 674)."""
+    hessian = eg.derivative(lambda x, y: np.cos((2.0**614 * y) * (x / 2.0**614)), 2)
+    with np.errstate(all="ignore"):
+        result = hessian(np.asarray(0.4 + 0.1j), np.asarray(0.7))
+    np.testing.assert_allclose(result, -0.49 * np.cos(0.7 * (0.4 + 0.1j)), rtol=1e-13)
