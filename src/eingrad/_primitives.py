@@ -49,9 +49,8 @@ class Primitive:
     results: int = 1
     real: bool = False  # defined for real numbers only, or not holomorphic
     extreme: bool = False  # an entry of its operand
-    number: Callable[..., Coefficient] | None = (
-        None  # that its operand is multiplied with, if it is
-    )
+    number: Callable[..., Coefficient] | None = None  # that its operand is multiplied with
+    linear: bool = False  # in its one operand, so that a number may leave it
     singular: bool = False  # the derivative can be infinite or nan at a finite point
     attributes: dict[str, Hashable] = field(default_factory=dict)  # of the sample
 
@@ -429,7 +428,7 @@ PRIMITIVES = (
                lambda x, p, y: _zero_where(times(apply("log", x), y), y)), source="{0} ** {1}", singular=True),
     Primitive("where",    np.where,     _flag_and_two_reals, source="np.where({0}, {1}, {2})"),
     Primitive("cast",     lambda x, dtype: np.asarray(x).astype(dtype), _reals, attributes={"dtype": "<f8"},
-              source="np.asarray({0}, {dtype})"),
+              source="np.asarray({0}, {dtype})", linear=True),
     _test("greater", ">"), _test("greater_equal", ">="), _test("less", "<"), _test("less_equal", "<="),
     _test("equal", "=="), _test("not_equal", "!="),
     _binary("logical_and", _two_flags, dtype=np.dtype(bool)),
@@ -452,14 +451,14 @@ PRIMITIVES = (
               (lambda x, y, divisor: _ir.fill(1 / Fraction(divisor), x.shape, x.dtype),), source="{0} / {divisor}",
               number=lambda divisor: 1 / Fraction(divisor), attributes={"divisor": 0.3}),
     Primitive("whole",    lambda x: np.positive(x), _reals, (lambda x, y: _ir.fill(1, x.shape, x.dtype),),  # noqa: PLW0108 - np.positive has no row; no sum sees into this one
-              source="np.positive({0})"),
+              source="np.positive({0})", linear=True),
     Primitive("quotient", _quotient, _two_positive,  # a / b, and 0 where b is 0
               (lambda a, b, y: reciprocal(b), lambda a, b, y: times(-1, y, reciprocal(b))),
               source="np.divide({0}, {1}, out=np.zeros_like({1}), where={1} != 0)", singular=True),
     Primitive("one_minus_square", lambda x: (1 - x) * (1 + x), _reals, (lambda x, y: times(-2, x),),
               source="(1 - {0}) * (1 + {0})"),
     Primitive("cumsum",   lambda x: np.cumsum(x, -1), _reals, (_cumsum_rule,), core=(1, 1),
-              source="np.cumsum({0}, -1)"),
+              source="np.cumsum({0}, -1)", linear=True),
     Primitive("tri",      lambda n, m, k, dtype: np.tri(n, m, k, dtype), lambda rng: (),  # noqa: PLW0108 - by name
               core=None, source="np.tri({n}, {m}, {k}, {dtype})", shapes=lambda n, m, k, dtype: ((n, m),),
               attributes={"n": 2, "m": 3, "k": 0, "dtype": "|b1"}),

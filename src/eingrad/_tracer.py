@@ -31,6 +31,7 @@ from eingrad._place import (
     place,
     user_line,
 )
+from eingrad._primitives import apply
 from eingrad._shown import is_plain, shown
 from eingrad._subscripts import Shape
 from eingrad._tree import flatten
@@ -75,6 +76,7 @@ class Captured:
     """
 
     node: Input
+    value: Node  # what the function computes with: the input, or a power of two times a part of it
     array: Array
     copy: Array
 
@@ -134,7 +136,8 @@ class Trace:
             count = len(captured)
             dtype = array.dtype.newbyteorder("=")
             node = root.new_input(f"c{count}", array.shape, dtype, ("captured", count))
-            captured[id(array)] = Captured(node, array, array.astype(dtype))
+            copy = array.astype(dtype)
+            captured[id(array)] = Captured(node, _with_scale_apart(node, copy), array, copy)
             _read_only.hold(array, root)
         known = captured[id(array)]
         if known.copy.tobytes() != array.astype(known.copy.dtype, copy=False).tobytes():
@@ -142,7 +145,7 @@ class Trace:
                 f"an array that the function uses, of shape {array.shape}, was changed while it "
                 f"was traced (used again at {user_line()}); use a new array instead"
             )
-        return known.node
+        return known.value
 
     def lock(self, array: Array) -> None:
         """Make an argument read-only until this trace ends; where that cannot be, watch it."""
@@ -833,6 +836,19 @@ def node_of(value: Any, trace: Trace | None, what: str = "an operand") -> Node:
     if isinstance(value, (bool, int, float, complex, np.generic)):
         return number_node(value)
     raise DTypeError(_refused(value, what))
+
+
+def _with_scale_apart(node: Input, values: Array) -> Node:
+    """Write a captured array of extreme values as a power of two times moderate ones: both exact.
+
+    Of ``(s * x) * (a / s)`` NumPy has divided a before we see it. So its scale is a number again,
+    which meets the other one in derivatives.
+    """
+    exponent = _ir.common_exponent(values)
+    if not exponent:
+        return node
+    moderate = apply("scaled", node, factor=math.ldexp(1.0, -exponent))
+    return apply("scaled", moderate, factor=math.ldexp(1.0, exponent))
 
 
 def _refused(value: Any, what: str) -> str:

@@ -36,6 +36,7 @@ from eingrad._ir.coefficients import (
     add_exactly,
     canonical_coefficient,
     common_scale,
+    is_apart,
     is_harmless,
     is_less_extreme,
     multiply,
@@ -298,21 +299,27 @@ def contract(
 
 
 def _balanced(network: Network, coefficient: Coefficient, dtype: np.dtype[Any]) -> Node | None:
-    """Take numbers out of operands where they make a coefficient harmless; None where not.
+    """Take numbers out of operands where they bring a coefficient nearer to one; None where not.
 
     Of ``(s x) (y / s)`` the derivative by x is ``s (y / s)``: by itself, neither factor need have a
     square or a cube that is a float.
     """
-    cores = []
+    cores, least = [], coefficient
     for factor in network.cores:
-        node, coefficient = _without_number(factor.node, coefficient)
+        node, least = _without_number(factor.node, least)
         cores.append(Factor(node, factor.term))
-    if not is_harmless(coefficient, dtype):
+    if not _is_balanced(coefficient, least, dtype):
         return None
+    coefficient = least
     factors = (*cores, *network.structure)
     sizes = {index: network.sizes[index] for index in network.out}
     nodes, terms = [f.node for f in factors], [f.term for f in factors]
     return contract(nodes, terms, network.out, sizes, coefficient, dtype)
+
+
+def _is_balanced(before: Coefficient, after: Coefficient, dtype: np.dtype[Any]) -> bool:
+    """Whether a coefficient became harmless, or lost more of its size than is harmless."""
+    return is_harmless(after, dtype) or is_apart(before, after, dtype)
 
 
 def _without_number(
@@ -324,7 +331,20 @@ def _without_number(
         total = multiply(coefficient, number)
         is_better = is_less_extreme(total, coefficient)
         return (children(node)[0], total) if is_better else (node, coefficient)
-    if depth == _MOST_NESTED or not isinstance(node, Einsum):
+    if isinstance(node, Einsum) and node.operands and node.coefficient not in (0, 1):
+        total = multiply(coefficient, node.coefficient)
+        if is_less_extreme(total, coefficient):
+            node, coefficient = with_coefficient(node, 1), total
+    if depth == _MOST_NESTED:
+        return node, coefficient
+    if isinstance(node, Apply) and _keeps_numbers(node):
+        inner, coefficient = _without_number(node.operands[0], coefficient, depth + 1)
+        attributes = dict(node.attributes)
+        made = apply_node(
+            node.primitive, (inner,), attributes, node.result, node.shape, node.dtype, node.symmetry
+        )
+        return made, coefficient
+    if not isinstance(node, Einsum):
         return node, coefficient
     operands = []
     for operand in node.operands:
@@ -342,6 +362,11 @@ def number_of(node: Node) -> Coefficient | None:
     if not isinstance(node, Apply) or node.primitive.number is None:
         return None
     return node.primitive.number(**dict(node.attributes))
+
+
+def _keeps_numbers(node: Apply) -> bool:
+    """Whether a number may leave a linear operation: no conversion to less range or precision."""
+    return node.primitive.linear and np.can_cast(node.operands[0].dtype, node.dtype, "safe")
 
 
 def _is_factor(node: Node) -> bool:
@@ -735,7 +760,7 @@ def _balanced_term(node: Node, factor: Coefficient) -> tuple[Node, Coefficient]:
     if factor == 0 or is_harmless(factor, node.dtype):
         return node, factor
     inner, total = _without_number(node, factor)
-    return (inner, total) if is_harmless(total, node.dtype) else (node, factor)
+    return (inner, total) if _is_balanced(factor, total, node.dtype) else (node, factor)
 
 
 def apply_node(

@@ -20,6 +20,7 @@ from fractions import Fraction
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from eingrad._exact import exact
 from eingrad._ir.nodes import Coefficient
@@ -27,6 +28,7 @@ from eingrad._ir.nodes import Coefficient
 _LARGEST_EXACT = 2**53  # integers below are floats, and rationals of such are written as they are
 _MOST_BITS = 4400  # of a rational: two floats at the ends of their range, multiplied
 _ROUNDED_TO = 64  # bits, of one that is longer
+_SAMPLED = 64  # entries of an array that are looked at first: they tell of nearly all
 _HARMLESS = {2: 1.0, 4: 2.0**4, 8: 2.0**16}  # bytes of a real number -> largest that may be moved
 
 
@@ -135,10 +137,47 @@ def common_scale(numbers: Sequence[Coefficient], dtype: np.dtype[Any]) -> int | 
     return Fraction(2) ** (max(known) + 1 + len(known).bit_length())
 
 
+def common_exponent(values: NDArray[Any]) -> int:
+    """The power of two that an array can be divided by, exactly, where its fourth powers are lost.
+
+    Zero where some entries are moderate, or some are large and others small: nothing is gained, or
+    some would be rounded.
+    """
+    if values.dtype.kind not in "fc" or not values.size:
+        return 0
+    most = np.finfo(values.dtype).maxexp
+    few = values.ravel("K")[:: max(1, values.size // _SAMPLED)]
+    if _common_exponent(few, most // 4) == 0:
+        return 0
+    exponent = _common_exponent(values, most // 4) or 0
+    return max(2 - most, min(exponent, most - 2))  # so that it is a normal number, and its inverse
+
+
+def _common_exponent(values: NDArray[Any], least: int) -> int | None:
+    """The smallest exponent of large entries, the largest of small ones; None where all are 0."""
+    parts = [values.real, values.imag] if values.dtype.kind == "c" else [values]
+    sizes = np.abs(np.concatenate([part.ravel("K") for part in parts]))
+    _, exponents = np.frexp(sizes[(sizes > 0) & np.isfinite(sizes)])
+    if not exponents.size:
+        return None
+    low, high = int(exponents.min()), int(exponents.max())
+    if low >= least:
+        return low
+    return high if high <= -least else 0
+
+
 def is_less_extreme(a: Coefficient, b: Coefficient) -> bool:
     """Whether a number is nearer to one than another, counted in powers of two."""
     first, second = _exponent_of(a), _exponent_of(b)
     return first is not None and second is not None and abs(first) < abs(second)
+
+
+def is_apart(a: Coefficient, b: Coefficient, dtype: np.dtype[Any]) -> bool:
+    """Whether the quotient of two numbers is not harmless."""
+    first, second = _exponent_of(a), _exponent_of(b)
+    if first is None or second is None:
+        return False
+    return not is_harmless(Fraction(2) ** (first - second), dtype)
 
 
 def _exponent_of(value: Coefficient) -> int | None:

@@ -49,6 +49,10 @@ class Operation(Protocol):
     def number(self) -> "Callable[..., Coefficient] | None":
         """The number that its operand is multiplied with, by its attributes; None if it is not."""
 
+    @property
+    def linear(self) -> bool:
+        """Whether a multiple of its one operand gives that multiple of its result."""
+
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False, weakref_slot=True)
 class Node:

@@ -34,6 +34,7 @@ class _Mirror:
     name: str = "mirror"
     identity: str = "mirror"
     number: None = None
+    linear: bool = False
 
 
 MIRROR = _Mirror()

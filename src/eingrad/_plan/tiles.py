@@ -54,6 +54,7 @@ class Loop:
     name: str = "loop"
     identity: str = "loop"  # the attributes of its nodes name its results
     number: None = None
+    linear: bool = False
 
     @property
     def writes(self) -> tuple[int | None, ...]:
