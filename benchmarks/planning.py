@@ -1,8 +1,8 @@
 """What planning takes: milliseconds, nodes built and statements of derivatives of long programs.
 
-Nothing is run but for a check of each derivative against central differences. A time is the least
-of several rounds, from a function to its plan; the cache is emptied before each. The nodes are
-those of the first round: they are counted, not timed, and are the same on every machine.
+Nothing is run but for a check of each derivative against central differences. A time is the
+processor's, the least of several rounds, from a function to its plan; the cache is emptied before
+each. The nodes are those of the first round: they are counted, and the same on every machine.
 ``python benchmarks/planning.py [--once] [--json] [--profile NAME]``
 """
 
@@ -146,9 +146,9 @@ def measure(case: Case, rounds: int) -> dict[str, float]:
     for _ in range(rounds):
         del plan
         gc.collect()
-        start = time.perf_counter()
+        start = time.process_time()
         plan = plan_of(case)
-        seconds.append(time.perf_counter() - start)
+        seconds.append(time.process_time() - start)
     statements = len(plan.program.statements)
     return {
         "ms": 1e3 * min(seconds),

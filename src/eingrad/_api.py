@@ -556,19 +556,19 @@ class Derivative:
         def make() -> Kernel:
             _check_inputs(traced, self.__name__)
             forms = Forms()
-            found, candidates = derive(
+            found, choice = derive(
                 traced.outputs, traced.variables, self._orders, made=traced.made, forms=forms
             )
             specs = input_specs(traced.inputs)
             if not self._structured:
-                return Kernel(compile_derivatives(found, traced.inputs, specs, candidates, forms))
+                return Kernel(compile_derivatives(found, traced.inputs, specs, choice, forms))
             nodes = [root.plain() for root in found]
             cores, patterns = split(nodes, forms)
             layouts = tuple(
                 Layout(node.shape, node.dtype, tuple(pattern))
                 for node, pattern in zip(nodes, patterns, strict=True)
             )
-            return Kernel(forms.program(cores, traced.inputs, specs, candidates), layouts)
+            return Kernel(forms.program(cores, traced.inputs, specs, choice), layouts)
 
         return cache.get(key, make)
 

@@ -2,8 +2,8 @@
 
 In: output nodes, the variables, the orders wanted. Out: one node per output and choice of
 variables, and the program that computes them all.
-Guaranteed: the user chooses no mode; the direction that was not taken is priced too, for functions
-of few variables and nodes, if not for the choice then when `print(plan)` asks.
+Guaranteed: the user chooses no mode. `_choose` says which candidates are built; `_forms`
+normalises, plans and prices them, and what was chosen is lowered once.
 Derivatives that differ in the order of differentiation alone are derived once (Schwarz's theorem).
 """
 
@@ -14,8 +14,19 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from eingrad import _ir
+from eingrad._choose import (
+    DIRECTIONS,
+    ONLY_WRITES,
+    Candidates,
+    Choice,
+    Step,
+    directions,
+    is_almost_best,
+    is_compared_in_print,
+    may_plan_between,
+)
 from eingrad._diff import forward, reverse
-from eingrad._forms import COMPARED, Forms, arguments_of
+from eingrad._forms import Forms, arguments_of
 from eingrad._formula import Pattern, split_terms
 from eingrad._ir import Add, Input, Node, Symmetry
 from eingrad._plan import InputSpec, Program, compose, mirror, pairwise
@@ -26,15 +37,6 @@ from eingrad._simplify import (
     push,
     written_nodes,
 )
-
-_PLANNED_BETWEEN = 20  # nodes of a value whose derivatives are planned before the next order
-_MANY_COLUMNS = 8
-_ALMOST = 1.01  # times the cost of the best candidate
-_SHORT = 40  # nodes of a scalar, or of a gradient, that is differentiated in both directions
-_PRICED_IN_PRINT = 200  # nodes of a value whose derivative is derived again for `print(plan)`
-_FEW_VARIABLES = 4  # for which each may have a direction of its own
-
-Candidates = tuple[tuple[str, int], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,27 +74,28 @@ def derive(
     mode: str = "cheapest",
     made: Made = frozenset(),
     forms: Forms | None = None,
-) -> tuple[list[Root], Candidates]:
+) -> tuple[list[Root], Choice]:
     """Differentiate each output ``order`` times, for each order and each choice of variables.
 
     Within an order, the outputs are outermost, then the variable of each differentiation. `mode`
-    is "forward" or "reverse" for those who want to compare; else the cheaper one is taken, where
-    both may be worth a look; "either" looks at both in few variables. `made` are digests of
-    derivatives that the outputs are made of. `forms` keeps what was planned.
+    is "forward" or "reverse" for those who want to compare; else the cheaper one is taken; "either"
+    prices both, whatever `_choose` says. `made` are digests of derivatives that the outputs are
+    made of. `forms` keeps what was planned.
     """
     forms = forms or Forms()
     values, forms.written = prepare(outputs, made)
     # Both ways of going on from the first order have that order in common.
     step = functools.cache(functools.partial(_jacobians, mode=mode, forms=forms))
-    found, candidates = _derived(values, variables, orders, step)
-    if max(orders) < 2 or not candidates or len(_ir.topological(values)) > _PLANNED_BETWEEN:  # noqa: PLR2004
-        return found, candidates
-    plain = forms.price(_nodes(found))
-    if max(orders) == 2 and plain.only_writes:  # noqa: PLR2004
-        return found, candidates
+    found, choice = _derived(values, variables, orders, step)
+    if mode in DIRECTIONS or not may_plan_between(values, max(orders)):
+        return found, choice
+    if max(orders) == 2 and forms.price(_nodes(found)).only_writes:  # noqa: PLR2004
+        return found, choice
     between = functools.partial(_in_pairs, forms=forms)
-    others, priced = _derived(values, variables, orders, step, between)
-    return (others, priced) if forms.price(_nodes(others)) < plain else (found, candidates)
+    others, other_choice = _derived(values, variables, orders, step, between)
+    if forms.least([_nodes(found), _nodes(others)]) == 0:
+        return found, choice
+    return others, other_choice
 
 
 def prepare(outputs: Sequence[Node], made: Made) -> tuple[list[Node], frozenset[Node]]:
@@ -115,11 +118,11 @@ def compared(
 ) -> Candidates:
     """Price both directions of the last order, also where `derive` looks at one.
 
-    Not in many variables or of many nodes, where it would take long.
+    Not of many nodes, where it would take long.
     """
-    if len(variables) > _FEW_VARIABLES or len(_ir.topological(outputs)) > _PRICED_IN_PRINT:
+    if not is_compared_in_print(outputs):
         return ()
-    return derive(outputs, variables, orders, "either", made)[1]
+    return derive(outputs, variables, orders, "either", made)[1].candidates
 
 
 _Level = dict[tuple[int, ...], Node]  # by the numbers of the variables, in ascending order
@@ -129,8 +132,8 @@ class _Step(Protocol):
     """`_jacobians`, with mode and forms given."""
 
     def __call__(
-        self, y: Node, variables: tuple[Node, ...], /, *, last: bool, symmetric: bool
-    ) -> tuple[list[Node], Candidates]: ...
+        self, y: Node, variables: tuple[Node, ...], /, *, last: bool, hessian: bool
+    ) -> tuple[list[Node], Choice]: ...
 
 
 def _derived(
@@ -139,11 +142,11 @@ def _derived(
     orders: Sequence[int],
     step: _Step,
     between: Callable[[_Level], _Level] = dict,
-) -> tuple[list[Root], Candidates]:
+) -> tuple[list[Root], Choice]:
     """Differentiate order by order; `between` is done to derivatives before their own ones."""
     level: list[_Level] = [{(): y} for y in values]
     found: list[Root] = []
-    candidates: Candidates = ()
+    choice = Choice()
     for order in range(max(orders) + 1):
         if order:
             last = order == max(orders)
@@ -152,29 +155,29 @@ def _derived(
                 for y, nodes in zip(values, level, strict=True)
             ]
             level = [nodes for nodes, _ in steps]
-            candidates = _total([c for _, each in steps for c in each])
+            choice = _total([c for _, each in steps for c in each])
             if not last:
                 level = [between(nodes) for nodes in level]
         if order in orders:
             for y, nodes in zip(values, level, strict=True):
                 found += _ordered(y, nodes, variables, order)
-    return found, candidates
+    return found, choice
 
 
 def _differentiated(
     nodes: _Level, variables: Sequence[Node], step: _Step, *, last: bool, of_scalar: bool
-) -> tuple[_Level, list[Candidates]]:
+) -> tuple[_Level, list[Choice]]:
     """Differentiate once more, in the variables that keep the numbers ascending."""
     level: _Level = {}
-    compared = []
+    choices = []
     for numbers, node in nodes.items():
         first = numbers[-1] if numbers else 0
         rest = tuple(variables[first:])
-        symmetric = of_scalar and len(numbers) == len(rest) == 1  # a Hessian
-        made, candidates = step(node, rest, last=last, symmetric=symmetric)
+        hessian = of_scalar and len(numbers) == len(rest) == 1
+        made, choice = step(node, rest, last=last, hessian=hessian)
         level.update({(*numbers, n): x for n, x in enumerate(made, first)})
-        compared.append(candidates)
-    return level, compared
+        choices.append(choice)
+    return level, choices
 
 
 def _ordered(y: Node, nodes: _Level, variables: Sequence[Node], order: int) -> list[Root]:
@@ -233,8 +236,15 @@ def split(roots: Sequence[Node], forms: Forms) -> tuple[list[Node], list[list[Pa
     return cores, [[(deltas, axes) for deltas, _, axes in parts] for parts in terms]
 
 
-def _total(candidates: Sequence[Candidates]) -> Candidates:
-    """Add up the candidates of several derivatives, each compared; what was taken comes first.
+def _total(choices: Sequence[Choice]) -> Choice:
+    """Add up the candidates of several derivatives; what was taken comes first."""
+    rules = {choice.rule for choice in choices}
+    rule = rules.pop() if len(rules) == 1 else ""
+    return Choice(_total_candidates([choice.candidates for choice in choices]), rule)
+
+
+def _total_candidates(candidates: Sequence[Candidates]) -> Candidates:
+    """Add up candidates, where each derivative was compared.
 
     "mixed" is each in its own best direction. One candidate alone was not priced.
     """
@@ -251,72 +261,64 @@ def _total(candidates: Sequence[Candidates]) -> Candidates:
 
 
 def _jacobians(
-    y: Node, variables: Sequence[Node], *, last: bool, symmetric: bool, mode: str, forms: Forms
-) -> tuple[list[Node], Candidates]:
-    """Differentiate in every variable, in the cheaper direction.
+    y: Node, variables: tuple[Node, ...], *, last: bool, hessian: bool, mode: str, forms: Forms
+) -> tuple[list[Node], Choice]:
+    """Differentiate in every variable, in the direction that was chosen, or the cheapest."""
+    if mode in DIRECTIONS:
+        return _differentiate(y, variables, mode), Choice()
+    names, rule = directions(Step(y, variables, last, hessian))
+    names = DIRECTIONS if mode == "either" else names
+    options: dict[str, list[Node]] = {}
+    for name in names:
+        options[name] = _differentiate(y, variables, name)
+        may_stop = hessian and last and len(names) > 1 and mode != "either"
+        if may_stop and forms.price(options[name]).only_writes:
+            return options[name], Choice(((name, 0),), ONLY_WRITES)
+    if len(options) == 1:
+        return options[name], Choice(((name, 0),), rule)
+    return _cheapest(options, rule, forms, before_another=not last and y.size > 1)
 
-    Before a further order, the forward direction is taken also where it costs almost as little: it
-    leaves fewer terms to differentiate. (So the third derivative of a network in its first weight
-    costs 4% less, though its Hessian costs 0.3% more.)
 
-    The gradient that is only a step to the next order, or is taken in more than a few variables, or
-    of a value of many nodes, is taken backward without a look at the other direction: of a scalar
-    in many numbers, no forward sweep is cheaper. And a gradient of many nodes is differentiated
-    forward: its derivative is `symmetric`, one network that is read from either end, and of the
-    reference Hessians none costs 1.3% more for it.
-    """
-    if mode == "forward":
-        return [forward(y, x) for x in variables], ()
-    if mode == "reverse":
-        return reverse(y, variables), ()
-    columns = sum(x.size for x in variables)
-    is_few = len(variables) <= _FEW_VARIABLES
-    count = len(_ir.topological([y]))
-    is_long = count > _SHORT and mode != "either"
-    if y.size == 1 and columns >= _MANY_COLUMNS and (is_long or not last or not is_few):
-        return reverse(y, variables), (("reverse", 0),)
-    if symmetric and is_long:
-        return [forward(y, x) for x in variables], (("forward", 0),)
-    if count > COMPARED:  # one candidate, chosen by shape
-        nodes = reverse(y, variables) if y.size <= columns else [forward(y, x) for x in variables]
-        return nodes, ()
-    options = {
-        "reverse": reverse(y, variables),
-        "forward": [forward(y, x) for x in variables],
-    }
-    if options["reverse"] == options["forward"]:
-        flops = forms.price(options["reverse"]).flops
-        return options["reverse"], tuple((name, flops) for name in options)
-    mixed = _mixed(options["reverse"], options["forward"], forms) if is_few else None
-    if mixed and mixed not in options.values():
-        options["mixed"] = mixed
+def _differentiate(y: Node, variables: Sequence[Node], direction: str) -> list[Node]:
+    if direction == "reverse":
+        return reverse(y, variables)
+    return [forward(y, x) for x in variables]
+
+
+def _cheapest(
+    options: dict[str, list[Node]], rule: str, forms: Forms, *, before_another: bool
+) -> tuple[list[Node], Choice]:
+    """Take the lowest price, of either direction or of the better one for each variable."""
+    mixed = _mixed(options, forms)
+    if mixed not in options.values():
+        options = {**options, "mixed": mixed}
+    names = list(options)
+    best = names[forms.least([*options.values()])]
     prices = {name: forms.price(nodes) for name, nodes in options.items()}
-    best = min(prices, key=prices.__getitem__)
-    if not last and y.size > 1 and prices["forward"].cost <= _ALMOST * prices[best].cost:
+    if before_another and is_almost_best(prices["forward"].cost, prices[best].cost):
         best = "forward"
-    ordered = sorted(prices, key=lambda name: name != best)
-    return options[best], tuple((name, prices[name].flops) for name in ordered)
+    ordered = sorted(names, key=lambda name: name != best)
+    return options[best], Choice(tuple((name, prices[name].flops) for name in ordered), rule)
 
 
-def _mixed(backward: Sequence[Node], onward: Sequence[Node], forms: Forms) -> list[Node]:
+def _mixed(options: dict[str, list[Node]], forms: Forms) -> list[Node]:
     """Take for each variable what is cheaper by itself: each direction may be best for some."""
-    if len(backward) == 1:
-        return [*backward]
-    return [
-        a if a is b or forms.price([a]) <= forms.price([b]) else b
-        for a, b in zip(backward, onward, strict=True)
-    ]
+    pairs = list(zip(options["reverse"], options["forward"], strict=True))
+    if len(pairs) == 1:
+        return options["reverse"]
+    return [a if a is b else (a, b)[forms.least([[a], [b]])] for a, b in pairs]
 
 
 def compile_derivatives(
     found: Sequence[Root],
     inputs: Sequence[Input],
     specs: Sequence[InputSpec],
-    candidates: Candidates,
+    choice: Choice,
     forms: Forms,
 ) -> Program:
     """Plan and lower derivatives, mirrored; what was planned to compare candidates is not again."""
-    return compose(planned(found, forms), arguments_of(inputs, specs), candidates)
+    program = compose(planned(found, forms), arguments_of(inputs, specs), choice.candidates)
+    return replace(program, rule=choice.rule)
 
 
 def planned(found: Sequence[Root], forms: Forms) -> list[Node]:

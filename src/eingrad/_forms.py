@@ -1,38 +1,34 @@
 """Forms of derivatives: each is normalised, planned and priced, and the cheapest is computed.
 
-In: roots as they were derived. Out: equal roots whose products are pairwise, their price, the
-program that computes them.
+In: roots as they were derived. Out: equal roots whose products are pairwise, and their price.
 Guaranteed: the form as it was derived is kept where its normal form would cost more; it is planned
-only below `COMPARED` nodes, and where an estimate of its work is not above.
+only below `COMPARED` nodes, and where an estimate of its work is not above. What two candidates
+have in common is normalised and priced once.
 """
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from dataclasses import replace
 
 from eingrad import _ir
+from eingrad._choose import Choice
 from eingrad._ir import Input, Node
-from eingrad._opaque import open_inputs
-from eingrad._plan import InputSpec, Program, Search, compose, find_path, lower, pairwise
+from eingrad._plan import (
+    InputSpec,
+    Price,
+    Prices,
+    Program,
+    Search,
+    compose,
+    find_path,
+    pairwise,
+    peak_bytes,
+)
 from eingrad._simplify import Memo, simplify, work
 
-_FEW_PASSES = 4
-_LITTLE = 0.02  # of the cost
 COMPARED = 2000  # nodes; above that, nothing is compared: the normal form is taken
 
 
 _Roots = tuple[Node, ...]
-
-
-class Price(NamedTuple):
-    """What decides between forms: planned cost, then peak memory; and the flops, to be told.
-
-    `only_writes` says whether a few passes over the result are nearly all of it.
-    """
-
-    cost: int
-    peak_bytes: int
-    flops: int
-    only_writes: bool
 
 
 class Forms:
@@ -48,6 +44,7 @@ class Forms:
         self._memo = Memo()
         self._forms: dict[_Roots, _Roots] = {}
         self._planned: dict[_Roots, _Roots] = {}
+        self._nodes = Prices()
         self._prices: dict[_Roots, Price] = {}
 
     def normal(self, roots: Sequence[Node]) -> list[Node]:
@@ -62,6 +59,10 @@ class Forms:
         """Price what these roots are computed by."""
         return self._price(self._cheapest(tuple(roots)))
 
+    def least(self, candidates: Sequence[Sequence[Node]]) -> int:
+        """Number the cheapest of some candidates; of several, that with the lowest peak."""
+        return self._least([self._cheapest(tuple(roots)) for roots in candidates])
+
     def form(self, roots: Sequence[Node]) -> list[Node]:
         """Give equal roots whose products are pairwise.
 
@@ -74,10 +75,11 @@ class Forms:
         roots: Sequence[Node],
         inputs: Sequence[Input],
         specs: Sequence[InputSpec] | None = None,
-        candidates: tuple[tuple[str, int], ...] = (),
+        choice: Choice = Choice(),  # noqa: B008 - a tuple
     ) -> Program:
         """Lower what these roots are computed by."""
-        return compose(self.form(roots), arguments_of(inputs, specs), candidates)
+        program = compose(self.form(roots), arguments_of(inputs, specs), choice.candidates)
+        return replace(program, rule=choice.rule)
 
     def _cheapest(self, roots: _Roots) -> _Roots:
         if roots not in self._forms:
@@ -85,7 +87,7 @@ class Forms:
             forms = [self._plan(normal)]
             if roots != normal and _may_be_cheaper(roots, normal):
                 forms.append(self._plan(roots))
-            self._forms[roots] = min(forms, key=self._price) if len(forms) > 1 else forms[0]
+            self._forms[roots] = forms[self._least(forms)]
         return self._forms[roots]
 
     def _plan(self, roots: _Roots) -> _Roots:
@@ -94,13 +96,16 @@ class Forms:
             self._planned[roots] = (*self.pairwise(roots),)
         return self._planned[roots]
 
+    def _least(self, forms: Sequence[_Roots]) -> int:
+        if len(forms) == 1:
+            return 0
+        costs = [self._price(form).cost for form in forms]
+        best = [n for n, cost in enumerate(costs) if cost == min(costs)]
+        return min(best, key=lambda n: peak_bytes(forms[n])) if len(best) > 1 else best[0]
+
     def _price(self, form: _Roots) -> Price:
         if form not in self._prices:
-            opened, inputs = open_inputs(form)
-            program = lower(opened, arguments_of(inputs))
-            passes, smaller = program.passes
-            few = passes <= _FEW_PASSES and smaller <= _LITTLE * program.cost
-            self._prices[form] = Price(program.cost, program.peak_bytes, program.flops, few)
+            self._prices[form] = self._nodes.of(form)
         return self._prices[form]
 
 
@@ -109,7 +114,7 @@ def _may_be_cheaper(raw: Sequence[Node], normal: Sequence[Node]) -> bool:
     if len(_ir.topological(raw)) > COMPARED:
         return False
     before, after = (sum(work(root, ()) for root in roots) for roots in (raw, normal))
-    return before <= after
+    return before < after
 
 
 def arguments_of(

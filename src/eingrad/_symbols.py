@@ -620,10 +620,10 @@ class Lift:
         def make() -> Kernel:
             forms = Forms()
             orders = tuple(range(order + 1))
-            found, candidates = derive(outputs, [x], orders, made=trace.made, forms=forms)
+            found, choice = derive(outputs, [x], orders, made=trace.made, forms=forms)
             opened, inputs = _opaque.open_inputs(planned(found, forms))
             arguments = arguments_of(inputs, input_specs(inputs))
-            return Kernel(compose(opened, arguments, candidates))
+            return Kernel(compose(opened, arguments, choice.candidates))
 
         kernel = cache.get(key, make)
         specs = kernel.program.inputs

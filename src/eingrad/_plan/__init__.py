@@ -4,7 +4,7 @@
 says what products have in common, `pairs` plans all products of a program together, `mirror` marks
 results that must come out symmetric, `tiles` makes what is large in pieces, `lower` turns pairwise
 steps into statements, `halves` makes half of what is mirrored, `compose` does these three in turn,
-`program` is the result, as data.
+`program` is the result, as data. `price` says what planned nodes cost, before they are lowered.
 """
 
 from eingrad._plan.compose import compose
@@ -12,12 +12,15 @@ from eingrad._plan.lower import lower
 from eingrad._plan.mirror import mirror
 from eingrad._plan.pairs import pairwise
 from eingrad._plan.path import Search, find_path, greedy_path, left_to_right_path
+from eingrad._plan.price import Price, Prices, peak_bytes
 from eingrad._plan.program import VIEWS, InputSpec, Piece, Program, Statement
 
 __all__ = [
     "VIEWS",
     "InputSpec",
     "Piece",
+    "Price",
+    "Prices",
     "Program",
     "Search",
     "Statement",
@@ -28,4 +31,5 @@ __all__ = [
     "lower",
     "mirror",
     "pairwise",
+    "peak_bytes",
 ]

@@ -17,7 +17,7 @@ from eingrad._subscripts import Shape, Subscripts
 
 VIEWS = frozenset({"view", "slice"})  # kernels whose result looks at an operand's memory
 IN_PLACE = frozenset({"mirror in place"})  # kernels that write to their operand
-_PASS = 16  # cost of an element, in a pass: three or four are read and one is written
+PASS = 16  # cost of an element, in a pass: three or four are read and one is written
 ALIASES = VIEWS | IN_PLACE | {"reshape"}  # kernels whose result may be an operand's memory
 
 
@@ -108,13 +108,14 @@ class Program:
     """Inputs, statements, and the numbers of the values that are the result.
 
     `candidates` are the direction that was taken and then those it was compared with, with their
-    flops, symmetric products whole. One alone was not compared.
+    flops, symmetric products whole. One alone was not compared. `rule` says why.
     """
 
     inputs: tuple[InputSpec, ...]
     statements: tuple[Statement, ...]
     outputs: tuple[int, ...]
     candidates: tuple[tuple[str, int], ...] = ()
+    rule: str = ""  # that decided
 
     def steps(self) -> Iterator[Statement]:
         """Go through all statements, those in loops too."""
@@ -148,7 +149,7 @@ class Program:
         other = [
             s.cost
             for s in self.statements
-            if math.prod(s.shape) < largest or s.cost > _PASS * math.prod(s.shape)
+            if math.prod(s.shape) < largest or s.cost > PASS * math.prod(s.shape)
         ]
         return len(self.statements) - len(other), sum(other)
 
@@ -246,4 +247,5 @@ class Program:
         )
         if chosen and any("half" in s.details for s in self.steps()):
             chosen += " (symmetric products whole)"
-        return "\n".join([f"inputs: {inputs}", *lines, total + chosen])
+        why = [f"chosen: {self.rule}"] if self.rule else []
+        return "\n".join([f"inputs: {inputs}", *lines, total + chosen, *why])
