@@ -49,7 +49,15 @@ class Hole:
         return 1 + max((i for t in (*self.einsum.terms, self.einsum.out) for i in t), default=-1)
 
 
-Jacobian = tuple[Node, Node | Hole, int]  # a node below; d node/d that node; batch axes they share
+@dataclass(frozen=True, slots=True)
+class Multiple:
+    """The identity, times a number: what a term of a sum, and a conversion, are multiplied with."""
+
+    number: Coefficient
+
+
+Local = Node | Hole | Multiple
+Jacobian = tuple[Node, Local, int]  # a node below; d node/d that node; batch axes they share
 Selects = dict[Node, list[Jacobian]]
 
 
@@ -172,15 +180,14 @@ def _local_jacobians(node: Node, active: dict[Node, None], selects: Selects) -> 
             return [(n, Hole(node, k), 0) for k, n in enumerate(node.operands) if n in active]
         case Add(terms=terms, coefficients=coefficients):
             return [
-                (n, _ir.fill(c, node.shape, node.dtype), node.ndim)
+                (n, Multiple(c), node.ndim)
                 for n, c in zip(terms, coefficients, strict=True)
                 if n in active
             ]
         case Apply() if node in selects:
             return selects[node]
         case Apply(operands=operands) if node.primitive.name == "cast":
-            one = _ir.fill(1, node.shape, node.dtype)
-            return [(n, one, node.ndim) for n in operands if n in active]
+            return [(n, Multiple(1), node.ndim) for n in operands if n in active]
         case Apply(operands=operands):
             jacobians: list[Jacobian] = []
             for k, n in enumerate(operands):
@@ -191,8 +198,10 @@ def _local_jacobians(node: Node, active: dict[Node, None], selects: Selects) -> 
     return []
 
 
-def _push(node: Node, below: Node, local: Node | Hole, batch: int, tangent: Node) -> list[Term]:
+def _push(node: Node, below: Node, local: Local, batch: int, tangent: Node) -> list[Term]:
     """``d node/d below`` times ``d below/d x``."""
+    if isinstance(local, Multiple):
+        return [(tangent, local.number)]
     extra = tangent.ndim - below.ndim
     if isinstance(local, Hole):
         einsum = local.einsum
@@ -215,9 +224,11 @@ def _push(node: Node, below: Node, local: Node | Hole, batch: int, tangent: Node
 
 
 def _pull(
-    leading: int, node: Node, below: Node, local: Node | Hole, batch: int, bar: Node
+    leading: int, node: Node, below: Node, local: Local, batch: int, bar: Node
 ) -> list[Term]:
     """``d y/d node``, with `leading` axes before those of the node, times ``d node/d below``."""
+    if isinstance(local, Multiple):
+        return [(bar, local.number)]
     if isinstance(local, Hole):
         einsum, fresh = local.einsum, local.first_free
         y_axes = tuple(range(fresh, fresh + leading))

@@ -174,7 +174,7 @@ def split_structure(node: Einsum) -> tuple[list[Term], list[Term]]:
 
 def carries_delta(node: Node) -> bool:
     """Whether structural tensors tie output axes: most entries are then known to be zero."""
-    if not isinstance(node, Einsum):
+    if not isinstance(node, Einsum) or node.cores == len(node.operands):
         return False
     _, structure = split_structure(node)
     ties = {*node.out, *(term[1] for operand, term in structure if isinstance(operand, Selection))}
@@ -545,10 +545,11 @@ def _einsum(
     )
     shape = tuple([sizes[index] for index in out])
     coefficient = canonical_coefficient(coefficient)
-    spec = (new_terms, new_out, output_only, repr(coefficient), dtype.str)
-    key = (tuple([n.uid for n in operands]), spec)
+    how = (new_terms, new_out, output_only)
+    key = (tuple([n.uid for n in operands]), how, _hashed(coefficient), dtype.str)
 
     def content() -> bytes:
+        spec = (*how, repr(coefficient), dtype.str)
         return b"".join([n.digest for n in operands]) + repr((spec, shape)).encode()
 
     summed = carried > len(new_out) - len(output_only) and any(
@@ -558,6 +559,11 @@ def _einsum(
     )
     fields = (tuple(operands), new_terms, new_out, output_only, coefficient, cores, summed)
     return intern_node(Einsum, key, shape, dtype, content, *fields)
+
+
+def _hashed(coefficient: Coefficient) -> Hashable:
+    """Tell coefficients apart: those of two types may be equal, and nan equals nothing."""
+    return coefficient if type(coefficient) is int else repr(coefficient)
 
 
 def _canonical_order(
@@ -747,7 +753,7 @@ def add(terms: Sequence[Node], coefficients: Sequence[Coefficient] | None = None
     common = common_scale(numbers, first.dtype)
     if common != 1 and not any(map(carries_delta, nodes)):
         return scale(add(nodes, [multiply(c, 1 / Fraction(common)) for c in numbers]), common)
-    key = (tuple(n.uid for n in nodes), repr(numbers))
+    key = (tuple([n.uid for n in nodes]), tuple(map(_hashed, numbers)))
 
     def content() -> bytes:
         return b"".join(n.digest for n in nodes) + repr(numbers).encode()

@@ -202,9 +202,6 @@ def number_of_live_nodes() -> int:
 
 def children(node: Node) -> tuple[Node, ...]:
     """Return the nodes a node is computed from."""
-    match node:
-        case Einsum(operands=operands) | Apply(operands=operands):
-            return operands
-        case Add(terms=terms):
-            return terms
-    return ()
+    if isinstance(node, (Einsum, Apply)):  # `match` takes twice as long, and all walks ask
+        return node.operands
+    return node.terms if isinstance(node, Add) else ()

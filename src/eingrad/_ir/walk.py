@@ -15,18 +15,18 @@ from eingrad._ir.nodes import Add, Apply, Einsum, Input, Node, children
 
 def topological(roots: Iterable[Node]) -> list[Node]:
     """Every node below the roots once, children first; the order depends on structure alone."""
-    order: list[Node] = []
-    done: set[Node] = set()
-    stack = [(root, False) for root in reversed(tuple(roots))]
+    order: dict[Node, None] = {}
+    stack = [*roots][::-1]
     while stack:
-        node, expanded = stack.pop()
-        if expanded:
-            order.append(node)
-        elif node not in done:
-            done.add(node)
-            stack.append((node, True))
-            stack.extend((child, False) for child in reversed(children(node)) if child not in done)
-    return order
+        node = stack[-1]
+        if node not in order:
+            pending = [child for child in children(node) if child not in order]
+            if pending:
+                stack += pending[::-1]
+                continue
+            order[node] = None
+        stack.pop()
+    return [*order]
 
 
 def inputs(roots: Iterable[Node]) -> list[Input]:
