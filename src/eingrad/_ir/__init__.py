@@ -60,6 +60,7 @@ from eingrad._ir.nodes import (
     Table,
     children,
     number_of_live_nodes,
+    number_of_nodes_built,
 )
 from eingrad._ir.reshape import reshape
 from eingrad._ir.structure import dense
@@ -120,6 +121,7 @@ __all__ = [
     "new_input",
     "number_of",
     "number_of_live_nodes",
+    "number_of_nodes_built",
     "occurrences",
     "reshape",
     "rewrite",

@@ -169,6 +169,7 @@ N = TypeVar("N", bound=Node)
 
 _lock = fork_safe(threading.RLock())
 _uids = itertools.count()
+_built = [0]  # nodes, since the process began
 _table: weakref.WeakValueDictionary[tuple[Hashable, ...], Node] = weakref.WeakValueDictionary()
 
 
@@ -189,6 +190,7 @@ def intern_node(
     with _lock:
         node = _table.get(full_key)
         if node is None:
+            _built[0] += 1
             digest = blake2b(cls.__name__.encode() + content(), digest_size=16).digest()
             node = cls(next(_uids), digest, shape, dtype, *fields)
             _table[full_key] = node
@@ -198,6 +200,11 @@ def intern_node(
 def number_of_live_nodes() -> int:
     """How many nodes are alive: what a leak would show in."""
     return len(_table)
+
+
+def number_of_nodes_built() -> int:
+    """How many nodes were made so far: what planning costs, counted and not timed."""
+    return _built[0]
 
 
 def children(node: Node) -> tuple[Node, ...]:

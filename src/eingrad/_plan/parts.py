@@ -64,6 +64,11 @@ class Value:
         """What a search is asked about."""
         return network_of(self.operands, self.terms, self.out)
 
+    @functools.cached_property
+    def signatures(self) -> dict[int, Signature]:
+        """Which operands are in each part."""
+        return _signatures(self)
+
     @property
     def rank(self) -> tuple[object, ...]:
         """Something to sort by that does not depend on history."""
@@ -113,7 +118,7 @@ class SharedParts:
         for form in dict.fromkeys([*made, *forms]):
             uses = Counter(node.uid for node in form.operands)
             several = {uid for uid, times in uses.items() if times > 1}
-            for signature in _signatures(form).values():
+            for signature in form.signatures.values():
                 self._places[signature][form] += 1
                 if several.issuperset(signature):
                     self._repeated.add(signature)
@@ -125,7 +130,8 @@ class SharedParts:
         """Give the parts of a product, by sets of operands."""
         if form not in self._parts:
             self._parts[form] = {}
-            self._read([form])
+            if form.is_long:  # a pair has no parts
+                self._read([form])
         return self._parts[form]
 
     def all(self) -> list[Part]:
@@ -135,7 +141,7 @@ class SharedParts:
     def _read(self, forms: Sequence[Value]) -> None:
         """Find parts, large ones first: these tell which smaller ones nobody needs."""
         by_size: defaultdict[int, list[tuple[Value, int]]] = defaultdict(list)
-        signatures = {form: _signatures(form) for form in forms}
+        signatures = {form: form.signatures for form in forms}
         for form in forms:
             for operands, signature in signatures[form].items():
                 if operands != form.network.whole and self._places[signature].total() > 1:
