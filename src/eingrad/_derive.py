@@ -289,6 +289,7 @@ def _cheapest(
     options: dict[str, list[Node]], rule: str, forms: Forms, *, before_another: bool
 ) -> tuple[list[Node], Choice]:
     """Take the lowest price, of either direction or of the better one for each variable."""
+    options = {name: options[name] for name in DIRECTIONS}  # reverse, where they cost the same
     mixed = _mixed(options, forms)
     if mixed not in options.values():
         options = {**options, "mixed": mixed}

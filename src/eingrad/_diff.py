@@ -223,9 +223,7 @@ def _push(node: Node, below: Node, local: Local, batch: int, tangent: Node) -> l
     return _linear((local,), (term,), tangent, (*shared, *operand, *new), out)
 
 
-def _pull(
-    leading: int, node: Node, below: Node, local: Local, batch: int, bar: Node
-) -> list[Term]:
+def _pull(leading: int, node: Node, below: Node, local: Local, batch: int, bar: Node) -> list[Term]:
     """``d y/d node``, with `leading` axes before those of the node, times ``d node/d below``."""
     if isinstance(local, Multiple):
         return [(bar, local.number)]

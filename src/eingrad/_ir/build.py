@@ -55,6 +55,7 @@ from eingrad._ir.nodes import (
     Symmetry,
     Table,
     children,
+    find_node,
     intern_node,
 )
 from eingrad._ir.structure import Factor, Makers, Network, canonical_table, eliminate, length
@@ -548,6 +549,10 @@ def _einsum(
     how = (new_terms, new_out, output_only)
     key = (tuple([n.uid for n in operands]), how, _hashed(coefficient), dtype.str)
 
+    found = find_node(Einsum, key)
+    if found is not None:
+        return found
+
     def content() -> bytes:
         spec = (*how, repr(coefficient), dtype.str)
         return b"".join([n.digest for n in operands]) + repr((spec, shape)).encode()
@@ -563,7 +568,11 @@ def _einsum(
 
 def _hashed(coefficient: Coefficient) -> Hashable:
     """Tell coefficients apart: those of two types may be equal, and nan equals nothing."""
-    return coefficient if type(coefficient) is int else repr(coefficient)
+    if type(coefficient) is int:
+        return coefficient
+    if type(coefficient) is Fraction:
+        return coefficient.numerator, coefficient.denominator
+    return repr(coefficient)
 
 
 def _canonical_order(

@@ -76,6 +76,7 @@ def as_float(value: int | Fraction | float) -> float:
         return math.inf if value > 0 else -math.inf
 
 
+@functools.lru_cache(maxsize=4096, typed=True)
 def multiply(a: Coefficient, b: Coefficient) -> Coefficient:
     """Multiply exactly where both are finite and real; rounded where the product is too long."""
     if type(a) is int and type(b) is int:
@@ -87,6 +88,7 @@ def multiply(a: Coefficient, b: Coefficient) -> Coefficient:
     return _shortened(Fraction(a) * Fraction(b))
 
 
+@functools.lru_cache(maxsize=4096, typed=True)
 def add_exactly(a: Coefficient, b: Coefficient) -> Coefficient:
     """Add exactly where both are finite and real; rounded where the sum is too long."""
     if type(a) is int and type(b) is int:

@@ -138,9 +138,9 @@ def _walked(
     roots: Sequence[Node], passes: Sequence[Pass], memo: Memo, kept: Container[Node]
 ) -> dict[Node, Node]:
     order = _ir.topological(roots)
-    uses: Counter[Node] = Counter(map(_core, roots))
-    for node in order:
-        uses.update(map(_core, _ir.children(node)))
+    core = {node: _core(node) for node in order}
+    uses: Counter[Node] = Counter([core[root] for root in roots])
+    uses.update([core[child] for node in order for child in _ir.children(node)])
     once = _Once()  # rewritten nodes that stand for a node used once
     new: dict[Node, Node] = {}
     for node in order:
@@ -158,7 +158,7 @@ def _walked(
                 made = a_pass(made, once)
             memo.keep(rebuilt, made, once.take_answers())
         new[node] = made
-        if uses[_core(node)] == 1:
+        if uses[core[node]] == 1:
             once.add(made, _core(made))
     return new
 
