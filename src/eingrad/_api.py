@@ -198,7 +198,7 @@ def _traced(
     built = [tree.build(rest) for _, tree in trees]
     named = dict(zip(kwargs, built[len(args) :], strict=True))
     result = _called(f, trace, built[: len(args)], named, names)
-    trace.check_watched()
+    trace.check_unwritten()
     result_leaves, out_tree = flatten(result)
     outputs = [output_node(leaf, trace, f) for leaf in result_leaves]
     independent = any(not isinstance(leaf, Expression) for leaf in result_leaves)
@@ -209,10 +209,10 @@ def _traced(
     if nested:
         replaced.update((n, node_of(v, outer)) for n, v in zip(inputs, values, strict=True))
     if symbolic or (nested and outer is None):
-        replaced.update((known.node, _ir.constant(known.copy)) for known in captured)
+        replaced.update((known.node, _ir.constant(known.values)) for known in captured)
     if not nested:
         inputs += [known.node for known in captured]
-        values += [known.copy for known in captured]
+        values += [known.values for known in captured]
     argument_trees = [trees[n][1] for n in numbers]
     argument_tree = (
         argument_trees[0] if isinstance(argnums, int) else Tree(tuple, (), tuple(argument_trees))

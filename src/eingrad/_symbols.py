@@ -604,8 +604,9 @@ class Lift:
                 result = self._f(*(passed.get(n, value) for n, value in enumerate(arguments)))
                 leaves, tree = flatten(result)
                 outputs = [node_of(leaf, trace, "the result") for leaf in leaves]
+                trace.check_unwritten()
                 for known in trace.root.captured.values():
-                    values[known.node.name] = known.copy
+                    values[known.node.name] = known.values
         finally:
             trace.close()  # again: an interrupt may have cut the first short
         key = (

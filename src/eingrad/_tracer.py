@@ -67,18 +67,54 @@ _READING_METHODS = frozenset({"dump", "dumps", "item", "tobytes", "tofile", "tol
 # Traces ------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Captured:
-    """An array of the user's that the function uses, and its values when it was first used.
+_SMALL = 1 << 16  # bytes of a captured array that are copied, rather than sampled
+_SAMPLED = 1 << 10  # entries of a larger one
 
-    The array is read-only where it can be, and its values are copied all the same: they may still
-    be written in another way, through another view of the memory.
+
+@dataclass(slots=True, eq=False)
+class Captured:
+    """An array of the user's that the function uses, and what tells whether it was written.
+
+    The array is read-only while it is traced, but another view of its memory may not be. A small
+    array is copied when it is first used, and the copy computed with; so is one that cannot be made
+    read-only. Of a larger one a sample is noted, and the array itself computed with.
     """
 
     node: Input
     value: Node  # what the function computes with: the input, or a power of two times a part of it
     array: Array
-    copy: Array
+    before: Array  # the copy, or the sample
+    is_copied: bool
+
+    @property
+    def values(self) -> Array:
+        """What the input is computed with, in the dtype of the input."""
+        values = self.before if self.is_copied else self.array
+        return np.asarray(values, self.node.dtype)
+
+    def is_unchanged(self) -> bool:
+        """Whether the array is as it was; of a large one, the sample of it."""
+        now = self.array if self.is_copied else _sample(self.array)
+        return _has_bits_of(now, self.before)
+
+
+def _sample(array: Array) -> Array:
+    """Copy some entries, evenly spread, of an array of any memory layout; of every column in turn."""
+    step = array.size // _SAMPLED + 1
+    while math.gcd(step, array.shape[-1]) > 1:
+        step += 1
+    return array.flat[::step]
+
+
+def _has_bits_of(first: Array, second: Array) -> bool:
+    """Whether arrays of one shape and dtype hold the same bits: -0.0 is not 0.0, nan is nan."""
+    kind = _BITS.get(first.itemsize)
+    if kind is None:  # complex128
+        return bool((first.view("V16") == second.view("V16")).all())
+    return memoryview(first.view(kind)) == memoryview(second.view(kind))
+
+
+_BITS = {1: np.uint8, 2: np.uint16, 4: np.uint32, 8: np.uint64}  # what memoryview compares fast
 
 
 @dataclass(slots=True, eq=False)
@@ -131,35 +167,50 @@ class Trace:
         """Make an array of the user's an input of this call, locked while it is traced."""
         root = self.root
         root.captures += 1
-        captured = root.captured
-        if id(array) not in captured:
-            count = len(captured)
-            dtype = array.dtype.newbyteorder("=")
-            node = root.new_input(f"c{count}", array.shape, dtype, ("captured", count))
-            copy = array.astype(dtype)
-            captured[id(array)] = Captured(node, _with_scale_apart(node, copy), array, copy)
-            _read_only.hold(array, root)
-        known = captured[id(array)]
-        if known.copy.tobytes() != array.astype(known.copy.dtype, copy=False).tobytes():
+        known = root.captured.get(id(array))
+        if known is None:
+            known = root._captured_first(array)
+        elif not known.is_unchanged():
             raise InPlaceError(
                 f"an array that the function uses, of shape {array.shape}, was changed while it "
                 f"was traced (used again at {user_line()}); use a new array instead"
             )
         return known.value
 
+    def _captured_first(self, array: Array) -> Captured:
+        count = len(self.captured)
+        dtype = array.dtype.newbyteorder("=")
+        node = self.new_input(f"c{count}", array.shape, dtype, ("captured", count))
+        is_copied = not _read_only.hold(array, self) or array.nbytes <= _SMALL
+        before = array.copy("K") if is_copied else _sample(array)
+        value = _with_scale_apart(node, array)
+        known = Captured(node, value, array, before, is_copied)
+        self.captured[id(array)] = known
+        return known
+
     def lock(self, array: Array) -> None:
         """Make an argument read-only until this trace ends; where that cannot be, watch it."""
         if not _read_only.hold(array, self):
-            self.watched.append((array, array.copy()))
+            self.watched.append((array, array.copy("K")))
 
-    def check_watched(self) -> None:
-        """Refuse what wrote to an argument that could not be made read-only."""
-        for array, copy in self.watched:
-            if array.tobytes() != copy.tobytes():
+    def check_unwritten(self) -> None:
+        """Refuse what wrote to an array whose values are read when the trace has ended.
+
+        That is an argument that could not be made read-only, or a large captured array.
+        """
+        for array, before in self.watched:
+            if not _has_bits_of(array, before):
                 raise InPlaceError(
                     f"an argument of shape {array.shape} was changed while the function was "
                     "traced, so its derivative would be recorded with other values than its "
                     "value; write to a copy instead"
+                )
+        for known in self.root.captured.values():
+            if not known.is_copied and not known.is_unchanged():
+                raise InPlaceError(
+                    f"an array that the function uses, of shape {known.array.shape}, was changed "
+                    "by another view of its memory while the function was traced; use a new array "
+                    "instead"
                 )
 
     def close(self) -> None:
