@@ -99,7 +99,7 @@ class Captured:
 
 
 def _sample(array: Array) -> Array:
-    """Copy some entries, evenly spread, of an array of any memory layout; of every column in turn."""
+    """Copy some entries, evenly spread, of an array of any memory layout; columns take turns."""
     step = array.size // _SAMPLED + 1
     while math.gcd(step, array.shape[-1]) > 1:
         step += 1
@@ -111,10 +111,10 @@ def _has_bits_of(first: Array, second: Array) -> bool:
     kind = _BITS.get(first.itemsize)
     if kind is None:  # complex128
         return bool((first.view("V16") == second.view("V16")).all())
-    return memoryview(first.view(kind)) == memoryview(second.view(kind))
+    return first.view(kind).data == second.view(kind).data
 
 
-_BITS = {1: np.uint8, 2: np.uint16, 4: np.uint32, 8: np.uint64}  # what memoryview compares fast
+_BITS = {1: np.uint8, 2: np.uint16, 4: np.uint32, 8: np.uint64}  # what buffers compare fast
 
 
 @dataclass(slots=True, eq=False)
