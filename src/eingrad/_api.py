@@ -9,18 +9,18 @@ import functools
 import inspect
 import itertools
 import sys
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from eingrad import _ir, _numpy_functions, _randomness  # noqa: F401 - imported for what it registers
+from eingrad import _ir, _numpy_functions, _randomness, _recorded  # noqa: F401 - imported for what it registers
 from eingrad._arguments import calls_differ, labels, roots
 from eingrad._arguments import named as named_leaves
 from eingrad._compile import cache, input_specs
 from eingrad._conversions import cause
-from eingrad._derive import compared, compile_derivatives, derive, placed, split
+from eingrad._derive import Root, compared, compile_derivatives, derive, placed, split
 from eingrad._described import described, remedy
 from eingrad._exact import exact
 from eingrad._forms import Forms
@@ -536,10 +536,20 @@ class Derivative:
 
     def _placed(self, traced: _Traced, trace: Trace | None) -> list[Expression]:
         """Differentiate symbolically, and note what may be opened if it is contracted."""
-        found, _ = derive(traced.outputs, traced.variables, self._orders, made=traced.made)
-        nodes, made = placed([root.plain() for root in found], traced.outputs, traced.replaced)
-        if traced.nested and traced.outer is not None:
-            traced.outer.made |= made
+        key = (
+            "placed", self._orders, (*traced.outputs,), (*traced.variables,),
+            (*traced.replaced.items(),), frozenset(traced.made),
+        )  # fmt: skip
+
+        def make() -> tuple[list[Root], list[Node], Set[bytes]]:
+            found, _ = derive(traced.outputs, traced.variables, self._orders, made=traced.made)
+            return found, *placed([r.plain() for r in found], traced.outputs, traced.replaced)
+
+        outer = traced.outer if traced.nested else None
+        is_again = outer is not None and not outer.lasting  # the same inputs at the next call
+        found, nodes, made = _recorded.found_or_made(key, make) if is_again else make()
+        if outer is not None:
+            outer.made |= made
         else:
             remember(nodes, made)
         return [
