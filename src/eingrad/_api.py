@@ -7,7 +7,6 @@ graphs find their plan in a bounded cache.
 
 import functools
 import inspect
-import itertools
 import sys
 from collections.abc import Callable, Hashable, Mapping, Sequence, Set
 from dataclasses import dataclass
@@ -40,6 +39,7 @@ from eingrad._tracer import (
     Trace,
     check_array,
     is_supported,
+    native,
     node_of,
     tracing,
 )
@@ -79,6 +79,9 @@ class _Traced:
 def _leaf_input(value: Any, name: str, n: int, trace: Trace, *, wanted: bool) -> Input | None:
     """Make the input for one leaf of the arguments; None for a static one."""
     key = ("argument", trace.depth, n)
+    if type(value) is np.ndarray and value.dtype.kind in "fc":  # nearly all
+        check_array(value, f"argument {trace.labels[name]!r}")
+        return trace.new_input(name, value.shape, native(value.dtype), key)
     label = trace.labels[name]
     if isinstance(value, Expression):
         return trace.new_input(name, value.shape, value.dtype, key) if wanted else None
@@ -107,7 +110,7 @@ def _leaf_input(value: Any, name: str, n: int, trace: Trace, *, wanted: bool) ->
             )
         return None
     check_array(value, f"argument {label!r}")
-    dtype = value.dtype.newbyteorder("=")
+    dtype = native(value.dtype)
     if wanted and dtype.kind == "b":
         raise DTypeError(
             f"argument {label!r} is boolean; a derivative needs numbers there: convert with "
@@ -141,7 +144,7 @@ def _trace(
         trace.close()  # again: an interrupt may have cut the first short
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Passed:
     """The leaves of all arguments: what the function is called with, and what became an input."""
 
@@ -152,32 +155,41 @@ class _Passed:
 
 
 def _pass(
-    trace: Trace, numbers: Sequence[int], counts: Sequence[int], leaves: Sequence[Any],
-    names: Sequence[str], *, given: bool,
-) -> _Passed:  # fmt: skip
+    trace: Trace, numbers: Sequence[int], leaves: Sequence[Sequence[Any]], *, given: bool
+) -> _Passed:
     """Put an expression in the place of every leaf that is an input; arrays are locked."""
-    arguments = [n for n, count in enumerate(counts) for _ in range(count)]
-    variables: dict[int, list[Node]] = {number: [] for number in numbers}
     passed = _Passed([], [], [], [])
-    for n, (leaf, name, argument) in enumerate(zip(leaves, names, arguments, strict=True)):
+    names = [*trace.labels]
+    variables: dict[int, list[Node]] = {number: [] for number in numbers}
+    n = 0
+    for argument, below in enumerate(leaves):
         wanted = argument in variables
-        made = _leaf_input(leaf, name, n, trace, wanted=wanted) if wanted or not given else None
-        if made is None:
-            passed.leaves.append(leaf)
-            continue
-        if isinstance(leaf, np.ndarray):
-            trace.lock(leaf)
-        weak = isinstance(leaf, (int, float, complex)) and not isinstance(leaf, np.generic)
-        array = isinstance(leaf, np.ndarray)
-        if isinstance(leaf, Expression):
-            weak, array = leaf._weak, leaf._array
-        passed.leaves.append(Expression(made, trace, weak=weak, array=array))
-        passed.inputs.append(made)
-        passed.values.append(leaf)
-        if wanted:
-            variables[argument].append(made)
-    passed.variables.extend(itertools.chain(*variables.values()))
+        for leaf in below:
+            made = None
+            if wanted or not given:
+                made = _leaf_input(leaf, names[n], n, trace, wanted=wanted)
+            n += 1
+            if made is None:
+                passed.leaves.append(leaf)
+                continue
+            passed.leaves.append(_passed(leaf, made, trace))
+            passed.inputs.append(made)
+            passed.values.append(leaf)
+            if wanted:
+                variables[argument].append(made)
+    for nodes in variables.values():
+        passed.variables += nodes
     return passed
+
+
+def _passed(leaf: Any, made: Input, trace: Trace) -> Expression:
+    """Make the expression for a leaf that became an input; an array is locked."""
+    if isinstance(leaf, np.ndarray):
+        trace.lock(leaf)
+        return Expression(made, trace, array=True)
+    if isinstance(leaf, Expression):
+        return Expression(made, trace, weak=leaf._weak, array=leaf._array)
+    return Expression(made, trace, weak=not isinstance(leaf, np.generic))
 
 
 def _traced(
@@ -186,22 +198,24 @@ def _traced(
 ) -> _Traced:  # fmt: skip
     """Call the function on expressions of this trace."""
     numbers = argument_numbers(argnums, len(args))
-    trees = [flatten(value) for value in (*args, *kwargs.values())]
-    leaves = [leaf for below, _ in trees for leaf in below]
-    counts = [len(below) for below, _ in trees]
+    leaves, trees = [], []
+    for value in (*args, *kwargs.values()) if kwargs else args:
+        below, tree = flatten(value)
+        leaves.append(below)
+        trees.append(tree)
     names = roots(positional, len(args), [*kwargs])
-    given = any(isinstance(leaf, Expression) for leaf in leaves)
+    given = any(isinstance(leaf, Expression) for below in leaves for leaf in below)
     outer = trace.outer
-    trace.labels = named_leaves(names, [tree for _, tree in trees])
-    passed = _pass(trace, numbers, counts, leaves, [*trace.labels], given=given)
+    trace.labels = named_leaves(names, trees)
+    passed = _pass(trace, numbers, leaves, given=given)
     rest = iter(passed.leaves)
-    built = [tree.build(rest) for _, tree in trees]
-    named = dict(zip(kwargs, built[len(args) :], strict=True))
+    built = [next(rest) if tree is LEAF else tree.build(rest) for tree in trees]
+    named = dict(zip(kwargs, built[len(args) :], strict=True)) if kwargs else kwargs
     result = _called(f, trace, built[: len(args)], named, names)
     trace.check_unwritten()
     result_leaves, out_tree = flatten(result)
     outputs = [output_node(leaf, trace, f) for leaf in result_leaves]
-    independent = any(not isinstance(leaf, Expression) for leaf in result_leaves)
+    independent = not all(isinstance(leaf, Expression) for leaf in result_leaves)
     inputs, values = passed.inputs, passed.values
     captured = [*trace.root.captured.values()]
     nested = given or (outer is not None and _reaches_outside(outputs, inputs, captured))
@@ -213,10 +227,10 @@ def _traced(
     if not nested:
         inputs += [known.node for known in captured]
         values += [known.values for known in captured]
-    argument_trees = [trees[n][1] for n in numbers]
-    argument_tree = (
-        argument_trees[0] if isinstance(argnums, int) else Tree(tuple, (), tuple(argument_trees))
-    )
+    if isinstance(argnums, int):
+        argument_tree = trees[numbers[0]]
+    else:
+        argument_tree = Tree(tuple, (), tuple(trees[n] for n in numbers))
     return _Traced(
         outputs, out_tree, passed.variables, argument_tree, inputs, values,
         [known.array for known in captured], replaced, nested, outer, trace.made, independent,
@@ -262,6 +276,8 @@ def output_node(leaf: Any, trace: Trace | None, f: Callable[..., Any]) -> Node:
     Integers become floats: one that is differentiated is a float already, so the others are held
     constant, and the derivative is zero. Flags are refused, for a comparison may depend on it.
     """
+    if type(leaf) is Expression and leaf.dtype.kind in "fc":
+        return node_of(leaf, trace)
     name = getattr(f, "__name__", "the function")
     if leaf is None or isinstance(leaf, str):
         raise DTypeError(f"{name} returned {shown(leaf)}; it must return arrays or numbers")
@@ -558,10 +574,14 @@ class Derivative:
         ]
 
     def _kernel(self, traced: _Traced) -> Kernel:
-        variables = tuple(node.digest for node in traced.variables)
-        inputs = tuple((node.digest, node.name) for node in traced.inputs)
-        outputs = tuple(node.digest for node in traced.outputs)
-        key = (self._orders, self._structured, outputs, variables, inputs, frozenset(traced.made))
+        key = (
+            self._orders,
+            self._structured,
+            (*[node.digest for node in traced.outputs],),
+            (*[node.digest for node in traced.variables],),
+            (*[(node.digest, node.name) for node in traced.inputs],),
+            frozenset(traced.made),
+        )
 
         def make() -> Kernel:
             _check_inputs(traced, self.__name__)

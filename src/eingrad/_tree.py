@@ -67,6 +67,7 @@ class Tree:
 
 
 LEAF = Tree()
+_NESTINGS = frozenset({dict, OrderedDict, tuple, list})
 
 
 def flatten(value: Any, like: Tree | None = None) -> tuple[list[Any], Tree]:
@@ -75,6 +76,8 @@ def flatten(value: Any, like: Tree | None = None) -> tuple[list[Any], Tree]:
     So are other subclasses of them: they may mean more than their items. The items of a dict come
     in its order, or in that of a dict of the same keys in the same place of another tree.
     """
+    if type(value) not in _NESTINGS and not isinstance(value, tuple):
+        return [value], LEAF
     leaves: list[Any] = []
     return leaves, _flatten(value, leaves, 0, like)
 
