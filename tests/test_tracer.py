@@ -1,6 +1,8 @@
 """What tracing refuses, and the laws of a traced call."""
 
+import contextvars
 import math
+import sys
 import threading
 from collections import UserList, namedtuple
 from concurrent.futures import ThreadPoolExecutor
@@ -494,6 +496,35 @@ def test_a_dead_value_cannot_be_returned():
         eg.jacobian(lambda x: kept[0])(X)
 
 
+def test_a_thread_that_goes_on_in_the_context_of_a_call_cannot_use_its_values():
+    """To the thread, the trace is the innermost one still."""
+    ended, found = threading.Event(), []
+
+    def job(x):
+        assert ended.wait(60)
+        with pytest.raises(TracerLeakError, match="outlived the call"):
+            x * x
+        found.append(x)
+
+    def f(x):
+        context = contextvars.copy_context()
+        thread = threading.Thread(target=context.run, args=(job, x))
+        thread.start()
+        found.append(thread)
+        return x * x
+
+    eg.jacobian(f)(X)
+    ended.set()
+    found[0].join()
+    assert len(found) == 2
+
+
+def test_a_function_without_results_has_none_of_derivatives():
+    """And no warning that they do not depend on its argument."""
+    assert eg.jacobian(lambda x: ())(X) == ()
+    assert eg.jacobian(lambda x: {"a": []})(X) == {"a": []}
+
+
 # Captured arrays ---------------------------------------------------------------------------------
 
 
@@ -884,6 +915,34 @@ def test_a_second_call_builds_no_nodes(f):
     second = gradient(X)
     assert _uid() == before + 1
     np.testing.assert_array_equal(first, second)
+
+
+@pytest.mark.parametrize(
+    ("derivative", "x", "most"),
+    [
+        (eg.grad(lambda x: x @ A @ x), X, 110),
+        (eg.jacobian(np.linalg.inv), A, 95),
+        (eg.jacobian(lambda x: np.tanh(W @ np.tanh(A @ x + X))), X, 175),
+        (eg.hessian(lambda x: np.exp(x).sum()), X, 95),
+        (eg.hvp(lambda x: np.exp(A @ x).sum()), (X, X), 170),
+    ],
+    ids=["quadratic form", "inverse", "net", "diagonal Hessian", "hvp"],
+)
+def test_a_small_call_makes_few_calls(derivative, x, most):
+    """Of Python functions, a count that no load of the machine changes: half of its time is these.
+
+    A bound leaves room for a tenth more than there were.
+    """
+    args = x if type(x) is tuple else (x,)
+    for _ in range(2):
+        derivative(*args)
+    calls = []
+    sys.setprofile(lambda frame, event, _: event == "call" and calls.append(frame.f_code))
+    try:
+        derivative(*args)
+    finally:
+        sys.setprofile(None)
+    assert len(calls) <= most
 
 
 POSITIONS = np.array([0, 2])

@@ -53,6 +53,8 @@ from eingrad.errors import (
     TracerLeakError,
 )
 
+_FLOATS = frozenset(map(np.dtype, "efdFD"))
+_TRACED = frozenset({Expression})
 _VALUES = (float, complex, np.ndarray, np.generic)  # never static
 
 # One call, traced --------------------------------------------------------------------------------
@@ -79,9 +81,8 @@ class _Traced:
 def _leaf_input(value: Any, name: str, n: int, trace: Trace, *, wanted: bool) -> Input | None:
     """Make the input for one leaf of the arguments; None for a static one."""
     key = ("argument", trace.depth, n)
-    if type(value) is np.ndarray and value.dtype.kind in "fc":  # nearly all
-        check_array(value, f"argument {trace.labels[name]!r}")
-        return trace.new_input(name, value.shape, native(value.dtype), key)
+    if type(value) is np.ndarray and value.dtype in _FLOATS:  # nearly all
+        return trace.new_input(name, value.shape, value.dtype, key)
     label = trace.labels[name]
     if isinstance(value, Expression):
         return trace.new_input(name, value.shape, value.dtype, key) if wanted else None
@@ -199,12 +200,13 @@ def _traced(
     """Call the function on expressions of this trace."""
     numbers = argument_numbers(argnums, len(args))
     leaves, trees = [], []
+    given = False
     for value in (*args, *kwargs.values()) if kwargs else args:
         below, tree = flatten(value)
         leaves.append(below)
         trees.append(tree)
+        given = given or Expression in map(type, below)
     names = roots(positional, len(args), [*kwargs])
-    given = any(isinstance(leaf, Expression) for below in leaves for leaf in below)
     outer = trace.outer
     trace.labels = named_leaves(names, trees)
     passed = _pass(trace, numbers, leaves, given=given)
@@ -215,7 +217,7 @@ def _traced(
     trace.check_unwritten()
     result_leaves, out_tree = flatten(result)
     outputs = [output_node(leaf, trace, f) for leaf in result_leaves]
-    independent = not all(isinstance(leaf, Expression) for leaf in result_leaves)
+    independent = not _TRACED.issuperset(map(type, result_leaves))
     inputs, values = passed.inputs, passed.values
     captured = [*trace.root.captured.values()]
     nested = given or (outer is not None and _reaches_outside(outputs, inputs, captured))
@@ -307,6 +309,8 @@ def check_argnums(argnums: Any) -> tuple[int, ...]:
 
 def argument_numbers(argnums: int | tuple[int, ...], count: int, where: str = "") -> list[int]:
     """Count arguments from the front; refuse one that the call does not have."""
+    if type(argnums) is int and 0 <= argnums < count:
+        return [argnums]
     numbers = [argnums] if isinstance(argnums, int) else [*argnums]
     for n in numbers:
         if not -count <= n < count:

@@ -55,11 +55,13 @@ def release(reader: Hashable) -> None:
         return
     with _guard:
         free = []
+        has_views = False
         for owner, readers in _held.values():
             readers.discard(reader)
             if not readers:
                 free.append(owner)
-        if any(owner.base is not None for owner in free):
+                has_views = has_views or owner.base is not None
+        if has_views:
             free.sort(key=lambda owner: len([*_owners(owner)]))
         for owner in free:
             if id(owner.base) not in _held:

@@ -624,6 +624,7 @@ _UFUNC_DEFAULTS = {
 }  # fmt: skip
 
 
+@functools.lru_cache(maxsize=1024)
 def qualified_name(function: Any) -> str:
     """Name a function as the user writes it."""
     name = str(function.__name__)
@@ -784,7 +785,13 @@ def _recorded_call(
     What used an array meanwhile is not kept: the array belongs to this trace.
     """
     found: list[Expression] = []
-    tokens = [_token(value, found) for value in args]
+    tokens: list[Hashable] = []
+    for value in args:
+        if type(value) is Expression:  # as `_token` does, which most calls need not ask then
+            found.append(value)
+            tokens.append((value._node.uid, value._weak, value._array))
+        else:
+            tokens.append(_token(value, found))
     options = [_token(item, found) for item in kwargs.items()] if kwargs else ()
     trace = trace_of(found)
     if trace is None or trace.lasting or None in tokens or None in options:
@@ -793,8 +800,12 @@ def _recorded_call(
     known = _recorded.find(call)
     if known is not None:
         tree, leaves = known
-        made = [Expression(node, trace, weak=weak, array=array) for node, weak, array in leaves]
-        return made[0] if tree is LEAF else tree.build(made)
+        if tree is LEAF:
+            ((node, weak, array),) = leaves
+            return Expression(node, trace, weak=weak, array=array)
+        return tree.build(
+            [Expression(node, trace, weak=weak, array=array) for node, weak, array in leaves]
+        )
     before = trace.root.captures
     result = perform()
     results, tree = flatten(result)
@@ -805,16 +816,21 @@ def _recorded_call(
 
 def _ufunc_call(ufunc: Any, inputs: Sequence[Any]) -> Any:
     """Record a call of a ufunc without options."""
-    trace = trace_of(inputs)
-    operands = [_captured(value, trace) if type(value) is np.ndarray else value for value in inputs]
+    operands = inputs
+    for value in inputs:
+        if type(value) is np.ndarray:
+            trace = trace_of(inputs)
+            operands = [_captured(each, trace) for each in inputs]
+            break
     return _recorded_call(ufunc, operands, {}, lambda: _scalar(UFUNCS[ufunc](*operands)))
 
 
-def _captured(value: Array, trace: Trace | None) -> Any:
+def _captured(value: Any, trace: Trace | None) -> Any:
     """An array of numbers as the expression that stands for it; anything else as it is."""
-    if trace is None or not value.ndim or native(value.dtype) not in _DTYPES:
+    if trace is None or type(value) is not np.ndarray or not value.ndim:
         return value
-    return Expression(trace.capture(value), trace)
+    known = native(value.dtype) in _DTYPES
+    return Expression(trace.capture(value), trace) if known else value
 
 
 def is_weak(value: Any) -> bool:
@@ -835,16 +851,15 @@ _ASKED = frozenset({Expression, np.ndarray, int, float})  # of these NumPy asks 
 
 
 def _binary(ufunc: Any) -> tuple[Callable[..., Any], ...]:
-    def call(first: Any, second: Any, self: Expression, other: Any) -> Any:
-        is_direct = type(other) in _ASKED and ufunc in UFUNCS
-        result = _ufunc_call(ufunc, (first, second)) if is_direct else ufunc(first, second)
+    def forward(self: Expression, other: Any) -> Any:
+        is_asked = type(other) in _ASKED and ufunc in UFUNCS
+        result = _ufunc_call(ufunc, (self, other)) if is_asked else ufunc(self, other)
         return _as_python(result, self, other) if self._weak else result
 
-    def forward(self: Expression, other: Any) -> Any:
-        return call(self, other, self, other)
-
     def reflected(self: Expression, other: Any) -> Any:
-        return call(other, self, self, other)
+        is_asked = type(other) in _ASKED and ufunc in UFUNCS
+        result = _ufunc_call(ufunc, (other, self)) if is_asked else ufunc(other, self)
+        return _as_python(result, self, other) if self._weak else result
 
     def in_place(self: Expression, other: Any) -> Any:
         if self.shape == () and not self._array:
@@ -880,10 +895,12 @@ for _name, _ufunc in {
 def trace_of(values: Any) -> Trace | None:
     """Return the trace that values belong to: the innermost one."""
     found: Trace | None = None
+    innermost = _innermost.get()  # closed, in a thread that goes on in the context of the call
     for value in values:
         if isinstance(value, Expression) and value._trace is not found:
             trace = value._trace
-            _check_open(trace)
+            if trace is not innermost or (trace is not None and not trace.open):
+                _check_open(trace)
             if found is None or (trace is not None and trace.depth > found.depth):
                 found = trace
     return found
