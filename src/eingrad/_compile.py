@@ -1,4 +1,4 @@
-"""From a program to a kernel: names for its inputs, checks on given tensors, the cache.
+"""From a program to a kernel: names for its inputs, the cache.
 
 In: inputs and a way to make a kernel. Out: the kernel, made or found.
 Guaranteed: the cache is bounded; a kernel is in it only when it is complete; threads may share it.
@@ -9,23 +9,18 @@ Guaranteed: the cache is bounded; a kernel is in it only when it is complete; th
 """
 
 import builtins
-import itertools
 import keyword
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
-
 from eingrad import _recorded
 from eingrad._emit import RESERVED
-from eingrad._ir import Input, Symmetry
+from eingrad._ir import Input
 from eingrad._locks import fork_safe
 from eingrad._plan import InputSpec
 from eingrad._run import Kernel
-from eingrad.errors import SymmetryError
 
 
 class CacheInfo(NamedTuple):
@@ -110,22 +105,3 @@ def input_specs(inputs: Sequence[Input]) -> list[InputSpec]:
         taken.add(name)
         specs.append(InputSpec(node.name, name, node.shape, node.dtype))
     return specs
-
-
-def check_symmetry(array: NDArray[Any], symmetry: Symmetry, name: str) -> None:
-    """Refuse a given derivative tensor that Schwarz's theorem excludes."""
-    for group in symmetry:
-        for first, second in itertools.pairwise(group):
-            axes = list(range(array.ndim))
-            for a, b in zip(first, second, strict=True):
-                axes[a], axes[b] = b, a
-            with np.errstate(invalid="ignore"):
-                difference = np.abs(array - array.transpose(axes))
-            scale = np.max(np.abs(array), initial=0.0)
-            worst = np.nanmax(difference, initial=0.0)
-            if worst > scale * np.sqrt(np.finfo(array.dtype).eps):
-                raise SymmetryError(
-                    f"{name} of shape {array.shape} is not symmetric: interchanging axes {first} "
-                    f"and {second} changes an entry by {worst:.3g}, but the order of "
-                    "differentiation cannot matter; average it over both orders"
-                )

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,7 @@ from eingrad._ir import Symmetry
 from eingrad._plan import InputSpec, Program
 from eingrad._run.dense import load
 from eingrad._run.explain import check_axes, singular, too_large
+from eingrad._run.form import Form, check_symmetry, inputs_among, label, symmetries
 from eingrad._run.structured import Layout
 from eingrad._tracer import as_array
 from eingrad._tree import flatten
@@ -76,25 +77,6 @@ def _unpickled(program: Program, layouts: tuple[Layout, ...] | None, fingerprint
     return kernel
 
 
-class Form(Protocol):
-    """How a plan is called: finds the inputs among the arguments, nests the results."""
-
-    def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Any]:
-        """Find the inputs."""
-
-    def name(self, n: int) -> str:
-        """Name an input as the user does, in messages."""
-
-    def interchangeable(self) -> dict[str, Symmetry]:
-        """For inputs by name, the groups of blocks of axes that may change places."""
-
-    def check(self, arrays: Sequence[Array]) -> None:
-        """Check the values of the inputs, beyond shape and dtype."""
-
-    def build(self, results: Sequence[Array]) -> Any:
-        """Nest the results."""
-
-
 @dataclass(frozen=True, slots=True)
 class CapturedArray:
     """An array that a plan copied when it was made: an input of its source that no call gives.
@@ -153,15 +135,26 @@ class Plan:
             Filled with the result and returned. It may be an argument too: it is written last, and
             not at all where an error occurs.
         """
-        values = self._form.bind(args, kwargs)
-        specs = self._kernel.program.inputs
+        arrays = self._arrays(args, kwargs)
+        if out is None:
+            return self._form.result.build(self._kernel.run([*arrays, *self._captured]))
+        return self._fill(out, arrays)
+
+    def _arrays(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Array]:
+        """Find the inputs among the arguments, and convert them."""
+        form, specs = self._form, self._kernel.program.inputs
+        values = inputs_among(form, args, kwargs)
         arrays = [
-            check(value, spec, self._form, n)
+            check(value, spec, form, n)
             for n, (value, spec) in enumerate(zip(values, specs, strict=False))
         ]
-        self._form.check(arrays)
-        if out is None:
-            return self._form.build(self._kernel.run([*arrays, *self._captured]))
+        known = symmetries(form)
+        for spec, array in zip(specs, arrays, strict=False):
+            check_symmetry(array, known.get(spec.name, ()), spec.name)
+        return arrays
+
+    def _fill(self, out: Any, arrays: Sequence[Array]) -> Any:
+        """Write the results to arrays of the user's."""
         if self._kernel.layouts is not None:
             raise DTypeError(
                 "a structured result has no array of its own to write to; leave out away, or make "
@@ -169,7 +162,7 @@ class Plan:
             )
         buffers, tree = flatten(out)
         check_buffers(buffers, self._kernel.program)
-        _, expected = flatten(self._form.build(buffers))
+        _, expected = flatten(self._form.result.build(buffers))
         if not tree.is_like(expected):
             raise ShapeError(
                 "out is nested in another way than the result; nest it as the result is, with the "
@@ -220,7 +213,7 @@ class Plan:
     @property
     def interchangeable(self) -> dict[str, Symmetry]:
         """For inputs by name, groups of blocks of axes that may change places (Schwarz)."""
-        return self._form.interchangeable()
+        return symmetries(self._form)
 
     @property
     def reads(self) -> tuple[str, ...]:
@@ -289,17 +282,17 @@ def overlaps_itself(array: Array) -> bool:
 
 def check(value: Any, spec: InputSpec, form: Form, n: int) -> Any:
     """Convert a value to what an input must be, or say what differs."""
-    array = value if type(value) is np.ndarray else as_array(value, f"argument {form.name(n)!r}")
+    array = value if type(value) is np.ndarray else as_array(value, f"argument {label(form, n)!r}")
     if array.shape != spec.shape:
         raise ShapeError(
-            f"argument {form.name(n)!r} has shape {array.shape} but the plan was made for "
+            f"argument {label(form, n)!r} has shape {array.shape} but the plan was made for "
             f"{spec.shape}; make a plan for the new shape"
         )
     if array.dtype == spec.dtype:
         return array
     if not np.can_cast(array.dtype, spec.dtype, "safe"):
         raise DTypeError(
-            f"argument {form.name(n)!r} has dtype {array.dtype} but the plan was made for "
+            f"argument {label(form, n)!r} has dtype {array.dtype} but the plan was made for "
             f"{spec.dtype}; make a plan for the new dtype, or convert"
         )
     return array.astype(spec.dtype)
