@@ -2,7 +2,8 @@
 
 from eingrad._run.dense import load
 from eingrad._run.form import FunctionForm, SymbolForm, check_symmetry, state_of, statics
-from eingrad._run.plan import CapturedArray, Kernel, Plan
+from eingrad._run.kernel import Kernel
+from eingrad._run.plan import CapturedArray, Plan
 from eingrad._run.structured import Layout, StructuredTensor
 
 __all__ = [

@@ -4,6 +4,7 @@ In: a form, and the arguments of a call. Out: the values of the inputs, in order
 Guaranteed: every error is in the user's words. `_run.entry` writes the same checks out for one form
 as code; what that code does not take, is interpreted here.
 
+>>> from eingrad._tree import LEAF
 >>> form = SymbolForm(("X", "Y"), ((), ()), LEAF)
 >>> inputs_among(form, (1.0,), {"Y": 2.0})
 [1.0, 2.0]
@@ -24,10 +25,8 @@ from eingrad._arguments import calls_differ
 from eingrad._ir import Symmetry
 from eingrad._shown import cut, shown
 from eingrad._snapshots import snapshot
-from eingrad._tree import LEAF, Tree, flatten
+from eingrad._tree import Tree, flatten
 from eingrad.errors import PlanError, ShapeError, SymmetryError
-
-_NO_KEYWORDS = Tree(dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +60,6 @@ class SymbolForm:
     names: tuple[str, ...]
     symmetries: tuple[Symmetry, ...]  # of the inputs, then of captured arrays
     result: Tree
-
-    @property
-    def arguments(self) -> Tree:
-        """The nesting ``(args, kwargs)`` of a call by position."""
-        return Tree(tuple, (), (Tree(tuple, (), (LEAF,) * len(self.names)), _NO_KEYWORDS))
 
     @property
     def static(self) -> dict[int, Static]:

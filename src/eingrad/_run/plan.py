@@ -1,6 +1,5 @@
 """`Plan`: a compiled program that is called with arrays."""
 
-import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -8,73 +7,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from eingrad._emit import emit
 from eingrad._ir import Symmetry
 from eingrad._plan import InputSpec, Program
-from eingrad._run.dense import load
-from eingrad._run.explain import check_axes, singular, too_large
+from eingrad._run.entry import entry
 from eingrad._run.form import Form, check_symmetry, inputs_among, label, symmetries
-from eingrad._run.structured import Layout
+from eingrad._run.kernel import Kernel
 from eingrad._tracer import as_array
 from eingrad._tree import flatten
-from eingrad.errors import DTypeError, PlanError, ShapeError
+from eingrad.errors import DTypeError, ShapeError
 
 Array = NDArray[Any]
-
-
-class Kernel:
-    """A program, its source text, and the function that the text defines.
-
-    With layouts, the outputs are the cores of structured tensors. Holds no mutable state, so
-    threads may share it. Pickles as the program, and emits again.
-    """
-
-    __slots__ = ("function", "layouts", "program", "source", "too_large")
-
-    def __init__(self, program: Program, layouts: tuple[Layout, ...] | None = None) -> None:
-        check_axes(program)
-        self.program = program
-        self.layouts = layouts
-        self.source = emit(program)
-        self.function = load(self.source)
-        self.too_large = too_large(program)  # to be looked at, but not to be run
-
-    def __reduce__(self) -> tuple[Any, tuple[Program, tuple[Layout, ...] | None, str]]:
-        return _unpickled, (self.program, self.layouts, _fingerprint(self.source))
-
-    def run(self, arrays: Sequence[Array]) -> list[Any]:
-        """Compute all outputs; inputs are not written, outputs share no memory with them.
-
-        What has no axes is passed as a scalar, whatever it came as: NumPy computes with scalars and
-        with arrays in two ways, whose last bits differ.
-        """
-        if self.too_large:
-            raise ShapeError(self.too_large)
-        try:
-            result = self.function(*[array if array.ndim else array[()] for array in arrays])
-        except np.linalg.LinAlgError as error:
-            raise singular(error, self.program) from None
-        outputs = (result,) if len(self.program.outputs) == 1 else result
-        values = [np.asarray(value) for value in outputs]
-        if self.layouts is None:
-            return values
-        cores = iter(values)
-        return [layout.fill(cores) for layout in self.layouts]
-
-
-def _fingerprint(source: str) -> str:
-    return hashlib.sha256(source.encode()).hexdigest()
-
-
-def _unpickled(program: Program, layouts: tuple[Layout, ...] | None, fingerprint: str) -> Kernel:
-    """Emit again; refuse a program to which this version of eingrad gives another meaning."""
-    kernel = Kernel(program, layouts)
-    if _fingerprint(kernel.source) != fingerprint:
-        raise PlanError(
-            "the plan was pickled by another version of eingrad, which emitted other source for "
-            "it; make the plan again with this version"
-        )
-    return kernel
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +65,7 @@ class Plan:
         self._form = form
         self._captured = tuple(np.array(array) for array in captured)
         self._variables = tuple(variables) or (None,) * len(self._captured)
+        self._entry = entry(kernel, form, self._captured)
 
     def __call__(self, /, *args: Any, out: Any = None, **kwargs: Any) -> Any:
         """Compute for arguments of the shapes and dtypes that the plan was made for.
@@ -135,10 +78,20 @@ class Plan:
             Filled with the result and returned. It may be an argument too: it is written last, and
             not at all where an error occurs.
         """
-        arrays = self._arrays(args, kwargs)
         if out is None:
-            return self._form.result.build(self._kernel.run([*arrays, *self._captured]))
-        return self._fill(out, arrays)
+            return self._entry(self, args, kwargs)
+        return self._fill(out, self._arrays(args, kwargs))
+
+    def interpret(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Compute as the form says, at a call that the entry does not take.
+
+        Parameters
+        ----------
+        args, kwargs
+            The arguments of the call.
+        """
+        arrays = self._arrays(args, kwargs)
+        return self._form.result.build(self._kernel.run([*arrays, *self._captured]))
 
     def _arrays(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Array]:
         """Find the inputs among the arguments, and convert them."""
@@ -223,7 +176,14 @@ class Plan:
         return tuple(spec.name for n, spec in enumerate(self.program.inputs) if n in used)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_directions": None}  # what was not taken stays behind
+        """What was not taken stays behind, and the entry, which is written again."""
+        state = {**self.__dict__, "_directions": None}
+        del state["_entry"]
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._entry = entry(self._kernel, self._form, self._captured)
 
     def __repr__(self) -> str:
         return self._shown(self.program)

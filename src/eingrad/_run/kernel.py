@@ -1,0 +1,76 @@
+"""`Kernel`: a program that can be run.
+
+In: a program. Out: an object that computes its outputs.
+Guaranteed: no mutable state, so that threads may share it; it pickles as the program.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from eingrad._emit import emit
+from eingrad._plan import Program
+from eingrad._run.dense import load
+from eingrad._run.explain import check_axes, singular, too_large
+from eingrad._run.structured import Layout
+from eingrad.errors import PlanError, ShapeError
+
+Array = NDArray[Any]
+
+
+class Kernel:
+    """A program, its source text, and the function that the text defines.
+
+    With layouts, the outputs are the cores of structured tensors. Holds no mutable state, so
+    threads may share it. Pickles as the program, and emits again.
+    """
+
+    __slots__ = ("function", "layouts", "program", "source", "too_large")
+
+    def __init__(self, program: Program, layouts: tuple[Layout, ...] | None = None) -> None:
+        check_axes(program)
+        self.program = program
+        self.layouts = layouts
+        self.source = emit(program)
+        self.function = load(self.source)
+        self.too_large = too_large(program)  # to be looked at, but not to be run
+
+    def __reduce__(self) -> tuple[Any, tuple[Program, tuple[Layout, ...] | None, str]]:
+        return _unpickled, (self.program, self.layouts, _fingerprint(self.source))
+
+    def run(self, arrays: Sequence[Array]) -> list[Any]:
+        """Compute all outputs; inputs are not written, outputs share no memory with them.
+
+        What has no axes is passed as a scalar, whatever it came as: NumPy computes with scalars and
+        with arrays in two ways, whose last bits differ.
+        """
+        if self.too_large:
+            raise ShapeError(self.too_large)
+        try:
+            result = self.function(*[array if array.ndim else array[()] for array in arrays])
+        except np.linalg.LinAlgError as error:
+            raise singular(error, self.program) from None
+        outputs = (result,) if len(self.program.outputs) == 1 else result
+        values = [np.asarray(value) for value in outputs]
+        if self.layouts is None:
+            return values
+        cores = iter(values)
+        return [layout.fill(cores) for layout in self.layouts]
+
+
+def _fingerprint(source: str) -> str:
+    return hashlib.sha256(source.encode()).hexdigest()
+
+
+def _unpickled(program: Program, layouts: tuple[Layout, ...] | None, fingerprint: str) -> Kernel:
+    """Emit again; refuse a program to which this version of eingrad gives another meaning."""
+    kernel = Kernel(program, layouts)
+    if _fingerprint(kernel.source) != fingerprint:
+        raise PlanError(
+            "the plan was pickled by another version of eingrad, which emitted other source for "
+            "it; make the plan again with this version"
+        )
+    return kernel
