@@ -341,7 +341,8 @@ class Derivative:
             raise TypeError(
                 f"{shown(f)} is not a function; pass the function itself, not its value"
             )
-        check_argnums(argnums)
+        if argnums != () or orders != (0,):  # a value needs no argument to differentiate in
+            check_argnums(argnums)
         self._f, self._orders, self._argnums, self._scalar = f, orders, argnums, scalar
         self._structured, self._check = structured, check
         self.__wrapped__ = f

@@ -13,7 +13,7 @@ import keyword
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from eingrad import _recorded
 from eingrad._emit import RESERVED
@@ -32,44 +32,55 @@ class CacheInfo(NamedTuple):
     currsize: int
 
 
-class Cache:
-    """Kernels by what they compute, the least recently used dropped."""
+Held = TypeVar("Held")
 
-    def __init__(self, maxsize: int) -> None:
+
+class Cache(Generic[Held]):
+    """Kernels or plans by what they compute, the least recently used dropped."""
+
+    def __init__(self, maxsize: int, lock: threading.Lock) -> None:
         self.maxsize = maxsize
-        self._kernels: OrderedDict[Any, Kernel] = OrderedDict()
-        self._lock = fork_safe(threading.Lock())
+        self._held: OrderedDict[Any, Held] = OrderedDict()
+        self._lock = lock
         self._hits = self._misses = 0
 
-    def get(self, key: Any, make: Callable[[], Kernel]) -> Kernel:
+    def get(self, key: Any, make: Callable[[], Held]) -> Held:
         """Find or make; two threads that miss at once both make, and one of the two is kept."""
         with self._lock:
-            kernel = self._kernels.get(key)
-            if kernel is not None:
+            found = self._held.get(key)
+            if found is not None:
                 self._hits += 1
-                self._kernels.move_to_end(key)
-                return kernel
+                self._held.move_to_end(key)
+                return found
             self._misses += 1
-        kernel = make()
+        return self.hold(key, make())
+
+    def hold(self, key: Any, value: Held) -> Held:
+        """Keep a value, or the one that is there already; return what is kept."""
         with self._lock:
-            kernel = self._kernels.setdefault(key, kernel)
-            while len(self._kernels) > self.maxsize:
-                self._kernels.popitem(last=False)
-        return kernel
+            value = self._held.setdefault(key, value)
+            while len(self._held) > self.maxsize:
+                self._held.popitem(last=False)
+        return value
+
+    def items(self) -> list[tuple[Any, Held]]:
+        """List what is held, the least recently used first."""
+        with self._lock:
+            return [*self._held.items()]
 
     def info(self) -> CacheInfo:
-        """Count hits, misses and kernels."""
+        """Count hits, misses and what is held."""
         with self._lock:
-            return CacheInfo(self._hits, self._misses, self.maxsize, len(self._kernels))
+            return CacheInfo(self._hits, self._misses, self.maxsize, len(self._held))
 
     def clear(self) -> None:
         """Drop everything; the counts start again."""
         with self._lock:
-            self._kernels.clear()
+            self._held.clear()
             self._hits = self._misses = 0
 
 
-cache = Cache(maxsize=512)
+cache: Cache[Kernel] = Cache(512, fork_safe(threading.Lock()))
 
 
 def cache_info() -> CacheInfo:

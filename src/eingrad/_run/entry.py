@@ -2,11 +2,11 @@
 
 In: a kernel, a form, captured arrays. Out: a function of the plan and the arguments of a call.
 Guaranteed: it takes only calls that need no conversion, and gives what interpreting the form would;
-every other call, each error among them, it hands to `Plan.interpret`. It holds no plan, so that a
+every other call, each error among them, it hands to `Plan._interpret`. It holds no plan, so that a
 plan is freed with its last reference.
 
 For ``f({"w": w}, 2)``, with an array ``w`` of shape ``(3,)``, the text is, but for the refusals
-``return plan.interpret(args, kwargs)``::
+``return plan._interpret(args, kwargs)``::
 
     def bind(function, ndarray, asarray, k3, s4, kind5, d6, error7, explained8, program9):
         def entry(plan, args, kwargs):
@@ -46,7 +46,7 @@ from eingrad._tree import Tree
 Array = NDArray[Any]
 
 _DEEPEST = 20  # levels of a result that are written out; Python's parser takes some hundred
-_INTERPRET = "return plan.interpret(args, kwargs)"
+_INTERPRET = "return plan._interpret(args, kwargs)"
 _NUMBERS: dict[type, type] = {np.float64: float, np.complex128: complex}  # NumPy's, and Python's
 
 
@@ -98,7 +98,7 @@ def entry(kernel: Kernel, form: Form, captured: Sequence[Array]) -> Callable[...
 
 def _refuse(plan: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """The entry of a plan that cannot be run: it hands every call over."""
-    return plan.interpret(args, kwargs)
+    return plan._interpret(args, kwargs)
 
 
 def _loaded(text: _Text) -> Callable[..., Any]:

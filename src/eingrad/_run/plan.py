@@ -82,14 +82,8 @@ class Plan:
             return self._entry(self, args, kwargs)
         return self._fill(out, self._arrays(args, kwargs))
 
-    def interpret(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """Compute as the form says, at a call that the entry does not take.
-
-        Parameters
-        ----------
-        args, kwargs
-            The arguments of the call.
-        """
+    def _interpret(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Compute as the form says, at a call that the entry does not take."""
         arrays = self._arrays(args, kwargs)
         return self._form.result.build(self._kernel.run([*arrays, *self._captured]))
 
