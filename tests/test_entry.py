@@ -127,6 +127,26 @@ def test_the_entry_takes(derivative, made, called, never_interpreted):
         np.testing.assert_allclose(np.asarray(a), np.asarray(b), rtol=1e-14)
 
 
+@pytest.mark.parametrize("x", [2.0, np.float64(2), np.array(2.0)], ids=["a", "b", "c"])
+def test_what_has_no_axes_reaches_the_kernel_as_a_scalar(x, never_interpreted):
+    """With arrays, NumPy's last bits differ."""
+    plan = eg.grad(lambda x: x * np.array(3.0)).plan(2.0)
+    given = []
+    plan._kernel.function = lambda *values: given.extend(values) or values[0]
+    plan.__setstate__(plan.__getstate__())  # writes the entry again
+    assert type(plan(x)) is np.ndarray
+    assert given
+    assert {type(value) for value in given} == {np.float64}
+    assert plan(x).dtype is np.dtype(float)
+
+
+def test_a_dtype_is_compared_with_the_object_that_arrays_have():
+    """`newbyteorder` makes another one, equal to it but slower to compare."""
+    plan = eg.grad(lambda x: x @ x).plan(X)
+    held = [cell.cell_contents for cell in plan._entry.__closure__]
+    assert [v is X.dtype for v in held if isinstance(v, np.dtype)] == [True]
+
+
 def test_a_dict_in_another_order_is_read_by_its_keys(never_interpreted):
     """And the result is in the order of the plan."""
     plan = eg.grad(lambda p: p["a"] @ p["b"] * 2).plan({"a": X, "b": Y})

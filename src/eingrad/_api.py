@@ -324,7 +324,8 @@ def _nest(orders: tuple[int, ...], out: Tree, argument: Tree, results: Sequence[
 class Derivative:
     """A function's derivative: called like the function, returns full tensors.
 
-    ``D(x)`` traces the function at every call. ``D.plan(x)`` compiles once, for hot loops.
+    ``D(x)`` traces the function at every call. ``D.plan(x)`` compiles once, for hot loops;
+    `eingrad.compiled` does so by itself, for each kind of arguments.
     """
 
     def __init__(

@@ -77,6 +77,21 @@ class Plan:
         out : array, or arrays nested as the result is
             Filled with the result and returned. It may be an argument too: it is written last, and
             not at all where an error occurs.
+
+        Returns
+        -------
+        array, or nested as the results of the function are
+            New arrays, which share no memory with the arguments.
+
+        Raises
+        ------
+        ShapeError
+            If the arguments are nested in another way than those that the plan was made for, an
+            array has another shape, or a static argument has another state.
+        DTypeError
+            If a dtype cannot be cast safely to that of the plan.
+        SymmetryError
+            If a given derivative tensor is not symmetric.
         """
         if out is None:
             return self._entry(self, args, kwargs)
