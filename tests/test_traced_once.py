@@ -67,6 +67,8 @@ def test_a_derivative_still_needs_an_argument():
     """Only a value can be computed in none."""
     with pytest.raises(TypeError, match="argnums must be an integer or a tuple of integers, not"):
         eg.derivative(np.sin, 1, ())
+    with pytest.raises(TypeError, match="argnums must be an integer or a tuple of integers, not"):
+        eg.derivative(np.sin, 0, X)
 
 
 # What compiled functions see ---------------------------------------------------------------------

@@ -342,7 +342,7 @@ class Derivative:
             raise TypeError(
                 f"{shown(f)} is not a function; pass the function itself, not its value"
             )
-        if argnums != () or orders != (0,):  # a value needs no argument to differentiate in
+        if type(argnums) is not tuple or argnums or orders != (0,):  # () is enough for a value
             check_argnums(argnums)
         self._f, self._orders, self._argnums, self._scalar = f, orders, argnums, scalar
         self._structured, self._check = structured, check
