@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from eingrad._emit import emit
+from eingrad._emit import emit, parameters
 from eingrad._ir import Symmetry
 from eingrad._plan import InputSpec, Program
 from eingrad._run.dense import load
@@ -28,7 +28,7 @@ class Kernel:
     threads may share it. Pickles as the program, and emits again.
     """
 
-    __slots__ = ("function", "layouts", "program", "source", "too_large")
+    __slots__ = ("constants", "function", "layouts", "program", "source", "too_large")
 
     def __init__(self, program: Program, layouts: tuple[Layout, ...] | None = None) -> None:
         check_axes(program)
@@ -36,6 +36,7 @@ class Kernel:
         self.layouts = layouts
         self.source = emit(program)
         self.function = load(self.source)
+        self.constants = [array for _, array in parameters(program)]  # that the function takes
         self.too_large = too_large(program)  # to be looked at, but not to be run
 
     def __reduce__(self) -> tuple[Any, tuple[Program, tuple[Layout, ...] | None, str]]:
@@ -50,7 +51,8 @@ class Kernel:
         if self.too_large:
             raise ShapeError(self.too_large)
         try:
-            result = self.function(*[array if array.ndim else array[()] for array in arrays])
+            given = [array if array.ndim else array[()] for array in arrays]
+            result = self.function(*given, *self.constants)
         except np.linalg.LinAlgError as error:
             raise singular(error, self.program) from None
         outputs = (result,) if len(self.program.outputs) == 1 else result
