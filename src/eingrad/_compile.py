@@ -38,10 +38,15 @@ class CacheInfo(NamedTuple):
 
 
 class Cache:
-    """Kernels by what they compute, the least recently used dropped."""
+    """Kernels by what they compute, the least recently used dropped.
 
-    def __init__(self, maxsize: int) -> None:
+    Bounded in number, and in the bytes of source and constants; the last one is always kept.
+    """
+
+    def __init__(self, maxsize: int, maxbytes: int) -> None:
         self.maxsize = maxsize
+        self.maxbytes = maxbytes
+        self._bytes = 0
         self._kernels: OrderedDict[Any, Kernel] = OrderedDict()
         self._lock = fork_safe(threading.Lock())
         self._hits = self._misses = 0
@@ -57,9 +62,14 @@ class Cache:
             self._misses += 1
         kernel = make()
         with self._lock:
-            kernel = self._kernels.setdefault(key, kernel)
-            while len(self._kernels) > self.maxsize:
-                self._kernels.popitem(last=False)
+            if key in self._kernels:
+                return self._kernels[key]
+            self._kernels[key] = kernel
+            self._bytes += kernel.nbytes
+            while len(self._kernels) > self.maxsize or (
+                self._bytes > self.maxbytes and len(self._kernels) > 1
+            ):
+                self._bytes -= self._kernels.popitem(last=False)[1].nbytes
         return kernel
 
     def info(self) -> CacheInfo:
@@ -71,10 +81,11 @@ class Cache:
         """Drop everything; the counts start again."""
         with self._lock:
             self._kernels.clear()
+            self._bytes = 0
             self._hits = self._misses = 0
 
 
-cache = Cache(maxsize=512)
+cache = Cache(maxsize=512, maxbytes=2**25)
 
 
 def cache_info() -> CacheInfo:

@@ -39,6 +39,12 @@ class Kernel:
         self.constants = [array for _, array in parameters(program)]  # that the function takes
         self.too_large = too_large(program)  # to be looked at, but not to be run
 
+    @property
+    def nbytes(self) -> int:
+        """Memory of source and constants, about what keeping it costs."""
+        constants = sum(array.nbytes for array in self.program.constants)
+        return len(self.source) + constants
+
     def __reduce__(self) -> tuple[Any, tuple[Program, tuple[Layout, ...] | None, str]]:
         return _unpickled, (self.program, self.layouts, _fingerprint(self.source))
 

@@ -65,9 +65,8 @@ def _lower_reshape(writer: Writer, node: Einsum, merge: Merge) -> int:
 
 def _arrays(picks: Selection) -> list[NDArray[Any]]:
     """Positions, and where a row selects nothing, a mask too."""
-    table = np.array(picks.table, np.intp)
-    mask = table >= 0
-    return [table] if mask.all() else [np.maximum(table, 0), mask]
+    table, mask = _ir.positions_of(picks.table), _ir.selects(picks.table)
+    return [table] if mask is None else [np.maximum(table, 0), mask]
 
 
 # Placements --------------------------------------------------------------------------------------

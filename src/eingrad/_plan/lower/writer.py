@@ -10,6 +10,7 @@ Inputs are numbered from 0, results on from them; constants, of which there may 
 import math
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import replace
+from hashlib import blake2b
 from typing import Any
 
 import numpy as np
@@ -88,10 +89,12 @@ class Writer:
         self._known[key] = value
 
     def constant(self, values: NDArray[Any]) -> int:
-        """Keep an array that is known, once."""
-        key = ("constant", values.dtype.str, values.shape, values.tobytes())
+        """Keep an array that is known, once; one that nobody can write to is not copied."""
+        content = blake2b(np.ascontiguousarray(values), digest_size=16).digest()
+        key = ("constant", values.dtype.str, values.shape, content)
         if key not in self._known:
-            array = np.array(values, order="C")
+            is_ours = values.base is None and not values.flags.writeable
+            array = values if is_ours else np.array(values, order="C")
             array.flags.writeable = False
             self.constants.append(array)
             self._known[key] = number = -len(self.constants)
