@@ -76,7 +76,7 @@ def key_of(table: Table) -> Hashable:
         return table
     if table.dtype == object:
         return tuple(table.tolist())
-    return blake2b(table, digest_size=16).digest()
+    return blake2b(table.data, digest_size=16).digest()
 
 
 def selects(table: Table) -> NDArray[np.bool_] | None:

@@ -90,7 +90,7 @@ class Writer:
 
     def constant(self, values: NDArray[Any]) -> int:
         """Keep an array that is known, once; one that nobody can write to is not copied."""
-        content = blake2b(np.ascontiguousarray(values), digest_size=16).digest()
+        content = blake2b(np.ascontiguousarray(values).data, digest_size=16).digest()
         key = ("constant", values.dtype.str, values.shape, content)
         if key not in self._known:
             is_ours = values.base is None and not values.flags.writeable
