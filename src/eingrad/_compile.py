@@ -36,10 +36,23 @@ Held = TypeVar("Held")
 
 
 class Cache(Generic[Held]):
-    """Kernels or plans by what they compute, the least recently used dropped."""
+    """Kernels or plans by what they compute, the least recently used dropped.
 
-    def __init__(self, maxsize: int, lock: threading.Lock) -> None:
+    Bounded in number, and where `weigh` gives the bytes of a value, in bytes too; the last one is
+    always kept.
+    """
+
+    def __init__(
+        self,
+        maxsize: int,
+        lock: threading.Lock,
+        maxbytes: int = 0,
+        weigh: Callable[[Held], int] = lambda _: 0,
+    ) -> None:
         self.maxsize = maxsize
+        self.maxbytes = maxbytes
+        self._weigh = weigh
+        self._bytes = 0
         self._held: OrderedDict[Any, Held] = OrderedDict()
         self._lock = lock
         self._hits = self._misses = 0
@@ -58,9 +71,14 @@ class Cache(Generic[Held]):
     def hold(self, key: Any, value: Held) -> Held:
         """Keep a value, or the one that is there already; return what is kept."""
         with self._lock:
-            value = self._held.setdefault(key, value)
-            while len(self._held) > self.maxsize:
-                self._held.popitem(last=False)
+            if key in self._held:
+                return self._held[key]
+            self._held[key] = value
+            self._bytes += self._weigh(value)
+            while len(self._held) > self.maxsize or (
+                self._bytes > self.maxbytes and len(self._held) > 1
+            ):
+                self._bytes -= self._weigh(self._held.popitem(last=False)[1])
         return value
 
     def items(self) -> list[tuple[Any, Held]]:
@@ -77,10 +95,13 @@ class Cache(Generic[Held]):
         """Drop everything; the counts start again."""
         with self._lock:
             self._held.clear()
+            self._bytes = 0
             self._hits = self._misses = 0
 
 
-cache: Cache[Kernel] = Cache(512, fork_safe(threading.Lock()))
+cache: Cache[Kernel] = Cache(
+    512, fork_safe(threading.Lock()), maxbytes=2**25, weigh=lambda kernel: kernel.nbytes
+)
 
 
 def cache_info() -> CacheInfo:

@@ -89,6 +89,7 @@ def entry(kernel: Kernel, form: Form, captured: Sequence[Array]) -> Callable[...
         if known.get(spec.name):
             _check_symmetry(text, variable, known[spec.name], spec.name)
     constants = [text.bind("c", array if array.ndim else array[()]) for array in captured]
+    constants += [text.bind("c", array) for array in kernel.constants]
     results = _call(text, program, [*inputs, *constants])
     if kernel.layouts is not None:
         results = _fill(text, kernel.layouts, results)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from eingrad._emit import emit
+from eingrad._emit import emit, parameters
 from eingrad._plan import Program
 from eingrad._run.dense import load
 from eingrad._run.explain import check_axes, singular, too_large
@@ -28,7 +28,7 @@ class Kernel:
     threads may share it. Pickles as the program, and emits again.
     """
 
-    __slots__ = ("function", "layouts", "program", "source", "too_large")
+    __slots__ = ("constants", "function", "layouts", "program", "source", "too_large")
 
     def __init__(self, program: Program, layouts: tuple[Layout, ...] | None = None) -> None:
         check_axes(program)
@@ -36,7 +36,14 @@ class Kernel:
         self.layouts = layouts
         self.source = emit(program)
         self.function = load(self.source)
+        self.constants = [array for _, array in parameters(program)]  # that the function takes
         self.too_large = too_large(program)  # to be looked at, but not to be run
+
+    @property
+    def nbytes(self) -> int:
+        """Memory of source and constants, about what keeping it costs."""
+        constants = sum(array.nbytes for array in self.program.constants)
+        return len(self.source) + constants
 
     def __reduce__(self) -> tuple[Any, tuple[Program, tuple[Layout, ...] | None, str]]:
         return _unpickled, (self.program, self.layouts, _fingerprint(self.source))
@@ -50,7 +57,8 @@ class Kernel:
         if self.too_large:
             raise ShapeError(self.too_large)
         try:
-            result = self.function(*[array if array.ndim else array[()] for array in arrays])
+            given = [array if array.ndim else array[()] for array in arrays]
+            result = self.function(*given, *self.constants)
         except np.linalg.LinAlgError as error:
             raise singular(error, self.program) from None
         outputs = (result,) if len(self.program.outputs) == 1 else result
