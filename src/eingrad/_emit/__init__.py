@@ -10,11 +10,14 @@ a statement, `placements` the scattering of one.
 """
 
 import dataclasses
-from collections.abc import Sequence
+import functools
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from numpy.typing import NDArray
 
+from eingrad._emit.into import buffers, write_into
 from eingrad._emit.literals import Lines, array_text, number
 from eingrad._emit.statements import write
 from eingrad._exact import is_exact
@@ -37,6 +40,21 @@ def emit(program: Program, name: str = "derivative") -> str:
     for statement in program.steps():
         _check(statement)
     return "".join(f"{line}\n" for line, _ in _module(program, name))
+
+
+def emit_into(program: Program, name: str = "derivative_into", *, in_order: bool = True) -> str:
+    """Write the module with a function that takes an array for each output, last, and fills it.
+
+    It is filled by the step that computes it, unless one that may raise an error of linear algebra
+    comes later: then it is copied at the end. With `in_order` the arrays lie in memory in the order
+    of their axes.
+    """
+    variables = {spec.variable for spec in program.inputs}
+    prefix = "out"
+    while any(variable.startswith(prefix) for variable in variables):
+        prefix += "_"
+    outputs = [f"{prefix}{n}" for n in range(len(program.outputs))]
+    return "".join(f"{line}\n" for line, _ in _module(program, name, outputs, in_order=in_order))
 
 
 def parameters(program: Program) -> list[tuple[str, NDArray[Any]]]:
@@ -65,13 +83,16 @@ class _Module(NamedTuple):
     functions: Lines
 
 
-def _module(program: Program, name: str) -> list[Line]:
-    """Write lines, each with the statement that begins on it."""
+def _module(
+    program: Program, name: str, outputs: Sequence[str] = (), *, in_order: bool = True
+) -> list[Line]:
+    """Write lines, each with the statement that begins on it; fill `outputs`, where there are."""
     module = _Module([], [])
     variables = [spec.variable for spec in program.inputs]
-    given = [variable for variable, _ in parameters(program)]
-    body, names = _body(program, variables, "t", module)
-    results = [names[n] for n in program.outputs]
+    given = [*(variable for variable, _ in parameters(program)), *outputs]
+    filled = buffers(program, outputs, in_order=in_order) if outputs else {}
+    write_filled = functools.partial(write_into, in_order=in_order)
+    body, names = _body(program, variables, "t", module, dict.fromkeys(filled, write_filled))
     lines = ["import numpy as np", ""]
     if module.constants:
         lines += [*module.constants, ""]
@@ -80,17 +101,34 @@ def _module(program: Program, name: str) -> list[Line]:
         lines.append(f"    # {spec.variable}: shape {spec.shape}, {spec.dtype}")
     for variable, array in parameters(program):
         lines.append(f"    # {variable}: shape {array.shape}, {array.dtype}; a constant")
+    lines += [f"    {names[value]} = {look}" for value, look in filled.items()]
     text: list[Line] = [(line, None) for line in lines]
     text += [(f"    {line}", statement) for line, statement in body]
-    return [*text, (f"    return {', '.join(results) or '()'}", None)]
+    return [*text, *((f"    {line}", None) for line in _end(program, names, outputs, filled))]
+
+
+def _end(
+    program: Program, names: Sequence[str], outputs: Sequence[str], filled: Mapping[int, str]
+) -> Lines:
+    """Return the results; or copy those that were not written to the arrays for them."""
+    if not outputs:
+        return [f"return {', '.join(names[n] for n in program.outputs) or '()'}"]
+    base = program.bases()
+    pairs = zip(program.outputs, outputs, strict=True)
+    return [f"{name}[...] = {names[n]}" for n, name in pairs if base[n] not in filled] or ["return"]
 
 
 def _body(
-    program: Program, variables: Sequence[str], prefix: str, module: _Module
+    program: Program,
+    variables: Sequence[str],
+    prefix: str,
+    module: _Module,
+    writers: Mapping[int, Callable[[Statement, Sequence[str]], Lines]] = MappingProxyType({}),
 ) -> tuple[list[Line], list[str]]:
     """Write the steps of a program on given variables; the names of others are numbered.
 
-    What is needed once goes to the module. Returns also the names of all values.
+    What is needed once goes to the module. Values that have `writers` are written by them. Returns
+    also the names of all values.
     """
     own = "k" if prefix == "t" else f"{prefix}k"
     names = [*variables, *(f"{own}{n}" for n in range(len(program.constants)))]
@@ -103,7 +141,12 @@ def _body(
         names += [f"{prefix}{n - program.first}" for n in statement.targets]
         if _is_lasting(statement):
             lasting.update(statement.targets)
-        body += _step(statement, names, module)
+        writer = writers.get(statement.targets[0]) if statement.targets else None
+        if writer is not None:
+            first, *more = writer(statement, names)
+            body += [(first, statement), *((line, None) for line in more)]
+        else:
+            body += _step(statement, names, module)
         temporary = [names[n] for n in dead if n not in lasting]
         if temporary:
             body.append((f"del {', '.join(temporary)}", None))

@@ -43,10 +43,15 @@ def place(statement: Statement, kernel: Place, names: Sequence[str]) -> Lines:
         lines = [f'{target} = np.array({operands[0]}, order="C")']
     else:
         lines = [f"{target} = np.zeros({shape}, {dtype.str!r})"]
-    for k, piece in enumerate(kernel.pieces):
-        first = k == 0 and not kernel.has_base
-        lines.append(_scattered(target, shape, piece, operands, first=first))
-    return lines
+    return lines + scatter(statement, kernel, target, operands)
+
+
+def scatter(statement: Statement, kernel: Place, buffer: str, operands: Sequence[str]) -> Lines:
+    """Write each piece onto the buffer."""
+    return [
+        _scattered(buffer, statement.shape, piece, operands, first=k == 0 and not kernel.has_base)
+        for k, piece in enumerate(kernel.pieces)
+    ]
 
 
 def _scattered(

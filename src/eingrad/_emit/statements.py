@@ -48,7 +48,7 @@ def write(  # noqa: C901, PLR0912 - one case for each kernel
             operands = [names[n] for n in statement.operands]
             return _mirror(statement, mirror, names[statement.targets[0]], *operands)
         case Add() as add:
-            return _add(add, names[statement.targets[0]], [names[n] for n in statement.operands])
+            return added(add, names[statement.targets[0]], [names[n] for n in statement.operands])
         case Call() as call:
             return _call(statement, call, names)
         case Place() as kernel:
@@ -58,7 +58,7 @@ def write(  # noqa: C901, PLR0912 - one case for each kernel
         case MatMul() as product:
             text = _matmul(statement, product, names)
         case Multiply() as product:
-            text = _multiply(statement, product, names)
+            text = " * ".join(factors(statement, product, names))
         case EinsumLoop(terms=terms, out=out):
             letters = for_einsum(*_subscripts.renumber(terms, out))
             operands = [names[n] for n in statement.operands]
@@ -149,16 +149,18 @@ def _taken(statement: Statement, axis: int, x: str, table: str, mask: str = "") 
 # Products and sums -------------------------------------------------------------------------------
 
 
-def _multiply(statement: Statement, product: Multiply, names: Sequence[str]) -> str:
-    factors = []
+def factors(statement: Statement, product: Multiply, names: Sequence[str]) -> list[str]:
+    """Write the factors of a product, each in the order of the result."""
+    texts = []
     for n, term in zip(statement.operands, product.terms, strict=True):
         order = [i for i in product.out if i in term]
         x = permuted(names[n], [term.index(i) for i in order])
-        factors.append(expanded(x, order, product.out))
-    return " * ".join(factors)
+        texts.append(expanded(x, order, product.out))
+    return texts
 
 
-def _sides(statement: Statement, product: MatMul, names: Sequence[str]) -> list[str]:
+def sides(statement: Statement, product: MatMul, names: Sequence[str]) -> list[str]:
+    """Write both sides of a matrix product as matrices."""
     texts = []
     for n, side in zip(statement.operands, product.sides, strict=True):
         x = permuted(names[n], side.axes)
@@ -167,7 +169,7 @@ def _sides(statement: Statement, product: MatMul, names: Sequence[str]) -> list[
 
 
 def _matmul(statement: Statement, product: MatMul, names: Sequence[str]) -> str:
-    left, right = _sides(statement, product, names)
+    left, right = sides(statement, product, names)
     index = ""
     if product.batch:
         vectors = product.left.is_vector, product.right.is_vector
@@ -185,7 +187,7 @@ def _half_of_matmul(
     statement: Statement, product: MatMul, half: Half, names: Sequence[str]
 ) -> Lines:
     """Write rows of blocks, from the diagonal on or up to it."""
-    left, right = _sides(statement, product, names)
+    left, right = sides(statement, product, names)
     target = names[statement.targets[0]]
     a, b, here = f"{target}_0", f"{target}_1", f"block : block + {half.step}"
     columns = "block:" if half.upper else f": block + {half.step}"
@@ -202,7 +204,8 @@ def _half_of_matmul(
     return lines
 
 
-def _add(add: Add, target: str, operands: Sequence[str]) -> Lines:
+def added(add: Add, target: str, operands: Sequence[str]) -> Lines:
+    """Add all into the sum of the first two."""
     text = ("-" if add.signs[0] < 0 else "") + operands[0]
     lines = []
     for k, (sign, x) in enumerate(zip(add.signs[1:], operands[1:], strict=True)):

@@ -6,10 +6,10 @@ every other call, each error among them, it hands to `Plan._interpret`. It holds
 plan is freed with its last reference.
 
 For ``f({"w": w}, 2)``, with an array ``w`` of shape ``(3,)``, the text is, but for the refusals
-``return plan._interpret(args, kwargs)``::
+``return plan._interpret(args, kwargs, out)``::
 
     def bind(function, ndarray, asarray, k3, s4, kind5, d6, error7, explained8, program9):
-        def entry(plan, args, kwargs):
+        def entry(plan, args, kwargs, out=None):
             if len(args) != 2 or kwargs: ...
             [v0, v1] = args
             if type(v0) is not dict or len(v0) != 1: ...
@@ -46,7 +46,7 @@ from eingrad._tree import Tree
 Array = NDArray[Any]
 
 _DEEPEST = 20  # levels of a result that are written out; Python's parser takes some hundred
-_INTERPRET = "return plan._interpret(args, kwargs)"
+_INTERPRET = "return plan._interpret(args, kwargs, out)"
 _NUMBERS: dict[type, type] = {np.float64: float, np.complex128: complex}  # NumPy's, and Python's
 
 
@@ -81,25 +81,51 @@ def entry(kernel: Kernel, form: Form, captured: Sequence[Array]) -> Callable[...
         return _refuse
     program = kernel.program
     text = _Text({"function": kernel.function, "ndarray": np.ndarray, "asarray": np.asarray})
-    inputs = _arguments(text, form)
-    for variable, spec in zip(inputs, program.inputs, strict=False):
-        _check(text, variable, spec)
-    known = symmetries(form)
-    for variable, spec in zip(inputs, program.inputs, strict=False):
-        if known.get(spec.name):
-            _check_symmetry(text, variable, known[spec.name], spec.name)
-    constants = [text.bind("c", array if array.ndim else array[()]) for array in captured]
-    constants += [text.bind("c", array) for array in kernel.constants]
-    results = _call(text, program, [*inputs, *constants])
+    arguments = _inputs(text, kernel, form, captured)
+    results = _call(text, program, arguments)
     if kernel.layouts is not None:
         results = _fill(text, kernel.layouts, results)
     text.lines.append(f"return {_nested(text, form.result, results)}")
     return _loaded(text)
 
 
-def _refuse(plan: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+def filling_entry(kernel: Kernel, form: Form, captured: Sequence[Array]) -> Callable[..., Any]:
+    """Write the entry of a plan that fills an array of the user's; not of several."""
+    if kernel.too_large or kernel.layouts is not None or form.result.kind is not None:
+        return _refuse
+    text = _Text({"function": kernel.filling(in_order=True), "ndarray": np.ndarray})
+    arguments = _inputs(text, kernel, form, captured)
+    ((shape, dtype),) = kernel.program.results()
+    text.refuse(
+        f"not (type(out) is ndarray and out.shape == {shape} and out.dtype == "
+        f"{text.bind('d', dtype)} and out.flags.carray)"
+    )
+    overlaps = text.bind("overlaps", np.may_share_memory)
+    shaped = [*kernel.program.values()][: len(arguments)]
+    for argument, known in zip(arguments, shaped, strict=True):
+        if known.shape:
+            text.refuse(f"{overlaps}(out, {argument})")
+    _guarded(text, kernel.program, f"function({', '.join([*arguments, 'out'])})")
+    text.lines.append("return out")
+    return _loaded(text)
+
+
+def _inputs(text: _Text, kernel: Kernel, form: Form, captured: Sequence[Array]) -> list[str]:
+    """Check the arguments; name what the function of the kernel takes."""
+    inputs, specs = _arguments(text, form), kernel.program.inputs
+    for variable, spec in zip(inputs, specs, strict=False):
+        _check(text, variable, spec)
+    known = symmetries(form)
+    for variable, spec in zip(inputs, specs, strict=False):
+        if known.get(spec.name):
+            _check_symmetry(text, variable, known[spec.name], spec.name)
+    held = [array if array.ndim else array[()] for array in captured]
+    return [*inputs, *(text.bind("c", array) for array in (*held, *kernel.constants))]
+
+
+def _refuse(plan: Any, args: tuple[Any, ...], kwargs: dict[str, Any], out: Any = None) -> Any:
     """The entry of a plan that cannot be run: it hands every call over."""
-    return plan._interpret(args, kwargs)
+    return plan._interpret(args, kwargs, out)
 
 
 def _loaded(text: _Text) -> Callable[..., Any]:
@@ -110,7 +136,7 @@ def _loaded(text: _Text) -> Callable[..., Any]:
     body = "".join(f"        {line}\n" for line in text.lines)
     source = (
         f"def bind({', '.join(text.bound)}):\n"
-        f"    def entry(plan, args, kwargs):\n{body}"
+        f"    def entry(plan, args, kwargs, out=None):\n{body}"
         "    return entry\n"
     )
     made: Callable[..., Any] = load(source, "bind")(*text.bound.values())
@@ -248,14 +274,19 @@ def _call(text: _Text, program: Program, arguments: Sequence[str]) -> list[str]:
     shapes = [shape for shape, _ in program.results()]
     names = [f"r{n}" for n in range(len(shapes))]
     target = names[0] if len(names) == 1 else f"[{', '.join(names)}]"
+    _guarded(text, program, f"{target} = function({', '.join(arguments)})")
+    return [n if shape else f"asarray({n})" for n, shape in zip(names, shapes, strict=True)]
+
+
+def _guarded(text: _Text, program: Program, line: str) -> None:
+    """Call, and say which operand is singular."""
     error, explained = text.bind("error", np.linalg.LinAlgError), text.bind("explained", singular)
     text.lines += [
         "try:",
-        f"    {target} = function({', '.join(arguments)})",
+        f"    {line}",
         f"except {error} as error:",
         f"    raise {explained}(error, {text.bind('program', program)}) from None",
     ]
-    return [n if shape else f"asarray({n})" for n, shape in zip(names, shapes, strict=True)]
 
 
 def _fill(text: _Text, layouts: Sequence[Layout], cores: Sequence[str]) -> list[str]:

@@ -5,13 +5,13 @@ Guaranteed: no mutable state, so that threads may share it; it pickles as the pr
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from eingrad._emit import emit, parameters
+from eingrad._emit import emit, emit_into, parameters
 from eingrad._plan import Program
 from eingrad._run.dense import load
 from eingrad._run.explain import check_axes, singular, too_large
@@ -28,7 +28,7 @@ class Kernel:
     threads may share it. Pickles as the program, and emits again.
     """
 
-    __slots__ = ("constants", "function", "layouts", "program", "source", "too_large")
+    __slots__ = ("_filling", "constants", "function", "layouts", "program", "source", "too_large")
 
     def __init__(self, program: Program, layouts: tuple[Layout, ...] | None = None) -> None:
         check_axes(program)
@@ -38,6 +38,7 @@ class Kernel:
         self.function = load(self.source)
         self.constants = [array for _, array in parameters(program)]  # that the function takes
         self.too_large = too_large(program)  # to be looked at, but not to be run
+        self._filling: dict[bool, Callable[..., None]] = {}  # emitted when it is asked for
 
     @property
     def nbytes(self) -> int:
@@ -67,6 +68,34 @@ class Kernel:
             return values
         cores = iter(values)
         return [layout.fill(cores) for layout in self.layouts]
+
+    def filling(self, *, in_order: bool) -> Callable[..., None]:
+        """Give the function that takes inputs, constants, and an array for each output.
+
+        With `in_order` those lie in memory in the order of their axes.
+        """
+        if in_order not in self._filling:
+            source = emit_into(self.program, in_order=in_order)
+            self._filling[in_order] = load(source, "derivative_into")
+        return self._filling[in_order]
+
+    def fill(self, arrays: Sequence[Array], buffers: Sequence[Array]) -> None:
+        """Write all outputs to arrays of their shapes and dtypes, by the steps that compute them.
+
+        Where an array shares memory with an input, results are computed first, and copied.
+        """
+        reads = [*arrays, *self.constants]
+        is_apart = not any(np.may_share_memory(b, a) for b in buffers for a in reads)
+        if self.too_large or not is_apart:
+            for buffer, result in zip(buffers, self.run(arrays), strict=True):
+                np.copyto(buffer, result)
+            return
+        in_order = all(buffer.flags.c_contiguous for buffer in buffers)
+        given = [array if array.ndim else array[()] for array in arrays]
+        try:
+            self.filling(in_order=in_order)(*given, *self.constants, *buffers)
+        except np.linalg.LinAlgError as error:
+            raise singular(error, self.program) from None
 
 
 def _fingerprint(source: str) -> str:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from eingrad._ir import Symmetry
 from eingrad._plan import InputSpec, Program
-from eingrad._run.entry import entry
+from eingrad._run.entry import entry, filling_entry
 from eingrad._run.form import Form, check_symmetry, inputs_among, label, symmetries
 from eingrad._run.kernel import Kernel
 from eingrad._tracer import as_array
@@ -66,6 +66,7 @@ class Plan:
         self._captured = tuple(np.array(array) for array in captured)
         self._variables = tuple(variables) or (None,) * len(self._captured)
         self._entry = entry(kernel, form, self._captured)
+        self._filling_entry: Callable[..., Any] | None = None  # written when it is asked for
 
     def __call__(self, /, *args: Any, out: Any = None, **kwargs: Any) -> Any:
         """Compute for arguments of the shapes and dtypes that the plan was made for.
@@ -75,8 +76,8 @@ class Plan:
         *args, **kwargs
             As the function is called; for a plan of symbols, the arrays of `inputs`.
         out : array, or arrays nested as the result is
-            Filled with the result and returned. It may be an argument too: it is written last, and
-            not at all where an error occurs.
+            Filled with the result and returned, by the steps that compute it. It may be an argument
+            too: then it is written last. Where an argument is singular it is not written.
 
         Returns
         -------
@@ -95,11 +96,15 @@ class Plan:
         """
         if out is None:
             return self._entry(self, args, kwargs)
-        return self._fill(out, self._arrays(args, kwargs))
+        if self._filling_entry is None:
+            self._filling_entry = filling_entry(self._kernel, self._form, self._captured)
+        return self._filling_entry(self, args, kwargs, out)
 
-    def _interpret(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    def _interpret(self, args: tuple[Any, ...], kwargs: dict[str, Any], out: Any = None) -> Any:
         """Compute as the form says, at a call that the entry does not take."""
         arrays = self._arrays(args, kwargs)
+        if out is not None:
+            return self._fill(out, arrays)
         return self._form.result.build(self._kernel.run([*arrays, *self._captured]))
 
     def _arrays(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Array]:
@@ -130,9 +135,7 @@ class Plan:
                 "out is nested in another way than the result; nest it as the result is, with the "
                 "keys of dicts in the same order"
             )
-        results = self._kernel.run([*arrays, *self._captured])
-        for buffer, result in zip(buffers, results, strict=True):
-            np.copyto(buffer, result)
+        self._kernel.fill([*arrays, *self._captured], buffers)
         return out
 
     @property
@@ -186,7 +189,7 @@ class Plan:
 
     def __getstate__(self) -> dict[str, Any]:
         """What was not taken stays behind, and the entry, which is written again."""
-        state = {**self.__dict__, "_directions": None}
+        state = {**self.__dict__, "_directions": None, "_filling_entry": None}
         del state["_entry"]
         return state
 
