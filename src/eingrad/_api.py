@@ -8,14 +8,14 @@ graphs find their plan in a bounded cache.
 import functools
 import inspect
 import sys
-from collections.abc import Callable, Hashable, Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from eingrad import _ir, _numpy_functions, _randomness, _recorded  # noqa: F401 - imported for what it registers
-from eingrad._arguments import calls_differ, labels, roots
+from eingrad._arguments import labels, roots
 from eingrad._arguments import named as named_leaves
 from eingrad._compile import cache, input_specs
 from eingrad._conversions import cause
@@ -23,14 +23,13 @@ from eingrad._derive import Root, compared, compile_derivatives, derive, placed,
 from eingrad._described import described, remedy
 from eingrad._exact import exact
 from eingrad._forms import Forms
-from eingrad._ir import Input, Node, Symmetry
+from eingrad._ir import Input, Node
 from eingrad._place import warn
 from eingrad._primitives import cast
-from eingrad._run import Kernel, Layout, Plan
+from eingrad._run import FunctionForm, Kernel, Layout, Plan, state_of, statics
 from eingrad._scopes import names_of
-from eingrad._shown import cut, shown
+from eingrad._shown import shown
 from eingrad._simplify import remember
-from eingrad._snapshots import snapshot
 from eingrad._tracer import (
     STATIC,
     Array,
@@ -47,7 +46,6 @@ from eingrad._tree import LEAF, Tree, flatten
 from eingrad.errors import (
     DTypeError,
     IndependentWarning,
-    PlanError,
     RandomnessWarning,
     ShapeError,
     TracerLeakError,
@@ -324,112 +322,20 @@ def argument_numbers(argnums: int | tuple[int, ...], count: int, where: str = ""
     return numbers
 
 
-@dataclass(frozen=True, slots=True)
-class _Static:
-    """A static argument: what it was when the plan was made."""
-
-    kind: str
-    shown: str
-    state: Hashable
-
-    def check(self, new: Any, name: str) -> None:
-        """Refuse another one, and one that has changed."""
-        if _state_of(new) == self.state:
-            return
-        same = isinstance(new, np.generic) and _state_of(new.item()) == self.state
-        hint = f"pass {self.kind}({name}), or " if same else ""
-        text = shown(new)
-        made = (
-            "is not as it was when the plan was made"
-            if text == self.shown
-            else f"the plan was made for {self.shown}"
-        )
-        raise ShapeError(f"static argument {name!r} is {text} but {made}; {hint}make a new plan")
-
-
-def _state_of(value: Any) -> Hashable:
-    """The state of an object; where it cannot be known, the exception, which equals nothing."""
-    try:
-        return snapshot(value)
-    except Exception as error:  # the object is the user's, and may raise anything
-        return error
-
-
-def _statics(
-    leaves: Mapping[int, Any], before: Mapping[int, Hashable], names: Sequence[str]
-) -> dict[int, _Static]:
-    """Note what static arguments are; refuse one whose changes could not be noticed later."""
-    found = {}
-    for n, leaf in leaves.items():
-        state, name = _state_of(leaf), names[n]
-        for looked_at in (before[n], state):
-            if isinstance(looked_at, Exception):
-                raise PlanError(
-                    f"static argument {name!r}, of type {type(leaf).__name__}, could change "
-                    f"unnoticed by the plan ({cut(str(looked_at))}); pass what the function needs "
-                    "of it, or capture it, as in lambda x: f(x, it)"
-                )
-        if state != before[n]:
-            raise PlanError(
-                f"static argument {name!r}, of type {type(leaf).__name__}, was changed by the "
-                "function, so that its next call would compute something else; do not change it "
-                "there, or capture it, as in lambda x: f(x, it)"
-            )
-        found[n] = _Static(type(leaf).__name__, shown(leaf), state)
-    return found
-
-
-def _nest(orders: tuple[int, ...], out: Tree, argument: Tree, results: Sequence[Any]) -> Any:
-    """Nest the results: outputs outermost, then the arguments, once per order."""
+def _nesting(orders: tuple[int, ...], out: Tree, argument: Tree) -> Tree:
+    """How results are nested: outputs outermost, then the arguments, once per order."""
     parts = []
-    rest = list(results)
     for order in orders:
         tree = out
         for _ in range(order):
             tree = tree.nest(argument)
-        parts.append(tree.build(rest[: tree.size]))
-        rest = rest[tree.size :]
-    return parts[0] if len(parts) == 1 else tuple(parts)
+        parts.append(tree)
+    return parts[0] if len(parts) == 1 else Tree(tuple, (), tuple(parts))
 
 
-@dataclass(frozen=True, slots=True)
-class _Form:
-    """How a plan is called and what it returns; pickles, as a plan does."""
-
-    orders: tuple[int, ...]
-    out: Tree
-    argument: Tree
-    arguments: Tree
-    static: dict[int, _Static]
-    names: tuple[str, ...]  # of the leaves, as messages call them
-    called: tuple[str, ...]  # names of the arguments
-
-    def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Any]:
-        """Find the values of the inputs; refuse another form, or other static arguments."""
-        new, tree = flatten((args, kwargs), self.arguments)
-        if tree != self.arguments:
-            raise ShapeError(
-                f"{calls_differ(self.called, self.arguments, tree)}; call the plan in the way it "
-                "was made"
-            )
-        for n, known in self.static.items():
-            known.check(new[n], self.names[n])
-        return [value for n, value in enumerate(new) if n not in self.static]
-
-    def name(self, n: int) -> str:
-        """Name an input."""
-        return [name for k, name in enumerate(self.names) if k not in self.static][n]
-
-    def interchangeable(self) -> dict[str, Symmetry]:
-        """Nothing: arguments have no derivative tensors among them."""
-        return {}
-
-    def check(self, arrays: Sequence[Array]) -> None:
-        """Nothing to check: any values will do."""
-
-    def build(self, results: Sequence[Array]) -> Any:
-        """Nest the results."""
-        return _nest(self.orders, self.out, self.argument, results)
+def _nest(orders: tuple[int, ...], out: Tree, argument: Tree, results: Sequence[Any]) -> Any:
+    """Nest the results."""
+    return _nesting(orders, out, argument).build(results)
 
 
 # The callables -----------------------------------------------------------------------------------
@@ -438,7 +344,8 @@ class _Form:
 class Derivative:
     """A function's derivative: called like the function, returns full tensors.
 
-    ``D(x)`` traces the function at every call. ``D.plan(x)`` compiles once, for hot loops.
+    ``D(x)`` traces the function at every call. ``D.plan(x)`` compiles once, for hot loops;
+    `eingrad.compiled` does so by itself, for each kind of arguments.
     """
 
     def __init__(
@@ -455,7 +362,8 @@ class Derivative:
             raise TypeError(
                 f"{shown(f)} is not a function; pass the function itself, not its value"
             )
-        check_argnums(argnums)
+        if type(argnums) is not tuple or argnums or orders != (0,):  # () is enough for a value
+            check_argnums(argnums)
         self._f, self._orders, self._argnums, self._scalar = f, orders, argnums, scalar
         self._structured, self._check = structured, check
         self.__wrapped__ = f
@@ -483,7 +391,7 @@ class Derivative:
         """
         leaves, tree = flatten((args, kwargs))
         given = {n: leaf for n, leaf in enumerate(leaves) if not isinstance(leaf, _VALUES)}
-        before = {n: _state_of(leaf) for n, leaf in given.items()}
+        before = {n: state_of(leaf) for n, leaf in given.items()}
         traced = self._trace_for_good(args, kwargs)
         if traced.nested:
             raise DTypeError("a plan needs arrays; it was asked for with traced values")
@@ -493,10 +401,9 @@ class Derivative:
         below = [flatten(value)[1] for value in (*args, *kwargs.values())]
         names = tuple(labels(called, below))
         static = {n: leaf for n, leaf in given.items() if n not in chosen}
-        static = _statics(static, before, names)
-        form = _Form(
-            self._orders, traced.out_tree, traced.argument_tree, tree, static, names, tuple(called)
-        )
+        static = statics(static, before, names)
+        result = _nesting(self._orders, traced.out_tree, traced.argument_tree)
+        form = FunctionForm(tree, result, static, names, tuple(called))
         variables = names_of(self._f, traced.captured)
         kernel, what = self._kernel(traced), (traced.outputs, traced.variables, self._orders)
         directions = functools.partial(compared, *what, traced.made)

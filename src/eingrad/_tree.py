@@ -14,7 +14,7 @@ from typing import Any
 
 from eingrad.errors import ShapeError
 
-_DEEPEST = 100  # levels; deeper is a mistake, or a list that contains itself
+DEEPEST = 100  # levels; deeper is a mistake, or a list that contains itself
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +83,9 @@ def flatten(value: Any, like: Tree | None = None) -> tuple[list[Any], Tree]:
 
 
 def _flatten(value: Any, leaves: list[Any], depth: int, like: Tree | None) -> Tree:
-    if depth > _DEEPEST:
+    if depth > DEEPEST:
         raise ShapeError(
-            f"tuples, lists and dicts are nested more than {_DEEPEST} deep, or contain "
+            f"tuples, lists and dicts are nested more than {DEEPEST} deep, or contain "
             "themselves; give flatter ones"
         )
     kind = type(value)

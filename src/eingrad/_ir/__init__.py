@@ -57,12 +57,12 @@ from eingrad._ir.nodes import (
     Operation,
     Selection,
     Symmetry,
-    Table,
     children,
     number_of_live_nodes,
 )
 from eingrad._ir.reshape import reshape
 from eingrad._ir.structure import dense
+from eingrad._ir.tables import Table, key_of, positions_of, selects
 from eingrad._ir.verify import verify
 from eingrad._ir.walk import (
     inputs,
@@ -115,16 +115,19 @@ __all__ = [
     "is_short",
     "is_structured",
     "is_zero",
+    "key_of",
     "merge",
     "multiply",
     "new_input",
     "number_of",
     "number_of_live_nodes",
     "occurrences",
+    "positions_of",
     "reshape",
     "rewrite",
     "scale",
     "selection",
+    "selects",
     "split_structure",
     "substitute",
     "take",
