@@ -31,7 +31,7 @@ from strategies import functions, point, random_function
 import eingrad as eg
 from eingrad import _ir
 from eingrad._derive import compared, derive
-from eingrad._plan import InputSpec, lower, pairwise
+from eingrad._plan import InputSpec, kernels, lower, pairwise
 from eingrad._simplify import Memo, simplify
 from eingrad._tracer import Expression
 
@@ -110,7 +110,9 @@ def test_plain_residual_networks_are_linear_to_64_blocks(order):
     counts, depths = [], (4, 8, 16, 32, 64)
     for blocks in depths:
         plan = steps(*residual(rng, blocks, 2), order)
-        additions = sum(s.flops for s in plan.program.statements if s.kernel == "add")
+        additions = sum(
+            s.flops for s in plan.program.statements if isinstance(s.kernel, kernels.Add)
+        )
         counts.append((len(plan.program.statements), plan.flops, additions))
     for count in zip(*counts, strict=True):
         increases = [b - a for a, b in itertools.pairwise(count)]

@@ -27,6 +27,7 @@ from cases import (
 
 import eingrad as eg
 from eingrad._cost import call_flops
+from eingrad._plan import kernels
 
 ROOM = 1.1
 
@@ -140,7 +141,10 @@ def gram(samples, n, order):
 
 def products_of_size(plan, size):
     """Matrix products whose result has so many entries."""
-    return sum(s.kernel == "matmul" and math.prod(s.shape) == size for s in plan.program.statements)
+    return sum(
+        isinstance(s.kernel, kernels.MatMul) and math.prod(s.shape) == size
+        for s in plan.program.statements
+    )
 
 
 @pytest.mark.parametrize("order", [2, 3, 4])

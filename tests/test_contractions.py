@@ -11,6 +11,8 @@ from reference import assert_close
 from strategies import functions, point
 
 import eingrad as eg
+from eingrad import _api, _products
+from eingrad._plan import kernels
 from eingrad.errors import ShapeError
 
 N = 20
@@ -185,6 +187,65 @@ def test_a_tangent_of_another_nesting_is_shown():
         eg.jvp(lambda p: p["a"])({"a": x}, {"b": x})
 
 
+# Sweeps that are found again ---------------------------------------------------------------------
+
+AGAIN = {
+    "jvp": eg.jvp(network),
+    "vjp": eg.vjp(network),
+    "hvp": eg.hvp(loss),
+    "a derivative of a derivative": eg.grad(lambda x, v: eg.grad(loss)(x) @ v),
+    "a product of a product": eg.jvp(lambda x: eg.jvp(network)(x, x)),
+    "by the user": eg.derivative(lambda x, v: eg.jacobian(network)(x) @ v, 0),
+}
+
+
+@pytest.fixture
+def sweeps(monkeypatch):
+    """Names of what derives, once per call of it."""
+    made = []
+    for module, names in ((_products, ("derive", "pushforward", "pullback")), (_api, ("derive",))):
+        for name in names:
+            function = getattr(module, name)
+            monkeypatch.setattr(
+                module, name, lambda *a, f=function, n=name, **k: made.append(n) or f(*a, **k)
+            )
+    return made
+
+
+@pytest.mark.parametrize("name", AGAIN)
+def test_a_second_call_derives_nothing(name, sweeps):
+    """At another point, with another tangent; the first call does."""
+    product = AGAIN[name]
+    eg.cache_clear()
+    x, v = RNG.normal(size=(2, N))
+    first = product(x, v)
+    assert sweeps
+    sweeps.clear()
+    second = product(v, x)
+    again = product(x, v)
+    assert not sweeps
+    np.testing.assert_array_equal(first, again)
+    assert np.any(first != second)
+    np.testing.assert_array_equal(product.plan(v, x)(v, x), second)
+
+
+def test_a_product_of_another_function_or_tangent_is_derived_anew():
+    """The function may change between calls, the tangent may be of another dtype or a number."""
+    state = {"power": 2}
+    x, v = np.array([1.0, 2.0]), np.array([1.0, 10.0])
+    product = eg.hvp(lambda x: (x ** state["power"]).sum())
+    np.testing.assert_array_equal(product(x, v), 2 * v)
+    state["power"] = 3
+    np.testing.assert_array_equal(product(x, v), 6 * x * v)
+    np.testing.assert_array_equal(product(x, v * 1j), 6j * x * v)
+    np.testing.assert_array_equal(product(x, v.astype(np.float32)), 6 * x * v)
+    both = eg.jvp(lambda x, y: x * y, (0, 1))
+    np.testing.assert_array_equal(both(x, x, (v, v)), 2 * x * v)
+    np.testing.assert_array_equal(both(x, x, (v, 0 * v)), x * v)
+    same = eg.jvp(lambda x: x * x)
+    np.testing.assert_array_equal(eg.derivative(lambda x: same(x, x), 0)(x), 2 * x * x)
+
+
 # Contractions that a user writes --------------------------------------------------------------
 
 
@@ -347,7 +408,9 @@ def test_a_sum_of_the_users_stays_a_sum():
         return (a @ b - c) @ v + eg.jacobian(np.sin)(v) @ v
 
     plan = written(product).plan(a, b, c[0])
-    assert any(s.kernel == "add" and s.shape == (N, N) for s in plan.program.statements)
+    assert any(
+        isinstance(s.kernel, kernels.Add) and s.shape == (N, N) for s in plan.program.statements
+    )
 
 
 def test_a_deep_network_is_pushed_through_without_recursion():

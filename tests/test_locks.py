@@ -3,12 +3,14 @@
 import array
 import ctypes
 import mmap
+import tracemalloc
 
 import numpy as np
 import pytest
 
 import eingrad as eg
-from eingrad import _read_only
+from eingrad import _read_only, _tracer
+from eingrad._run import Kernel
 from eingrad.errors import InPlaceError
 
 N = 4
@@ -139,3 +141,158 @@ def test_an_object_that_fails_when_asked_for_its_buffer_harms_nothing():
     c = np.asarray(Failing())
     np.testing.assert_array_equal(eg.grad(lambda x: (x * c).sum())(np.ones(N)), c)
     assert is_writeable(c)
+
+
+# Captured arrays that are not copied -------------------------------------------------------------
+
+M = 1448  # M x M floats are 16 MB, and far more than is copied
+
+USES = {
+    "a quadratic form": lambda A: lambda x: x @ A @ x,
+    "a transpose": lambda A: lambda x: (x @ A.T).sum(),
+    "two uses": lambda A: lambda x: ((A @ x) * (A @ x)).sum(),
+    "a view of part": lambda A: lambda x: (A[1:] @ x).sum(),
+    "every second column": lambda A: lambda x: x[::2] @ (A[:, ::2].T @ x),
+    "within an inner derivative": lambda A: lambda x: eg.grad(lambda y: (A @ y) @ y)(x) @ x,
+}
+
+
+@pytest.mark.parametrize("use", USES.values(), ids=USES)
+def test_a_call_copies_no_large_captured_array(use):
+    """It takes memory for vectors alone, as a plan does."""
+    derivative, x = eg.grad(use(np.ones((M, M)))), np.ones(M)
+    first = derivative(x)
+    tracemalloc.start()
+    try:
+        second = derivative(x)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 1_000_000
+    np.testing.assert_array_equal(first, second)
+
+
+def test_a_plan_copies_a_large_captured_array():
+    """It is made for good."""
+    A = np.ones((200, 200))
+    plan = eg.grad(lambda x: x @ A @ x).plan(np.ones(200))
+    A[...] = 0.0
+    np.testing.assert_array_equal(plan(np.ones(200)), np.full(200, 400.0))
+    (known,) = plan.captured
+    assert not np.shares_memory(known.array, A)
+
+
+def test_a_large_captured_array_of_another_byte_order():
+    """It is converted for the computation, and by a plan."""
+    A = np.arange(40_000.0).reshape(200, 200).astype(">f8")
+    x = np.ones(200)
+    gradient = eg.grad(lambda x: (A @ x).sum())
+    for result in (gradient(x), gradient.plan(x)(x)):
+        np.testing.assert_array_equal(result, A.sum(0))
+
+
+def test_an_array_is_compared_with_what_it_was_at_a_second_use_only(monkeypatch):
+    """At the first there is nothing to compare; a large one is compared at the end, too."""
+    compared = []
+    unchanged = _tracer.Captured.is_unchanged
+    monkeypatch.setattr(
+        _tracer.Captured, "is_unchanged", lambda self: compared.append(self) or unchanged(self)
+    )
+    small, large = np.ones(4), np.ones(10_000)
+    eg.grad(lambda x: (x * small).sum())(np.ones(4))
+    assert len(compared) == 0
+    eg.grad(lambda x: (x * small * small).sum())(np.ones(4))
+    assert len(compared) == 1
+    eg.grad(lambda x: (x * large).sum())(np.ones(10_000))
+    assert len(compared) == 2
+    eg.grad(lambda x: (x * large * large).sum())(np.ones(10_000))
+    assert len(compared) == 4
+
+
+WRITTEN_BY_A_VIEW = {
+    "all": np.s_[...],
+    "half": np.s_[:100],
+    "a column": np.s_[:, 7],
+    "another column": np.s_[:, -1],
+}
+
+
+@pytest.mark.parametrize("used", ["once", "twice"])
+@pytest.mark.parametrize("part", WRITTEN_BY_A_VIEW.values(), ids=WRITTEN_BY_A_VIEW)
+@pytest.mark.parametrize("layout", ["C", "F", "strided"])
+def test_a_large_array_written_by_another_view_is_noticed(layout, part, used):
+    """Of a large array no copy is left to compute with; its own lock does not reach the view."""
+    owner = np.ones((200, 400), order="F" if layout == "F" else "C")
+    view = owner[:, ::2] if layout == "strided" else owner[:, :200]
+    other = owner[...]
+    captured = view[...]
+
+    def f(x):
+        y = captured @ x
+        other[:, ::2][part] = -1.0
+        other[:, :200][part] = -1.0
+        return (y + captured @ x).sum() if used == "twice" else y.sum()
+
+    words = "again at" if used == "twice" else "by another view of its memory"
+    with pytest.raises(InPlaceError, match=rf"shape \(200, 200\), was changed .*{words}"):
+        eg.grad(f)(np.ones(200))
+    assert not _read_only._held
+
+
+def test_a_small_array_written_by_one_bit_is_noticed():
+    """A zero that changes its sign is equal to what it was, and divides to another infinity."""
+    for dtype in (float, np.float32, np.float16, complex, np.complex64):
+        owner = np.zeros((3, 4), dtype)
+        captured, other = owner[:, ::2], owner[...]
+
+        def f(x, captured=captured, other=other):
+            y = captured @ x
+            other[1, 2] = -0.0
+            return np.real((y + captured @ x).sum())
+
+        with pytest.raises(InPlaceError, match="used again at"):
+            eg.jacobian(f)(np.ones(2))
+
+
+def test_nan_is_unchanged():
+    """It differs from itself, but its bits do not."""
+    for size in (3, 10_000):
+        c = np.full(size, np.nan)
+        assert np.isnan(eg.grad(lambda x, c=c: (x * c * c).sum())(np.ones(size))).all()
+
+
+@pytest.mark.parametrize("size", [N, 10_000])
+def test_what_cannot_be_made_read_only_is_computed_with_as_it_was(size):
+    """Of any size: a write to it, of one entry even, is harmless or noticed."""
+    c = np.lib.stride_tricks.as_strided(np.ones(size), (size,), (8,))
+
+    def once(x):
+        y = x * c
+        c[1] = 0.0
+        return y.sum()
+
+    np.testing.assert_array_equal(eg.grad(once)(np.ones(size)), np.ones(size))
+    c[1] = 1.0
+
+    def twice(x):
+        y = x * c
+        c[1] = 0.0
+        return (y + x * c).sum()
+
+    with pytest.raises(InPlaceError, match="used again at"):
+        eg.grad(twice)(np.ones(size))
+
+
+def test_no_array_is_locked_while_its_derivative_is_computed(monkeypatch):
+    """The function has returned, so that only another thread could write, and it may."""
+    A, x = np.ones((200, 200)), np.ones(200)
+    writable = []
+    run = Kernel.run
+
+    def watched(kernel, arrays):
+        writable.append((A.flags.writeable, x.flags.writeable))
+        return run(kernel, arrays)
+
+    monkeypatch.setattr(Kernel, "run", watched)
+    eg.grad(lambda x: x @ A @ x)(x)
+    assert writable == [(True, True)]

@@ -666,8 +666,9 @@ def test_jit_is_told_to_compile_the_function_itself():
     with pytest.raises(AttributeError) as caught:
         eg.jit  # noqa: B018
     assert str(caught.value) == (
-        "module 'eingrad' has no attribute 'jit'; use `eg.derivative(f, order=0).plan(x)` to "
-        "compile a function, `eg.grad(f).plan(x)` to compile its gradient"
+        "module 'eingrad' has no attribute 'jit'; use `eg.compiled(f)(x)` to compile a function, "
+        "`eg.compiled(eg.grad(f))(x)` to compile its gradient; `eg.plan(f, x)` and "
+        "`eg.grad(f).plan(x)` for arguments of one shape and dtype"
     )
-    plan = eg.derivative(lambda x: x**3, order=0).plan(X)
-    np.testing.assert_allclose(plan(2 * X), (2 * X) ** 3)
+    np.testing.assert_allclose(eg.compiled(lambda x: x**3)(2 * X), (2 * X) ** 3)
+    np.testing.assert_allclose(eg.plan(lambda x: x**3, X)(2 * X), (2 * X) ** 3)

@@ -243,14 +243,16 @@ def test_the_text_of_a_plan_is_forgotten_with_it():
     before = {name for name in linecache.cache if name.startswith("<eingrad")}
     plans = [eg.grad(lambda x: np.sin(x) * 0.123456).plan(1.0) for _ in range(2)]
     eg.cache_clear()
-    (name,) = {name for name in linecache.cache if name.startswith("<eingrad")} - before
-    assert linecache.getlines(name) == plans[0].source.splitlines(keepends=True)
+    names = {name for name in linecache.cache if name.startswith("<eingrad")} - before
+    texts = ["".join(linecache.getlines(name)) for name in names]
+    assert len(texts) == 2  # of the entry, which both plans have, and of the kernel
+    assert plans[0].source in texts
     del plans[0]
     gc.collect()
-    assert name in linecache.cache
+    assert names <= {*linecache.cache}
     plans.clear()
     gc.collect()
-    assert name not in linecache.cache
+    assert not names & {*linecache.cache}
 
 
 def test_a_kernel_pickles_and_emits_again():

@@ -17,7 +17,7 @@ from eingrad import _ir, identities
 from eingrad._compile import input_specs
 from eingrad._cost import weighted
 from eingrad._forms import compile_program
-from eingrad._plan import find_path, left_to_right_path, price
+from eingrad._plan import find_path, kernels, left_to_right_path, price
 from eingrad._plan.path import _searched
 from eingrad._symbols import compile
 
@@ -178,7 +178,7 @@ def test_the_gradient_of_a_chain_costs_what_reverse_mode_by_hand_does(layers, wi
         return x.sum()
 
     plan = eg.grad(f).plan(np.ones(width))
-    matmuls = [s for s in plan.program.statements if s.kernel == "matmul"]
+    matmuls = [s for s in plan.program.statements if isinstance(s.kernel, kernels.MatMul)]
     assert sum(s.flops for s in matmuls) == 2 * layers * 2 * width**2
     elementwise = 5 * layers * width  # tanh, its square, 1 - that, times the cotangent; a scale
     assert plan.flops <= 2 * layers * 2 * width**2 + elementwise
@@ -199,7 +199,11 @@ def test_the_jacobian_of_a_chain_is_multiplied_from_its_smaller_end(rows, column
         return last @ x
 
     plan = eg.jacobian(f).plan(np.ones(columns))
-    jacobian = [s for s in plan.program.statements if s.kernel == "matmul" and len(s.shape) == 2]
+    jacobian = [
+        s
+        for s in plan.program.statements
+        if isinstance(s.kernel, kernels.MatMul) and len(s.shape) == 2
+    ]
     thin = min(rows, columns)
     by_hand = layers * 2 * n * n * thin + 2 * n * rows * columns
     assert sum(s.flops for s in jacobian) <= by_hand
@@ -212,7 +216,9 @@ def matmuls(roots):
     """Matrix products and multiplications of a program for these roots."""
     inputs = _ir.inputs(roots)
     program = compile_program(roots, inputs, input_specs(inputs))
-    return [s for s in program.statements if s.kernel in {"matmul", "multiply"}]
+    return [
+        s for s in program.statements if isinstance(s.kernel, kernels.MatMul | kernels.Multiply)
+    ]
 
 
 @pytest.fixture
@@ -341,7 +347,7 @@ def cost_unmirrored(plan):
     return sum(
         weighted(s.flops, s.traffic_bytes // 8)
         for s in plan.program.statements
-        if s.kernel not in {"mirror", "mirror in place", "triangle"}
+        if not isinstance(s.kernel, kernels.Mirror | kernels.Triangle)
     )
 
 

@@ -20,7 +20,7 @@ import pytest
 import eingrad as eg
 from eingrad import _compile, _read_only, _tracer, identities
 from eingrad._ir import nodes
-from eingrad._run import plan as run_plan
+from eingrad._run import kernel as run_kernel
 from eingrad._simplify import contractions
 from eingrad.errors import PlanError
 
@@ -225,8 +225,8 @@ def test_plans_of_long_chains_pickle_and_copy():
 def test_a_plan_pickled_by_a_version_that_emitted_other_source_is_refused(monkeypatch):
     """The program may mean something else here."""
     data = pickle.dumps(eg.grad(quadratic).plan(X))
-    emit = run_plan.emit
-    monkeypatch.setattr(run_plan, "emit", lambda program: emit(program) + "# changed\n")
+    emit = run_kernel.emit
+    monkeypatch.setattr(run_kernel, "emit", lambda program: emit(program) + "# changed\n")
     with pytest.raises(PlanError, match=r"pickled by another version .*; make the plan again"):
         pickle.loads(data)
 

@@ -15,7 +15,7 @@ from strategies import functions, point
 import eingrad as eg
 from eingrad import _ir
 from eingrad._compile import input_specs
-from eingrad._plan import lower, pairwise, tiles
+from eingrad._plan import kernels, lower, pairwise, tiles
 from eingrad._run import Kernel
 from eingrad._simplify import simplify
 from eingrad._tracer import Expression
@@ -41,7 +41,7 @@ def looped(roots, inputs):
 
 
 def loops(program):
-    return [s for s in program.statements if s.kernel == "loop"]
+    return [s for s in program.statements if isinstance(s.kernel, kernels.Loop)]
 
 
 def run(program, *arrays):
@@ -151,7 +151,7 @@ def test_a_product_of_one_tensor_in_two_places_is_sliced_in_one(small):
     root = _ir.einsum("ij,ij,jl->il", gram, gram, x)
     roots = pairwise([root])
     (loop, *_) = loops(looped(roots, [x]))
-    assert {0, None} <= set(loop.details["axes"])
+    assert {0, None} <= set(loop.kernel.axes)
     a = np.random.default_rng(0).normal(size=(9, 2))
     assert_close(run(looped(roots, [x]), a)[0], evaluate(root, {x: a}))
 
@@ -230,7 +230,7 @@ def test_predicted_memory_holds_where_a_loop_reads_slices_of_intermediates(monke
     eg.cache_clear()
     plan = eg.derivative(f, 0).plan(x)
     eg.cache_clear()
-    assert any({0, 1} & {*loop.details["axes"]} for loop in loops(plan.program))
+    assert any({0, 1} & {*loop.kernel.axes} for loop in loops(plan.program))
     peak = allocated(lambda: plan(x))
     assert peak <= plan.peak_bytes * 1.1 + 2**16
 
@@ -295,7 +295,7 @@ def test_views_of_what_is_not_sliced_are_not_written(small):
     late = _ir.add([wide, total])
     program = looped([late], [x, w])
     assert loops(program)
-    assert all(0 not in loop.details["writes"] for loop in loops(program))
+    assert all(0 not in loop.kernel.writes for loop in loops(program))
 
 
 def test_a_loop_is_made_only_where_it_halves_the_memory():
@@ -322,7 +322,7 @@ def test_a_loop_goes_through_small_intermediates_too(monkeypatch):
     program = eg.derivative(f, 2).plan(x).program
     eg.cache_clear()
     (loop,) = loops(program)
-    assert loop.details["writes"] == (None, None)
+    assert loop.kernel.writes == (None, None)
     assert program.peak_bytes < 2**22
 
 
@@ -334,8 +334,10 @@ def test_adding_up_stays_a_small_part_of_the_work():
     plan = hessian.plan(rng.normal(size=50))
     program = plan.program
     assert loops(program)
-    elements = sum(math.prod(s.shape) for s in program.statements if s.kernel == "fill")
-    added = elements * sum(len(s.details["passes"]) for s in loops(program))
+    elements = sum(
+        math.prod(s.shape) for s in program.statements if isinstance(s.kernel, kernels.Fill)
+    )
+    added = elements * sum(len(s.kernel.passes) for s in loops(program))
     assert added <= program.flops / 20
 
 

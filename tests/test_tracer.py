@@ -1,6 +1,8 @@
 """What tracing refuses, and the laws of a traced call."""
 
+import contextvars
 import math
+import sys
 import threading
 from collections import UserList, namedtuple
 from concurrent.futures import ThreadPoolExecutor
@@ -10,7 +12,7 @@ import numpy as np
 import pytest
 
 import eingrad as eg
-from eingrad import _ir
+from eingrad import _ir, _tracer
 from eingrad.errors import (
     BranchError,
     DTypeError,
@@ -494,6 +496,35 @@ def test_a_dead_value_cannot_be_returned():
         eg.jacobian(lambda x: kept[0])(X)
 
 
+def test_a_thread_that_goes_on_in_the_context_of_a_call_cannot_use_its_values():
+    """To the thread, the trace is the innermost one still."""
+    ended, found = threading.Event(), []
+
+    def job(x):
+        assert ended.wait(60)
+        with pytest.raises(TracerLeakError, match="outlived the call"):
+            x * x
+        found.append(x)
+
+    def f(x):
+        context = contextvars.copy_context()
+        thread = threading.Thread(target=context.run, args=(job, x))
+        thread.start()
+        found.append(thread)
+        return x * x
+
+    eg.jacobian(f)(X)
+    ended.set()
+    found[0].join()
+    assert len(found) == 2
+
+
+def test_a_function_without_results_has_none_of_derivatives():
+    """And no warning that they do not depend on its argument."""
+    assert eg.jacobian(lambda x: ())(X) == ()
+    assert eg.jacobian(lambda x: {"a": []})(X) == {"a": []}
+
+
 # Captured arrays ---------------------------------------------------------------------------------
 
 
@@ -870,6 +901,10 @@ def _uid():
         lambda x: np.tanh(W @ (x * 2.0) + W[0, 0]).sum(),
         lambda x: np.linalg.slogdet(np.outer(x, x) + A)[1],
         lambda x: np.linalg.norm(np.stack([x, np.sin(x)]), axis=1).sum(),
+        lambda x: np.add.reduce(x * x) * np.multiply.reduce(x),
+        lambda x: (np.add.accumulate(x * x) @ np.add.outer(x, x)).sum(),
+        lambda x: np.outer(x, x)[np.triu_indices(3)].sum(),
+        lambda x: -(+x) @ abs(x) + (2**x + x**2 + x**3.5 + 1 / x - x / 2).sum(),
     ],
 )
 def test_a_second_call_builds_no_nodes(f):
@@ -880,6 +915,112 @@ def test_a_second_call_builds_no_nodes(f):
     second = gradient(X)
     assert _uid() == before + 1
     np.testing.assert_array_equal(first, second)
+
+
+@pytest.mark.parametrize(
+    ("derivative", "x", "most"),
+    [
+        (eg.grad(lambda x: x @ A @ x), X, 110),
+        (eg.jacobian(np.linalg.inv), A, 95),
+        (eg.jacobian(lambda x: np.tanh(W @ np.tanh(A @ x + X))), X, 175),
+        (eg.hessian(lambda x: np.exp(x).sum()), X, 95),
+        (eg.hvp(lambda x: np.exp(A @ x).sum()), (X, X), 170),
+    ],
+    ids=["quadratic form", "inverse", "net", "diagonal Hessian", "hvp"],
+)
+def test_a_small_call_makes_few_calls(derivative, x, most):
+    """Of Python functions, a count that no load of the machine changes: half of its time is these.
+
+    A bound leaves room for a tenth more than there were.
+    """
+    args = x if type(x) is tuple else (x,)
+    for _ in range(2):
+        derivative(*args)
+    calls = []
+    sys.setprofile(lambda frame, event, _: event == "call" and calls.append(frame.f_code))
+    try:
+        derivative(*args)
+    finally:
+        sys.setprofile(None)
+    assert len(calls) <= most
+
+
+POSITIONS = np.array([0, 2])
+LONG = (np.arange(300) % 3).astype(np.int16)  # more than a key holds as it is
+INDICES = {
+    "an item": lambda x: x[0] * x[-1],
+    "a NumPy integer": lambda x: x[np.int64(1)] ** 2,
+    "a slice": lambda x: (x[1:] * x[: np.int8(-1)]).sum(),
+    "new axes": lambda x: (x[:, None] * x[None, ...]).sum(),
+    "a list": lambda x: (x[[0, 2]] ** 2).sum(),
+    "an array": lambda x: (x[POSITIONS] ** 2).sum(),
+    "a long array": lambda x: (x[LONG] ** 2).sum(),
+    "a mask": lambda x: (x[np.array([True, False, True])] ** 2).sum(),
+    "a pair of arrays": lambda x: np.outer(x, x)[POSITIONS, POSITIONS].sum(),
+    "unpacking": lambda x: math.prod([*x]),
+    "iteration": lambda x: sum(a * b**k for k, (a, b) in enumerate(zip(x, x, strict=True))),
+    "iteration over rows": lambda x: sum(row @ row for row in np.outer(x, x)),
+    "a long iteration": lambda x: sum(a * a for a in np.concatenate([x] * 30)),
+}
+
+
+@pytest.mark.parametrize("f", INDICES.values(), ids=INDICES)
+def test_an_index_is_taken_apart_at_the_first_call_alone(f, monkeypatch):
+    """At the second the result is found, in iteration and unpacking too."""
+    taken = []
+    getitem = _tracer.FUNCTIONS["getitem"]
+    monkeypatch.setitem(
+        _tracer.FUNCTIONS, "getitem", lambda x, index: taken.append(index) or getitem(x, index)
+    )
+    eg.cache_clear()
+    gradient = eg.grad(f)
+    first = gradient(X)
+    assert taken
+    taken.clear()
+    np.testing.assert_array_equal(gradient(X), first)
+    assert not taken
+
+
+def test_of_a_long_array_only_the_items_that_are_asked_for_are_made():
+    """Iteration may stop early."""
+    x = np.ones(100_000)
+    f = eg.grad(lambda x: next(iter(x)) ** 2)
+    before = _uid()
+    assert f(x)[0] == 2.0
+    assert _uid() < before + 50
+
+
+def test_an_index_is_told_by_its_values():
+    """An array may be written between calls; flags are not integers; shapes differ."""
+    where = np.array([0, 1])
+    gradient = eg.grad(lambda x: (x[where] ** 2).sum())
+    np.testing.assert_array_equal(gradient(X), [2 * X[0], 2 * X[1], 0])
+    where[:] = [2, 2]
+    np.testing.assert_array_equal(gradient(X), [0, 0, 4 * X[2]])
+    where = np.array([True, False, True])
+    np.testing.assert_array_equal(gradient(X), [2 * X[0], 0, 2 * X[2]])
+    where = np.array([1, 0, 1], np.uint8)
+    np.testing.assert_array_equal(gradient(X), [2 * X[0], 4 * X[1], 0])
+    where = where[:, None]
+    shape = eg.derivative(lambda x: x[where], 0)
+    assert shape(X).shape == (3, 1)
+    where = where.T
+    assert shape(X).shape == (1, 3)
+
+
+def test_numbers_are_told_by_their_signs_and_nan_by_being_none():
+    """``0.0 == -0.0`` and ``nan != nan``."""
+    state = {"number": 0.0}
+    g = eg.derivative(lambda x: x + state["number"], 0)
+    for number in (0.0, -0.0, 0.0):
+        state["number"] = number
+        product = eg.derivative(lambda x: x * state["number"], 0)(X)
+        np.testing.assert_array_equal(np.signbit(product), np.signbit(number))
+    state["number"] = math.nan
+    assert np.isnan(g(X)).all()
+    before = _uid()
+    assert np.isnan(g(X)).all()
+    assert _uid() == before + 1
 
 
 def test_every_call_sees_what_the_function_is_now():

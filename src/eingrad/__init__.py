@@ -31,6 +31,7 @@ from eingrad._symbols import (
     transpose,
     variable,
 )
+from eingrad._traced_once import compiled, plan
 from eingrad._tracer import Expression, Term
 from eingrad.verify import DerivativeCheck, IdentityCheck, check_derivatives, check_identity
 
@@ -52,8 +53,8 @@ _ELSEWHERE = {
     "jacfwd": "`eg.jacobian(f)(x)`",
     "jacobian_vector_product": "`eg.jvp(f)(x, v)`",
     "jacrev": "`eg.jacobian(f)(x)`",
-    "jit": "`eg.derivative(f, order=0).plan(x)` to compile a function, `eg.grad(f).plan(x)` to "
-    "compile its gradient",
+    "jit": "`eg.compiled(f)(x)` to compile a function, `eg.compiled(eg.grad(f))(x)` to compile its "
+    "gradient; `eg.plan(f, x)` and `eg.grad(f).plan(x)` for arguments of one shape and dtype",
     "lax": "NumPy and Python's loops",
     "linearize": "`eg.jvp(f).plan(x, v)`",
     "make_hvp": "`eg.hvp(f)(x, v)`",
@@ -99,6 +100,7 @@ __all__ = [
     "check_derivatives",
     "check_identity",
     "compile",
+    "compiled",
     "derivative",
     "differentiate",
     "function",
@@ -108,6 +110,7 @@ __all__ = [
     "jacobian",
     "jvp",
     "lift",
+    "plan",
     "product",
     "terms",
     "trace",

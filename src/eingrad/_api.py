@@ -7,31 +7,29 @@ graphs find their plan in a bounded cache.
 
 import functools
 import inspect
-import itertools
 import sys
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from eingrad import _ir, _numpy_functions, _randomness  # noqa: F401 - imported for what it registers
-from eingrad._arguments import calls_differ, labels, roots
+from eingrad import _ir, _numpy_functions, _randomness, _recorded  # noqa: F401 - imported for what it registers
+from eingrad._arguments import labels, roots
 from eingrad._arguments import named as named_leaves
 from eingrad._compile import cache, input_specs
 from eingrad._conversions import cause
-from eingrad._derive import compared, compile_derivatives, derive, placed, split
+from eingrad._derive import Root, compared, compile_derivatives, derive, placed, split
 from eingrad._described import described, remedy
 from eingrad._exact import exact
 from eingrad._forms import Forms
-from eingrad._ir import Input, Node, Symmetry
+from eingrad._ir import Input, Node
 from eingrad._place import warn
 from eingrad._primitives import cast
-from eingrad._run import Kernel, Layout, Plan
+from eingrad._run import FunctionForm, Kernel, Layout, Plan, state_of, statics
 from eingrad._scopes import names_of
-from eingrad._shown import cut, shown
+from eingrad._shown import shown
 from eingrad._simplify import remember
-from eingrad._snapshots import snapshot
 from eingrad._tracer import (
     STATIC,
     Array,
@@ -40,6 +38,7 @@ from eingrad._tracer import (
     Trace,
     check_array,
     is_supported,
+    native,
     node_of,
     tracing,
 )
@@ -47,12 +46,13 @@ from eingrad._tree import LEAF, Tree, flatten
 from eingrad.errors import (
     DTypeError,
     IndependentWarning,
-    PlanError,
     RandomnessWarning,
     ShapeError,
     TracerLeakError,
 )
 
+_FLOATS = frozenset(map(np.dtype, "efdFD"))
+_TRACED = frozenset({Expression})
 _VALUES = (float, complex, np.ndarray, np.generic)  # never static
 
 # One call, traced --------------------------------------------------------------------------------
@@ -79,6 +79,8 @@ class _Traced:
 def _leaf_input(value: Any, name: str, n: int, trace: Trace, *, wanted: bool) -> Input | None:
     """Make the input for one leaf of the arguments; None for a static one."""
     key = ("argument", trace.depth, n)
+    if type(value) is np.ndarray and value.dtype in _FLOATS:  # nearly all
+        return trace.new_input(name, value.shape, value.dtype, key)
     label = trace.labels[name]
     if isinstance(value, Expression):
         return trace.new_input(name, value.shape, value.dtype, key) if wanted else None
@@ -107,7 +109,7 @@ def _leaf_input(value: Any, name: str, n: int, trace: Trace, *, wanted: bool) ->
             )
         return None
     check_array(value, f"argument {label!r}")
-    dtype = value.dtype.newbyteorder("=")
+    dtype = native(value.dtype)
     if wanted and dtype.kind == "b":
         raise DTypeError(
             f"argument {label!r} is boolean; a derivative needs numbers there: convert with "
@@ -141,7 +143,7 @@ def _trace(
         trace.close()  # again: an interrupt may have cut the first short
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Passed:
     """The leaves of all arguments: what the function is called with, and what became an input."""
 
@@ -152,32 +154,41 @@ class _Passed:
 
 
 def _pass(
-    trace: Trace, numbers: Sequence[int], counts: Sequence[int], leaves: Sequence[Any],
-    names: Sequence[str], *, given: bool,
-) -> _Passed:  # fmt: skip
+    trace: Trace, numbers: Sequence[int], leaves: Sequence[Sequence[Any]], *, given: bool
+) -> _Passed:
     """Put an expression in the place of every leaf that is an input; arrays are locked."""
-    arguments = [n for n, count in enumerate(counts) for _ in range(count)]
-    variables: dict[int, list[Node]] = {number: [] for number in numbers}
     passed = _Passed([], [], [], [])
-    for n, (leaf, name, argument) in enumerate(zip(leaves, names, arguments, strict=True)):
+    names = [*trace.labels]
+    variables: dict[int, list[Node]] = {number: [] for number in numbers}
+    n = 0
+    for argument, below in enumerate(leaves):
         wanted = argument in variables
-        made = _leaf_input(leaf, name, n, trace, wanted=wanted) if wanted or not given else None
-        if made is None:
-            passed.leaves.append(leaf)
-            continue
-        if isinstance(leaf, np.ndarray):
-            trace.lock(leaf)
-        weak = isinstance(leaf, (int, float, complex)) and not isinstance(leaf, np.generic)
-        array = isinstance(leaf, np.ndarray)
-        if isinstance(leaf, Expression):
-            weak, array = leaf._weak, leaf._array
-        passed.leaves.append(Expression(made, trace, weak=weak, array=array))
-        passed.inputs.append(made)
-        passed.values.append(leaf)
-        if wanted:
-            variables[argument].append(made)
-    passed.variables.extend(itertools.chain(*variables.values()))
+        for leaf in below:
+            made = None
+            if wanted or not given:
+                made = _leaf_input(leaf, names[n], n, trace, wanted=wanted)
+            n += 1
+            if made is None:
+                passed.leaves.append(leaf)
+                continue
+            passed.leaves.append(_passed(leaf, made, trace))
+            passed.inputs.append(made)
+            passed.values.append(leaf)
+            if wanted:
+                variables[argument].append(made)
+    for nodes in variables.values():
+        passed.variables += nodes
     return passed
+
+
+def _passed(leaf: Any, made: Input, trace: Trace) -> Expression:
+    """Make the expression for a leaf that became an input; an array is locked."""
+    if isinstance(leaf, np.ndarray):
+        trace.lock(leaf)
+        return Expression(made, trace, array=True)
+    if isinstance(leaf, Expression):
+        return Expression(made, trace, weak=leaf._weak, array=leaf._array)
+    return Expression(made, trace, weak=not isinstance(leaf, np.generic))
 
 
 def _traced(
@@ -186,22 +197,25 @@ def _traced(
 ) -> _Traced:  # fmt: skip
     """Call the function on expressions of this trace."""
     numbers = argument_numbers(argnums, len(args))
-    trees = [flatten(value) for value in (*args, *kwargs.values())]
-    leaves = [leaf for below, _ in trees for leaf in below]
-    counts = [len(below) for below, _ in trees]
+    leaves, trees = [], []
+    given = False
+    for value in (*args, *kwargs.values()) if kwargs else args:
+        below, tree = flatten(value)
+        leaves.append(below)
+        trees.append(tree)
+        given = given or Expression in map(type, below)
     names = roots(positional, len(args), [*kwargs])
-    given = any(isinstance(leaf, Expression) for leaf in leaves)
     outer = trace.outer
-    trace.labels = named_leaves(names, [tree for _, tree in trees])
-    passed = _pass(trace, numbers, counts, leaves, [*trace.labels], given=given)
+    trace.labels = named_leaves(names, trees)
+    passed = _pass(trace, numbers, leaves, given=given)
     rest = iter(passed.leaves)
-    built = [tree.build(rest) for _, tree in trees]
-    named = dict(zip(kwargs, built[len(args) :], strict=True))
+    built = [next(rest) if tree is LEAF else tree.build(rest) for tree in trees]
+    named = dict(zip(kwargs, built[len(args) :], strict=True)) if kwargs else kwargs
     result = _called(f, trace, built[: len(args)], named, names)
-    trace.check_watched()
+    trace.check_unwritten()
     result_leaves, out_tree = flatten(result)
     outputs = [output_node(leaf, trace, f) for leaf in result_leaves]
-    independent = any(not isinstance(leaf, Expression) for leaf in result_leaves)
+    independent = not _TRACED.issuperset(map(type, result_leaves))
     inputs, values = passed.inputs, passed.values
     captured = [*trace.root.captured.values()]
     nested = given or (outer is not None and _reaches_outside(outputs, inputs, captured))
@@ -209,14 +223,14 @@ def _traced(
     if nested:
         replaced.update((n, node_of(v, outer)) for n, v in zip(inputs, values, strict=True))
     if symbolic or (nested and outer is None):
-        replaced.update((known.node, _ir.constant(known.copy)) for known in captured)
+        replaced.update((known.node, _ir.constant(known.values)) for known in captured)
     if not nested:
         inputs += [known.node for known in captured]
-        values += [known.copy for known in captured]
-    argument_trees = [trees[n][1] for n in numbers]
-    argument_tree = (
-        argument_trees[0] if isinstance(argnums, int) else Tree(tuple, (), tuple(argument_trees))
-    )
+        values += [known.values for known in captured]
+    if isinstance(argnums, int):
+        argument_tree = trees[numbers[0]]
+    else:
+        argument_tree = Tree(tuple, (), tuple(trees[n] for n in numbers))
     return _Traced(
         outputs, out_tree, passed.variables, argument_tree, inputs, values,
         [known.array for known in captured], replaced, nested, outer, trace.made, independent,
@@ -262,6 +276,8 @@ def output_node(leaf: Any, trace: Trace | None, f: Callable[..., Any]) -> Node:
     Integers become floats: one that is differentiated is a float already, so the others are held
     constant, and the derivative is zero. Flags are refused, for a comparison may depend on it.
     """
+    if type(leaf) is Expression and leaf.dtype.kind in "fc":
+        return node_of(leaf, trace)
     name = getattr(f, "__name__", "the function")
     if leaf is None or isinstance(leaf, str):
         raise DTypeError(f"{name} returned {shown(leaf)}; it must return arrays or numbers")
@@ -291,6 +307,8 @@ def check_argnums(argnums: Any) -> tuple[int, ...]:
 
 def argument_numbers(argnums: int | tuple[int, ...], count: int, where: str = "") -> list[int]:
     """Count arguments from the front; refuse one that the call does not have."""
+    if type(argnums) is int and 0 <= argnums < count:
+        return [argnums]
     numbers = [argnums] if isinstance(argnums, int) else [*argnums]
     for n in numbers:
         if not -count <= n < count:
@@ -304,112 +322,20 @@ def argument_numbers(argnums: int | tuple[int, ...], count: int, where: str = ""
     return numbers
 
 
-@dataclass(frozen=True, slots=True)
-class _Static:
-    """A static argument: what it was when the plan was made."""
-
-    kind: str
-    shown: str
-    state: Hashable
-
-    def check(self, new: Any, name: str) -> None:
-        """Refuse another one, and one that has changed."""
-        if _state_of(new) == self.state:
-            return
-        same = isinstance(new, np.generic) and _state_of(new.item()) == self.state
-        hint = f"pass {self.kind}({name}), or " if same else ""
-        text = shown(new)
-        made = (
-            "is not as it was when the plan was made"
-            if text == self.shown
-            else f"the plan was made for {self.shown}"
-        )
-        raise ShapeError(f"static argument {name!r} is {text} but {made}; {hint}make a new plan")
-
-
-def _state_of(value: Any) -> Hashable:
-    """The state of an object; where it cannot be known, the exception, which equals nothing."""
-    try:
-        return snapshot(value)
-    except Exception as error:  # the object is the user's, and may raise anything
-        return error
-
-
-def _statics(
-    leaves: Mapping[int, Any], before: Mapping[int, Hashable], names: Sequence[str]
-) -> dict[int, _Static]:
-    """Note what static arguments are; refuse one whose changes could not be noticed later."""
-    found = {}
-    for n, leaf in leaves.items():
-        state, name = _state_of(leaf), names[n]
-        for looked_at in (before[n], state):
-            if isinstance(looked_at, Exception):
-                raise PlanError(
-                    f"static argument {name!r}, of type {type(leaf).__name__}, could change "
-                    f"unnoticed by the plan ({cut(str(looked_at))}); pass what the function needs "
-                    "of it, or capture it, as in lambda x: f(x, it)"
-                )
-        if state != before[n]:
-            raise PlanError(
-                f"static argument {name!r}, of type {type(leaf).__name__}, was changed by the "
-                "function, so that its next call would compute something else; do not change it "
-                "there, or capture it, as in lambda x: f(x, it)"
-            )
-        found[n] = _Static(type(leaf).__name__, shown(leaf), state)
-    return found
-
-
-def _nest(orders: tuple[int, ...], out: Tree, argument: Tree, results: Sequence[Any]) -> Any:
-    """Nest the results: outputs outermost, then the arguments, once per order."""
+def _nesting(orders: tuple[int, ...], out: Tree, argument: Tree) -> Tree:
+    """How results are nested: outputs outermost, then the arguments, once per order."""
     parts = []
-    rest = list(results)
     for order in orders:
         tree = out
         for _ in range(order):
             tree = tree.nest(argument)
-        parts.append(tree.build(rest[: tree.size]))
-        rest = rest[tree.size :]
-    return parts[0] if len(parts) == 1 else tuple(parts)
+        parts.append(tree)
+    return parts[0] if len(parts) == 1 else Tree(tuple, (), tuple(parts))
 
 
-@dataclass(frozen=True, slots=True)
-class _Form:
-    """How a plan is called and what it returns; pickles, as a plan does."""
-
-    orders: tuple[int, ...]
-    out: Tree
-    argument: Tree
-    arguments: Tree
-    static: dict[int, _Static]
-    names: tuple[str, ...]  # of the leaves, as messages call them
-    called: tuple[str, ...]  # names of the arguments
-
-    def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Any]:
-        """Find the values of the inputs; refuse another form, or other static arguments."""
-        new, tree = flatten((args, kwargs), self.arguments)
-        if tree != self.arguments:
-            raise ShapeError(
-                f"{calls_differ(self.called, self.arguments, tree)}; call the plan in the way it "
-                "was made"
-            )
-        for n, known in self.static.items():
-            known.check(new[n], self.names[n])
-        return [value for n, value in enumerate(new) if n not in self.static]
-
-    def name(self, n: int) -> str:
-        """Name an input."""
-        return [name for k, name in enumerate(self.names) if k not in self.static][n]
-
-    def interchangeable(self) -> dict[str, Symmetry]:
-        """Nothing: arguments have no derivative tensors among them."""
-        return {}
-
-    def check(self, arrays: Sequence[Array]) -> None:
-        """Nothing to check: any values will do."""
-
-    def build(self, results: Sequence[Array]) -> Any:
-        """Nest the results."""
-        return _nest(self.orders, self.out, self.argument, results)
+def _nest(orders: tuple[int, ...], out: Tree, argument: Tree, results: Sequence[Any]) -> Any:
+    """Nest the results."""
+    return _nesting(orders, out, argument).build(results)
 
 
 # The callables -----------------------------------------------------------------------------------
@@ -418,7 +344,8 @@ class _Form:
 class Derivative:
     """A function's derivative: called like the function, returns full tensors.
 
-    ``D(x)`` traces the function at every call. ``D.plan(x)`` compiles once, for hot loops.
+    ``D(x)`` traces the function at every call. ``D.plan(x)`` compiles once, for hot loops;
+    `eingrad.compiled` does so by itself, for each kind of arguments.
     """
 
     def __init__(
@@ -435,7 +362,8 @@ class Derivative:
             raise TypeError(
                 f"{shown(f)} is not a function; pass the function itself, not its value"
             )
-        check_argnums(argnums)
+        if type(argnums) is not tuple or argnums or orders != (0,):  # () is enough for a value
+            check_argnums(argnums)
         self._f, self._orders, self._argnums, self._scalar = f, orders, argnums, scalar
         self._structured, self._check = structured, check
         self.__wrapped__ = f
@@ -463,7 +391,7 @@ class Derivative:
         """
         leaves, tree = flatten((args, kwargs))
         given = {n: leaf for n, leaf in enumerate(leaves) if not isinstance(leaf, _VALUES)}
-        before = {n: _state_of(leaf) for n, leaf in given.items()}
+        before = {n: state_of(leaf) for n, leaf in given.items()}
         traced = self._trace_for_good(args, kwargs)
         if traced.nested:
             raise DTypeError("a plan needs arrays; it was asked for with traced values")
@@ -473,10 +401,9 @@ class Derivative:
         below = [flatten(value)[1] for value in (*args, *kwargs.values())]
         names = tuple(labels(called, below))
         static = {n: leaf for n, leaf in given.items() if n not in chosen}
-        static = _statics(static, before, names)
-        form = _Form(
-            self._orders, traced.out_tree, traced.argument_tree, tree, static, names, tuple(called)
-        )
+        static = statics(static, before, names)
+        result = _nesting(self._orders, traced.out_tree, traced.argument_tree)
+        form = FunctionForm(tree, result, static, names, tuple(called))
         variables = names_of(self._f, traced.captured)
         kernel, what = self._kernel(traced), (traced.outputs, traced.variables, self._orders)
         directions = functools.partial(compared, *what, traced.made)
@@ -536,10 +463,20 @@ class Derivative:
 
     def _placed(self, traced: _Traced, trace: Trace | None) -> list[Expression]:
         """Differentiate symbolically, and note what may be opened if it is contracted."""
-        found, _ = derive(traced.outputs, traced.variables, self._orders, made=traced.made)
-        nodes, made = placed([root.plain() for root in found], traced.outputs, traced.replaced)
-        if traced.nested and traced.outer is not None:
-            traced.outer.made |= made
+        key = (
+            "placed", self._orders, (*traced.outputs,), (*traced.variables,),
+            (*traced.replaced.items(),), frozenset(traced.made),
+        )  # fmt: skip
+
+        def make() -> tuple[list[Root], list[Node], Set[bytes]]:
+            found, _ = derive(traced.outputs, traced.variables, self._orders, made=traced.made)
+            return found, *placed([r.plain() for r in found], traced.outputs, traced.replaced)
+
+        outer = traced.outer if traced.nested else None
+        is_again = outer is not None and not outer.lasting  # the same inputs at the next call
+        found, nodes, made = _recorded.found_or_made(key, make) if is_again else make()
+        if outer is not None:
+            outer.made |= made
         else:
             remember(nodes, made)
         return [
@@ -548,10 +485,14 @@ class Derivative:
         ]
 
     def _kernel(self, traced: _Traced) -> Kernel:
-        variables = tuple(node.digest for node in traced.variables)
-        inputs = tuple((node.digest, node.name) for node in traced.inputs)
-        outputs = tuple(node.digest for node in traced.outputs)
-        key = (self._orders, self._structured, outputs, variables, inputs, frozenset(traced.made))
+        key = (
+            self._orders,
+            self._structured,
+            (*[node.digest for node in traced.outputs],),
+            (*[node.digest for node in traced.variables],),
+            (*[(node.digest, node.name) for node in traced.inputs],),
+            frozenset(traced.made),
+        )
 
         def make() -> Kernel:
             _check_inputs(traced, self.__name__)

@@ -42,7 +42,7 @@ def roots(positional: Sequence[str], count: int, keywords: Sequence[str]) -> lis
 
 def named(names: Sequence[str], trees: Sequence[Tree]) -> dict[str, str]:
     """Give the identifier of every leaf, in order, and its label; not to be changed."""
-    if all(tree is LEAF for tree in trees):
+    if trees.count(LEAF) == len(trees):
         return dict(zip(names, names, strict=True))
     return _named((*names,), (*trees,))
 

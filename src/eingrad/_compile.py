@@ -1,4 +1,4 @@
-"""From a program to a kernel: names for its inputs, checks on given tensors, the cache.
+"""From a program to a kernel: names for its inputs, the cache.
 
 In: inputs and a way to make a kernel. Out: the kernel, made or found.
 Guaranteed: the cache is bounded; a kernel is in it only when it is complete; threads may share it.
@@ -9,23 +9,18 @@ Guaranteed: the cache is bounded; a kernel is in it only when it is complete; th
 """
 
 import builtins
-import itertools
 import keyword
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from eingrad import _recorded
 from eingrad._emit import RESERVED
-from eingrad._ir import Input, Symmetry
+from eingrad._ir import Input
 from eingrad._locks import fork_safe
 from eingrad._plan import InputSpec
 from eingrad._run import Kernel
-from eingrad.errors import SymmetryError
 
 
 class CacheInfo(NamedTuple):
@@ -37,44 +32,76 @@ class CacheInfo(NamedTuple):
     currsize: int
 
 
-class Cache:
-    """Kernels by what they compute, the least recently used dropped."""
+Held = TypeVar("Held")
 
-    def __init__(self, maxsize: int) -> None:
+
+class Cache(Generic[Held]):
+    """Kernels or plans by what they compute, the least recently used dropped.
+
+    Bounded in number, and where `weigh` gives the bytes of a value, in bytes too; the last one is
+    always kept.
+    """
+
+    def __init__(
+        self,
+        maxsize: int,
+        lock: threading.Lock,
+        maxbytes: int = 0,
+        weigh: Callable[[Held], int] = lambda _: 0,
+    ) -> None:
         self.maxsize = maxsize
-        self._kernels: OrderedDict[Any, Kernel] = OrderedDict()
-        self._lock = fork_safe(threading.Lock())
+        self.maxbytes = maxbytes
+        self._weigh = weigh
+        self._bytes = 0
+        self._held: OrderedDict[Any, Held] = OrderedDict()
+        self._lock = lock
         self._hits = self._misses = 0
 
-    def get(self, key: Any, make: Callable[[], Kernel]) -> Kernel:
+    def get(self, key: Any, make: Callable[[], Held]) -> Held:
         """Find or make; two threads that miss at once both make, and one of the two is kept."""
         with self._lock:
-            kernel = self._kernels.get(key)
-            if kernel is not None:
+            found = self._held.get(key)
+            if found is not None:
                 self._hits += 1
-                self._kernels.move_to_end(key)
-                return kernel
+                self._held.move_to_end(key)
+                return found
             self._misses += 1
-        kernel = make()
+        return self.hold(key, make())
+
+    def hold(self, key: Any, value: Held) -> Held:
+        """Keep a value, or the one that is there already; return what is kept."""
         with self._lock:
-            kernel = self._kernels.setdefault(key, kernel)
-            while len(self._kernels) > self.maxsize:
-                self._kernels.popitem(last=False)
-        return kernel
+            if key in self._held:
+                return self._held[key]
+            self._held[key] = value
+            self._bytes += self._weigh(value)
+            while len(self._held) > self.maxsize or (
+                self._bytes > self.maxbytes and len(self._held) > 1
+            ):
+                self._bytes -= self._weigh(self._held.popitem(last=False)[1])
+        return value
+
+    def items(self) -> list[tuple[Any, Held]]:
+        """List what is held, the least recently used first."""
+        with self._lock:
+            return [*self._held.items()]
 
     def info(self) -> CacheInfo:
-        """Count hits, misses and kernels."""
+        """Count hits, misses and what is held."""
         with self._lock:
-            return CacheInfo(self._hits, self._misses, self.maxsize, len(self._kernels))
+            return CacheInfo(self._hits, self._misses, self.maxsize, len(self._held))
 
     def clear(self) -> None:
         """Drop everything; the counts start again."""
         with self._lock:
-            self._kernels.clear()
+            self._held.clear()
+            self._bytes = 0
             self._hits = self._misses = 0
 
 
-cache = Cache(maxsize=512)
+cache: Cache[Kernel] = Cache(
+    512, fork_safe(threading.Lock()), maxbytes=2**25, weigh=lambda kernel: kernel.nbytes
+)
 
 
 def cache_info() -> CacheInfo:
@@ -110,22 +137,3 @@ def input_specs(inputs: Sequence[Input]) -> list[InputSpec]:
         taken.add(name)
         specs.append(InputSpec(node.name, name, node.shape, node.dtype))
     return specs
-
-
-def check_symmetry(array: NDArray[Any], symmetry: Symmetry, name: str) -> None:
-    """Refuse a given derivative tensor that Schwarz's theorem excludes."""
-    for group in symmetry:
-        for first, second in itertools.pairwise(group):
-            axes = list(range(array.ndim))
-            for a, b in zip(first, second, strict=True):
-                axes[a], axes[b] = b, a
-            with np.errstate(invalid="ignore"):
-                difference = np.abs(array - array.transpose(axes))
-            scale = np.max(np.abs(array), initial=0.0)
-            worst = np.nanmax(difference, initial=0.0)
-            if worst > scale * np.sqrt(np.finfo(array.dtype).eps):
-                raise SymmetryError(
-                    f"{name} of shape {array.shape} is not symmetric: interchanging axes {first} "
-                    f"and {second} changes an entry by {worst:.3g}, but the order of "
-                    "differentiation cannot matter; average it over both orders"
-                )

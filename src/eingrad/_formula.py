@@ -14,7 +14,7 @@ the text is linear in the graph; nothing recurses on its depth; equal graphs pri
 
 import math
 from collections import Counter, deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from itertools import count
 from typing import Any
 
@@ -65,7 +65,7 @@ class _Writer:
         constants = (n for n in self.order if isinstance(n, Constant) and n.ndim)
         self.constants = dict(zip(constants, _free_names(notation, "c", taken), strict=False))
         self.bound = dict(zip(self._to_bind(), _free_names(notation, "t", taken), strict=False))
-        self.tables: dict[tuple[int, ...], str] = {}
+        self.tables: dict[Hashable, tuple[str, _ir.Table]] = {}
         self.table_names = _free_names(notation, "p", taken)
         self.letters = 0  # in use
         self.ranges: dict[str, int | None] = {}  # letter -> size of the least axis it stands at
@@ -96,9 +96,11 @@ class _Writer:
             else f"{name} = {notation.unwritten(node.shape)}"
             for node, name in self.constants.items()
         ]
-        for table, name in self.tables.items():
+        for name, table in self.tables.values():
             short = len(table) <= self.shown
-            written = notation.table(table) if short else notation.unwritten((len(table),))
+            written = (
+                notation.table([*map(int, table)]) if short else notation.unwritten((len(table),))
+            )
             shown.append(f"{name} = {written}")
         return [*shown, *body]
 
@@ -305,10 +307,11 @@ class _Writer:
         (row,) = parts
         table = operand.table
         if not isinstance(table, range):
-            if table not in self.tables:
-                self.tables[table] = next(self.table_names)
+            key = _ir.key_of(table)
+            if key not in self.tables:
+                self.tables[key] = next(self.table_names), table
             self._note(row, len(table))
-            return notation.entry(self.tables[table], row)
+            return notation.entry(self.tables[key][0], row)
         if len(table) == 1:
             return Phrase(f"{table.start}")
         return notation.shifted(table.start, table.step, row)
@@ -375,7 +378,7 @@ def _named_below(node: Node) -> Sequence[Node]:
 
 def _is_partial(node: Node) -> bool:
     """Whether a selection has rows that select nothing."""
-    return isinstance(node, Selection) and isinstance(node.table, tuple) and min(node.table) < 0
+    return isinstance(node, Selection) and _ir.selects(node.table) is not None
 
 
 def _chained(factors: _Factors, out: Subscripts) -> _Factors:

@@ -57,9 +57,12 @@ def is_ours(frame: FrameType) -> bool:
 
 
 def _is_users(frame: FrameType) -> bool:
-    return not _is_of_ours(frame.f_code.co_filename) and not _is_of_library(
-        frame.f_code.co_filename
-    )
+    return _is_of_user(frame.f_code.co_filename)
+
+
+@functools.cache
+def _is_of_user(file: str) -> bool:
+    return not _is_of_ours(file) and not _is_of_library(file)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +141,7 @@ def user_line() -> str:
 def called_from() -> tuple[str, int]:
     """File and line of the user's code that called us."""
     frame = sys._getframe()
-    while frame.f_back and not _is_users(frame):
+    while frame.f_back and not _is_of_user(frame.f_code.co_filename):
         frame = frame.f_back
     return frame.f_code.co_filename, frame.f_lineno
 

@@ -20,6 +20,7 @@ import math
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from fractions import Fraction
+from pickle import PicklingError
 from typing import Any
 
 import numpy as np
@@ -58,6 +59,12 @@ class Primitive:
     def identity(self) -> "Primitive":
         """The row itself: two of one name are two functions."""
         return self
+
+    def __reduce__(self) -> tuple[Any, tuple[str]]:
+        """Pickle as a name: a row is code."""
+        if BY_NAME.get(self.name) is not self:
+            raise PicklingError(f"row {self.name!r} is not in the table: it cannot be pickled")
+        return _row_named, (self.name,)
 
     def evaluate(self, *arrays: Array, **attributes: Any) -> Any:
         """Compute with NumPy: for the reference evaluator in the tests."""
@@ -476,6 +483,19 @@ PRIMITIVES = (
 )  # fmt: skip
 
 BY_NAME = {row.name: row for row in PRIMITIVES}
+
+
+def _row_named(name: str) -> Primitive:
+    return BY_NAME[name]
+
+
+def results_of(node: Apply) -> list[tuple[Shape, np.dtype[Any]]]:
+    """Shape and dtype of every result of a call."""
+    row = row_of(node)
+    if row.shapes is None:
+        return [(node.shape, node.dtype)]
+    shapes = row.shapes(*(n.shape for n in node.operands), **dict(node.attributes))
+    return [(shape, node.dtype) for shape in shapes]
 
 
 def row_of(node: Apply) -> Primitive:

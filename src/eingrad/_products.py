@@ -2,7 +2,8 @@
 
 In: the user's function, a point, a tangent or cotangent. Out: the product.
 Guaranteed: it is the same sweep that computes the derivative, with other seeds than deltas; so it
-costs a small multiple of the function, and is traced, planned and cached like any derivative.
+costs a small multiple of the function, and is traced, planned and cached like any derivative. A
+sweep of the same nodes with the same seeds is made once.
 """
 
 import inspect
@@ -12,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from eingrad import _ir
+from eingrad import _ir, _recorded
 from eingrad._api import Derivative, argument_numbers, check_argnums, output_node
 from eingrad._derive import derive
 from eingrad._diff import pullback, pushforward
@@ -62,6 +63,18 @@ class _Call:
             seeds[node] = value if node not in seeds else _ir.add([seeds[node], value])
         return seeds
 
+    def swept(
+        self, verb: str, seeds: Mapping[Node, Node], sweep: Callable[[], Sequence[Node]]
+    ) -> Sequence[Node]:
+        """Make the nodes of a product, or find them: those of `outputs` are the same at each call.
+
+        A lasting trace has inputs of its own, which nothing is found by.
+        """
+        if self.trace is None or self.trace.lasting:
+            return sweep()
+        nodes = (*self.variables,), (*self.outputs,), (*seeds.items(),)
+        return _recorded.found_or_made((verb, *nodes, frozenset(self.trace.made)), sweep)
+
     def wrapped(self, tree: Tree, nodes: Sequence[Node]) -> Any:
         """Nest results."""
         return tree.build([Expression(node, self.trace, array=True) for node in nodes])
@@ -109,7 +122,8 @@ def jvp(f: Callable[..., Any], argnums: Argnums = 0) -> Derivative:
     def product(*args: Any, **kwargs: Any) -> Any:
         call = _Call(f, argnums, args, kwargs)
         seeds = call.seeds(call.variables, call.argument_tree, "tangent", "the argument")
-        return call.wrapped(call.out_tree, pushforward(call.outputs, seeds))
+        nodes = call.swept("jvp", seeds, lambda: pushforward(call.outputs, seeds))
+        return call.wrapped(call.out_tree, nodes)
 
     return _product_of(f, product, argnums, "jvp", "tangent")
 
@@ -146,7 +160,8 @@ def vjp(f: Callable[..., Any], argnums: Argnums = 0) -> Derivative:
         call = _Call(f, argnums, args, kwargs)
         result = f"the result of {call.name}"
         seeds = call.seeds(call.outputs, call.out_tree, "cotangent", result)
-        return call.wrapped(call.argument_tree, pullback(seeds, call.variables))
+        nodes = call.swept("vjp", seeds, lambda: pullback(seeds, call.variables))
+        return call.wrapped(call.argument_tree, nodes)
 
     return _product_of(f, product, argnums, "vjp", "cotangent")
 
@@ -181,9 +196,13 @@ def hvp(f: Callable[..., Any], argnums: Argnums = 0) -> Derivative:
     def product(*args: Any, **kwargs: Any) -> Any:
         call = _Call(f, argnums, args, kwargs)
         seeds = call.seeds(call.variables, call.argument_tree, "tangent", "the argument")
-        made = call.trace.made if call.trace else frozenset()
-        gradients, _ = derive(call.outputs, call.variables, (1,), made=made)
-        nodes = pushforward([root.plain() for root in gradients], seeds)
+
+        def sweep() -> Sequence[Node]:
+            made = call.trace.made if call.trace else frozenset()
+            gradients, _ = derive(call.outputs, call.variables, (1,), made=made)
+            return pushforward([root.plain() for root in gradients], seeds)
+
+        nodes = call.swept("hvp", seeds, sweep)
         return call.wrapped(call.out_tree.nest(call.argument_tree), nodes)
 
     return _product_of(f, product, argnums, "hvp", "tangent")

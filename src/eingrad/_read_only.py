@@ -36,25 +36,34 @@ def hold(array: Array, reader: Hashable) -> bool:
     False if one of them stays as it is, for NumPy would not set its flag back.
     """
     safe = True
-    owners = [array] if array.base is None else [*_owners(array)]
+    owners = (array,) if array.base is None else [*_owners(array)][::-1]
     with _guard:
-        for owner in reversed(owners):  # a view can be set back if its base can
-            if id(owner) in _held or (_is_writeable(owner) and _can_be_set_back(owner)):
+        for owner in owners:  # a view can be set back if its base can
+            flags = owner.flags
+            if id(owner) in _held or (flags.num & _WRITEABLE and _can_be_set_back(owner)):
                 _, readers = _held.setdefault(id(owner), (owner, set()))
                 readers.add(reader)  # before the flag: what is noted here, releasing undoes
-                owner.flags.writeable = False
-            elif _is_writeable(owner):
+                flags.writeable = False
+            elif flags.num & _WRITEABLE:
                 safe = False
     return safe
 
 
 def release(reader: Hashable) -> None:
     """Make arrays writeable that nobody reads any more; a view waits for its base."""
+    if not _held:
+        return
     with _guard:
-        for _, readers in _held.values():
+        free = []
+        has_views = False
+        for owner, readers in _held.values():
             readers.discard(reader)
-        free = [owner for owner, readers in _held.values() if not readers]
-        for owner in sorted(free, key=lambda owner: len([*_owners(owner)])):
+            if not readers:
+                free.append(owner)
+                has_views = has_views or owner.base is not None
+        if has_views:
+            free.sort(key=lambda owner: len([*_owners(owner)]))
+        for owner in free:
             if id(owner.base) not in _held:
                 _set_back(owner)
                 del _held[id(owner)]

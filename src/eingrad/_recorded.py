@@ -1,11 +1,12 @@
-"""What one trace leaves for the next: inputs that are free again, and calls recorded on them.
+"""What one trace leaves for the next: inputs that are free again, and what was made of them.
 
-In: what an input must be; a NumPy call as a key. Out: an input; what the call gave before.
+In: what an input must be; a NumPy call, or a sweep, as a key. Out: an input; what it gave before.
 Guaranteed: two open traces never share an input; nothing is found that the call would not give
 again, for nodes are immutable and a `uid` is never used twice; both tables are bounded.
 
 A function is traced anew at every call of its derivative. On the inputs of the last call it asks
-for the same nodes, and looking one up takes a fraction of the time of building it.
+for the same nodes, and looking one up takes a fraction of the time of building it. So it is with
+the derivatives that are taken within a trace: they are made of the same nodes again.
 
 >>> x = lend("x", (3,), np.dtype(float), ("argument", 0))
 >>> lend("x", (3,), np.dtype(float), ("argument", 0)) is x
@@ -15,23 +16,21 @@ False
 True
 """
 
-from collections.abc import Hashable, Iterable
-from typing import Any
+from collections.abc import Callable, Hashable, Iterable
+from typing import Any, TypeVar
 
 import numpy as np
 
 from eingrad import _ir
-from eingrad._ir import Input, Node
+from eingrad._ir import Input
 from eingrad._subscripts import Shape
-from eingrad._tree import Tree
 
 _MOST = 1 << 12  # entries of a table; one that is full starts again
 
-Leaf = tuple[Node, bool, bool]  # and whether it is weakly typed, and an array without axes
-Result = tuple[Tree, tuple[Leaf, ...]]
+T = TypeVar("T")
 
 _free: dict[tuple[Hashable, ...], list[Input]] = {}
-_results: dict[Hashable, Result] = {}
+_results: dict[Hashable, Any] = {}  # who makes a key knows the type of what it gives
 
 
 def lend(name: str, shape: Shape, dtype: np.dtype[Any], key: tuple[Hashable, ...]) -> Input:
@@ -50,16 +49,25 @@ def give_back(inputs: Iterable[Input]) -> None:
         _free.setdefault((node.name, node.shape, node.dtype, node.key), []).append(node)
 
 
-def find(call: Hashable) -> Result | None:
-    """Find what a call gave."""
+def find(call: Hashable) -> Any:
+    """Find what a call gave; None if it is not known."""
     return _results.get(call)
 
 
-def keep(call: Hashable, result: Result) -> None:
+def keep(call: Hashable, result: Any) -> None:
     """Note what a call gives."""
     if len(_results) >= _MOST:
         _results.clear()
     _results[call] = result
+
+
+def found_or_made(call: Hashable, make: Callable[[], T]) -> T:
+    """Find what a call gave, else make it; the nodes in the key stay alive with the result."""
+    known: T | None = find(call)
+    if known is None:
+        known = make()
+        keep(call, known)
+    return known
 
 
 def clear() -> None:

@@ -45,6 +45,24 @@ def snapshot(value: Any) -> Hashable:
     return _Look().state(value)
 
 
+def is_by_value(state: Hashable) -> bool:
+    """Whether a state says no more than type and value: of an integer, a string, None."""
+    return type(state) is tuple and state[0] in _PLAIN
+
+
+def is_by_identity(state: Hashable) -> bool:
+    """Whether a state says no more than which object it is: of a class, a module, a function.
+
+    A function that has been given attributes has another state.
+    """
+    return type(state) is _Same
+
+
+def held(state: Any) -> Any:
+    """The object whose state, by value or by identity, it is."""
+    return state.value if type(state) is _Same else state[1]
+
+
 class _Look:
     """One look at a value and at all that is in it."""
 

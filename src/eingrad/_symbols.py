@@ -19,14 +19,14 @@ from typing import Any
 import numpy as np
 
 from eingrad import _expand, _ir, _numpy_functions, _opaque  # noqa: F401 - what it registers is used
-from eingrad._compile import cache, check_symmetry, input_specs
+from eingrad._compile import cache, input_specs
 from eingrad._derive import contracted, derive, placed, planned
 from eingrad._exact import exact
 from eingrad._exact import sizes as sizes_of
 from eingrad._forms import Forms, arguments_of, compile_program
-from eingrad._ir import Constant, Input, Node, Symmetry
+from eingrad._ir import Constant, Input, Node
 from eingrad._plan import compose, find_path, greedy_path, left_to_right_path, mirror
-from eingrad._run import Kernel, Plan, StructuredTensor
+from eingrad._run import Kernel, Plan, StructuredTensor, SymbolForm, check_symmetry
 from eingrad._shown import shown
 from eingrad._simplify import narrowed, remember, remembered, written_nodes
 from eingrad._tracer import (
@@ -39,7 +39,7 @@ from eingrad._tracer import (
     trace_of,
     tracing,
 )
-from eingrad._tree import Tree, flatten
+from eingrad._tree import flatten
 from eingrad.errors import DTypeError, ShapeError
 
 MODES = ("cheapest", "forward", "reverse")
@@ -319,60 +319,13 @@ def compile(outputs: Any, *, path: str = "planned") -> Plan:
     roots = [mirror(root, leaf._symmetry) for root, leaf in zip(roots, leaves, strict=True)]
     specs = input_specs(inputs)
     program = compile_program(roots, inputs, specs, PATHS[path], written)
-    form = _SymbolForm(names, tuple(map(_symmetry, inputs)), tree)
+    form = SymbolForm(names, tuple(map(_symmetry, inputs)), tree)
     return Plan(Kernel(program), form, [values[n] for n in inputs if n in values])
 
 
 def _symmetry(node: Input) -> Any:
     """Which axes of the array for an input must be interchangeable."""
     return node.key[1] if node.key[0] == "opaque" else ()
-
-
-@dataclass(frozen=True, slots=True)
-class _SymbolForm:
-    """How a plan of symbols is called: by position or by name."""
-
-    names: tuple[str, ...]
-    symmetries: tuple[Symmetry, ...]
-    out: Tree
-
-    def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Any]:
-        """Find a value for every symbol."""
-        if len(args) > len(self.names):
-            raise ShapeError(
-                f"the plan takes {len(self.names)} arrays ({', '.join(self.names) or 'none'}) but "
-                f"{len(args)} were given"
-            )
-        values = dict(zip(self.names, args, strict=False))
-        for name, value in kwargs.items():
-            if name not in self.names:
-                raise ShapeError(
-                    f"the plan has no input {shown(name)}; its inputs are {', '.join(self.names)}"
-                )
-            if name in values:
-                raise ShapeError(f"input {name!r} was given twice, by position and by name")
-            values[name] = value
-        missing = [name for name in self.names if name not in values]
-        if missing:
-            raise ShapeError(f"the plan needs an array for {', '.join(missing)}")
-        return [values[name] for name in self.names]
-
-    def name(self, n: int) -> str:
-        """Name an input."""
-        return self.names[n]
-
-    def interchangeable(self) -> dict[str, Symmetry]:
-        """For every input, the groups of blocks of axes that may change places."""
-        return dict(zip(self.names, self.symmetries, strict=False))
-
-    def check(self, arrays: Sequence[Array]) -> None:
-        """Check given derivative tensors for what the plan relies on."""
-        for name, array, symmetry in zip(self.names, arrays, self.symmetries, strict=False):
-            check_symmetry(array, symmetry, name)
-
-    def build(self, results: Sequence[Array]) -> Any:
-        """Nest the results."""
-        return self.out.build(results)
 
 
 def are_equal(a: Any, b: Any) -> bool:
@@ -604,8 +557,9 @@ class Lift:
                 result = self._f(*(passed.get(n, value) for n, value in enumerate(arguments)))
                 leaves, tree = flatten(result)
                 outputs = [node_of(leaf, trace, "the result") for leaf in leaves]
+                trace.check_unwritten()
                 for known in trace.root.captured.values():
-                    values[known.node.name] = known.copy
+                    values[known.node.name] = known.values
         finally:
             trace.close()  # again: an interrupt may have cut the first short
         key = (

@@ -11,9 +11,10 @@ import functools
 import inspect
 import math
 import sys
-from collections.abc import Callable, Hashable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from hashlib import blake2b
 from typing import Any, NoReturn
 
 import numpy as np
@@ -34,7 +35,7 @@ from eingrad._place import (
 from eingrad._primitives import apply
 from eingrad._shown import is_plain, shown
 from eingrad._subscripts import Shape
-from eingrad._tree import flatten
+from eingrad._tree import LEAF, flatten
 from eingrad.errors import (
     BranchError,
     DTypeError,
@@ -67,18 +68,54 @@ _READING_METHODS = frozenset({"dump", "dumps", "item", "tobytes", "tofile", "tol
 # Traces ------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Captured:
-    """An array of the user's that the function uses, and its values when it was first used.
+_SMALL = 1 << 16  # bytes of a captured array that are copied, rather than sampled
+_SAMPLED = 1 << 10  # entries of a larger one
 
-    The array is read-only where it can be, and its values are copied all the same: they may still
-    be written in another way, through another view of the memory.
+
+@dataclass(slots=True, eq=False)
+class Captured:
+    """An array of the user's that the function uses, and what tells whether it was written.
+
+    The array is read-only while it is traced, but another view of its memory may not be. A small
+    array is copied when it is first used, and the copy computed with; so is one that cannot be made
+    read-only. Of a larger one a sample is noted, and the array itself computed with.
     """
 
     node: Input
     value: Node  # what the function computes with: the input, or a power of two times a part of it
     array: Array
-    copy: Array
+    before: Array  # the copy, or the sample
+    is_copied: bool
+
+    @property
+    def values(self) -> Array:
+        """What the input is computed with, in the dtype of the input."""
+        values = self.before if self.is_copied else self.array
+        return np.asarray(values, self.node.dtype)
+
+    def is_unchanged(self) -> bool:
+        """Whether the array is as it was; of a large one, the sample of it."""
+        now = self.array if self.is_copied else _sample(self.array)
+        return _has_bits_of(now, self.before)
+
+
+def _sample(array: Array) -> Array:
+    """Copy some entries, evenly spread, of an array of any memory layout; columns take turns."""
+    step = array.size // _SAMPLED + 1
+    while math.gcd(step, array.shape[-1]) > 1:
+        step += 1
+    return array.flat[::step]
+
+
+def _has_bits_of(first: Array, second: Array) -> bool:
+    """Whether arrays of one shape and dtype hold the same bits: -0.0 is not 0.0, nan is nan."""
+    kind = _BITS.get(first.itemsize)
+    if kind is None:  # complex128
+        return bool((first.view("V16") == second.view("V16")).all())
+    return first.view(kind).data == second.view(kind).data
+
+
+_BITS = {1: np.uint8, 2: np.uint16, 4: np.uint32, 8: np.uint64}  # what buffers compare fast
 
 
 @dataclass(slots=True, eq=False)
@@ -98,8 +135,9 @@ class Trace:
     lent: list[Input] = field(default_factory=list)
     made: set[bytes] = field(default_factory=set)  # digests of derivatives computed within
     captures: int = 0  # how often an array was used
+    closed: bool = False
     labels: Mapping[str, str] = field(default_factory=dict)  # what messages call its inputs
-    watched: list[tuple[Array, Array]] = field(default_factory=list)  # arguments, and their values
+    watched: tuple[tuple[Array, Array], ...] = ()  # arguments, and their values
 
     @property
     def root(self) -> "Trace":
@@ -129,37 +167,52 @@ class Trace:
 
     def capture(self, array: Array) -> Node:
         """Make an array of the user's an input of this call, locked while it is traced."""
-        root = self.root
+        root = self if self.outer is None else self.root
         root.captures += 1
-        captured = root.captured
-        if id(array) not in captured:
-            count = len(captured)
-            dtype = array.dtype.newbyteorder("=")
-            node = root.new_input(f"c{count}", array.shape, dtype, ("captured", count))
-            copy = array.astype(dtype)
-            captured[id(array)] = Captured(node, _with_scale_apart(node, copy), array, copy)
-            _read_only.hold(array, root)
-        known = captured[id(array)]
-        if known.copy.tobytes() != array.astype(known.copy.dtype, copy=False).tobytes():
+        known = root.captured.get(id(array))
+        if known is None:
+            known = root._captured_first(array)
+        elif not known.is_unchanged():
             raise InPlaceError(
                 f"an array that the function uses, of shape {array.shape}, was changed while it "
                 f"was traced (used again at {user_line()}); use a new array instead"
             )
         return known.value
 
+    def _captured_first(self, array: Array) -> Captured:
+        count = len(self.captured)
+        dtype = native(array.dtype)
+        node = self.new_input(f"c{count}", array.shape, dtype, ("captured", count))
+        is_copied = not _read_only.hold(array, self) or array.nbytes <= _SMALL
+        before = array.copy("K") if is_copied else _sample(array)
+        value = _with_scale_apart(node, array)
+        known = Captured(node, value, array, before, is_copied)
+        self.captured[id(array)] = known
+        return known
+
     def lock(self, array: Array) -> None:
         """Make an argument read-only until this trace ends; where that cannot be, watch it."""
         if not _read_only.hold(array, self):
-            self.watched.append((array, array.copy()))
+            self.watched += ((array, array.copy("K")),)
 
-    def check_watched(self) -> None:
-        """Refuse what wrote to an argument that could not be made read-only."""
-        for array, copy in self.watched:
-            if array.tobytes() != copy.tobytes():
+    def check_unwritten(self) -> None:
+        """Refuse what wrote to an array whose values are read when the trace has ended.
+
+        That is an argument that could not be made read-only, or a large captured array.
+        """
+        for array, before in self.watched:
+            if not _has_bits_of(array, before):
                 raise InPlaceError(
                     f"an argument of shape {array.shape} was changed while the function was "
                     "traced, so its derivative would be recorded with other values than its "
                     "value; write to a copy instead"
+                )
+        for known in self.root.captured.values():
+            if not known.is_copied and not known.is_unchanged():
+                raise InPlaceError(
+                    f"an array that the function uses, of shape {known.array.shape}, was changed "
+                    "by another view of its memory while the function was traced; use a new array "
+                    "instead"
                 )
 
     def close(self) -> None:
@@ -167,12 +220,15 @@ class Trace:
 
         May be repeated, so that a second call finishes what an interrupt cut short.
         """
+        if self.closed:
+            return
         if self.encloses(_innermost.get()):
             _innermost.set(self.outer)
         self.open = False
         _read_only.release(self)
         lent, self.lent = self.lent, []
         _recorded.give_back(lent)
+        self.closed = True
 
     def refusal(self, error: BaseException) -> TraceError | None:
         """Find the refusal of ours that an exception of NumPy's stands for, if it does."""
@@ -212,8 +268,15 @@ def tracing(*, lasting: bool = False) -> Trace:
 _DTYPES = frozenset(map(np.dtype, "?bhilqBHILQefdFD"))  # no longdouble, none that a user made
 
 
+def native(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """The dtype in the byte order of this machine."""
+    return dtype if dtype.isnative else dtype.newbyteorder("=")
+
+
 def check_array(value: Any, what: str) -> None:
     """Refuse arrays that mean something else than their numbers."""
+    if type(value) is np.ndarray and value.dtype in _DTYPES:
+        return  # nearly all
     if isinstance(value, np.matrix):
         raise DTypeError(
             f"{what} is an np.matrix, whose * is a matrix product; convert it with np.asarray"
@@ -226,7 +289,7 @@ def check_array(value: Any, what: str) -> None:
             "convert it to a float or complex array"
         )
     if isinstance(value, (np.ndarray, np.generic)):
-        dtype = value.dtype.newbyteorder("=")
+        dtype = native(value.dtype)
         if dtype not in _DTYPES:
             wide = "complex128" if dtype.kind == "c" else "float64"
             raise DTypeError(
@@ -333,7 +396,12 @@ class Expression(np.lib.mixins.NDArrayOperatorsMixin):
         return self.shape[0]
 
     def __iter__(self) -> Iterator["Expression"]:
-        return (self[k] for k in range(len(self)))
+        positions = range(len(self))
+        if len(positions) > _AT_ONCE:  # perhaps only the first are asked for
+            return (self[k] for k in positions)
+        return iter(
+            _recorded_call("iter", (self,), {}, lambda: tuple([self[k] for k in positions]))
+        )
 
     def __repr__(self) -> str:
         return f"<Expression of shape {self.shape}, {self.dtype}>"
@@ -366,9 +434,7 @@ class Expression(np.lib.mixins.NDArrayOperatorsMixin):
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
         """Record a ufunc (NEP 13)."""
         if method == "__call__" and not kwargs and ufunc in UFUNCS:
-            trace = trace_of(inputs)
-            operands = tuple(_captured(value, trace) for value in inputs)
-            return _recorded_call(ufunc, operands, {}, lambda: _scalar(UFUNCS[ufunc](*operands)))
+            return _ufunc_call(ufunc, inputs)
         name = qualified_name(ufunc)
         if kwargs.get("out") is not None:
             raise InPlaceError(
@@ -382,7 +448,10 @@ class Expression(np.lib.mixins.NDArrayOperatorsMixin):
             raise InPlaceError(_written(f"{name}.at"))
         methods = {"reduce": REDUCE, "accumulate": ACCUMULATE}.get(method, {})
         if ufunc in methods:
-            return methods[ufunc](*inputs, **{"axis": 0, **given})
+            return _recorded_call(
+                (ufunc, method), inputs, given,
+                lambda: methods[ufunc](*inputs, **{"axis": 0, **given}),
+            )  # fmt: skip
         if ufunc not in UFUNCS or method not in ("__call__", "outer"):
             name = name if method == "__call__" else f"{name}.{method}"
             raise UnsupportedFunctionError(_unsupported(name))
@@ -396,7 +465,7 @@ class Expression(np.lib.mixins.NDArrayOperatorsMixin):
             new = tuple(range(-np.ndim(right), 0))
             right = right if isinstance(right, Expression) else np.asarray(right)
             inputs = (np.expand_dims(left, new), right)
-        return UFUNCS[ufunc](*inputs)
+        return _recorded_call((ufunc, method), inputs, {}, lambda: UFUNCS[ufunc](*inputs))
 
     def __array_function__(
         self, function: Any, types: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -555,6 +624,7 @@ _UFUNC_DEFAULTS = {
 }  # fmt: skip
 
 
+@functools.lru_cache(maxsize=1024)
 def qualified_name(function: Any) -> str:
     """Name a function as the user writes it."""
     name = str(function.__name__)
@@ -671,7 +741,9 @@ def _scalar(result: Any, *, is_array: bool = False) -> Any:
 
 
 STATIC = (bool, int, str, bytes, type(None))  # what reaches the user's function as it is
-_PLAIN = (int, float, complex, bool, str, type(None), type(...))
+_PLAIN = frozenset({int, bool, str, type(None), type(...)})  # what `==` tells apart, in one class
+_AT_ONCE = 64  # items of what is iterated over that are looked up together
+_DIGESTED = 64  # bytes of an array in a key above which a digest stands for it
 
 
 def _token(value: Any, found: list[Expression]) -> Hashable:
@@ -680,55 +752,84 @@ def _token(value: Any, found: list[Expression]) -> Hashable:
     if kind is Expression:
         found.append(value)
         return value._node.uid, value._weak, value._array
-    if kind is int:
-        return kind, value  # its digits may be too many to write
-    if kind in _PLAIN:
-        return kind, repr(value)  # 1, 1.0 and True are three things, and so are 0.0 and -0.0
-    if kind is tuple or kind is list:
-        tokens = [_token(item, found) for item in value]
+    if kind in _PLAIN:  # 1, 1.0 and True are three things
+        return kind, value
+    if kind is float and value and not math.isnan(value):
+        return kind, value
+    if kind is float or kind is complex:  # 0.0 and -0.0 are two things, nan and nan are one
+        return kind, repr(value)
+    if kind is tuple or kind is list or kind is slice:
+        items = (value.start, value.stop, value.step) if kind is slice else value
+        tokens = [_token(item, found) for item in items]
         return None if None in tokens else (kind, *tokens)
-    if kind is slice:
-        bounds = _token((value.start, value.stop, value.step), found)
-        return None if bounds is None else (kind, bounds)
+    if kind is np.ndarray and value.dtype.kind in "biu" and value.nbytes <= _SMALL:
+        return _positions_token(value)
     if isinstance(value, np.generic) and value.dtype in _DTYPES:
         return kind, value.tobytes()
     return None
 
 
+def _positions_token(value: Array) -> Hashable:
+    """Tell integers and flags by their values: they say where, and are read while traced."""
+    content = value.tobytes()
+    if len(content) > _DIGESTED:
+        content = blake2b(content, digest_size=16).digest()
+    return np.ndarray, value.dtype.str, value.shape, content
+
+
 def _recorded_call(
-    function: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any], perform: Callable[[], Any]
+    function: Any, args: Sequence[Any], kwargs: Mapping[str, Any], perform: Callable[[], Any]
 ) -> Any:
     """Find what a function gave for the same nodes and options, else have it performed.
 
     What used an array meanwhile is not kept: the array belongs to this trace.
     """
     found: list[Expression] = []
-    token = _token((args, *kwargs.items()), found)
+    tokens: list[Hashable] = []
+    for value in args:
+        if type(value) is Expression:  # as `_token` does, which most calls need not ask then
+            found.append(value)
+            tokens.append((value._node.uid, value._weak, value._array))
+        else:
+            tokens.append(_token(value, found))
+    options = [_token(item, found) for item in kwargs.items()] if kwargs else ()
     trace = trace_of(found)
-    if token is None or trace is None or trace.lasting:
+    if trace is None or trace.lasting or None in tokens or None in options:
         return perform()
-    call = function, token
+    call = function, (*tokens,), (*options,)
     known = _recorded.find(call)
     if known is not None:
         tree, leaves = known
+        if tree is LEAF:
+            ((node, weak, array),) = leaves
+            return Expression(node, trace, weak=weak, array=array)
         return tree.build(
-            Expression(node, trace, weak=weak, array=array) for node, weak, array in leaves
+            [Expression(node, trace, weak=weak, array=array) for node, weak, array in leaves]
         )
     before = trace.root.captures
     result = perform()
     results, tree = flatten(result)
     if trace.root.captures == before and all(type(leaf) is Expression for leaf in results):
-        _recorded.keep(
-            call, (tree, tuple((leaf._node, leaf._weak, leaf._array) for leaf in results))
-        )
+        _recorded.keep(call, (tree, [(leaf._node, leaf._weak, leaf._array) for leaf in results]))
     return result
+
+
+def _ufunc_call(ufunc: Any, inputs: Sequence[Any]) -> Any:
+    """Record a call of a ufunc without options."""
+    operands = inputs
+    for value in inputs:
+        if type(value) is np.ndarray:
+            trace = trace_of(inputs)
+            operands = [_captured(each, trace) for each in inputs]
+            break
+    return _recorded_call(ufunc, operands, {}, lambda: _scalar(UFUNCS[ufunc](*operands)))
 
 
 def _captured(value: Any, trace: Trace | None) -> Any:
     """An array of numbers as the expression that stands for it; anything else as it is."""
     if trace is None or type(value) is not np.ndarray or not value.ndim:
         return value
-    known = value.dtype.newbyteorder("=") in _DTYPES
+    known = native(value.dtype) in _DTYPES
     return Expression(trace.capture(value), trace) if known else value
 
 
@@ -746,12 +847,19 @@ def _as_python(result: Any, *operands: Any) -> Any:
     return result
 
 
+_ASKED = frozenset({Expression, np.ndarray, int, float})  # of these NumPy asks an expression first
+
+
 def _binary(ufunc: Any) -> tuple[Callable[..., Any], ...]:
     def forward(self: Expression, other: Any) -> Any:
-        return _as_python(ufunc(self, other), self, other)
+        is_asked = type(other) in _ASKED and ufunc in UFUNCS
+        result = _ufunc_call(ufunc, (self, other)) if is_asked else ufunc(self, other)
+        return _as_python(result, self, other) if self._weak else result
 
     def reflected(self: Expression, other: Any) -> Any:
-        return _as_python(ufunc(other, self), self, other)
+        is_asked = type(other) in _ASKED and ufunc in UFUNCS
+        result = _ufunc_call(ufunc, (other, self)) if is_asked else ufunc(other, self)
+        return _as_python(result, self, other) if self._weak else result
 
     def in_place(self: Expression, other: Any) -> Any:
         if self.shape == () and not self._array:
@@ -786,12 +894,16 @@ for _name, _ufunc in {
 
 def trace_of(values: Any) -> Trace | None:
     """Return the trace that values belong to: the innermost one."""
-    traces = [v._trace for v in values if isinstance(v, Expression) and v._trace is not None]
-    if not traces:
-        return None
-    for trace in traces:
-        _check_open(trace)
-    return max(traces, key=lambda trace: trace.depth)
+    found: Trace | None = None
+    innermost = _innermost.get()  # closed, in a thread that goes on in the context of the call
+    for value in values:
+        if isinstance(value, Expression) and value._trace is not found:
+            trace = value._trace
+            if trace is not innermost or (trace is not None and not trace.open):
+                _check_open(trace)
+            if found is None or (trace is not None and trace.depth > found.depth):
+                found = trace
+    return found
 
 
 def _check_open(trace: Trace | None) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 
 from eingrad.errors import ShapeError
 
-_DEEPEST = 100  # levels; deeper is a mistake, or a list that contains itself
+DEEPEST = 100  # levels; deeper is a mistake, or a list that contains itself
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +67,7 @@ class Tree:
 
 
 LEAF = Tree()
+_NESTINGS = frozenset({dict, OrderedDict, tuple, list})
 
 
 def flatten(value: Any, like: Tree | None = None) -> tuple[list[Any], Tree]:
@@ -75,14 +76,16 @@ def flatten(value: Any, like: Tree | None = None) -> tuple[list[Any], Tree]:
     So are other subclasses of them: they may mean more than their items. The items of a dict come
     in its order, or in that of a dict of the same keys in the same place of another tree.
     """
+    if type(value) not in _NESTINGS and not isinstance(value, tuple):
+        return [value], LEAF
     leaves: list[Any] = []
     return leaves, _flatten(value, leaves, 0, like)
 
 
 def _flatten(value: Any, leaves: list[Any], depth: int, like: Tree | None) -> Tree:
-    if depth > _DEEPEST:
+    if depth > DEEPEST:
         raise ShapeError(
-            f"tuples, lists and dicts are nested more than {_DEEPEST} deep, or contain "
+            f"tuples, lists and dicts are nested more than {DEEPEST} deep, or contain "
             "themselves; give flatter ones"
         )
     kind = type(value)

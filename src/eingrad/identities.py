@@ -553,7 +553,7 @@ def _check_order(number: str, size: Size, order: int, seed: int) -> Report:
         planned.results()[0][0],
         all(are_equal(side, sides["left to right"]) for side in sides.values()),
         {name: plan.flops for name, plan in plans.items()},
-        tuple(s.subscripts for s in planned.statements if s.subscripts and s.kernel != "view"),
+        tuple(s.subscripts for s in planned.statements if s.subscripts and not s.is_view),
         _error(values["left to right"], identity.matrix(arrays, order)),
         _step_error(identity, size, order, point, values["planned"]),
         max(_error(value, values["planned"]) for value in (*values.values(), unplanned)),

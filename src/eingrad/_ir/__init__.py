@@ -57,13 +57,13 @@ from eingrad._ir.nodes import (
     Operation,
     Selection,
     Symmetry,
-    Table,
     children,
     number_of_live_nodes,
     number_of_nodes_built,
 )
 from eingrad._ir.reshape import reshape
 from eingrad._ir.structure import dense
+from eingrad._ir.tables import Table, key_of, positions_of, selects
 from eingrad._ir.verify import verify
 from eingrad._ir.walk import (
     inputs,
@@ -116,6 +116,7 @@ __all__ = [
     "is_short",
     "is_structured",
     "is_zero",
+    "key_of",
     "merge",
     "multiply",
     "new_input",
@@ -123,10 +124,12 @@ __all__ = [
     "number_of_live_nodes",
     "number_of_nodes_built",
     "occurrences",
+    "positions_of",
     "reshape",
     "rewrite",
     "scale",
     "selection",
+    "selects",
     "split_structure",
     "substitute",
     "take",

@@ -53,13 +53,13 @@ from eingrad._ir.nodes import (
     Operation,
     Selection,
     Symmetry,
-    Table,
     children,
     find_node,
     intern_node,
 )
-from eingrad._ir.structure import Factor, Makers, Network, canonical_table, eliminate, length
+from eingrad._ir.structure import Factor, Makers, Network, eliminate
 from eingrad._ir.symmetry import settle_symmetry
+from eingrad._ir.tables import canonical_table, key_of, length, selects
 from eingrad._subscripts import Shape, Subscripts, number, parse, renumber
 
 STRUCTURAL = (Selection, Merge)
@@ -110,16 +110,16 @@ def constant(value: ArrayLike) -> Constant:
     return intern_node(Constant, key, array.shape, array.dtype, content, array)
 
 
-def selection(table: Table, n: int) -> Selection:
+def selection(table: range | ArrayLike, n: int) -> Selection:
     """Make ``S[i, j] = (j == table[i])``, of shape ``(len(table), n)``."""
-    if not isinstance(table, range) and {*map(type, table)} - {int}:
-        table = sizes_of(table)
     table = canonical_table(table)
-    n = operator.index(n)
+    key, n = key_of(table), operator.index(n)
     shape = (length(table), n)
-    return intern_node(
-        Selection, (table, n), shape, _BOOL, lambda: repr((table, n)).encode(), table
-    )
+
+    def content() -> bytes:
+        return repr(n).encode() + key if isinstance(key, bytes) else repr((key, n)).encode()
+
+    return intern_node(Selection, (key, n), shape, _BOOL, content, table)
 
 
 def delta(n: int) -> Selection:
@@ -397,8 +397,8 @@ def _plain_product(
 
 def _selects_nothing(factor: Factor) -> bool:
     """Whether a selection has no row that selects: what it is a factor of is zero."""
-    node = factor.node
-    return isinstance(node, Selection) and isinstance(node.table, tuple) and max(node.table) < 0
+    mask = selects(factor.node.table) if isinstance(factor.node, Selection) else None
+    return mask is not None and not mask.any()
 
 
 def _open(

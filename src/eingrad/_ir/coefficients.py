@@ -147,12 +147,24 @@ def common_exponent(values: NDArray[Any]) -> int:
     """
     if values.dtype.kind not in "fc" or not values.size:
         return 0
-    most = np.finfo(values.dtype).maxexp
-    few = values.ravel("K")[:: max(1, values.size // _SAMPLED)]
+    most = _most_exponent(values.dtype)
+    if _is_moderate(values.item(0).real, most // 4):
+        return 0
+    few = values.flat[:: max(1, values.size // _SAMPLED)]  # no copy, whatever the layout
     if _common_exponent(few, most // 4) == 0:
         return 0
     exponent = _common_exponent(values, most // 4) or 0
     return max(2 - most, min(exponent, most - 2))  # so that it is a normal number, and its inverse
+
+
+@functools.cache
+def _most_exponent(dtype: np.dtype[Any]) -> int:
+    return int(np.finfo(dtype).maxexp)
+
+
+def _is_moderate(value: float, least: int) -> bool:
+    """Whether a number is neither large nor small, zero, infinite nor nan."""
+    return value != 0 and math.isfinite(value) and -least < math.frexp(value)[1] < least
 
 
 def _common_exponent(values: NDArray[Any], least: int) -> int | None:

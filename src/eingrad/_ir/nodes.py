@@ -26,6 +26,7 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from eingrad._ir.tables import Table
 from eingrad._locks import fork_safe
 from eingrad._subscripts import Shape, Subscripts
 
@@ -103,18 +104,18 @@ class Constant(Node):
 class Selection(Node):
     """``S[i, j] = 1`` iff ``j == table[i]``; the Kronecker delta when table is ``range(n)``.
 
-    A table entry of -1 selects nothing: that row is zero.
+    A table entry of -1 selects nothing: that row is zero. The table is a range where it is one,
+    else a read-only array.
     """
 
-    table: "Table"
+    table: Table
 
     @property
     def is_delta(self) -> bool:
         """Whether this is the identity, the Kronecker delta."""
-        return self.shape[0] == self.shape[1] and self.table == range(self.shape[0])
-
-
-Table = range | tuple[int, ...]
+        table = self.table
+        is_square = isinstance(table, range) and self.shape[0] == self.shape[1]
+        return is_square and table == range(self.shape[0])
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)

@@ -13,13 +13,21 @@ index that it determines, so it ends.
 ``delta[i,k] A[k]          ->  delta[i,k] A[i]``            i, k both in the output: it stands alone
 """
 
-import itertools
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
-from eingrad._ir.nodes import Constant, Einsum, Merge, Node, Selection, Table
+from eingrad._ir.nodes import Constant, Einsum, Merge, Node, Selection
+from eingrad._ir.tables import (
+    Table,
+    compose,
+    match_rows,
+    positions_of,
+    ravel,
+    selects,
+    unravel,
+)
 
 Rewrite = Callable[["Network"], bool]
 
@@ -137,7 +145,8 @@ def _mask_the_diagonal_of_a_selection(network: Network) -> bool:
         selection, (row, column) = factor.node, factor.term[:2]
         if isinstance(selection, Selection) and row == column:
             network.drop(factor)
-            mask = np.array([i == j for i, j in enumerate(selection.table)], bool)
+            table = positions_of(selection.table)
+            mask = np.asarray(table == np.arange(len(table)), bool)
             network.cores.append(Factor(network.make.constant(mask), (row,)))
             return True
     return False
@@ -154,8 +163,8 @@ def _mask_the_part_of_a_merge(network: Network) -> bool:
         for merge in merges:
             if merge.term[0] == row and column in merge.term[1:]:
                 sizes, axis = merge.node.shape[1:], merge.term.index(column, 1) - 1
-                parts = unravel(range(merge.node.shape[0]), sizes, axis)
-                mask = np.array([i == j for i, j in zip(selection.table, parts, strict=True)], bool)
+                parts = positions_of(unravel(range(merge.node.shape[0]), sizes, axis))
+                mask = np.asarray(positions_of(selection.table) == parts, bool)
                 network.drop(factor)
                 network.cores.append(Factor(network.make.constant(mask), (row,)))
                 return True
@@ -183,22 +192,25 @@ def _free_the_column_of_a_selection(network: Network) -> bool:
             _express_in_row(network, selection, row, column, other)
         if column not in network.out and not network.users(column, factor):
             network.drop(factor, column)
-            if not others and not _is_zero_outside(network, selection, row):
-                mask = np.array([j >= 0 for j in selection.table], bool)
+            mask = selects(selection.table)
+            if (
+                not others
+                and mask is not None
+                and not _is_zero_outside(network, selection, row, ~mask)
+            ):
                 network.cores.append(Factor(network.make.constant(mask), (row,)))
         return True
     return False
 
 
-def _is_zero_outside(network: Network, selection: Selection, row: int) -> bool:
+def _is_zero_outside(
+    network: Network, selection: Selection, row: int, outside: "np.typing.NDArray[np.bool_]"
+) -> bool:
     """Whether the cores are zero where a row selects nothing, so that no mask need say it.
 
     They are where one of them was already taken by this selection, or masked. A mask that repeated
     it would come again at every rebuilding of the product.
     """
-    outside = [j < 0 for j in selection.table]
-    if not any(outside):
-        return True
     pending = [(f.node, axis) for f in network.cores for axis, i in enumerate(f.term) if i == row]
     seen = set(pending)
     while pending:
@@ -367,78 +379,16 @@ def _free_one_merge(network: Network, factor: Factor, merge: Merge) -> bool:
     return False
 
 
-# Tables ------------------------------------------------------------------------------------------
-
-
-def length(table: Table) -> int:
-    """Count the rows; `len` counts no range of more than a machine word holds."""
-    if isinstance(table, range):
-        return max(0, -((table.start - table.stop) // table.step))
-    return len(table)
-
-
-def canonical_table(table: Table) -> Table:
-    """Use a range where the table is one, so that equal selections are equal nodes."""
-    if isinstance(table, range):
-        plain = range(length(table))
-        return plain if table == plain else table
-    if len(table) == 1 and table[0] >= 0:
-        return range(table[0], table[0] + 1)
-    if len(table) > 1 and table[0] >= 0:
-        step = table[1] - table[0]
-        if step and table[-1] >= 0 and all(b - a == step for a, b in itertools.pairwise(table)):
-            return range(table[0], table[0] + step * len(table), step)
-    return table
-
-
-def compose(first: Table, second: Table) -> Table:
-    """Table of ``sum_j S1[i,j] S2[j,k]``: ``second[first[i]]``."""
-    if isinstance(first, range) and isinstance(second, range):
-        start = second.start + first.start * second.step
-        step = first.step * second.step
-        return range(start, start + step * length(first), step)
-    return tuple(second[j] if j >= 0 else -1 for j in first)
-
-
-def match_rows(first: Table, second: Table) -> Table | None:
-    """Table of ``sum_j S1[i,j] S2[k,j]``: the row k of S2 that selects what row i of S1 does.
-
-    None where S2 selects something twice: then a row would select two.
-    """
-    position: dict[int, int] = {}
-    for k, j in enumerate(second):
-        if j >= 0 and position.setdefault(j, k) != k:
-            return None
-    return tuple(position.get(j, -1) if j >= 0 else -1 for j in first)
-
-
-def unravel(table: Table, sizes: Iterable[int], axis: int) -> Table:
-    """Table of one axis of the split position: where ``table[i]`` lies along that axis."""
-    sizes = tuple(sizes)
-    stride = 1
-    for size in sizes[axis + 1 :]:
-        stride *= size
-    return tuple(j // stride % sizes[axis] if j >= 0 else -1 for j in table)
-
-
-def ravel(tables: Sequence[Table], sizes: Sequence[int]) -> Table:
-    """Table of the whole position whose parts are given; -1 where one part selects nothing."""
-    positions = []
-    for parts in zip(*tables, strict=True):
-        position = 0
-        for part, size in zip(parts, sizes, strict=True):
-            position = position * size + part
-        positions.append(-1 if min(parts) < 0 else position)
-    return tuple(positions)
+# Values ------------------------------------------------------------------------------------------
 
 
 def dense(node: Node) -> "np.typing.NDArray[np.bool_]":
     """Values of a structural tensor."""
     values = np.zeros(node.shape, bool)
     if isinstance(node, Selection):
-        for i, j in enumerate(node.table):
-            if j >= 0:
-                values[i, j] = True
+        table = positions_of(node.table)
+        rows = np.flatnonzero(table >= 0)
+        values[rows, table[rows]] = True
     else:
         position = np.arange(node.shape[0])
         values[(position, *np.unravel_index(position, node.shape[1:]))] = True

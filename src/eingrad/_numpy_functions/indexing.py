@@ -163,7 +163,7 @@ def _gather(node: Node, waiting: list[tuple[int, int, Positions]]) -> Node:
         flat = flat * size + where
     kept = [node.shape[a] for a in rest]
     moved = _ir.reshape(_ir.transpose(node, (*axes, *rest)), (math.prod(sizes), *kept))
-    picks = _ir.selection(tuple(flat.ravel().tolist()), math.prod(sizes))
+    picks = _ir.selection(flat.ravel(), math.prod(sizes))
     taken = _ir.reshape(_ir.take(moved, 0, picks), (*shape, *kept))
     adjacent = places == tuple(range(places[0], places[0] + len(places)))
     lead = sum(a < axes[0] for a in rest) if adjacent else 0
@@ -261,7 +261,7 @@ def _pad(array: Any, pad_width: Any, mode: Any = "constant", *, constant_values:
     for axis, width in enumerate(widths):
         more: dict[str, Any] = {"constant_values": -1} if mode == "constant" else {}
         table = np.pad(np.arange(node.shape[axis]), width, mode, **more)
-        picks = _ir.selection(tuple(table.tolist()), node.shape[axis])
+        picks = _ir.selection(table, node.shape[axis])
         node = _ir.take(node, axis, picks)
     around = np.asarray(known(constant_values, "constant_values"), node.dtype)
     negative = np.signbit(around.real) | np.signbit(around.imag)

@@ -4,7 +4,8 @@
 says what products have in common, `pairs` plans all products of a program together, `mirror` marks
 results that must come out symmetric, `tiles` makes what is large in pieces, `lower` turns pairwise
 steps into statements, `halves` makes half of what is mirrored, `compose` does these three in turn,
-`program` is the result, as data. `price` says what planned nodes cost, before they are lowered.
+`program` is the result, as data: statements, each with one of the `kernels`. `price` says what
+planned nodes cost, before they are lowered.
 """
 
 from eingrad._plan.compose import compose
@@ -13,15 +14,14 @@ from eingrad._plan.mirror import mirror
 from eingrad._plan.pairs import pairwise
 from eingrad._plan.path import Search, find_path, greedy_path, left_to_right_path
 from eingrad._plan.price import Price, Prices, peak_bytes
-from eingrad._plan.program import VIEWS, InputSpec, Piece, Program, Statement
+from eingrad._plan.program import InputSpec, Program, Result, Statement
 
 __all__ = [
-    "VIEWS",
     "InputSpec",
-    "Piece",
     "Price",
     "Prices",
     "Program",
+    "Result",
     "Search",
     "Statement",
     "compose",

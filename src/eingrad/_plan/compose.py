@@ -1,6 +1,5 @@
 """From planned roots to the program that is run: lowered, large things in pieces, halves alone."""
 
-import math
 from collections.abc import Sequence
 
 from eingrad._cost import weighted
@@ -36,7 +35,7 @@ def compose(
 
 def _may_be_cut(program: Program) -> bool:
     """Whether loops could halve the memory, and that is worth a look."""
-    results = sum(math.prod(shape) * dtype.itemsize for shape, dtype in program.results())
+    results = sum(result.bytes for result in program.results())
     writing = sum(weighted(0, s.traffic_bytes // 8) for s in program.statements)
     peak = program.peak_bytes
     return peak > 2 * max(TILE_BYTES, results) and (

@@ -11,6 +11,18 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
 
+from eingrad._plan.kernels import (
+    Add,
+    Copy,
+    Half,
+    Loop,
+    MatMul,
+    Mirror,
+    Place,
+    Reshape,
+    Scale,
+    View,
+)
 from eingrad._plan.program import Program, Statement
 
 LEAST_ROWS = 256  # rows of a product that is worth it
@@ -21,9 +33,15 @@ _Wanted = tuple[int, bool]  # a value, and whether its upper triangle is what is
 
 def halved(program: Program) -> Program:
     """Make half of the products that are mirrored."""
-    mirrors = [s for s in program.statements if s.kernel == "mirror in place"]
-    square = [s for s in mirrors if s.details["axes"] == (0,) and len(s.details["flat"]) == 2]  # noqa: PLR2004
-    return _with_halves(program, [(s.operands[0], True) for s in square])
+    wanted = [
+        (s.operands[0], True)
+        for s in program.statements
+        if isinstance(s.kernel, Mirror)
+        and s.kernel.in_place
+        and s.kernel.axes == (0,)
+        and len(s.kernel.flat) == 2  # noqa: PLR2004 - a matrix
+    ]
+    return _with_halves(program, wanted)
 
 
 def _with_halves(program: Program, wanted: Iterable[_Wanted]) -> Program:
@@ -46,56 +64,58 @@ def _with_halves(program: Program, wanted: Iterable[_Wanted]) -> Program:
             statements[n] = _loop_with_halves(statements[n], value, upper=upper)
         statement = statements[made[value]]
         match statement.kernel:
-            case "matmul":
-                statements[made[value]] = _half(statement, upper=upper)
-            case "add" | "scale" | "copy" | "reshape":
+            case MatMul() as product:
+                statements[made[value]] = _half(statement, product, upper=upper)
+            case Add() | Scale() | Copy() | Reshape():
                 pending += [(operand, upper) for operand in statement.operands]
-            case "place" if statement.details["base"]:
+            case Place(has_base=True):
                 pending.append((statement.operands[0], upper))
-            case "view" if _swaps_halves(statement):
+            case View() as view if _swaps_halves(view):
                 pending.append((statement.operands[0], not upper))
     return replace(program, statements=tuple(statements))
 
 
-def _loop_with_halves(loop: Statement, buffer: int, *, upper: bool) -> Statement:
+def _loop_with_halves(statement: Statement, buffer: int, *, upper: bool) -> Statement:
     """Halve what the passes of a loop add to a buffer."""
-    number = loop.written.index(buffer)
-    body = loop.details["body"]
-    if loop.details["writes"][number] is not None:
-        return loop
-    halves = _with_halves(body, [(body.outputs[number], upper)])
+    loop, number = statement.kernel, statement.written.index(buffer)
+    assert isinstance(loop, Loop)
+    if loop.writes[number] is not None:
+        return statement
+    halves = _with_halves(loop.body, [(loop.body.outputs[number], upper)])
     return replace(
-        loop,
-        flops=loop.flops - len(loop.details["passes"]) * (body.flops - halves.flops),
-        details={**loop.details, "body": halves},
+        statement,
+        kernel=replace(loop, body=halves),
+        flops=statement.flops - len(loop.passes) * (loop.body.flops - halves.flops),
         workspace_bytes=halves.peak_bytes,
     )
 
 
-def _half(statement: Statement, *, upper: bool) -> Statement:
+def _half(statement: Statement, product: MatMul, *, upper: bool) -> Statement:
     """Make one triangle of a product, if it is a large matrix of two equal sides.
 
     Of a matrix with itself, BLAS makes one triangle by itself.
     """
-    left, _ = statement.terms
-    sizes = zip(statement.out, statement.shape, strict=True)
+    shape, dtype = statement.results[0]
+    left, _ = product.terms
+    sizes = zip(product.out, shape, strict=True)
     rows = math.prod(size for index, size in sizes if index in left)
-    large = rows >= LEAST_ROWS and math.prod(statement.shape) == rows * rows
+    large = rows >= LEAST_ROWS and math.prod(shape) == rows * rows
     by_itself = len({*statement.operands}) == 1
-    if not large or by_itself or statement.details["batch"] or any(statement.details["vectors"]):
+    vectors = any(side.is_vector for side in product.sides)
+    if not large or by_itself or product.batch or vectors:
         return statement
     step = -(-rows // _BLOCKS)
     made = sum(min(step, rows - row) * (rows - row) for row in range(0, rows, step))
     return replace(
         statement,
+        kernel=replace(product, half=Half(rows, step, upper)),
         flops=statement.flops * made // rows**2,
-        details={**statement.details, "half": (rows, step, upper)},
-        workspace_bytes=statement.workspace_bytes + step * rows * statement.dtype.itemsize,
+        workspace_bytes=statement.workspace_bytes + step * rows * dtype.itemsize,
     )
 
 
-def _swaps_halves(statement: Statement) -> bool:
+def _swaps_halves(view: View) -> bool:
     """Whether a view is a matrix transposed, each of whose sides may be several axes."""
-    (term,), out = statement.terms, statement.out
+    (term,), out = view.terms, view.out
     half = len(out) // 2
     return len(out) == 2 * half and (*out[half:], *out[:half]) == term

@@ -1,67 +1,92 @@
 """Where a core lies in the buffer it is placed onto: the view of it, or the position of each entry.
 
-In: the output indices of a placement, its structural tensors, the indices of its core. Out: actions
-that make a view of the buffer (`look_at`); where no view exists, index arithmetic (`positions`).
+In: the output indices of a placement, its structural tensors, the indices of its core; what turns
+a selection into a table of the statement. Out: labels, and looks that make a view of the buffer
+(`look_at`), or where no view exists, index arithmetic (`positions`).
 Guaranteed: None where neither says it; then the structure is multiplied out.
 
 >>> from eingrad import _ir
->>> look_at((0, 1), [(_ir.delta(3), (0, 1))], (0,))  # the diagonal of the buffer
+>>> look_at((0, 1), [(_ir.delta(3), (0, 1))], (0,), None)  # the diagonal of the buffer
 ((0, 0), ())
 """
 
 import itertools
 import math
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
 
 from eingrad._ir import Einsum, Merge, Node, Selection
+from eingrad._plan.kernels import (
+    Affine,
+    At,
+    Label,
+    Look,
+    LookUp,
+    MergeAxes,
+    Merged,
+    Part,
+    PickAxis,
+    Position,
+    SliceAxis,
+    SplitAxis,
+    Table,
+)
 from eingrad._subscripts import Subscripts
 
-_ORDER = {"rename": 0, "merge": 0, "split": 0, "slice": 1, "pick": 2}  # of actions on a buffer
+_ORDER = {SplitAxis: 0, MergeAxes: 0, SliceAxis: 1, PickAxis: 2}  # looks that come later, last
 _MOST_READINGS = 16  # of the merges of a placement
 
-Expression = tuple[Any, ...]  # an index as a function of labels, see `positions`
+ToTable = Callable[[Selection], Table]
 _By = dict[int, tuple[Node, Subscripts]]  # what an index is determined by, and by which indices
 
 
 def look_at(
-    out: Subscripts, structure: Sequence[tuple[Node, Subscripts]], core: Subscripts
-) -> tuple[Subscripts, tuple[tuple[Any, ...], ...]] | None:
-    """How to look at a buffer with indices `out` so that the core lies on it: labels and actions.
+    out: Subscripts,
+    structure: Sequence[tuple[Node, Subscripts]],
+    core: Subscripts,
+    table: ToTable,
+) -> tuple[Subscripts, tuple[Look, ...]] | None:
+    """How to look at a buffer with indices `out` so that the core lies on it: labels and looks.
 
     Every structural tensor says that one axis is determined by others: look at the axis split or
     merged (merge), sliced or indexed (selection), or as a diagonal (delta: the same label twice).
     None where no such look exists: merging axes that are sliced already, say.
     """
     labels = list(out)
-    actions: list[tuple[Any, ...]] = []
+    looks: list[Look] = []
     pending = list(structure)
     while pending:
         steps = []
         for pair in pending:
             others = {i for other in pending if other is not pair for i in other[1]}
-            steps.append((pair, _look(*pair, labels, others.union(core))))
+            steps.append((pair, _look(*pair, labels, others.union(core), table)))
         ready = [(pair, step) for pair, step in steps if step is not None]
         if not ready:
             return None
-        pair, (axis, width, new, action) = min(ready, key=lambda entry: _ORDER[entry[1][3][0]])
-        if any(_ORDER[action[0]] < _ORDER[earlier[0]] for earlier in actions):
+        pair, (axis, width, new, look) = min(ready, key=lambda entry: _rank(entry[1][3]))
+        if any(_rank(look) < _rank(earlier) for earlier in looks):
             return None
         labels[axis : axis + width] = new
-        if action[0] != "rename":
-            actions.append(action)
+        if look is not None:
+            looks.append(look)
         pending.remove(pair)
-    return tuple(labels), tuple(actions)
+    return tuple(labels), tuple(looks)
+
+
+def _rank(look: Look | None) -> int:
+    """When a look is taken: renaming an axis, splitting, merging first; picking last."""
+    return 0 if look is None else _ORDER[type(look)]
 
 
 def positions(
-    piece: Einsum, structure: Sequence[tuple[Node, Subscripts]], core: Subscripts
-) -> tuple[Any, ...] | None:
-    """Where each entry of the core lies in the buffer: ``("at", labels, sizes, expressions)``.
+    piece: Einsum,
+    structure: Sequence[tuple[Node, Subscripts]],
+    core: Subscripts,
+    table: ToTable,
+) -> tuple[Subscripts, At] | None:
+    """Where each entry of the core lies in the buffer: labels, and an expression for each axis.
 
-    An expression is ``("label", i)``, ``("table", table, e)``, ``("merge", sizes, e, ...)`` or
-    ``("part", stride, size, e)``: an output index as a function of the indices that nothing
-    determines. A merge may be read either way. None where an index is determined twice.
+    An expression is an output index as a function of the indices that nothing determines. A merge
+    may be read either way. None where an index is determined twice.
     """
     size = dict(piece.sizes)
     for node, term in zip(piece.operands, piece.terms, strict=True):
@@ -69,11 +94,11 @@ def positions(
     merges = sum(isinstance(node, Merge) for node, _ in structure)
     for splits in itertools.islice(itertools.product((False, True), repeat=merges), _MOST_READINGS):
         by = _determined(structure, splits, core)
-        expressions = None if by is None else _as_functions(piece.out, by)
-        if by is not None and expressions is not None:
+        found = None if by is None else _as_functions(piece.out, by, table)
+        if by is not None and found is not None:
             every = dict.fromkeys((*piece.out, *core, *(i for _, t in structure for i in t)))
             labels = tuple(index for index in every if index not in by)
-            return ("at", labels, tuple(size[i] for i in labels), expressions)
+            return labels, At(tuple(size[i] for i in labels), found)
     return None
 
 
@@ -92,28 +117,28 @@ def _determined(
     return by
 
 
-def _as_functions(out: Subscripts, by: _By) -> tuple[Expression, ...] | None:
+def _as_functions(out: Subscripts, by: _By, table: ToTable) -> tuple[Position, ...] | None:
     """Write output indices as functions of those that nothing determines; None for a cycle."""
     reached: set[int] = set()
 
-    def expression(index: int, inside: tuple[int, ...]) -> Expression | None:
+    def expression(index: int, inside: tuple[int, ...]) -> Position | None:
         reached.add(index)
         if index in inside:
             return None
         if index not in by:
-            return ("label", index)
+            return Label(index)
         node, term = by[index]
         below = term[:1] if index in term[1:] else term[1:]
-        parts = [expression(i, (*inside, index)) for i in below]
-        if None in parts:
+        found = [expression(i, (*inside, index)) for i in below]
+        parts = tuple(part for part in found if part is not None)
+        if len(parts) < len(found):
             return None
         if isinstance(node, Selection):
-            return parts[0] if node.is_delta else ("table", node.table, parts[0])
+            return _selected(node, parts[0], table)
         if index in term[1:]:
             position = term.index(index, 1)
-            stride = math.prod(node.shape[position + 1 :])
-            return ("part", stride, node.shape[position], parts[0])
-        return ("merge", node.shape[1:], *parts)
+            return Part(math.prod(node.shape[position + 1 :]), node.shape[position], parts[0])
+        return Merged(node.shape[1:], parts)
 
     expressions = [expression(index, ()) for index in out]
     if not reached.issuperset(by):
@@ -122,10 +147,18 @@ def _as_functions(out: Subscripts, by: _By) -> tuple[Expression, ...] | None:
     return functions if len(functions) == len(expressions) else None
 
 
-def _look(
-    node: Node, term: Subscripts, labels: Sequence[int], used: set[int]
-) -> tuple[int, int, Subscripts, tuple[Any, ...]] | None:
-    """Axis and number of the labels to replace, the new labels, and the action on the buffer."""
+def _selected(node: Selection, position: Position, table: ToTable) -> Position:
+    if node.is_delta:
+        return position
+    if isinstance(node.table, range):
+        return Affine(node.table.start, node.table.step, position)
+    return LookUp(table(node), position)
+
+
+def _look(  # noqa: PLR0911 - one for each kind of structure
+    node: Node, term: Subscripts, labels: Sequence[int], used: set[int], table: ToTable
+) -> tuple[int, int, Subscripts, Look | None] | None:
+    """Axis and number of the labels to replace, the new labels, and the look at the buffer."""
     determined = term[1] if isinstance(node, Selection) else term[0]
     if determined in used or labels.count(determined) > 1:
         return None  # something else still hangs on this index
@@ -134,16 +167,17 @@ def _look(
             return None
         axis = labels.index(term[1])
         if node.is_delta:
-            return axis, 1, term[:1], ("rename",)
-        kind = "slice" if isinstance(node.table, range) else "pick"
-        return axis, 1, term[:1], (kind, axis, node.table)
+            return axis, 1, term[:1], None
+        if isinstance(node.table, range):
+            return axis, 1, term[:1], SliceAxis(axis, node.table)
+        return axis, 1, term[:1], PickAxis(axis, table(node))
     if term[0] in labels:
         axis = labels.index(term[0])
-        return axis, 1, term[1:], ("split", axis, node.shape[1:])
+        return axis, 1, term[1:], SplitAxis(axis, node.shape[1:])
     parts = list(term[1:])
     if used.intersection(parts) or any(labels.count(i) > 1 for i in parts):
         return None  # merging would forget what else these indices tie
     for axis in range(len(labels) - len(parts) + 1):
         if list(labels[axis : axis + len(parts)]) == parts:
-            return axis, len(parts), term[:1], ("merge", axis, len(parts))
+            return axis, len(parts), term[:1], MergeAxes(axis, len(parts))
     return None

@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 from eingrad import _ir
 from eingrad._cost import call_flops, contraction_flops, weighted
-from eingrad._ir import Add, Apply, Coefficient, Constant, Einsum, Node, Selection
+from eingrad._ir import Add, Apply, Coefficient, Einsum, Node, Selection
 from eingrad._plan.mirror import is_mirror
 from eingrad._plan.program import PASS
 from eingrad._subscripts import Subscripts
@@ -101,8 +101,6 @@ def _what_is_paid(node: Node) -> Hashable:
 
 def _step(node: Node) -> Step:
     match node:
-        case Constant():
-            return Step(0, node.size)
         case Add():
             return _sum(node)
         case Apply() if not is_mirror(node):

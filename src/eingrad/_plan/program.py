@@ -1,24 +1,24 @@
 """`Program`: what is computed, as data. Cost, printing and emission read the same statements.
 
-A program is a tuple of frozen statements. Values are numbered: the inputs first, then one number
-per result of a statement.
+A program is a tuple of frozen statements. Values are numbered: the inputs first, then the
+constants, then one number per result of a statement.
 """
 
 import math
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from eingrad import _subscripts
 from eingrad._cost import weighted
-from eingrad._subscripts import Shape, Subscripts
+from eingrad._plan import kernels
+from eingrad._plan.kernels import Kernel, Loop, MatMul, Mirror, Number, Reshape, Slice, View
+from eingrad._subscripts import Shape
 
-VIEWS = frozenset({"view", "slice"})  # kernels whose result looks at an operand's memory
-IN_PLACE = frozenset({"mirror in place"})  # kernels that write to their operand
-PASS = 16  # cost of an element, in a pass: three or four are read and one is written
-ALIASES = VIEWS | IN_PLACE | {"reshape"}  # kernels whose result may be an operand's memory
+PASS = 16  # a streaming pass costs at most that per element: it reads three or four, writes one
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,66 +31,78 @@ class InputSpec:
     dtype: np.dtype[Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
-    """One core placed onto a buffer.
+class Result(NamedTuple):
+    """Shape and dtype of one result of a statement."""
 
-    `actions` look at the buffer (split, merge, slice, pick an axis) until its axes carry `labels`,
-    a label that stands twice being a diagonal; the core has the indices `term`, None for no core:
-    then the number `coefficient` itself is written.
-    """
+    shape: Shape
+    dtype: np.dtype[Any]
 
-    actions: tuple[tuple[Any, ...], ...]
-    labels: Subscripts
-    term: Subscripts | None
-    coefficient: Any
+    @property
+    def bytes(self) -> int:
+        """Memory."""
+        return math.prod(self.shape) * self.dtype.itemsize
 
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """One step: ``values[targets] = kernel(values[operands])``. A loop writes to operands instead.
+    """One step: ``values[targets] = kernel(values[operands])``.
 
-    `terms` and `out` are the subscripts of a contraction; `details` is what the kernel needs
-    besides, by name. `shape` and `dtype` are those of the (first) result.
+    A loop has no targets: it writes to operands. `results` says what each target is.
     """
 
-    targets: tuple[int, ...]
-    kernel: str
+    kernel: Kernel
     operands: tuple[int, ...]
-    shape: Shape
-    dtype: np.dtype[Any]
+    targets: tuple[int, ...]
+    results: tuple[Result, ...]
     flops: int = 0
-    terms: tuple[Subscripts, ...] = ()
-    out: Subscripts = ()
-    details: Mapping[str, Any] = field(default_factory=dict)
     workspace_bytes: int = 0
+
+    @property
+    def shape(self) -> Shape:
+        """Shape of the first result."""
+        return self.results[0].shape if self.results else ()
+
+    @property
+    def is_view(self) -> bool:
+        """Whether the result looks at the memory of the first operand."""
+        return isinstance(self.kernel, View | Slice)
+
+    @property
+    def is_alias(self) -> bool:
+        """Whether the result may be the memory of the first operand."""
+        return self.is_view or isinstance(self.kernel, Reshape) or self.is_in_place
+
+    @property
+    def is_in_place(self) -> bool:
+        """Whether it writes to the first operand, which is the result."""
+        return isinstance(self.kernel, Mirror) and self.kernel.in_place
 
     @property
     def bytes(self) -> int:
         """Memory of the results."""
-        if self.kernel in VIEWS | IN_PLACE or self.kernel == "number":
+        if self.is_view or self.is_in_place or isinstance(self.kernel, Number):
             return 0
-        return len(self.targets) * math.prod(self.shape) * self.dtype.itemsize
+        return sum(result.bytes for result in self.results)
 
     @property
     def written(self) -> tuple[int, ...]:
         """Operands that a loop writes its results to."""
-        count = len(self.details["writes"]) if self.kernel == "loop" else 0
-        return self.operands[len(self.operands) - count :]
+        if not isinstance(self.kernel, Loop):
+            return ()
+        return self.operands[len(self.operands) - len(self.kernel.writes) :]
 
     @property
     def traffic_bytes(self) -> int:
         """Memory written, each time: a sum accumulates its terms, a mirror copies halves."""
-        if self.kernel == "loop":
-            body: Program = self.details["body"]
-            results = sum(math.prod(shape) * dtype.itemsize for shape, dtype in body.results())
-            each = results + sum(s.traffic_bytes for s in body.statements)
-            passes: range = self.details["passes"]
-            return len(passes) * each
-        if self.kernel in IN_PLACE:
-            size = math.prod(self.shape) * self.dtype.itemsize
-            return len(self.details["axes"]) * size // 2
-        return self.bytes * max(1, len(self.operands) - 1 if self.kernel == "add" else 1)
+        match self.kernel:
+            case Loop(body=body, passes=passes):
+                each = sum(result.bytes for result in body.results())
+                return len(passes) * (each + sum(s.traffic_bytes for s in body.statements))
+            case Mirror(in_place=True, axes=axes):
+                return len(axes) * self.results[0].bytes // 2
+            case kernels.Add():
+                return self.bytes * max(1, len(self.operands) - 1)
+        return self.bytes
 
     @property
     def cost(self) -> int:
@@ -100,29 +112,41 @@ class Statement:
     @property
     def subscripts(self) -> str:
         """Subscripts as text, where the step has any."""
-        return _subscripts.text(self.terms, self.out) if self.terms else ""
+        kernel = self.kernel
+        return (
+            _subscripts.text(kernel.terms, kernel.out)
+            if isinstance(kernel, kernels.Contraction)
+            else ""
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """Inputs, statements, and the numbers of the values that are the result.
+    """Inputs, constants, statements, and the numbers of the values that are the result.
 
+    Constants are read-only arrays: tables of positions, masks, arrays of the expression.
     `candidates` are the direction that was taken and then those it was compared with, with their
     flops, symmetric products whole. One alone was not compared. `rule` says why.
     """
 
     inputs: tuple[InputSpec, ...]
+    constants: tuple[NDArray[Any], ...]
     statements: tuple[Statement, ...]
     outputs: tuple[int, ...]
     candidates: tuple[tuple[str, int], ...] = ()
     rule: str = ""  # that decided
 
+    @property
+    def first(self) -> int:
+        """The number of the first result of a statement."""
+        return len(self.inputs) + len(self.constants)
+
     def steps(self) -> Iterator[Statement]:
         """Go through all statements, those in loops too."""
         for statement in self.statements:
             yield statement
-            if statement.kernel == "loop":
-                yield from statement.details["body"].steps()
+            if isinstance(statement.kernel, Loop):
+                yield from statement.kernel.body.steps()
 
     @property
     def flops(self) -> int:
@@ -145,7 +169,7 @@ class Program:
 
         A pass takes a few flops for each element; a contraction takes more.
         """
-        largest = max((math.prod(shape) for shape, _ in self.results()), default=0)
+        largest = max((math.prod(result.shape) for result in self.results()), default=0)
         other = [
             s.cost
             for s in self.statements
@@ -156,33 +180,36 @@ class Program:
     @property
     def peak_bytes(self) -> int:
         """Most memory live at once, results included, inputs not."""
-        live = dict.fromkeys(range(len(self.inputs)), 0)
         size: dict[int, int] = {}
         peak = now = 0
         for statement, dead in zip(self.statements, self.dead_after(), strict=True):
-            each = statement.bytes // max(1, len(statement.targets))
-            for target in statement.targets:
-                size[target] = each
-                live[target] = each
-                now += each
+            now += statement.bytes
+            if statement.bytes:
+                pairs = zip(statement.targets, statement.results, strict=True)
+                size.update((target, result.bytes) for target, result in pairs)
             peak = max(peak, now + statement.workspace_bytes)
             now -= sum(size.get(n, 0) for n in dead)
         return peak
 
-    def results(self) -> list[tuple[Shape, np.dtype[Any]]]:
-        """Shape and dtype of every output."""
-        known = {n: (spec.shape, spec.dtype) for n, spec in enumerate(self.inputs)}
+    def values(self) -> list[Result]:
+        """Shape and dtype of every value, by its number."""
+        known = [Result(spec.shape, spec.dtype) for spec in self.inputs]
+        known += [Result(array.shape, array.dtype) for array in self.constants]
         for statement in self.statements:
-            known.update(dict.fromkeys(statement.targets, (statement.shape, statement.dtype)))
+            known += statement.results
+        return known
+
+    def results(self) -> list[Result]:
+        """Shape and dtype of every output."""
+        known = self.values()
         return [known[n] for n in self.outputs]
 
     def bases(self) -> dict[int, int]:
         """For each value, the value whose memory it is."""
-        base = {n: n for n in range(len(self.inputs))}
+        base = {n: n for n in range(self.first)}
         for statement in self.statements:
             for target in statement.targets:
-                alias = statement.kernel in ALIASES
-                base[target] = base[statement.operands[0]] if alias else target
+                base[target] = base[statement.operands[0]] if statement.is_alias else target
         return base
 
     def dead_after(self) -> list[tuple[int, ...]]:
@@ -196,7 +223,7 @@ class Program:
             for value in (*statement.operands, *statement.targets):
                 last[value] = n
                 last[base[value]] = n
-        kept = {*self.outputs, *(base[n] for n in self.outputs), *range(len(self.inputs))}
+        kept = {*self.outputs, *(base[n] for n in self.outputs), *range(self.first)}
         dead: list[list[int]] = [[] for _ in self.statements]
         for value, n in sorted(last.items()):
             if value not in kept:
@@ -210,24 +237,23 @@ class Program:
         """
         rows: list[tuple[str, ...]] = []
         for s in self.statements:
-            if s.kernel in VIEWS or s.kernel == "number":
+            kernel = s.kernel
+            if s.is_view or isinstance(kernel, Number):
                 continue
-            label = s.details.get("name", s.kernel)
             subscripts, shape = s.subscripts, "x".join(map(str, s.shape)) or "scalar"
             names = [f"{prefix}{n + shift}" for n in s.targets or s.written]
-            if s.kernel == "loop":
-                passes: range = s.details["passes"]
-                label, subscripts, shape = "loop", f"{len(passes)} passes of {passes.step}", ""
+            if isinstance(kernel, Loop):
+                subscripts, shape = f"{len(kernel.passes)} passes of {kernel.passes.step}", ""
             step, flops, memory = ", ".join(names), f"{s.flops:,}", f"{s.bytes:,}"
-            rows.append((indent + step, indent + label, subscripts, shape, flops, memory))
-            if s.kernel == "loop" and s.details["passes"].start == 0:
-                rows += s.details["body"]._rows(f"{names[0]}_", 0, f"{indent}  ")
+            rows.append((indent + step, indent + kernel.label, subscripts, shape, flops, memory))
+            if isinstance(kernel, Loop) and kernel.passes.start == 0:
+                rows += kernel.body._rows(f"{names[0]}_", 0, f"{indent}  ")
         return rows
 
     def table(self) -> str:
         """Print the steps: subscripts, sizes, flops, bytes."""
         rows: list[tuple[str, ...]] = [("step", "kernel", "subscripts", "shape", "flops", "bytes")]
-        rows += self._rows("t", -len(self.inputs))
+        rows += self._rows("t", -self.first)
         widths = [max(len(row[k]) for row in rows) for k in range(6)]
         lines = [
             "  ".join(
@@ -245,7 +271,7 @@ class Program:
             f"; {word}{name}" + (f": {flops:,} flops" if len(self.candidates) > 1 else "")
             for word, (name, flops) in compared
         )
-        if chosen and any("half" in s.details for s in self.steps()):
+        if chosen and any(isinstance(s.kernel, MatMul) and s.kernel.half for s in self.steps()):
             chosen += " (symmetric products whole)"
         why = [f"chosen: {self.rule}"] if self.rule else []
         return "\n".join([f"inputs: {inputs}", *lines, total + chosen, *why])

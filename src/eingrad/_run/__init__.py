@@ -1,7 +1,21 @@
 """Run emitted source: one signature for every way of running."""
 
 from eingrad._run.dense import load
-from eingrad._run.plan import CapturedArray, Kernel, Plan
+from eingrad._run.form import FunctionForm, SymbolForm, check_symmetry, state_of, statics
+from eingrad._run.kernel import Kernel
+from eingrad._run.plan import CapturedArray, Plan
 from eingrad._run.structured import Layout, StructuredTensor
 
-__all__ = ["CapturedArray", "Kernel", "Layout", "Plan", "StructuredTensor", "load"]
+__all__ = [
+    "CapturedArray",
+    "FunctionForm",
+    "Kernel",
+    "Layout",
+    "Plan",
+    "StructuredTensor",
+    "SymbolForm",
+    "check_symmetry",
+    "load",
+    "state_of",
+    "statics",
+]

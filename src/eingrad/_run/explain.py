@@ -3,7 +3,6 @@
 In: a program, and NumPy's error. Out: an error in the user's words.
 """
 
-import math
 import sys
 import traceback
 
@@ -11,6 +10,7 @@ import numpy as np
 
 from eingrad._emit import line_of, steps
 from eingrad._plan import Program, Statement
+from eingrad._plan.kernels import MatMul
 from eingrad._shown import cut
 from eingrad.errors import ShapeError
 
@@ -23,7 +23,7 @@ def check_axes(program: Program) -> None:
         count = _axes_within(statement)
         if count > _MOST_AXES:
             raise ShapeError(
-                f"a step of the plan ({statement.kernel}) has {count} axes, shape "
+                f"a step of the plan ({statement.kernel.label}) has {count} axes, shape "
                 f"{cut(str(statement.shape))}, but NumPy arrays have at most {_MOST_AXES}; flatten "
                 "arguments with np.reshape, or lower the order"
             )
@@ -31,23 +31,25 @@ def check_axes(program: Program) -> None:
 
 def _axes_within(statement: Statement) -> int:
     """Count the axes of the result, and of operands that are given one more."""
-    details, count = statement.details, len(statement.shape)
-    if statement.kernel == "matmul" and details["batch"]:
-        sides = zip((details["left"], details["right"]), details["vectors"], strict=True)
-        within = (len(axes if flat is None else flat) + bool(new) for (axes, flat), new in sides)
-        return max(count, *within)
+    count = max((len(result.shape) for result in statement.results), default=0)
+    kernel = statement.kernel
+    if isinstance(kernel, MatMul) and kernel.batch:
+        for side in kernel.sides:
+            axes = side.axes if side.flat is None else side.flat
+            count = max(count, len(axes) + side.is_vector)
     return count
 
 
 def too_large(program: Program) -> str:
     """Say which step no address space can hold; "" if there is none."""
     for statement in program.steps():
-        size = math.prod(statement.shape) * statement.dtype.itemsize
+        size = max((result.bytes for result in statement.results), default=0)
         if size > sys.maxsize:
             return (
-                f"a step of the plan ({statement.kernel}) has shape {cut(str(statement.shape))}, "
-                f"{size:,} bytes, more than an array can have; contract the derivative with what "
-                "it is multiplied with, as in eingrad.jvp, or lower the order"
+                f"a step of the plan ({statement.kernel.label}) has shape "
+                f"{cut(str(statement.shape))}, {size:,} bytes, more than an array can have; "
+                "contract the derivative with what it is multiplied with, as in eingrad.jvp, or "
+                "lower the order"
             )
     return ""
 
@@ -61,7 +63,7 @@ def singular(error: np.linalg.LinAlgError, program: Program) -> np.linalg.LinAlg
     operand = statement.operands[0]
     spec = program.inputs[operand] if operand < len(program.inputs) else None
     shown = repr(spec.name) if spec else _made(program, operand)
-    shape = spec.shape if spec else _shape(program, operand)
+    shape = program.values()[operand].shape
     return np.linalg.LinAlgError(
         f"{error}: operand {shown} of shape {shape}, in "
         f"`{line_of(program, number)}`, line {number} of the plan's source; neither its inverse "
@@ -77,7 +79,3 @@ def _made(program: Program, value: int) -> str:
     return (
         f"`{line.partition(' = ')[0]}` that the loop in line {loop} makes" if loop else f"`{line}`"
     )
-
-
-def _shape(program: Program, value: int) -> tuple[int, ...]:
-    return next(s.shape for s in program.statements if value in s.targets)

@@ -1,98 +1,22 @@
 """`Plan`: a compiled program that is called with arrays."""
 
-import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from eingrad._emit import emit
 from eingrad._ir import Symmetry
 from eingrad._plan import InputSpec, Program
-from eingrad._run.dense import load
-from eingrad._run.explain import check_axes, singular, too_large
-from eingrad._run.structured import Layout
+from eingrad._run.entry import entry, filling_entry
+from eingrad._run.form import Form, check_symmetry, inputs_among, label, symmetries
+from eingrad._run.kernel import Kernel
 from eingrad._tracer import as_array
 from eingrad._tree import flatten
-from eingrad.errors import DTypeError, PlanError, ShapeError
+from eingrad.errors import DTypeError, ShapeError
 
 Array = NDArray[Any]
-
-
-class Kernel:
-    """A program, its source text, and the function that the text defines.
-
-    With layouts, the outputs are the cores of structured tensors. Holds no mutable state, so
-    threads may share it. Pickles as the program, and emits again.
-    """
-
-    __slots__ = ("function", "layouts", "program", "source", "too_large")
-
-    def __init__(self, program: Program, layouts: tuple[Layout, ...] | None = None) -> None:
-        check_axes(program)
-        self.program = program
-        self.layouts = layouts
-        self.source = emit(program)
-        self.function = load(self.source)
-        self.too_large = too_large(program)  # to be looked at, but not to be run
-
-    def __reduce__(self) -> tuple[Any, tuple[Program, tuple[Layout, ...] | None, str]]:
-        return _unpickled, (self.program, self.layouts, _fingerprint(self.source))
-
-    def run(self, arrays: Sequence[Array]) -> list[Any]:
-        """Compute all outputs; inputs are not written, outputs share no memory with them.
-
-        What has no axes is passed as a scalar, whatever it came as: NumPy computes with scalars and
-        with arrays in two ways, whose last bits differ.
-        """
-        if self.too_large:
-            raise ShapeError(self.too_large)
-        try:
-            result = self.function(*[array if array.ndim else array[()] for array in arrays])
-        except np.linalg.LinAlgError as error:
-            raise singular(error, self.program) from None
-        outputs = (result,) if len(self.program.outputs) == 1 else result
-        values = [np.asarray(value) for value in outputs]
-        if self.layouts is None:
-            return values
-        cores = iter(values)
-        return [layout.fill(cores) for layout in self.layouts]
-
-
-def _fingerprint(source: str) -> str:
-    return hashlib.sha256(source.encode()).hexdigest()
-
-
-def _unpickled(program: Program, layouts: tuple[Layout, ...] | None, fingerprint: str) -> Kernel:
-    """Emit again; refuse a program to which this version of eingrad gives another meaning."""
-    kernel = Kernel(program, layouts)
-    if _fingerprint(kernel.source) != fingerprint:
-        raise PlanError(
-            "the plan was pickled by another version of eingrad, which emitted other source for "
-            "it; make the plan again with this version"
-        )
-    return kernel
-
-
-class Form(Protocol):
-    """How a plan is called: finds the inputs among the arguments, nests the results."""
-
-    def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Any]:
-        """Find the inputs."""
-
-    def name(self, n: int) -> str:
-        """Name an input as the user does, in messages."""
-
-    def interchangeable(self) -> dict[str, Symmetry]:
-        """For inputs by name, the groups of blocks of axes that may change places."""
-
-    def check(self, arrays: Sequence[Array]) -> None:
-        """Check the values of the inputs, beyond shape and dtype."""
-
-    def build(self, results: Sequence[Array]) -> Any:
-        """Nest the results."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +65,8 @@ class Plan:
         self._form = form
         self._captured = tuple(np.array(array) for array in captured)
         self._variables = tuple(variables) or (None,) * len(self._captured)
+        self._entry = entry(kernel, form, self._captured)
+        self._filling_entry: Callable[..., Any] | None = None  # written when it is asked for
 
     def __call__(self, /, *args: Any, out: Any = None, **kwargs: Any) -> Any:
         """Compute for arguments of the shapes and dtypes that the plan was made for.
@@ -150,18 +76,52 @@ class Plan:
         *args, **kwargs
             As the function is called; for a plan of symbols, the arrays of `inputs`.
         out : array, or arrays nested as the result is
-            Filled with the result and returned. It may be an argument too: it is written last, and
-            not at all where an error occurs.
+            Filled with the result and returned, by the steps that compute it. It may be an argument
+            too: then it is written last. Where an argument is singular it is not written.
+
+        Returns
+        -------
+        array, or nested as the results of the function are
+            New arrays, which share no memory with the arguments.
+
+        Raises
+        ------
+        ShapeError
+            If the arguments are nested in another way than those that the plan was made for, an
+            array has another shape, or a static argument has another state.
+        DTypeError
+            If a dtype cannot be cast safely to that of the plan.
+        SymmetryError
+            If a given derivative tensor is not symmetric.
         """
-        values = self._form.bind(args, kwargs)
-        specs = self._kernel.program.inputs
+        if out is None:
+            return self._entry(self, args, kwargs)
+        if self._filling_entry is None:
+            self._filling_entry = filling_entry(self._kernel, self._form, self._captured)
+        return self._filling_entry(self, args, kwargs, out)
+
+    def _interpret(self, args: tuple[Any, ...], kwargs: dict[str, Any], out: Any = None) -> Any:
+        """Compute as the form says, at a call that the entry does not take."""
+        arrays = self._arrays(args, kwargs)
+        if out is not None:
+            return self._fill(out, arrays)
+        return self._form.result.build(self._kernel.run([*arrays, *self._captured]))
+
+    def _arrays(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Array]:
+        """Find the inputs among the arguments, and convert them."""
+        form, specs = self._form, self._kernel.program.inputs
+        values = inputs_among(form, args, kwargs)
         arrays = [
-            check(value, spec, self._form, n)
+            check(value, spec, form, n)
             for n, (value, spec) in enumerate(zip(values, specs, strict=False))
         ]
-        self._form.check(arrays)
-        if out is None:
-            return self._form.build(self._kernel.run([*arrays, *self._captured]))
+        known = symmetries(form)
+        for spec, array in zip(specs, arrays, strict=False):
+            check_symmetry(array, known.get(spec.name, ()), spec.name)
+        return arrays
+
+    def _fill(self, out: Any, arrays: Sequence[Array]) -> Any:
+        """Write the results to arrays of the user's."""
         if self._kernel.layouts is not None:
             raise DTypeError(
                 "a structured result has no array of its own to write to; leave out away, or make "
@@ -169,15 +129,13 @@ class Plan:
             )
         buffers, tree = flatten(out)
         check_buffers(buffers, self._kernel.program)
-        _, expected = flatten(self._form.build(buffers))
+        _, expected = flatten(self._form.result.build(buffers))
         if not tree.is_like(expected):
             raise ShapeError(
                 "out is nested in another way than the result; nest it as the result is, with the "
                 "keys of dicts in the same order"
             )
-        results = self._kernel.run([*arrays, *self._captured])
-        for buffer, result in zip(buffers, results, strict=True):
-            np.copyto(buffer, result)
+        self._kernel.fill([*arrays, *self._captured], buffers)
         return out
 
     @property
@@ -220,7 +178,7 @@ class Plan:
     @property
     def interchangeable(self) -> dict[str, Symmetry]:
         """For inputs by name, groups of blocks of axes that may change places (Schwarz)."""
-        return self._form.interchangeable()
+        return symmetries(self._form)
 
     @property
     def reads(self) -> tuple[str, ...]:
@@ -230,7 +188,14 @@ class Plan:
         return tuple(spec.name for n, spec in enumerate(self.program.inputs) if n in used)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_directions": None}  # what was not taken stays behind
+        """What was not taken stays behind, and the entry, which is written again."""
+        state = {**self.__dict__, "_directions": None, "_filling_entry": None}
+        del state["_entry"]
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._entry = entry(self._kernel, self._form, self._captured)
 
     def __repr__(self) -> str:
         return self._shown(self.program)
@@ -289,17 +254,17 @@ def overlaps_itself(array: Array) -> bool:
 
 def check(value: Any, spec: InputSpec, form: Form, n: int) -> Any:
     """Convert a value to what an input must be, or say what differs."""
-    array = value if type(value) is np.ndarray else as_array(value, f"argument {form.name(n)!r}")
+    array = value if type(value) is np.ndarray else as_array(value, f"argument {label(form, n)!r}")
     if array.shape != spec.shape:
         raise ShapeError(
-            f"argument {form.name(n)!r} has shape {array.shape} but the plan was made for "
+            f"argument {label(form, n)!r} has shape {array.shape} but the plan was made for "
             f"{spec.shape}; make a plan for the new shape"
         )
     if array.dtype == spec.dtype:
         return array
     if not np.can_cast(array.dtype, spec.dtype, "safe"):
         raise DTypeError(
-            f"argument {form.name(n)!r} has dtype {array.dtype} but the plan was made for "
+            f"argument {label(form, n)!r} has dtype {array.dtype} but the plan was made for "
             f"{spec.dtype}; make a plan for the new dtype, or convert"
         )
     return array.astype(spec.dtype)

@@ -1,0 +1,238 @@
+"""Emit a `Program` as NumPy source that runs without eingrad: straight-line, but for loops.
+
+In: a program. Out: the text of a module with one function, and one more for the body of each loop.
+Guaranteed: deterministic; only names of our own (`t0`, `t1`, `k0`, in loops `t1_0`, and `RESERVED`)
+and checked input names become identifiers; the user's other words stay out of the text.
+
+A constant of a few entries is written into the module. Others are parameters of the function, the
+last ones: their arrays are in the program. `literals` writes numbers and looks at arrays, `steps`
+a statement, `placements` the scattering of one.
+"""
+
+import dataclasses
+import functools
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+from numpy.typing import NDArray
+
+from eingrad._emit.into import buffers, write_into
+from eingrad._emit.literals import Lines, array_text, number
+from eingrad._emit.statements import write
+from eingrad._exact import is_exact
+from eingrad._plan import Program, Statement
+from eingrad._plan.kernels import Loop, Number, Triangle
+from eingrad._primitives import Primitive
+
+RESERVED = frozenset({"np", "row", "block"})  # what the source itself calls something
+_LARGEST_KEPT = 2**16  # bytes of a triangle that outlives a call
+_WRITTEN_OUT = 64  # entries of a constant that is written into the text
+
+Line = tuple[str, Statement | None]  # with the statement that begins on it
+
+
+def emit(program: Program, name: str = "derivative") -> str:
+    """Write the module: imports, constants, loop bodies, the function.
+
+    Refuses whatever does not write itself as the builtin types do: it would be run as code.
+    """
+    for statement in program.steps():
+        _check(statement)
+    return "".join(f"{line}\n" for line, _ in _module(program, name))
+
+
+def emit_into(program: Program, name: str = "derivative_into", *, in_order: bool = True) -> str:
+    """Write the module with a function that takes an array for each output, last, and fills it.
+
+    It is filled by the step that computes it, unless one that may raise an error of linear algebra
+    comes later: then it is copied at the end. With `in_order` the arrays lie in memory in the order
+    of their axes.
+    """
+    variables = {spec.variable for spec in program.inputs}
+    prefix = "out"
+    while any(variable.startswith(prefix) for variable in variables):
+        prefix += "_"
+    outputs = [f"{prefix}{n}" for n in range(len(program.outputs))]
+    return "".join(f"{line}\n" for line, _ in _module(program, name, outputs, in_order=in_order))
+
+
+def parameters(program: Program) -> list[tuple[str, NDArray[Any]]]:
+    """Name the constants that the function takes, after the inputs, with their values."""
+    return [(f"k{n}", a) for n, a in enumerate(program.constants) if not _is_written(a)]
+
+
+def steps(program: Program) -> list[tuple[int, Statement]]:
+    """Find the line of the source, counted from 1, that each statement begins on."""
+    return [(n, s) for n, (_, s) in enumerate(_module(program, "derivative"), 1) if s is not None]
+
+
+def line_of(program: Program, number: int) -> str:
+    """Return a line of the source, without what is said beside it."""
+    return _module(program, "derivative")[number - 1][0].partition("  #")[0].strip()
+
+
+def _is_written(array: NDArray[Any]) -> bool:
+    return array.size <= _WRITTEN_OUT
+
+
+class _Module(NamedTuple):
+    """What stands before the function: constants, then bodies of loops."""
+
+    constants: Lines
+    functions: Lines
+
+
+def _module(
+    program: Program, name: str, outputs: Sequence[str] = (), *, in_order: bool = True
+) -> list[Line]:
+    """Write lines, each with the statement that begins on it; fill `outputs`, where there are."""
+    module = _Module([], [])
+    variables = [spec.variable for spec in program.inputs]
+    given = [*(variable for variable, _ in parameters(program)), *outputs]
+    filled = buffers(program, outputs, in_order=in_order) if outputs else {}
+    write_filled = functools.partial(write_into, in_order=in_order)
+    body, names = _body(program, variables, "t", module, dict.fromkeys(filled, write_filled))
+    lines = ["import numpy as np", ""]
+    if module.constants:
+        lines += [*module.constants, ""]
+    lines += [*module.functions, "", f"def {name}({', '.join(variables + given)}):"]
+    for spec in program.inputs:
+        lines.append(f"    # {spec.variable}: shape {spec.shape}, {spec.dtype}")
+    for variable, array in parameters(program):
+        lines.append(f"    # {variable}: shape {array.shape}, {array.dtype}; a constant")
+    lines += [f"    {names[value]} = {look}" for value, look in filled.items()]
+    text: list[Line] = [(line, None) for line in lines]
+    text += [(f"    {line}", statement) for line, statement in body]
+    return [*text, *((f"    {line}", None) for line in _end(program, names, outputs, filled))]
+
+
+def _end(
+    program: Program, names: Sequence[str], outputs: Sequence[str], filled: Mapping[int, str]
+) -> Lines:
+    """Return the results; or copy those that were not written to the arrays for them."""
+    if not outputs:
+        return [f"return {', '.join(names[n] for n in program.outputs) or '()'}"]
+    base = program.bases()
+    pairs = zip(program.outputs, outputs, strict=True)
+    return [f"{name}[...] = {names[n]}" for n, name in pairs if base[n] not in filled] or ["return"]
+
+
+def _body(
+    program: Program,
+    variables: Sequence[str],
+    prefix: str,
+    module: _Module,
+    writers: Mapping[int, Callable[[Statement, Sequence[str]], Lines]] = MappingProxyType({}),
+) -> tuple[list[Line], list[str]]:
+    """Write the steps of a program on given variables; the names of others are numbered.
+
+    What is needed once goes to the module. Values that have `writers` are written by them. Returns
+    also the names of all values.
+    """
+    own = "k" if prefix == "t" else f"{prefix}k"
+    names = [*variables, *(f"{own}{n}" for n in range(len(program.constants)))]
+    for variable, array in zip(names[len(variables) :], program.constants, strict=True):
+        if prefix != "t" or _is_written(array):
+            module.constants.append(f"{variable} = {array_text(array)}")
+    body: list[Line] = []
+    lasting = set(range(len(names)))  # values that are no local variable of the function
+    for statement, dead in zip(program.statements, program.dead_after(), strict=True):
+        names += [f"{prefix}{n - program.first}" for n in statement.targets]
+        if _is_lasting(statement):
+            lasting.update(statement.targets)
+        writer = writers.get(statement.targets[0]) if statement.targets else None
+        if writer is not None:
+            first, *more = writer(statement, names)
+            body += [(first, statement), *((line, None) for line in more)]
+        else:
+            body += _step(statement, names, module)
+        temporary = [names[n] for n in dead if n not in lasting]
+        if temporary:
+            body.append((f"del {', '.join(temporary)}", None))
+    return body, names
+
+
+def _step(statement: Statement, names: list[str], module: _Module) -> list[Line]:
+    """Write one statement, here or in the module."""
+    match statement.kernel:
+        case Number(value=value):
+            names[statement.targets[0]] = number(value)
+            return []
+        case Triangle() if _is_lasting(statement):
+            module.constants.extend(write(statement, names))
+            return []
+        case Loop() as loop:
+            first, *more = _loop(statement, loop, names, module)
+        case _:
+            first, *more = write(statement, names)
+    return [(first, statement), *((line, None) for line in more)]
+
+
+def _is_lasting(statement: Statement) -> bool:
+    """Whether a statement needs to run only once, and what it makes is small enough to be kept."""
+    kernel = statement.kernel
+    return isinstance(kernel, Number) or (
+        isinstance(kernel, Triangle) and statement.bytes <= _LARGEST_KEPT
+    )
+
+
+# Loops -------------------------------------------------------------------------------------------
+
+
+def _loop(statement: Statement, loop: Loop, names: Sequence[str], module: _Module) -> Lines:
+    """Call a function of the module for each tile; it is called after the first result."""
+    buffers = [names[n] for n in statement.written]
+    prefix, rows = f"{buffers[0]}_", f"row : row + {loop.passes.step}"
+    name = f"{prefix}pass" if loop.passes.start == 0 else f"{prefix}rest"
+    variables, given = [], []
+    for k, (n, axis) in enumerate(zip(statement.operands, loop.axes, strict=False)):
+        variables.append(names[n] if axis is None else f"{prefix}x{k}")
+        given.append(names[n] if axis is None else f"{names[n]}[{':, ' * axis}{rows}]")
+    inner, local = _body(loop.body, variables, prefix, module)
+    returned = ", ".join(local[n] for n in loop.body.outputs)
+    module.functions.extend([
+        "", f"def {name}({', '.join(variables)}):",
+        *(f"    {line}" for line, _ in inner), f"    return {returned}", "",
+    ])  # fmt: skip
+    call = f"{name}({', '.join(given)})"
+    places = [
+        (f"{buffer}[...] +=" if axis is None else f"{buffer}[{':, ' * axis}{rows}] =")
+        for buffer, axis in zip(buffers, loop.writes, strict=True)
+    ]
+    head = f"for row in range({loop.passes.start}, {loop.passes.stop}, {loop.passes.step}):"
+    lines = [f"{head}  # {statement.flops:,} flops"]
+    if len(places) == 1:
+        lines.append(f"    {places[0]} {call}")
+    else:
+        parts = [f"{buffer}_part" for buffer in buffers]
+        lines.append(f"    {', '.join(parts)} = {call}")
+        lines += [f"    {place} {part}" for place, part in zip(places, parts, strict=True)]
+        lines.append(f"    del {', '.join(parts)}")  # or they live on
+    return lines
+
+
+# Checks ------------------------------------------------------------------------------------------
+
+
+def _check(statement: Statement) -> None:
+    kernel = statement.kernel
+    written = (
+        _fields(kernel),
+        statement.operands,
+        statement.targets,
+        *map(tuple, statement.results),
+    )
+    if not is_exact(written):
+        raise TypeError(f"a step ({kernel.label}) holds what is of no builtin type: {written}")
+
+
+def _fields(value: Any) -> Any:
+    """Open kernels and what they are made of; a row is its name, a body is checked by itself."""
+    if isinstance(value, Primitive):
+        return value.name
+    if isinstance(value, Program):
+        return ()
+    if dataclasses.is_dataclass(value):
+        return tuple(_fields(getattr(value, f.name)) for f in dataclasses.fields(value))
+    return tuple(map(_fields, value)) if type(value) is tuple else value

@@ -1,0 +1,167 @@
+"""Write statements so that they fill a given array, in place of making a new one.
+
+In: a statement, and the name of an array for its result. Out: lines of NumPy.
+Guaranteed: the array has the result's shape and dtype, and shares memory with no operand; where a
+kernel cannot write to it, a new array is made and copied.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from eingrad._emit.literals import Lines, expanded, number, permuted, tuple_text
+from eingrad._emit.placements import scatter
+from eingrad._emit.statements import added, factors, sides, write
+from eingrad._ir import divisor
+from eingrad._plan import Program, Result, Statement
+from eingrad._plan.kernels import (
+    Add,
+    Call,
+    Copy,
+    Fill,
+    MatMul,
+    MergeAxes,
+    Mirror,
+    Multiply,
+    Piece,
+    Place,
+    Reshape,
+    Scale,
+    SplitAxis,
+    Sum,
+    View,
+)
+from eingrad._subscripts import Shape, Subscripts
+
+_RUN = 256  # entries that one inner loop of NumPy writes: then its overhead is small
+_REPEATED = 8  # times smaller than the result are factors that are repeated
+
+
+def buffers(program: Program, names: Sequence[str], *, in_order: bool) -> dict[int, str]:
+    """Say of values how the arrays for the outputs, of these names, are looked at to hold them.
+
+    An output that is another value reshaped, mirrored in place, or permuted, is written where that
+    one is computed. Of some nothing is said: they are copied at the end. Only arrays that lie in
+    the order of their axes are reshaped: of others that could be a copy. Without axes a result
+    is a scalar, whose last bit is not always that of an array's.
+    """
+    last_failure = max((n for n, s in enumerate(program.statements) if _may_fail(s)), default=-1)
+    made = {target: n for n, s in enumerate(program.statements) for target in s.targets}
+    values = program.values()
+    looks = {}
+    for output, name in zip(program.outputs, names, strict=True):
+        value, look = _looked_at(program, values, made, output, name)
+        if not in_order and ".reshape" in look:
+            continue
+        n = made.get(value, -1)
+        if values[output].shape and n > last_failure and not program.statements[n].is_alias:
+            looks[value] = look
+    return looks
+
+
+def _looked_at(
+    program: Program, values: Sequence[Result], made: Mapping[int, int], value: int, name: str
+) -> tuple[int, str]:
+    """Follow a value to the one that it is a look at, as far as that can be turned round."""
+    look = name
+    while value in made and (statement := program.statements[made[value]]).is_alias:
+        match statement.kernel:
+            case View(terms=(term,), out=out) if look == name and sorted(term) == sorted(out):
+                look = f"{name}.transpose({', '.join(str(out.index(i)) for i in term)})"
+            case Reshape() | Mirror() if ".transpose" not in look:
+                shape = values[statement.operands[0]].shape
+                look = f"{name}.reshape({tuple_text(shape)})"
+            case _:
+                break
+        value = statement.operands[0]
+    return value, look
+
+
+def _may_fail(statement: Statement) -> bool:
+    """Whether a step may raise an error of linear algebra."""
+    return isinstance(statement.kernel, Call) and statement.kernel.row.core not in ((), None)
+
+
+def _reshapes(piece: Piece) -> bool:
+    """Whether a piece lies on axes of the buffer that are split or merged."""
+    looks = piece.where if isinstance(piece.where, tuple) else ()
+    return any(isinstance(look, SplitAxis | MergeAxes) for look in looks)
+
+
+def write_into(  # noqa: PLR0911 - one for each kernel that can
+    statement: Statement, names: Sequence[str], *, in_order: bool
+) -> Lines:
+    """Write one step with one result, whose name is that of the array for it."""
+    operands, buffer = [names[n] for n in statement.operands], names[statement.targets[0]]
+    match statement.kernel:
+        case Fill(value=value):
+            return [f"{buffer}[...] = {number(value)}"]
+        case Copy():
+            return [f"{buffer}[...] = {operands[0]}"]
+        case Place() as kernel if in_order or not any(map(_reshapes, kernel.pieces)):
+            start = operands[0] if kernel.has_base else "0"
+            return [f"{buffer}[...] = {start}", *scatter(statement, kernel, buffer, operands)]
+        case Add(signs=(1, sign, *_)) as add:  # a first minus would be a step of its own
+            function = "np.add" if sign == 1 else "np.subtract"
+            first = f"{function}({operands[0]}, {operands[1]}, out={buffer})"
+            return [first, *added(add, buffer, operands)[1:]]
+        case Scale(factor=factor) if divisor(factor) is not None:
+            return [f"np.divide({operands[0]}, {number(divisor(factor))}, out={buffer})"]
+        case Scale(factor=factor):
+            return [f"np.multiply({operands[0]}, {number(factor)}, out={buffer})"]
+        case Multiply() as product:
+            run = _run_of(product, statement.shape) if in_order else ()
+            return [_multiplied(statement, product, names, buffer, run)]
+        case MatMul(half=None, batch=0, splits=False) as product if statement.shape:
+            left, right = sides(statement, product, names)
+            return [f"np.matmul({left}, {right}, out={buffer})"]
+        case Sum(axes=axes) if statement.shape:
+            return [f"{operands[0]}.sum({tuple_text(axes)}, out={buffer})"]
+        case Call(row=row) if isinstance(row.numpy, np.ufunc):
+            return [f"np.{row.numpy.__name__}({', '.join(operands)}, out={buffer})"]
+    local = f"{buffer}_value"
+    renamed = [*names]
+    renamed[statement.targets[0]] = local
+    return [*write(statement, renamed), f"{buffer}[...] = {local}", f"del {local}"]
+
+
+def _multiplied(
+    statement: Statement, product: Multiply, names: Sequence[str], buffer: str, run: Subscripts
+) -> str:
+    """Multiply in the order of the array, a long run of it at a time.
+
+    A new array would have its axes in memory as suits the factors. Where the order is given, NumPy
+    goes along the last axis alone, however short; so both factors are first repeated over the last
+    few, which are little next to the result.
+    """
+    size = dict(zip(product.out, statement.shape, strict=True))
+    if not run:
+        return f"np.multiply({', '.join(factors(statement, product, names))}, out={buffer})"
+    lead = product.out[: len(product.out) - len(run)]
+    length = math.prod(size[i] for i in run)
+    texts = []
+    for n, term in zip(statement.operands, product.terms, strict=True):
+        own = [i for i in lead if i in term]
+        order = [*own, *(i for i in run if i in term)]
+        x = expanded(permuted(names[n], [term.index(i) for i in order]), order, (*own, *run))
+        sizes = [size[i] for i in own]
+        x = f"np.broadcast_to({x}, {(*sizes, *(size[i] for i in run))})"
+        texts.append(expanded(f"{x}.reshape({(*sizes, length)})", [*own, -1], (*lead, -1)))
+    shape = (*(size[i] for i in lead), length)
+    return f"np.multiply({', '.join(texts)}, out={buffer}.reshape({shape}))"
+
+
+def _run_of(product: Multiply, shape: Shape) -> Subscripts:
+    """Last indices of a product that factors are repeated over; none where that does not pay."""
+    size = dict(zip(product.out, shape, strict=True))
+    total = math.prod(size.values())
+    for count in range(2, len(product.out)):
+        run = product.out[-count:]
+        length = math.prod(size[i] for i in run)
+        repeated = sum(math.prod(size[i] for i in {*term, *run}) for term in product.terms)
+        if _REPEATED * repeated > total:
+            return ()
+        if length >= _RUN:
+            return run
+    return ()

@@ -1,0 +1,255 @@
+"""Write a statement as lines of NumPy: one function for each kernel that needs one."""
+
+from collections.abc import Sequence
+from typing import assert_never
+
+from eingrad import _ir, _subscripts
+from eingrad._emit.literals import (
+    Lines,
+    expanded,
+    for_einsum,
+    number,
+    permuted,
+    sliced,
+    tuple_text,
+)
+from eingrad._emit.placements import place
+from eingrad._plan import Statement
+from eingrad._plan.kernels import (
+    Add,
+    Call,
+    Copy,
+    EinsumLoop,
+    Fill,
+    Half,
+    Loop,
+    MatMul,
+    Mirror,
+    Multiply,
+    Number,
+    Place,
+    Reshape,
+    Scale,
+    Slice,
+    Sum,
+    Take,
+    Triangle,
+    View,
+)
+
+
+def write(  # noqa: C901, PLR0912 - one case for each kernel
+    statement: Statement, names: Sequence[str]
+) -> Lines:
+    """Write one step; `names` are those of all values."""
+    x = names[statement.operands[0]] if statement.operands else ""
+    match statement.kernel:
+        case Mirror() as mirror:
+            operands = [names[n] for n in statement.operands]
+            return _mirror(statement, mirror, names[statement.targets[0]], *operands)
+        case Add() as add:
+            return added(add, names[statement.targets[0]], [names[n] for n in statement.operands])
+        case Call() as call:
+            return _call(statement, call, names)
+        case Place() as kernel:
+            return place(statement, kernel, names)
+        case MatMul(half=Half() as half) as product:
+            return _half_of_matmul(statement, product, half, names)
+        case MatMul() as product:
+            text = _matmul(statement, product, names)
+        case Multiply() as product:
+            text = " * ".join(factors(statement, product, names))
+        case EinsumLoop(terms=terms, out=out):
+            letters = for_einsum(*_subscripts.renumber(terms, out))
+            operands = [names[n] for n in statement.operands]
+            text = f'np.einsum("{letters}", {", ".join(operands)}, optimize=True)'
+        case Sum(axes=axes):
+            axis = str(axes[0]) if len(axes) == 1 else tuple_text(axes)
+            text = f"{x}.sum({axis if statement.shape else ''})"
+        case View() as view:
+            text = _view(statement, view, x)
+        case Scale(factor=factor):
+            text = _scaled(x, factor)
+        case Fill(value=value):
+            text = _filled(statement, value)
+        case Slice(axis=axis, positions=positions):
+            text = x + sliced(axis, positions)
+        case Take(axis=axis):
+            text = _taken(statement, axis, *(names[n] for n in statement.operands))
+        case Reshape():
+            text = f"{x}.reshape({statement.shape})"
+        case Copy():
+            text = f"np.array({x})"
+        case Triangle():
+            text = f"np.tri({statement.shape[0]}, dtype=bool)"
+        case Number() | Loop():
+            raise AssertionError("is no expression")
+        case _ as unknown:
+            assert_never(unknown)
+    return [assigned(statement, names, text)]
+
+
+def assigned(statement: Statement, names: Sequence[str], expression: str) -> str:
+    """Assign to the result; say beside it what a contraction costs."""
+    line = f"{names[statement.targets[0]]} = {expression}"
+    if not isinstance(statement.kernel, Sum | Multiply | MatMul | EinsumLoop):
+        return line
+    return f"{line}  # {statement.subscripts} {statement.shape}, {statement.flops:,} flops"
+
+
+# One operand -------------------------------------------------------------------------------------
+
+
+def _view(statement: Statement, view: View, x: str) -> str:
+    (term,), out = view.terms, view.out
+    if len(set(term)) < len(term):
+        letters, result = _subscripts.renumber([term], out)
+        if not _subscripts.fits_einsum(letters):
+            return _diagonals(x, list(term), out)
+        return f'np.einsum("{for_einsum(letters, result)}", {x})'
+    kept = [i for i in out if i in term]
+    x = permuted(x, [term.index(i) for i in kept])
+    if len(kept) < len(out):
+        x = f"np.broadcast_to({expanded(x, kept, out)}, {statement.shape})"
+    return x
+
+
+def _diagonals(x: str, term: list[int], out: Sequence[int]) -> str:
+    """Take diagonals pair by pair: of more axes than einsum has letters."""
+    for index in dict.fromkeys(term):
+        while term.count(index) > 1:
+            a, b = [axis for axis, other in enumerate(term) if other == index][:2]
+            x = f"{x}.diagonal(0, {a}, {b})"
+            term = [other for axis, other in enumerate(term) if axis not in (a, b)] + [index]
+    return permuted(x, [term.index(index) for index in out])
+
+
+def _scaled(x: str, factor: _ir.Coefficient) -> str:
+    if factor == -1:
+        return f"-{x}"
+    divisor = _ir.divisor(factor)
+    return f"{number(factor)} * {x}" if divisor is None else f"{x} / {number(divisor)}"
+
+
+def _filled(statement: Statement, value: _ir.Coefficient) -> str:
+    shape, dtype = statement.results[0]
+    if value == 0:
+        return f"np.zeros({shape}, {dtype.str!r})"
+    return f"np.full({shape}, {number(value)}, {dtype.str!r})"
+
+
+def _taken(statement: Statement, axis: int, x: str, table: str, mask: str = "") -> str:
+    text = f"{x}.take({table}, {axis})"
+    if not mask:
+        return text
+    after = ", None" * (len(statement.shape) - 1 - axis)
+    return f"np.where({mask}{f'[:{after}]' if after else ''}, {text}, 0)"
+
+
+# Products and sums -------------------------------------------------------------------------------
+
+
+def factors(statement: Statement, product: Multiply, names: Sequence[str]) -> list[str]:
+    """Write the factors of a product, each in the order of the result."""
+    texts = []
+    for n, term in zip(statement.operands, product.terms, strict=True):
+        order = [i for i in product.out if i in term]
+        x = permuted(names[n], [term.index(i) for i in order])
+        texts.append(expanded(x, order, product.out))
+    return texts
+
+
+def sides(statement: Statement, product: MatMul, names: Sequence[str]) -> list[str]:
+    """Write both sides of a matrix product as matrices."""
+    texts = []
+    for n, side in zip(statement.operands, product.sides, strict=True):
+        x = permuted(names[n], side.axes)
+        texts.append(x if side.flat is None else f"{x}.reshape({tuple_text(side.flat)})")
+    return texts
+
+
+def _matmul(statement: Statement, product: MatMul, names: Sequence[str]) -> str:
+    left, right = sides(statement, product, names)
+    index = ""
+    if product.batch:
+        vectors = product.left.is_vector, product.right.is_vector
+        left += "[..., None, :]" if vectors[0] else ""
+        right += "[..., None]" if vectors[1] else ""
+        index = {(True, True): "[..., 0, 0]", (True, False): "[..., 0, :]",
+                 (False, True): "[..., 0]"}.get(vectors, "")  # fmt: skip
+    text = f"{left} @ {right}"
+    if index or product.splits:
+        text = f"({text}){index}"
+    return f"{text}.reshape({tuple_text(statement.shape)})" if product.splits else text
+
+
+def _half_of_matmul(
+    statement: Statement, product: MatMul, half: Half, names: Sequence[str]
+) -> Lines:
+    """Write rows of blocks, from the diagonal on or up to it."""
+    left, right = sides(statement, product, names)
+    target = names[statement.targets[0]]
+    a, b, here = f"{target}_0", f"{target}_1", f"block : block + {half.step}"
+    columns = "block:" if half.upper else f": block + {half.step}"
+    zeros = f"np.zeros({(half.rows, half.rows)}, {statement.results[0].dtype.str!r})"
+    lines = [
+        assigned(statement, names, zeros),
+        f"{a}, {b} = {left}, {right}",
+        f"for block in range(0, {half.rows}, {half.step}):",
+        f"    {target}[{here}, {columns}] = {a}[{here}] @ {b}[:, {columns}]",
+        f"del {a}, {b}",
+    ]
+    if product.splits:
+        lines.append(f"{target} = {target}.reshape({tuple_text(statement.shape)})")
+    return lines
+
+
+def added(add: Add, target: str, operands: Sequence[str]) -> Lines:
+    """Add all into the sum of the first two."""
+    text = ("-" if add.signs[0] < 0 else "") + operands[0]
+    lines = []
+    for k, (sign, x) in enumerate(zip(add.signs[1:], operands[1:], strict=True)):
+        symbol = "-" if sign < 0 else "+"
+        lines.append(f"{target} = {text} {symbol} {x}" if k == 0 else f"{target} {symbol}= {x}")
+    return lines or [f"{target} = {text}"]
+
+
+def _call(statement: Statement, call: Call, names: Sequence[str]) -> Lines:
+    attributes = {
+        key: number(value) if not isinstance(value, str) else repr(value)
+        for key, value in call.attributes
+    }
+    text = call.row.text(tuple(names[n] for n in statement.operands), attributes)
+    return [f"{', '.join(names[n] for n in statement.targets)} = {text}"]
+
+
+# Mirrors -----------------------------------------------------------------------------------------
+
+
+def _mirror(statement: Statement, mirror: Mirror, target: str, x: str, *triangles: str) -> Lines:
+    """Take what lies above the diagonal of two axes for what lies below it."""
+    x += "" if mirror.flat == statement.shape else f".reshape({tuple_text(mirror.flat)})"
+    if mirror.in_place:
+        lines = [f"{target} = {x}"]
+        for axis in mirror.axes:
+            before = ":, " * axis
+            lines.append(f"for row in range(1, {mirror.flat[axis]}):")
+            lines.append(f"    {target}[{before}row, :row] = {target}[{before}:row, row]")
+    else:
+        lines = _selected(mirror, target, x, triangles)
+    if mirror.flat != statement.shape:
+        lines.append(f"{target} = {target}.reshape({tuple_text(statement.shape)})")
+    return lines
+
+
+def _selected(mirror: Mirror, target: str, x: str, triangles: Sequence[str]) -> Lines:
+    lines = []
+    for axis, triangle in zip(mirror.axes, triangles, strict=True):
+        if not x.isidentifier():
+            lines.append(f"{target} = {x}")
+            x = target
+        twin = f"{x}.T" if len(mirror.flat) == 2 else f"{x}.swapaxes({axis}, {axis + 1})"  # noqa: PLR2004
+        mask = triangle + expanded("", [axis, axis + 1], range(axis, len(mirror.flat)))
+        lines.append(f"{target} = np.where({mask}, {twin}, {x})")
+        x = target
+    return lines

@@ -1,0 +1,87 @@
+"""Lower an expression to a `Program`: every pairwise step to the best kernel.
+
+In: roots whose products are pairwise. Out: statements.
+Guaranteed: a summed step is a matrix product on reshaped views, an unsummed one a broadcasting
+multiply; a placement writes zeros once and then each core onto its view; nothing is an einsum loop.
+
+`writer` appends statements, `sums`, `products`, `placements` and `calls` each lower a kind of node.
+"""
+
+from collections.abc import Sequence
+
+from eingrad import _ir
+from eingrad._ir import Add, Apply, Constant, Einsum, Input, Node
+from eingrad._plan import kernels
+from eingrad._plan.lower.calls import lower_call, lower_mirror
+from eingrad._plan.lower.placements import lower_structured
+from eingrad._plan.lower.products import lower_pair, lower_unary
+from eingrad._plan.lower.sums import find_folded, lower_sum
+from eingrad._plan.lower.writer import Writer
+from eingrad._plan.mirror import is_mirror
+from eingrad._plan.program import InputSpec, Program
+from eingrad._plan.tiles import Loop
+
+
+def lower(
+    roots: Sequence[Node],
+    arguments: Sequence[tuple[Input, InputSpec]],
+    candidates: tuple[tuple[str, int], ...] = (),
+) -> Program:
+    """Lower roots to statements over these inputs."""
+    order = _ir.topological(roots)
+    writer = Writer(dict(arguments), find_folded(roots, order))
+    for node in order:
+        if node not in writer.number and not isinstance(node, _ir.STRUCTURAL):
+            writer.number[node] = _lower_node(writer, node)
+    return writer.program([writer.number[root] for root in roots], candidates)
+
+
+def _lower_node(writer: Writer, node: Node) -> int:
+    """Lower one node whose operands are lowered."""
+    match node:
+        case Constant(value=value):
+            return writer.constant(value)
+        case Einsum():
+            return _lower_einsum(writer, node)
+        case Add():
+            return lower_sum(writer, node)
+        case Apply() if is_mirror(node):
+            return lower_mirror(writer, node)
+        case Apply(primitive=Loop() as loop):
+            return _lower_loop(writer, loop, node)
+        case Apply():
+            return lower_call(writer, node)
+    raise AssertionError(f"an input that is not an argument: {node}")
+
+
+def _lower_einsum(writer: Writer, node: Einsum) -> int:
+    """Lower one of the kinds of einsum."""
+    if not node.operands:
+        return writer.fill(node.coefficient, node.shape, node.dtype)
+    if _ir.is_structured(node):
+        return lower_structured(writer, node)
+    if len(node.operands) == 1:
+        return lower_unary(writer, node)
+    return lower_pair(writer, node)
+
+
+def _lower_loop(writer: Writer, loop: Loop, node: Apply) -> int:
+    """Make all results of a loop, each a buffer that every pass writes or adds to."""
+    key = ("loop", node.operands, node.attributes)
+    found = writer.find(key)
+    if found is not None:
+        return found + node.result
+    buffers = [writer.fill(0, n.shape, n.dtype) for n in loop.roots]
+    operands = (*(writer.number[n] for n in node.operands), *buffers)
+    pairs = zip(loop.roots, loop.writes, strict=True)
+    added = sum(n.size for n, axis in pairs if axis is None)
+    for passes in loop.tiles():
+        inputs, roots = loop.body(passes.step)
+        specs = [InputSpec(n.name, "", n.shape, n.dtype) for n in inputs]
+        body = lower(roots, [*zip(inputs, specs, strict=True)])
+        writer.emit(
+            kernels.Loop(body, passes, loop.axes, loop.writes), operands,
+            flops=len(passes) * (body.flops + added), workspace_bytes=body.peak_bytes,
+        )  # fmt: skip
+    writer.keep(key, buffers[0])
+    return buffers[node.result]

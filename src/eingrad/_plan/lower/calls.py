@@ -1,0 +1,73 @@
+"""Lower applications: rows of the primitives' table, and mirrors of symmetric results."""
+
+import numpy as np
+
+from eingrad import _ir
+from eingrad._cost import call_flops
+from eingrad._ir import Apply, Einsum
+from eingrad._plan import kernels
+from eingrad._plan.lower.writer import Writer
+from eingrad._plan.mirror import comparators, is_exactly_symmetric
+from eingrad._plan.program import Result
+from eingrad._primitives import is_elementwise, results_of, row_of
+
+_BOOL = np.dtype(bool)
+_MIRRORED_AT_ONCE = 4096  # elements; more of them row by row, in place
+
+
+def lower_call(writer: Writer, node: Apply) -> int:
+    """Call a row of the table, once for all its results."""
+    one_by_one = is_elementwise(node)
+    operands = (
+        _with_numbers(writer, node) if one_by_one else [writer.number[n] for n in node.operands]
+    )
+    results = [Result(shape, dtype) for shape, dtype in results_of(node)]
+    flops = call_flops(node.primitive.name, [n.shape for n in node.operands], node.shape)
+    kernel = kernels.Call(row_of(node), node.attributes)
+    key = ("call", node.primitive.identity, node.operands, node.attributes)
+    return writer.once(key, kernel, operands, *results, flops=flops) + node.result
+
+
+def _with_numbers(writer: Writer, node: Apply) -> list[int]:
+    """Write a tensor of equal entries as one number, where another operand gives the shape."""
+    below = node.operands
+    shaped = any(not _ir.is_fill(n) and n.dtype == below[-1].dtype for n in below)
+    return [
+        writer.literal(n.coefficient, n.dtype)
+        if shaped and isinstance(n, Einsum) and _ir.is_fill(n)
+        else writer.number[n]
+        for n in below
+    ]
+
+
+def lower_mirror(writer: Writer, node: Apply) -> int:
+    """Copy one entry to all that must equal it, unless all are computed alike."""
+    (below,) = node.operands
+    value = writer.number[below]
+    if is_exactly_symmetric(below, node.symmetry):
+        return value
+    flat, pairs = comparators(node.shape, node.symmetry)
+    if not pairs:
+        return value
+    axes = tuple(axis for axis, _ in pairs)
+    result = Result(node.shape, node.dtype)
+    if node.size <= _MIRRORED_AT_ONCE:
+        triangles = [_triangle(writer, n) for _, n in pairs]
+        kernel = kernels.Mirror(flat, axes, in_place=False)
+        return writer.emit(kernel, (value, *triangles), result)
+    made = writer.statement(value)
+    in_order = flat == node.shape or (
+        made is not None and isinstance(made.kernel, kernels.Place | kernels.MatMul | kernels.Fill)
+    )
+    if made is None or made.is_alias:
+        value = writer.copy(value)  # not ours to write to
+    # what lies in another order than its axes is copied when it is reshaped
+    kernel = kernels.Mirror(flat, axes, in_place=True)
+    workspace = 0 if in_order else result.bytes
+    return writer.emit(kernel, (value,), result, workspace_bytes=workspace)
+
+
+def _triangle(writer: Writer, n: int) -> int:
+    """Make a mask of the lower triangle of a matrix, once."""
+    result = Result((n, n), _BOOL)
+    return writer.once(("triangle", n), kernels.Triangle(), (), result)

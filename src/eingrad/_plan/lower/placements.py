@@ -1,0 +1,150 @@
+"""Lower placements: cores are scattered onto one buffer; a take, split or merge is one step."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from eingrad import _ir
+from eingrad._cost import contraction_flops
+from eingrad._ir import Coefficient, Einsum, Merge, Node, Selection
+from eingrad._plan import kernels
+from eingrad._plan.kernels import At, Look, Piece, Table
+from eingrad._plan.lower.writer import Writer
+from eingrad._plan.placement import look_at, positions
+from eingrad._plan.program import Result
+from eingrad._subscripts import Subscripts
+
+
+def lower_structured(writer: Writer, node: Einsum) -> int:
+    """Take, split or merge; several at once, or a broadcast too, are a placement."""
+    is_one_step = node.cores == 1 and len(node.operands) == 2 and not node.sizes  # noqa: PLR2004 - core, structure
+    if is_one_step and not _ir.carries_delta(node):
+        structural, links = node.operands[1], node.terms[1]
+        if isinstance(structural, Selection):
+            return _lower_take(writer, node, structural)
+        carried = links[0] in node.terms[0] or {*links[1:]}.issubset(node.terms[0])
+        if isinstance(structural, Merge) and carried:
+            return _lower_reshape(writer, node, structural)
+    return place(writer, node, [(node, 1)], None)
+
+
+def _lower_take(writer: Writer, node: Einsum, picks: Selection) -> int:
+    """Slice where the table is a range, else gather; a row that selects nothing is zero."""
+    core, (term, (row, column)) = node.operands[0], node.terms
+    value, axis = writer.number[core], term.index(column)
+    out = tuple(row if i == column else i for i in term)
+    shape = (*core.shape[:axis], picks.shape[0], *core.shape[axis + 1 :])
+    result = Result(shape, node.dtype)
+    if isinstance(picks.table, range):
+        picked = writer.emit(kernels.Slice(axis, picks.table), (value,), result)
+    else:
+        tables = [writer.constant(array) for array in _arrays(picks)]
+        picked = writer.emit(kernels.Take(axis), (value, *tables), result)
+    return writer.scale(writer.view(picked, out, node.out, {}), node.coefficient)
+
+
+def _lower_reshape(writer: Writer, node: Einsum, merge: Merge) -> int:
+    """Split an axis into parts, or merge parts to one."""
+    core, (term, (position, *parts)) = node.operands[0], node.terms
+    if position in term:
+        order = term
+        out = tuple(j for i in term for j in (parts if i == position else (i,)))
+    else:
+        rest = tuple(i for i in term if i not in parts or i == parts[0])
+        order = tuple(j for i in rest for j in (parts if i == parts[0] else (i,)))
+        out = tuple(position if i == parts[0] else i for i in rest)
+    value = writer.view(writer.number[core], term, order, {})
+    sizes = dict(zip(term, core.shape, strict=True))
+    sizes.update(zip((position, *parts), merge.shape, strict=True))
+    value = writer.reshape(value, tuple(sizes[i] for i in out))
+    return writer.scale(writer.view(value, out, node.out, {}), node.coefficient)
+
+
+def _arrays(picks: Selection) -> list[NDArray[Any]]:
+    """Positions, and where a row selects nothing, a mask too."""
+    table, mask = _ir.positions_of(picks.table), _ir.selects(picks.table)
+    return [table] if mask is None else [np.maximum(table, 0), mask]
+
+
+# Placements --------------------------------------------------------------------------------------
+
+
+class _Operands(list[int]):
+    """Operands of a placement: values, and tables of positions as they are asked for."""
+
+    def __init__(self, writer: Writer) -> None:
+        super().__init__()
+        self.writer = writer
+
+    def table(self, picks: Selection) -> Table:
+        """Add a selection's positions, and where a row selects nothing, a mask."""
+        values = [self.writer.constant(array) for array in _arrays(picks)]
+        positions, *mask = (self.index(n) if n in self else self.add(n) for n in values)
+        return Table(positions, mask[0] if mask else None)
+
+    def add(self, value: int) -> int:
+        """Add a value; return its position."""
+        self.append(value)
+        return len(self) - 1
+
+
+def place(
+    writer: Writer, node: Node, terms: Sequence[tuple[Node, Coefficient]], base: int | None
+) -> int:
+    """Scatter cores onto one buffer: zeros, or a sum of plain terms."""
+    operands = _Operands(writer)
+    if base is not None:
+        operands.add(base)
+    pieces, flops = [], 0
+    for term, factor in terms:
+        assert isinstance(term, Einsum)
+        coefficient = _ir.multiply(term.coefficient, factor)
+        piece, entries = _piece(writer, operands, term, coefficient)
+        pieces.append(piece)
+        flops += entries
+    kernel = kernels.Place(base is not None, tuple(pieces))
+    return writer.emit(kernel, operands, Result(node.shape, node.dtype), flops=flops)
+
+
+def _piece(
+    writer: Writer, operands: _Operands, node: Einsum, coefficient: Coefficient
+) -> tuple[Piece, int]:
+    """Say where a placement's core lies; give also how many entries are written."""
+    cores, structure = _ir.split_structure(node)
+    core: Subscripts = cores[0][1] if cores else ()
+    sizes = {i: n for f, t in (*cores, *structure) for i, n in zip(t, f.shape, strict=True)}
+    sizes.update(node.sizes)
+    count = len(operands)
+    where: tuple[Subscripts, tuple[Look, ...] | At] | None
+    where = look_at(node.out, structure, core, operands.table)
+    if where is None:
+        del operands[count:]
+        where = positions(node, structure, core, operands.table)
+    if where is None:
+        del operands[count:]
+        dense = operands.add(_dense(writer, node, coefficient))
+        return Piece((), node.out, node.out, dense, 1), node.size
+    labels, place = where
+    entries = math.prod(sizes[i] for i in {*labels})
+    if not cores:
+        return Piece(place, labels, (), None, coefficient), entries
+    value = operands.add(writer.scale(writer.number[cores[0][0]], coefficient))
+    return Piece(place, labels, core, value, 1), entries
+
+
+def _dense(writer: Writer, node: Einsum, coefficient: Coefficient) -> int:
+    """Multiply structural tensors out: the last resort, for ties that no view expresses."""
+    cores, structure = _ir.split_structure(node)
+    values = [(writer.number[n], t) for n, t in cores]
+    values += [(writer.constant(_ir.dense(n).astype(node.dtype)), t) for n, t in structure]
+    values += [(writer.fill(1, (n,), node.dtype), (i,)) for i, n in node.sizes]
+    operands, terms = zip(*values, strict=True)
+    sizes = {i: n for v, t in values for i, n in zip(t, writer.shape(v), strict=True)}
+    made = writer.emit(
+        kernels.EinsumLoop(terms, node.out), operands, Result(node.shape, node.dtype),
+        flops=contraction_flops(sizes, summed=len(sizes) > node.ndim),
+    )  # fmt: skip
+    return writer.scale(made, coefficient)

@@ -1,0 +1,153 @@
+"""Lower products and reductions: a matrix product where something is summed, else a broadcast."""
+
+import math
+from collections.abc import Hashable, Mapping
+from typing import NamedTuple
+
+from eingrad import _ir
+from eingrad._cost import contraction_flops
+from eingrad._ir import Einsum
+from eingrad._plan import kernels
+from eingrad._plan.kernels import Side
+from eingrad._plan.lower.writer import Writer
+from eingrad._plan.program import Result
+from eingrad._subscripts import Subscripts
+
+_Sizes = Mapping[int, int]
+
+
+class _Operand(NamedTuple):
+    """A value and its indices."""
+
+    value: int
+    term: Subscripts
+
+
+def twin_key(node: Einsum) -> Hashable:
+    """What a product shares with its transposed and scaled twins."""
+    return node.operands, node.terms, frozenset(node.out)
+
+
+def lower_unary(writer: Writer, node: Einsum) -> int:
+    """Diagonal, sum, permutation, broadcast, scale."""
+    operand = _Operand(writer.number[node.operands[0]], node.terms[0])
+    value, term = _reduce(writer, operand, {*node.out})
+    sizes = dict(node.sizes)
+    if writer.size(value) < node.size:
+        value = writer.scale(value, node.coefficient)
+        return writer.view(value, term, node.out, sizes)
+    return writer.scale(writer.view(value, term, node.out, sizes), node.coefficient)
+
+
+def _reduce(writer: Writer, operand: _Operand, wanted: set[int]) -> _Operand:
+    """Take the diagonal of repeated indices, then sum those that are not wanted."""
+    value, term = operand
+    distinct = tuple(dict.fromkeys(term))
+    value = writer.view(value, term, distinct, {})
+    out = tuple(i for i in distinct if i in wanted)
+    if out == distinct:
+        return _Operand(value, out)
+    sizes = dict(zip(distinct, writer.shape(value), strict=True))
+    kept = tuple(sizes[i] for i in out)
+    if math.prod(kept) == math.prod(sizes.values()):
+        return _Operand(writer.reshape(value, kept), out)
+    flops = contraction_flops(sizes, summed=True)
+    kernel = kernels.Sum((distinct,), out)
+    value = writer.emit(kernel, (value,), Result(kept, writer.dtype(value)), flops=flops)
+    return _Operand(value, out)
+
+
+def lower_pair(writer: Writer, node: Einsum) -> int:
+    """Contract two operands; a transposed twin is a view of the first one."""
+    key = twin_key(node)
+    if key in writer.twins:
+        twin, coefficient = writer.twins[key]
+        ratio = node.coefficient if coefficient == 1 else 1
+        if _ir.multiply(ratio, coefficient) == node.coefficient:
+            value = writer.view(writer.number[twin], twin.out, node.out, {})
+            return writer.scale(value, ratio)
+    writer.twins.setdefault(key, (node, node.coefficient))
+    return _contract(writer, node)
+
+
+def _contract(writer: Writer, node: Einsum) -> int:
+    """Contract two operands, the smaller of which takes the scale, if it may be moved."""
+    wanted = {*node.out}
+    first, second = map(_Operand, (writer.number[n] for n in node.operands), node.terms)
+    left = _reduce(writer, first, wanted.union(second.term))
+    right = _reduce(writer, second, wanted.union(left.term))
+    smallest = min((left, right), key=lambda operand: writer.size(operand.value))
+    last = _ir.multiply(node.coefficient, writer.folded.get(node, 1))
+    is_movable = last != 1 and _ir.is_harmless(last, node.dtype)
+    if is_movable and writer.size(smallest.value) < node.size:
+        scaled = _Operand(writer.scale(smallest.value, last), smallest.term)
+        left, right, last = (scaled, right, 1) if smallest is left else (left, scaled, 1)
+    sums = any(i in right.term and i not in wanted for i in left.term)
+    multiplied = (_matmul if sums else _multiply)(writer, left, right, node.out)
+    return writer.scale(writer.view(*multiplied, node.out, {}), last)
+
+
+def _sizes(writer: Writer, *operands: _Operand) -> dict[int, int]:
+    return {
+        index: size
+        for value, term in operands
+        for index, size in zip(term, writer.shape(value), strict=True)
+    }
+
+
+def _multiply(writer: Writer, left: _Operand, right: _Operand, out: Subscripts) -> _Operand:
+    """Multiply with broadcasting, straight into the order of the output."""
+    sizes = _sizes(writer, left, right)
+    value = writer.emit(
+        kernels.Multiply((left.term, right.term), out), (left.value, right.value),
+        Result(tuple(sizes[i] for i in out), writer.dtype(left.value)),
+        flops=contraction_flops(sizes, summed=False),
+    )  # fmt: skip
+    return _Operand(value, out)
+
+
+def _matmul(writer: Writer, left: _Operand, right: _Operand, out: Subscripts) -> _Operand:
+    """Multiply matrices: batch, kept and summed indices each in one axis."""
+    sizes = _sizes(writer, left, right)
+    batch = tuple(i for i in out if i in left.term and i in right.term)
+    kept_left, kept_right = (
+        tuple(i for i in out if i in operand.term and i not in batch) for operand in (left, right)
+    )
+    if kept_left and kept_right and out.index(kept_left[0]) > out.index(kept_right[0]):
+        left, right, kept_left, kept_right = right, left, kept_right, kept_left
+    summed = tuple(i for i in left.term if i in right.term and i not in batch)
+    sides = (
+        _side(left, batch, (kept_left, summed), sizes, is_vector=not kept_left),
+        _side(right, batch, (summed, kept_right), sizes, is_vector=not kept_right),
+    )
+    natural = (*batch, *kept_left, *kept_right)
+    kernel = kernels.MatMul(
+        (left.term, right.term), natural, *sides, len(batch),
+        splits=len(kept_left) > 1 or len(kept_right) > 1,
+    )  # fmt: skip
+    workspace = sum(
+        math.prod(side.flat) * writer.dtype(operand.value).itemsize
+        for side, operand in zip(sides, (left, right), strict=True)
+        if side.flat is not None and [*side.axes] != sorted(side.axes)  # then a reshape copies
+    )
+    value = writer.emit(
+        kernel, (left.value, right.value),
+        Result(tuple(sizes[i] for i in natural), writer.dtype(left.value)),
+        flops=contraction_flops(sizes, summed=True), workspace_bytes=workspace,
+    )  # fmt: skip
+    return _Operand(value, natural)
+
+
+def _side(
+    operand: _Operand, batch: Subscripts, groups: tuple[Subscripts, Subscripts], sizes: _Sizes,
+    *, is_vector: bool,
+) -> Side:  # fmt: skip
+    """Look at an operand as a batch of matrices, or of vectors."""
+    order = (*batch, *groups[0], *groups[1])
+    flat = (
+        *(sizes[i] for i in batch),
+        *(math.prod(sizes[i] for i in group) for group in groups if group),
+    )
+    merges = any(len(group) > 1 for group in groups)
+    axes = tuple(operand.term.index(i) for i in order)
+    return Side(axes, flat if merges else None, is_vector)
