@@ -11,7 +11,7 @@ from reference import assert_close
 from strategies import functions, point
 
 import eingrad as eg
-from eingrad import _api, _products
+from eingrad import _api, _products, _recorded
 from eingrad._plan import kernels
 from eingrad.errors import ShapeError
 
@@ -227,6 +227,18 @@ def test_a_second_call_derives_nothing(name, sweeps):
     np.testing.assert_array_equal(first, again)
     assert np.any(first != second)
     np.testing.assert_array_equal(product.plan(v, x)(v, x), second)
+
+
+def test_few_sweeps_are_kept(monkeypatch):
+    """Each may be a large graph; `cache_clear` forgets them."""
+    monkeypatch.setattr(_recorded, "_MOST_DERIVED", 3)
+    eg.cache_clear()
+    x = np.ones(2)
+    for k in range(2, 10):
+        np.testing.assert_array_equal(eg.vjp(lambda x, k=k: x**k)(x, x), k * x)
+        assert 1 <= len(_recorded._derived) <= 3
+    eg.cache_clear()
+    assert not _recorded._derived
 
 
 def test_a_product_of_another_function_or_tangent_is_derived_anew():

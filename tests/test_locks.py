@@ -296,3 +296,28 @@ def test_no_array_is_locked_while_its_derivative_is_computed(monkeypatch):
     monkeypatch.setattr(Kernel, "run", watched)
     eg.grad(lambda x: x @ A @ x)(x)
     assert writable == [(True, True)]
+
+
+def test_what_a_lifted_function_captures_is_guarded_as_well():
+    """It copies nothing large, either; a write by another view is noticed."""
+    owner = np.ones((M, M))
+    captured, other = owner[...], owner[...]
+    lifted = eg.lift(lambda x: captured @ x)
+    x = (np.ones(M), np.ones((M, 1)))
+    lifted(x)
+    tracemalloc.start()
+    try:
+        lifted(x)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 1_000_000
+
+    def writing(x):
+        y = captured @ x
+        other[...] = 2.0
+        return y
+
+    with pytest.raises(InPlaceError, match="by another view of its memory"):
+        eg.lift(writing)(x)
+    assert captured.flags.writeable

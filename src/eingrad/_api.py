@@ -474,7 +474,7 @@ class Derivative:
 
         outer = traced.outer if traced.nested else None
         is_again = outer is not None and not outer.lasting  # the same inputs at the next call
-        found, nodes, made = _recorded.found_or_made(key, make) if is_again else make()
+        found, nodes, made = _recorded.derived(key, make) if is_again else make()
         if outer is not None:
             outer.made |= made
         else:

@@ -73,7 +73,7 @@ class _Call:
         if self.trace is None or self.trace.lasting:
             return sweep()
         nodes = (*self.variables,), (*self.outputs,), (*seeds.items(),)
-        return _recorded.found_or_made((verb, *nodes, frozenset(self.trace.made)), sweep)
+        return _recorded.derived((verb, *nodes, frozenset(self.trace.made)), sweep)
 
     def wrapped(self, tree: Tree, nodes: Sequence[Node]) -> Any:
         """Nest results."""

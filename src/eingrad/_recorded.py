@@ -2,7 +2,7 @@
 
 In: what an input must be; a NumPy call, or a sweep, as a key. Out: an input; what it gave before.
 Guaranteed: two open traces never share an input; nothing is found that the call would not give
-again, for nodes are immutable and a `uid` is never used twice; both tables are bounded.
+again, for nodes are immutable and a `uid` is never used twice; all tables are bounded.
 
 A function is traced anew at every call of its derivative. On the inputs of the last call it asks
 for the same nodes, and looking one up takes a fraction of the time of building it. So it is with
@@ -26,11 +26,13 @@ from eingrad._ir import Input
 from eingrad._subscripts import Shape
 
 _MOST = 1 << 12  # entries of a table; one that is full starts again
+_MOST_DERIVED = 1 << 8  # of the table of derivatives, each of which is a graph of its own
 
 T = TypeVar("T")
 
 _free: dict[tuple[Hashable, ...], list[Input]] = {}
 _results: dict[Hashable, Any] = {}  # who makes a key knows the type of what it gives
+_derived: dict[Hashable, Any] = {}
 
 
 def lend(name: str, shape: Shape, dtype: np.dtype[Any], key: tuple[Hashable, ...]) -> Input:
@@ -61,12 +63,14 @@ def keep(call: Hashable, result: Any) -> None:
     _results[call] = result
 
 
-def found_or_made(call: Hashable, make: Callable[[], T]) -> T:
-    """Find what a call gave, else make it; the nodes in the key stay alive with the result."""
-    known: T | None = find(call)
+def derived(key: Hashable, make: Callable[[], T]) -> T:
+    """Find what was derived of the nodes in a key, which stay alive with it; else derive it."""
+    known: T | None = _derived.get(key)
     if known is None:
         known = make()
-        keep(call, known)
+        if len(_derived) >= _MOST_DERIVED:
+            _derived.clear()
+        _derived[key] = known
     return known
 
 
@@ -74,3 +78,4 @@ def clear() -> None:
     """Forget everything."""
     _free.clear()
     _results.clear()
+    _derived.clear()
