@@ -15,7 +15,17 @@ from test_tiles import looped, loops, make_small
 import eingrad as eg
 from eingrad import _ir
 from eingrad._compile import input_specs
-from eingrad._plan import InputSpec, Program, Result, Statement, halves, kernels, lower, pairwise
+from eingrad._plan import (
+    InputSpec,
+    Program,
+    Result,
+    Statement,
+    halves,
+    kernels,
+    lower,
+    pairwise,
+    tiles,
+)
 from eingrad._plan.kernels import (
     Affine,
     At,
@@ -51,13 +61,17 @@ def xp(request):
 
 
 def run(program, arrays, xp):
-    """Interpret; the results are the namespace's own, and the inputs are as they were."""
+    """Interpret; results are the namespace's own, in memory of theirs; inputs are as they were."""
     before = [np.array(a) for a in arrays]
     found = interpret(program, [xp.asarray(a) for a in arrays], xp)
     assert all(type(value) is type(xp.zeros(2)) for value in found)
     for a, b in zip(arrays, before, strict=True):
         np.testing.assert_array_equal(a, b)
-    return [np.asarray(value) for value in found]
+    results = [np.asarray(value) for value in found]
+    for n, result in enumerate(results):
+        others = [*arrays, *program.constants, *results[:n]]
+        assert not any(np.shares_memory(result, other) for other in others)
+    return results
 
 
 def assert_agrees(program, arrays, xp, rtol=1e-12):
@@ -221,6 +235,17 @@ def test_mirrors_agree(order, at_once, xp, monkeypatch):
     agrees(plan, x, xp=xp)
 
 
+def test_what_the_source_leaves_to_einsum_agrees(xp):
+    """Several operands, a diagonal, a broadcast, and indices that are summed."""
+    shapes = (2, 3), (3, 4, 4), (4, 2)
+    specs = tuple(InputSpec(n, n, s, np.dtype(float)) for n, s in zip("abc", shapes, strict=True))
+    kernel = kernels.EinsumLoop(((0, 1), (1, 2, 2), (2, 3)), (3, 0))
+    statement = Statement(kernel, (0, 1, 2), (3,), (Result((2, 2), np.dtype(float)),))
+    rng = np.random.default_rng(0)
+    arrays = [rng.normal(size=shape) for shape in shapes]
+    assert_agrees(Program(specs, (), (statement,), (3,)), arrays, xp)
+
+
 # Placements --------------------------------------------------------------------------------------
 
 
@@ -294,6 +319,16 @@ def test_an_infinite_entry_stays_where_it_is(xp):
     np.testing.assert_array_equal(found, np.diag([np.inf, np.nan, 1]))
 
 
+@pytest.mark.parametrize("subscripts", ["ij,jk->ik", "ij,kj->ki", "ij,kjl->kil"])
+def test_takes_agree(subscripts, xp):
+    """Along any axis; what selects nothing is zero."""
+    picks = _ir.selection((2, -1, 2, 5), 6)
+    shape = tuple(6 if i == "j" else 2 for i in subscripts[3:].partition("->")[0])
+    program, arrays = lowered([_ir.einsum(subscripts, picks, _ir.new_input("x", shape))])
+    assert kernels.Take in kinds(program)
+    assert_agrees(program, arrays, xp)
+
+
 @pytest.mark.parametrize(("missing", "has_base"), [(True, False), (False, True)])
 def test_gathers_and_scatters_of_indices_agree(missing, has_base, xp):
     table = [3, 0, 3, 3, 1]
@@ -322,16 +357,38 @@ def test_loops_agree(name, xp, monkeypatch):
     assert_agrees(program, [x], xp, 1e-9)
 
 
-@pytest.mark.parametrize("n", [1, 5, 7, 12])
-def test_loops_that_write_and_accumulate_agree(n, xp, monkeypatch):
-    """A shorter tile comes last where no step divides the size."""
+@pytest.mark.parametrize(("n", "count"), [(1, 1), (5, 2), (7, 1), (12, 1)])
+def test_loops_that_write_and_accumulate_agree(n, count, xp, monkeypatch):
+    """A shorter tile comes last where no step divides the size: a loop of its own."""
     make_small(monkeypatch)
+    monkeypatch.setattr(tiles, "TILE_BYTES", 96)  # three rows
     x, w = _ir.new_input("x", (n, 3)), _ir.new_input("w", (3, 4))
     z = _ir.einsum("ij,jk->ik", x, w)
     program = looped([_ir.einsum("ik,ik->k", z, z), _ir.einsum("ik,ik->i", z, z)], [x, w])
-    assert loops(program)
+    assert len(loops(program)) == count
     rng = np.random.default_rng(n)
     assert_agrees(program, [rng.normal(size=(n, 3)), rng.normal(size=(3, 4))], xp)
+
+
+# Devices -----------------------------------------------------------------------------------------
+
+
+def test_all_arrays_are_made_on_the_device_of_the_inputs():
+    """Numbers, constants, gathers, masks, triangles, and rows that have no operands."""
+    device = array_api_strict.Device("device1")
+    a = np.random.default_rng(0).normal(size=(4, 4))
+
+    def f(x):
+        y = np.cumsum(np.sin(a @ x)) + x[[0, 0, 2, 1]] + np.maximum(x, 0.5)
+        return np.exp(a @ y).sum() + (x**4).sum()
+
+    x = np.random.default_rng(1).normal(size=4)
+    plan = eg.value_and_derivatives(f, 2).plan(x)
+    assert any(s.kernel.label == "tri" for s in plan.program.steps())
+    arrays = [x, *(known.array for known in plan.captured)]
+    given = [array_api_strict.asarray(array, device=device) for array in arrays]
+    found = interpret(plan.program, given, array_api_strict)
+    assert all(value.device == device for value in found)
 
 
 # What is refused ---------------------------------------------------------------------------------
