@@ -1,4 +1,4 @@
-"""THE table: one row per operation, read by tracer, differentiator, emitter, tests and docs.
+"""THE table: one row per operation, read by tracer, differentiator, emitter, interpreter and docs.
 
 In: operands as nodes. Out: for each operand, the local Jacobian as an expression.
 Guaranteed: a rule uses builders only; nothing here computes with arrays at import.
