@@ -1,5 +1,6 @@
 """Programs on arrays of the array API standard: a second oracle for the emitter."""
 
+import importlib.util
 from types import SimpleNamespace
 
 import array_api_strict
@@ -389,6 +390,21 @@ def test_all_arrays_are_made_on_the_device_of_the_inputs():
     given = [array_api_strict.asarray(array, device=device) for array in arrays]
     found = interpret(plan.program, given, array_api_strict)
     assert all(value.device == device for value in found)
+
+
+@pytest.mark.skipif(importlib.util.find_spec("jax") is None, reason="JAX is not installed")
+def test_arrays_that_cannot_be_written_are_traced():
+    """By `jax.jit`: a Hessian with a gather."""
+    import jax  # noqa: PLC0415 - an optional oracle
+
+    jax.config.update("jax_enable_x64", True)
+    a, x = np.random.default_rng(0).normal(size=(4, 4)), np.linspace(0, 1, 4)
+    plan = eg.hessian(lambda x: np.exp(a @ np.sin(x) + x[[0, 0, 2, 1]]).sum() + (x**4).sum()).plan(
+        x
+    )
+    arrays = [x, *(known.array for known in plan.captured)]
+    traced = jax.jit(lambda *given: interpret(plan.program, given, jax.numpy))
+    assert_close(traced(*arrays)[0], plan(x), rtol=1e-12)
 
 
 # What is refused ---------------------------------------------------------------------------------

@@ -72,7 +72,8 @@ class _Space(NamedTuple):
 
 def interpret(program: Program, arrays: Sequence[_Array], xp: Any) -> list[_Array]:
     """Run the statements one by one; new arrays are made where the first input is."""
-    return _run(program, arrays, _Space(xp, arrays[0].device if arrays else None))
+    device = getattr(arrays[0], "device", None) if arrays else None  # what is traced has none
+    return _run(program, arrays, _Space(xp, device))
 
 
 def _run(program: Program, arrays: Sequence[_Array], space: _Space) -> list[_Array]:
