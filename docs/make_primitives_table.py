@@ -17,19 +17,21 @@ table, `PRIMITIVES` in `src/eingrad/_primitives.py`. This page is generated from
 `np.where` such rows get special care: see
 [conventions](conventions.md#the-derivative-of-a-select-is-a-select). *Real only* means that the row
 refuses complex values, because it is not holomorphic or not defined for them. *Written as* is the
-text that goes into `plan.source`.
+text that goes into `plan.source`. *Standard* is the function of the array API standard that
+computes the row, where one does by itself.
 
 """
 
 
 def page() -> str:
     """Return the whole page."""
-    rows = [("name", "NumPy function", "written as", "singular", "real only")]
+    rows = [("name", "NumPy function", "written as", "standard", "singular", "real only")]
     rows += [
         (
             f"`{row.name}`",
             numpy_name(row),
             f"`{written(row)}`",
+            f"`{row.standard or row.name}`" if isinstance(row.standard, str) else "",
             "yes" if row.singular else "",
             "yes" if row.real else "",
         )

@@ -19,6 +19,8 @@ in all its arguments or some:
   the program computes is what it was; lines with such constants are among the templates;
 - *written*: a line that changes a value in place is refused, or gives what NumPy gives;
 - *memory*: arrays whose memory NumPy does not own, which can be locked but not unlocked;
+- *standard*: the steps of a plan, interpreted on arrays of the array API standard, against its
+  source;
 - *dtype*: each dtype keeps itself as in NumPy, integers become float64, mixtures promote;
 - *jax*: against JAX, where it is installed and has the functions; a sample, for it is slow.
 
@@ -45,6 +47,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import array_api_strict
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parent))  # run as a script, it finds the reference evaluator
@@ -53,6 +56,8 @@ from reference import evaluate
 
 import eingrad as eg
 from eingrad import _formula, _ir
+from eingrad._run import Kernel
+from eingrad._run.interpret import interpret
 
 EPS = 2.0**-52
 UNITS = {2: 2.0**-10, 4: 2.0**-23, 8: EPS}  # bytes of a real number -> unit of its last place
@@ -951,6 +956,7 @@ def _check(program, *, with_jax):
     counts += _check_range(program, f, order, at, results, losses)
     counts += _check_writing(program, at)
     counts += _check_memory(program, f, at, results, losses)
+    counts += _check_standard(program, f, order, at, losses)
     if with_jax and not program.complex:
         counts += _check_jax(program, at, order, results, losses)
     return counts
@@ -1227,6 +1233,24 @@ def _check_memory(program, f, at, results, losses):
         if flags != [a.flags.writeable for a in points]:
             raise Mismatch("memory of others: an array is not as writable as it was")
     return Counter({"programs on memory of others": 1})
+
+
+def _check_standard(program, f, order, at, losses):
+    """The steps of a plan, interpreted on arrays of the array API standard, against its source."""
+    if program.seed[1] % 4 != 2:
+        return Counter()
+    plan = eg.derivative(f, order, program.argnums).plan(*at)
+    arrays = [*at, *(known.array for known in plan.captured)]
+    with array_api_strict.ArrayAPIStrictFlags(api_version="2024.12"):
+        given = [array_api_strict.asarray(a) for a in arrays]
+        found = [np.asarray(a) for a in interpret(plan.program, given, array_api_strict)]
+    for n, (value, expected) in enumerate(
+        zip(found, Kernel(plan.program).run(arrays), strict=True)
+    ):
+        if value.dtype != expected.dtype:
+            raise Mismatch(f"interpreted, result {n}: dtype {value.dtype}, not {expected.dtype}")
+        close(value, expected, SAFETY * EPS * losses[order], f"interpreted, result {n}")
+    return Counter({"programs interpreted": 1})
 
 
 def _check_jax(program, at, order, results, losses):

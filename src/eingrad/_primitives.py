@@ -1,4 +1,4 @@
-"""THE table: one row per operation, read by tracer, differentiator, emitter, tests and docs.
+"""THE table: one row per operation, read by tracer, differentiator, emitter, interpreter and docs.
 
 In: operands as nodes. Out: for each operand, the local Jacobian as an expression.
 Guaranteed: a rule uses builders only; nothing here computes with arrays at import.
@@ -17,6 +17,7 @@ True
 
 import functools
 import math
+import operator
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -29,6 +30,7 @@ from numpy.typing import NDArray
 from eingrad import _ir
 from eingrad._ir import Apply, Coefficient, Node
 from eingrad._subscripts import Shape
+from eingrad.errors import DTypeError, UnsupportedFunctionError
 
 Rule = Callable[..., Node]
 Array = NDArray[Any]
@@ -54,6 +56,7 @@ class Primitive:
     linear: bool = False  # in its one operand, so that a number may leave it
     singular: bool = False  # the derivative can be infinite or nan at a finite point
     attributes: dict[str, Hashable] = field(default_factory=dict)  # of the sample
+    standard: str | Callable[..., Any] = ""  # in the array API: another name; f(xp, *operands, ...)
 
     @property
     def identity(self) -> "Primitive":
@@ -69,6 +72,20 @@ class Primitive:
     def evaluate(self, *arrays: Array, **attributes: Any) -> Any:
         """Compute with NumPy: for the reference evaluator in the tests."""
         return self.numpy(*arrays, **attributes)
+
+    def in_standard(self, xp: Any) -> Callable[..., Any]:
+        """Find the function that computes it in a namespace of the array API standard."""
+        if not isinstance(self.standard, str):
+            return functools.partial(self.standard, xp)
+        name = self.standard or self.name
+        try:
+            found: Callable[..., Any] = operator.attrgetter(name)(xp)
+        except AttributeError:
+            raise UnsupportedFunctionError(
+                f"{self.name!r} cannot be computed in {_name_of(xp)}: there is no {name!r} in it; "
+                "run the plan with NumPy, or write the function with others"
+            ) from None
+        return found
 
     def text(self, operands: tuple[str, ...], attributes: dict[str, str]) -> str:
         """Write the call."""
@@ -303,6 +320,30 @@ def _concatenate_shape(*shapes: Shape, axis: int) -> tuple[Shape]:
     return ((*first[:axis], sum(shape[axis] for shape in shapes), *first[axis + 1 :]),)
 
 
+# In the array API standard ------------------------------------------------------------------------
+
+
+def standard_dtype(xp: Any, dtype: Any) -> Any:
+    """Find a dtype of NumPy in a namespace of the array API standard."""
+    name = np.dtype(dtype).name
+    if not hasattr(xp, name):
+        raise DTypeError(f"{_name_of(xp)} has no dtype {name!r}; convert to one that it has")
+    return getattr(xp, name)
+
+
+def _name_of(xp: Any) -> str:
+    return getattr(xp, "__name__", type(xp).__name__)
+
+
+def _standard_quotient(xp: Any, a: Any, b: Any) -> Any:
+    is_zero = b == xp.zeros_like(b)
+    return xp.where(is_zero, xp.zeros_like(b), a / xp.where(is_zero, xp.ones_like(b), b))
+
+
+def _standard_tri(xp: Any, n: int, m: int, k: int, dtype: str) -> Any:
+    return xp.tril(xp.ones((n, m), dtype=standard_dtype(xp, dtype)), k=k)
+
+
 # Where a row is tested ---------------------------------------------------------------------------
 
 
@@ -365,7 +406,8 @@ def _last(name: str, sample: Sample, *rules: Rule, **more: Any) -> Primitive:
     numpy = getattr(np, name)
     return Primitive(
         name, lambda x: numpy(x, -1), lambda rng: sample(rng)[:1], rules, core=(0, 1),
-        source=f"{{0}}.{name}(-1)", shapes=lambda a: (a[:-1],), **more,
+        source=f"{{0}}.{name}(-1)", shapes=lambda a: (a[:-1],),
+        standard=lambda xp, x: getattr(xp, name)(x, axis=-1), **more,
     )  # fmt: skip
 
 
@@ -387,38 +429,38 @@ PRIMITIVES = (
     #      name           test points   derivative(x, y) or derivative(a, b, y) for each operand
     _unary("exp",         _reals,       lambda x, y: y),
     _unary("expm1",       _reals,       lambda x, y: apply("exp", x)),  # y + 1 cancels on the left
-    _unary("exp2",        _reals,       lambda x, y: times(_LOG2, y)),
+    _unary("exp2",        _reals,       lambda x, y: times(_LOG2, y), standard=lambda xp, x: 2.0 ** x),
     _unary("log",         _positive,    lambda x, y: reciprocal(x), singular=True),
     _unary("log2",        _positive,    lambda x, y: times(1 / _LOG2, reciprocal(x)), singular=True),
     _unary("log10",       _positive,    lambda x, y: times(1 / _LOG10, reciprocal(x)), singular=True),
     _unary("log1p",       _positive,    lambda x, y: reciprocal(plus(1, x)), singular=True),
     _unary("sqrt",        _positive,    lambda x, y: times(Fraction(1, 2), reciprocal(y)), singular=True),
-    _unary("cbrt",        _positive,    lambda x, y: times(Fraction(1, 3), power(y, -2)), singular=True, real=True),
-    _unary("reciprocal",  _positive,    lambda x, y: times(-1, y, y), singular=True),
+    _unary("cbrt",        _positive,    lambda x, y: times(Fraction(1, 3), power(y, -2)), singular=True, real=True, standard=lambda xp, x: xp.sign(x) * xp.abs(x) ** (1 / 3)),
+    _unary("reciprocal",  _positive,    lambda x, y: times(-1, y, y), singular=True, standard=lambda xp, x: 1 / x),
     _unary("sin",         _reals,       lambda x, y: apply("cos", x)),
     _unary("cos",         _reals,       lambda x, y: times(-1, apply("sin", x))),
     _unary("tan",         _below_one,   lambda x, y: plus(1, times(y, y)), singular=True),
-    _unary("arcsin",      _below_one,   lambda x, y: power(_one_minus_square(x), Fraction(-1, 2)), singular=True),
-    _unary("arccos",      _below_one,   lambda x, y: times(-1, power(_one_minus_square(x), Fraction(-1, 2))), singular=True),
-    _unary("arctan",      _reals,       lambda x, y: reciprocal(_one_plus_square(x))),
+    _unary("arcsin",      _below_one,   lambda x, y: power(_one_minus_square(x), Fraction(-1, 2)), singular=True, standard="asin"),
+    _unary("arccos",      _below_one,   lambda x, y: times(-1, power(_one_minus_square(x), Fraction(-1, 2))), singular=True, standard="acos"),
+    _unary("arctan",      _reals,       lambda x, y: reciprocal(_one_plus_square(x)), standard="atan"),
     _unary("sinh",        _reals,       lambda x, y: apply("cosh", x)),
     _unary("cosh",        _reals,       lambda x, y: apply("sinh", x)),
     _unary("tanh",        _reals,       lambda x, y: plus(1, times(-1, y, y))),
-    _unary("arcsinh",     _reals,       lambda x, y: _arcsinh_rule(x)),
-    _unary("arccosh",     _above_one,   lambda x, y: _arccosh_rule(x), singular=True),
-    _unary("arctanh",     _below_one,   lambda x, y: reciprocal(_one_minus_square(x)), singular=True),
-    _unary("absolute",    _reals,       lambda x, y: apply("sign", x), real=True),
+    _unary("arcsinh",     _reals,       lambda x, y: _arcsinh_rule(x), standard="asinh"),
+    _unary("arccosh",     _above_one,   lambda x, y: _arccosh_rule(x), singular=True, standard="acosh"),
+    _unary("arctanh",     _below_one,   lambda x, y: reciprocal(_one_minus_square(x)), singular=True, standard="atanh"),
+    _unary("absolute",    _reals,       lambda x, y: apply("sign", x), real=True, standard="abs"),
     _unary("sign",        _reals,       None, real=True),
     _unary("floor",       _reals,       None, real=True),
     _unary("ceil",        _reals,       None, real=True),
     _unary("trunc",       _reals,       None, real=True),
-    _unary("rint",        _reals,       None, real=True),
+    _unary("rint",        _reals,       None, real=True, standard="round"),
     _binary("divide",     _two_positive,
             lambda a, b, y: reciprocal(b),
             lambda a, b, y: times(-1, y, reciprocal(b)), source="{0} / {1}", singular=True),
     _binary("arctan2",    _two_positive,
             lambda a, b, y: _over_square(b, apply("hypot", a, b)),
-            lambda a, b, y: times(-1, _over_square(a, apply("hypot", a, b))), real=True, singular=True),
+            lambda a, b, y: times(-1, _over_square(a, apply("hypot", a, b))), real=True, singular=True, standard="atan2"),
     _binary("hypot",      _two_positive,
             lambda a, b, y: apply("quotient", a, y),
             lambda a, b, y: apply("quotient", b, y), real=True, singular=True),
@@ -429,13 +471,13 @@ PRIMITIVES = (
     _binary("minimum",    _two_reals,   *_tie("less"), real=True),
     Primitive("power",    lambda x, exponent: np.power(x, complex(exponent) if isinstance(exponent, complex) else float(exponent)), _positive,
               (lambda x, y, exponent: times(exponent, power(x, exponent - 1)),),
-              source="{0} ** {exponent}", singular=True, attributes={"exponent": Fraction(5, 2)}),
+              source="{0} ** {exponent}", singular=True, attributes={"exponent": Fraction(5, 2)}, standard=lambda xp, x, exponent: x ** _number(exponent)),
     Primitive("pow",      np.power,     _two_positive,
               (lambda x, p, y: _zero_where(times(p, apply("pow", x, plus(p, -1))), x, p),
                lambda x, p, y: _zero_where(times(apply("log", x), y), y)), source="{0} ** {1}", singular=True),
     Primitive("where",    np.where,     _flag_and_two_reals, source="np.where({0}, {1}, {2})"),
     Primitive("cast",     lambda x, dtype: np.asarray(x).astype(dtype), _reals, attributes={"dtype": "<f8"},
-              source="np.asarray({0}, {dtype})", linear=True),
+              source="np.asarray({0}, {dtype})", linear=True, standard=lambda xp, x, dtype: xp.astype(x, standard_dtype(xp, dtype))),
     _test("greater", ">"), _test("greater_equal", ">="), _test("less", "<"), _test("less_equal", "<="),
     _test("equal", "=="), _test("not_equal", "!="),
     _binary("logical_and", _two_flags, dtype=np.dtype(bool)),
@@ -450,36 +492,36 @@ PRIMITIVES = (
     _last("min", _reals, _extreme_rule, real=True, extreme=True),
     _last("prod", _reals, _prod_rule),
     Primitive("norm",     lambda x: np.linalg.norm(x, axis=-1), _reals, (_norm_rule,), core=(0, 1),
-              source="np.linalg.norm({0}, axis=-1)", shapes=lambda a: (a[:-1],), real=True, singular=True),
+              source="np.linalg.norm({0}, axis=-1)", shapes=lambda a: (a[:-1],), real=True, singular=True, standard=lambda xp, x: xp.sqrt(xp.sum(x * x, axis=-1))),
     Primitive("scaled",   lambda x, factor: np.multiply(x, _number(factor)), _reals,  # what a sum or product does not see into
               (lambda x, y, factor: _ir.fill(factor, x.shape, x.dtype),), source="{factor} * {0}",
-              number=lambda factor: factor, attributes={"factor": 0.3}),
+              number=lambda factor: factor, attributes={"factor": 0.3}, standard=lambda xp, x, factor: _number(factor) * x),
     Primitive("divided",  lambda x, divisor: np.divide(x, _number(divisor)), _reals,
               (lambda x, y, divisor: _ir.fill(1 / Fraction(divisor), x.shape, x.dtype),), source="{0} / {divisor}",
-              number=lambda divisor: 1 / Fraction(divisor), attributes={"divisor": 0.3}),
+              number=lambda divisor: 1 / Fraction(divisor), attributes={"divisor": 0.3}, standard=lambda xp, x, divisor: x / _number(divisor)),
     Primitive("whole",    lambda x: np.positive(x), _reals, (lambda x, y: _ir.fill(1, x.shape, x.dtype),),  # noqa: PLW0108 - np.positive has no row; no sum sees into this one
-              source="np.positive({0})", linear=True),
+              source="np.positive({0})", linear=True, standard="positive"),
     Primitive("quotient", _quotient, _two_positive,  # a / b, and 0 where b is 0
               (lambda a, b, y: reciprocal(b), lambda a, b, y: times(-1, y, reciprocal(b))),
-              source="np.divide({0}, {1}, out=np.zeros_like({1}), where={1} != 0)", singular=True),
+              source="np.divide({0}, {1}, out=np.zeros_like({1}), where={1} != 0)", singular=True, standard=_standard_quotient),
     Primitive("one_minus_square", lambda x: (1 - x) * (1 + x), _reals, (lambda x, y: times(-2, x),),
-              source="(1 - {0}) * (1 + {0})"),
+              source="(1 - {0}) * (1 + {0})", standard=lambda xp, x: (1 - x) * (1 + x)),
     Primitive("cumsum",   lambda x: np.cumsum(x, -1), _reals, (_cumsum_rule,), core=(1, 1),
-              source="np.cumsum({0}, -1)", linear=True),
+              source="np.cumsum({0}, -1)", linear=True, standard=lambda xp, x: xp.cumulative_sum(x, axis=-1)),
     Primitive("tri",      lambda n, m, k, dtype: np.tri(n, m, k, dtype), lambda rng: (),  # noqa: PLW0108 - by name
               core=None, source="np.tri({n}, {m}, {k}, {dtype})", shapes=lambda n, m, k, dtype: ((n, m),),
-              attributes={"n": 2, "m": 3, "k": 0, "dtype": "|b1"}),
+              attributes={"n": 2, "m": 3, "k": 0, "dtype": "|b1"}, standard=_standard_tri),
     Primitive("inverse",  np.linalg.inv,     _invertible, (_inverse_rule,), core=(2, 2),
-              source="np.linalg.inv({0})", singular=True),
+              source="np.linalg.inv({0})", singular=True, standard="linalg.inv"),
     Primitive("det",      np.linalg.det,     _invertible, (_det_rule,), core=(0, 2),
-              source="np.linalg.det({0})", shapes=lambda a: (a[:-2],), singular=True),
+              source="np.linalg.det({0})", shapes=lambda a: (a[:-2],), singular=True, standard="linalg.det"),
     Primitive("slogdet",  np.linalg.slogdet, _invertible, (_logdet_rule,), core=(0, 2), results=2,
-              source="np.linalg.slogdet({0})", shapes=lambda a: (a[:-2], a[:-2]), real=True, singular=True),
+              source="np.linalg.slogdet({0})", shapes=lambda a: (a[:-2], a[:-2]), real=True, singular=True, standard="linalg.slogdet"),
     Primitive("solve",    np.linalg.solve,   _system, (_solve_matrix_rule, _solve_right_rule), core=(2, 2, 2),
-              source="np.linalg.solve({0}, {1})", shapes=lambda a, b: (b,), singular=True),
+              source="np.linalg.solve({0}, {1})", shapes=lambda a, b: (b,), singular=True, standard="linalg.solve"),
     Primitive("concatenate", lambda *arrays, axis: np.concatenate(arrays, axis), _two_reals, _concatenate_rule,
               core=None, source="np.concatenate(({all},), {axis})", shapes=_concatenate_shape,
-              attributes={"axis": 1}),
+              attributes={"axis": 1}, standard=lambda xp, *arrays, axis: xp.concat(arrays, axis=axis)),
 )  # fmt: skip
 
 BY_NAME = {row.name: row for row in PRIMITIVES}
