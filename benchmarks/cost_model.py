@@ -1,9 +1,10 @@
-"""How well the planned cost predicts time: rank correlation over many plans.
+"""How well the predicted time is that of a clock: rank correlation over many plans.
 
 Random networks, each contracted along the planned, the greedy and the left-to-right path, and
 derivatives of every order in the cases of the tests. A time is the least of several calls of the
-generated function; all paths of a network are checked to give one value.
-``python benchmarks/cost_model.py [--once] [--json]``
+generated function; all paths of a network are checked to give one value. What the prediction adds
+up is measured by ``--fit``: each number of `eingrad._limits`, beside the one that stands there.
+``OPENBLAS_NUM_THREADS=1 python benchmarks/cost_model.py [--once] [--json] [--fit]``
 """
 
 import argparse
@@ -23,13 +24,14 @@ from cases import CASES
 from eingrad import _ir
 from eingrad._compile import input_specs
 from eingrad._forms import compile_program
-from eingrad._plan import find_path, greedy_path, left_to_right_path
+from eingrad._limits import MACHINE
+from eingrad._plan import find_path, greedy_path, left_to_right_path, picoseconds
 from eingrad._run import Kernel
 
 PATHS = {"planned": find_path, "greedy": greedy_path, "left to right": left_to_right_path}
 _LARGEST_BYTES = 2**28
 _LARGEST_COST = 10**9
-_CALLS_COUNT_LESS = 10**5  # cost above which the time is not that of NumPy's calls
+_LARGE = 1e-4  # seconds: above that the time is not that of NumPy's calls
 
 
 def network(seed: int) -> tuple[Any, list[Any]]:
@@ -58,8 +60,8 @@ def seconds(call: Any, rounds: int) -> float:
     return min(times)
 
 
-def of_networks(count: int, rounds: int) -> list[tuple[str, int, float]]:
-    """Name, cost and seconds of distinct plans of random networks."""
+def of_networks(count: int, rounds: int) -> list[tuple[str, float, float]]:
+    """Name, predicted and measured seconds of distinct plans of random networks."""
     measured = []
     for seed in range(count):
         node, inputs = network(seed)
@@ -78,12 +80,13 @@ def of_networks(count: int, rounds: int) -> list[tuple[str, int, float]]:
             expected = result if expected is None else expected
             np.testing.assert_allclose(result, expected, rtol=1e-8, atol=1e-8)
             call = lambda kernel=kernel, values=values: kernel.run(values)  # noqa: E731
-            measured.append((f"network {seed}, {name}", program.cost, seconds(call, rounds)))
+            predicted = picoseconds(program) / 1e12
+            measured.append((f"network {seed}, {name}", predicted, seconds(call, rounds)))
     return measured
 
 
-def of_derivatives(step: int, rounds: int) -> list[tuple[str, int, float]]:
-    """Name, cost and seconds of every ``step``-th case of the tests."""
+def of_derivatives(step: int, rounds: int) -> list[tuple[str, float, float]]:
+    """Name, predicted and measured seconds of every ``step``-th case of the tests."""
     measured = []
     for case in CASES[::step]:
         f, x = case.build(case.sizes)
@@ -91,7 +94,7 @@ def of_derivatives(step: int, rounds: int) -> list[tuple[str, int, float]]:
         if plan.peak_bytes > _LARGEST_BYTES or plan.program.cost > _LARGEST_COST:
             continue
         call = lambda plan=plan, x=x: plan(x)  # noqa: E731
-        measured.append((str(case), plan.program.cost, seconds(call, rounds)))
+        measured.append((str(case), plan.seconds, seconds(call, rounds)))
     return measured
 
 
@@ -101,37 +104,83 @@ def spearman(a: Any, b: Any) -> float:
     return float(np.corrcoef(*ranks)[0, 1])
 
 
+def fit() -> None:
+    """Print what each number of `eingrad._limits` is here, in picoseconds, beside what stands."""
+    rng = np.random.default_rng(0)
+    few, square = rng.normal(size=3), rng.normal(size=(3, 3))
+    near, far = rng.normal(size=2**16), rng.normal(size=2**23)
+    matrix, stack = rng.normal(size=(600, 600)), rng.normal(size=(2, 3, 3))
+    short, long = rng.normal(size=(2**16, 4)), rng.normal(size=2**18)
+    table, column = rng.integers(0, 2**16, 2**16), np.ones((4, 2**16)).T
+    good = rng.normal(size=(200, 200)) + 20 * np.eye(200)
+    buffer, mask = np.zeros(2**16), np.tri(3, dtype=bool)
+
+    def time(call: Any) -> float:
+        return 1e12 * seconds(call, 9)
+
+    call, product = time(lambda: few * few), time(lambda: square @ square)
+    found = {
+        "call": call,
+        "view": time(lambda: square.transpose(1, 0)),
+        "diagonal": time(lambda: np.einsum("ii->i", square)),
+        "product": product,
+        "batch": time(lambda: stack @ stack) - product,
+        "reduction": time(few.sum),
+        "selection": time(lambda: np.where(mask, square.T, square)),
+        "factorisation": time(lambda: np.linalg.inv(square)),
+        "byte_written": time(lambda: near * near) / near.nbytes,
+        "byte_far": time(lambda: far * far) / far.nbytes,
+        "byte_read": time(lambda: matrix @ matrix[0]) / matrix.nbytes,
+        "byte_moved": time(lambda: np.ascontiguousarray(matrix.T)) / matrix.nbytes,
+        "flop": time(lambda: matrix @ matrix) / (2 * 600**3),
+        "flop_of_factorisation": time(lambda: np.linalg.inv(good)) / (8 * 200**3 / 3),
+        "inner_loop": (time(lambda: short * short[:, :1]) - time(lambda: long * long)) / 2**16,
+        "inner_loop_of_sum": time(lambda: short.sum(1)) / 2**16,
+        "out_of_order": (time(lambda: short + column) - time(lambda: short + short)) / 2**18,
+        "scattered": time(lambda: np.add.at(buffer, (table,), near)) / 2**16,
+    }
+    print(f"{'':24}{'measured':>12}{'stands':>12}")
+    for name, value in found.items():
+        print(f"{name:24}{value:12,.0f}{getattr(MACHINE, name):12,}")
+
+
 def main() -> None:
     """Print the correlations and the plans that the cost predicts worst, or JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--once", action="store_true", help="few plans, few rounds")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    parser.add_argument("--fit", action="store_true", help="measure the numbers of `_limits`")
     options = parser.parse_args()
+    if options.fit:
+        fit()
+        return
     rounds = 3 if options.once else 15
     groups = {
         "networks": of_networks(8 if options.once else 40, rounds),
         "derivatives": of_derivatives(8 if options.once else 1, rounds),
     }
     groups["all"] = [*groups["networks"], *groups["derivatives"]]
-    groups["large"] = [row for row in groups["all"] if row[1] > _CALLS_COUNT_LESS]
+    groups["large"] = [row for row in groups["all"] if row[1] > _LARGE]
     correlations = {
-        name: spearman([cost for _, cost, _ in rows], [s for _, _, s in rows])
+        name: spearman([p for _, p, _ in rows], [s for _, _, s in rows])
         for name, rows in groups.items()
     }
-    speed = float(np.median([s / cost for _, cost, s in groups["all"] if cost]))
+    scale = float(np.median([s / p for _, p, s in groups["all"]]))
     off = sorted(
-        ((s / cost / speed, name, cost, s) for name, cost, s in groups["all"] if cost),
+        ((s / p / scale, name, p, s) for name, p, s in groups["all"]),
         key=lambda row: -abs(np.log(row[0])),
     )
+    worst = max(off[0][0], 1 / off[0][0])
     if options.json:
         counts = {name: len(rows) for name, rows in groups.items()}
-        print(json.dumps({"plans": counts, "rank correlation": correlations}, indent=2))
+        found = {"plans": counts, "rank correlation": correlations, "scale": scale, "worst": worst}
+        print(json.dumps(found, indent=2))
         return
     for name, value in correlations.items():
         print(f"{name:12} {len(groups[name]):4} plans   rank correlation {value:.3f}")
-    print(f"\nmedian {1e9 * speed:.3g} ns per unit of cost; farthest from it:")
-    for ratio, name, cost, s in off[:8]:
-        print(f"{ratio:8.2g} times  {name:44} cost {cost:14,} {1e6 * s:12.1f} us")
+    print(f"\ntimes are {scale:.2f} of those predicted, in the median; farthest from it:")
+    for ratio, name, p, s in off[:8]:
+        print(f"{ratio:8.2g} times  {name:44} {1e6 * p:12.1f} us predicted {1e6 * s:12.1f} us")
 
 
 if __name__ == "__main__":

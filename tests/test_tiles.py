@@ -266,7 +266,7 @@ def test_a_singular_matrix_that_a_loop_made_is_named_by_the_loop():
 def test_a_loop_that_saves_less_than_half_the_memory_is_not_kept(monkeypatch):
     """Of two arrays, the result must be there whole."""
     monkeypatch.setattr(compose, "_may_be_cut", lambda program: True)
-    monkeypatch.setattr(compose, "_MOST_COST", 10)
+    monkeypatch.setattr(compose, "_MOST_TIME", 10)
     seen = []
     monkeypatch.setattr(compose, "tile", lambda *args: seen.append(tiles.tile(*args)) or seen[-1])
     eg.cache_clear()
@@ -278,7 +278,7 @@ def test_a_loop_that_saves_less_than_half_the_memory_is_not_kept(monkeypatch):
 
 def test_a_loop_that_costs_much_more_or_saves_little_is_not_made(monkeypatch):
     f, x = diagonal_blocks(np.random.default_rng(0), 500)
-    for name, value in (("_MOST_COST", 0.9), ("TILE_BYTES", 2**30)):
+    for name, value in (("_MOST_TIME", 0.1), ("TILE_BYTES", 2**30)):
         with monkeypatch.context() as patch:
             patch.setattr(compose, name, value)
             eg.cache_clear()
@@ -316,6 +316,7 @@ def test_a_loop_is_not_made_where_multiplying_takes_the_time():
 def test_a_loop_goes_through_small_intermediates_too(monkeypatch):
     """All layers of a network are in one loop over the samples, not in one each."""
     monkeypatch.setattr(compose, "_WRITING", 0)
+    monkeypatch.setattr(compose, "_MOST_TIME", 10)
     case = find("tanh network, first weight", 2)
     f, x = case.build(case.sizes)
     eg.cache_clear()

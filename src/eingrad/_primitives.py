@@ -54,6 +54,8 @@ class Primitive:
     extreme: bool = False  # an entry of its operand
     number: Callable[..., Coefficient] | None = None  # that its operand is multiplied with
     linear: bool = False  # in its one operand, so that a number may leave it
+    picoseconds: int = 700  # for an entry of eight bytes, see `_limits`
+    is_factorisation: bool = False  # of matrices
     singular: bool = False  # the derivative can be infinite or nan at a finite point
     attributes: dict[str, Hashable] = field(default_factory=dict)  # of the sample
     standard: str | Callable[..., Any] = ""  # in the array API: another name; f(xp, *operands, ...)
@@ -437,8 +439,8 @@ PRIMITIVES = (
     _unary("sqrt",        _positive,    lambda x, y: times(Fraction(1, 2), reciprocal(y)), singular=True),
     _unary("cbrt",        _positive,    lambda x, y: times(Fraction(1, 3), power(y, -2)), singular=True, real=True, standard=lambda xp, x: xp.sign(x) * xp.abs(x) ** (1 / 3)),
     _unary("reciprocal",  _positive,    lambda x, y: times(-1, y, y), singular=True, standard=lambda xp, x: 1 / x),
-    _unary("sin",         _reals,       lambda x, y: apply("cos", x)),
-    _unary("cos",         _reals,       lambda x, y: times(-1, apply("sin", x))),
+    _unary("sin",         _reals,       lambda x, y: apply("cos", x), picoseconds=8000),
+    _unary("cos",         _reals,       lambda x, y: times(-1, apply("sin", x)), picoseconds=8000),
     _unary("tan",         _below_one,   lambda x, y: plus(1, times(y, y)), singular=True),
     _unary("arcsin",      _below_one,   lambda x, y: power(_one_minus_square(x), Fraction(-1, 2)), singular=True, standard="asin"),
     _unary("arccos",      _below_one,   lambda x, y: times(-1, power(_one_minus_square(x), Fraction(-1, 2))), singular=True, standard="acos"),
@@ -471,10 +473,10 @@ PRIMITIVES = (
     _binary("minimum",    _two_reals,   *_tie("less"), real=True),
     Primitive("power",    lambda x, exponent: np.power(x, complex(exponent) if isinstance(exponent, complex) else float(exponent)), _positive,
               (lambda x, y, exponent: times(exponent, power(x, exponent - 1)),),
-              source="{0} ** {exponent}", singular=True, attributes={"exponent": Fraction(5, 2)}, standard=lambda xp, x, exponent: x ** _number(exponent)),
+              source="{0} ** {exponent}", singular=True, picoseconds=1500, attributes={"exponent": Fraction(5, 2)}, standard=lambda xp, x, exponent: x ** _number(exponent)),
     Primitive("pow",      np.power,     _two_positive,
               (lambda x, p, y: _zero_where(times(p, apply("pow", x, plus(p, -1))), x, p),
-               lambda x, p, y: _zero_where(times(apply("log", x), y), y)), source="{0} ** {1}", singular=True),
+               lambda x, p, y: _zero_where(times(apply("log", x), y), y)), source="{0} ** {1}", singular=True, picoseconds=8000),
     Primitive("where",    np.where,     _flag_and_two_reals, source="np.where({0}, {1}, {2})"),
     Primitive("cast",     lambda x, dtype: np.asarray(x).astype(dtype), _reals, attributes={"dtype": "<f8"},
               source="np.asarray({0}, {dtype})", linear=True, standard=lambda xp, x, dtype: xp.astype(x, standard_dtype(xp, dtype))),
@@ -512,13 +514,13 @@ PRIMITIVES = (
               core=None, source="np.tri({n}, {m}, {k}, {dtype})", shapes=lambda n, m, k, dtype: ((n, m),),
               attributes={"n": 2, "m": 3, "k": 0, "dtype": "|b1"}, standard=_standard_tri),
     Primitive("inverse",  np.linalg.inv,     _invertible, (_inverse_rule,), core=(2, 2),
-              source="np.linalg.inv({0})", singular=True, standard="linalg.inv"),
+              source="np.linalg.inv({0})", singular=True, is_factorisation=True, standard="linalg.inv"),
     Primitive("det",      np.linalg.det,     _invertible, (_det_rule,), core=(0, 2),
-              source="np.linalg.det({0})", shapes=lambda a: (a[:-2],), singular=True, standard="linalg.det"),
+              source="np.linalg.det({0})", shapes=lambda a: (a[:-2],), singular=True, is_factorisation=True, standard="linalg.det"),
     Primitive("slogdet",  np.linalg.slogdet, _invertible, (_logdet_rule,), core=(0, 2), results=2,
-              source="np.linalg.slogdet({0})", shapes=lambda a: (a[:-2], a[:-2]), real=True, singular=True, standard="linalg.slogdet"),
+              source="np.linalg.slogdet({0})", shapes=lambda a: (a[:-2], a[:-2]), real=True, singular=True, is_factorisation=True, standard="linalg.slogdet"),
     Primitive("solve",    np.linalg.solve,   _system, (_solve_matrix_rule, _solve_right_rule), core=(2, 2, 2),
-              source="np.linalg.solve({0}, {1})", shapes=lambda a, b: (b,), singular=True, standard="linalg.solve"),
+              source="np.linalg.solve({0}, {1})", shapes=lambda a, b: (b,), singular=True, is_factorisation=True, standard="linalg.solve"),
     Primitive("concatenate", lambda *arrays, axis: np.concatenate(arrays, axis), _two_reals, _concatenate_rule,
               core=None, source="np.concatenate(({all},), {axis})", shapes=_concatenate_shape,
               attributes={"axis": 1}, standard=lambda xp, *arrays, axis: xp.concat(arrays, axis=axis)),

@@ -9,6 +9,7 @@ planned nodes cost, before they are lowered.
 """
 
 from eingrad._plan.compose import compose
+from eingrad._plan.duration import picoseconds
 from eingrad._plan.lower import lower
 from eingrad._plan.mirror import mirror
 from eingrad._plan.pairs import pairwise
@@ -32,4 +33,5 @@ __all__ = [
     "mirror",
     "pairwise",
     "peak_bytes",
+    "picoseconds",
 ]

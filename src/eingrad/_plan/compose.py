@@ -4,12 +4,13 @@ from collections.abc import Sequence
 
 from eingrad._cost import weighted
 from eingrad._ir import Input, Node
+from eingrad._plan.duration import picoseconds
 from eingrad._plan.halves import halved
 from eingrad._plan.lower import lower
 from eingrad._plan.program import InputSpec, Program
 from eingrad._plan.tiles import TILE_BYTES, tile
 
-_MOST_COST = 1.1  # times that of the program without loops
+_MOST_TIME = 1.1  # times that of the program without loops
 _WRITING = 0.15  # of the cost: above that, memory is what a program waits for
 _MUCH = 2**25  # bytes: so much memory is saved in any case
 
@@ -28,7 +29,7 @@ def compose(
         looped = tile(roots, program.cost)
         pieces = program if looped == [*roots] else lower(looped, arguments, candidates)
         smaller = 2 * pieces.peak_bytes <= program.peak_bytes
-        if smaller and pieces.cost <= _MOST_COST * program.cost:
+        if smaller and picoseconds(pieces) <= _MOST_TIME * picoseconds(program):
             program = pieces
     return halved(program)
 

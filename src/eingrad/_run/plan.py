@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eingrad._ir import Symmetry
-from eingrad._plan import InputSpec, Program
+from eingrad._plan import InputSpec, Program, picoseconds
 from eingrad._run.entry import entry, filling_entry
 from eingrad._run.form import Form, check_symmetry, inputs_among, label, symmetries
 from eingrad._run.kernel import Kernel
@@ -152,6 +152,14 @@ class Plan:
     def flops(self) -> int:
         """Flops of all statements, additions and elementwise work included."""
         return self.program.flops
+
+    @property
+    def seconds(self) -> float:
+        """Predicted time of a call, in seconds, on one core of a common server: to compare plans.
+
+        What of a machine it knows is in ``eingrad._limits``; other machines differ by a factor.
+        """
+        return picoseconds(self.program) / 1e12
 
     @property
     def peak_bytes(self) -> int:

@@ -11,7 +11,7 @@ from eingrad._plan import kernels
 from eingrad._plan.kernels import Side
 from eingrad._plan.lower.writer import Writer
 from eingrad._plan.program import Result
-from eingrad._subscripts import Subscripts
+from eingrad._subscripts import Shape, Subscripts
 
 _Sizes = Mapping[int, int]
 
@@ -126,9 +126,9 @@ def _matmul(writer: Writer, left: _Operand, right: _Operand, out: Subscripts) ->
         splits=len(kept_left) > 1 or len(kept_right) > 1,
     )  # fmt: skip
     workspace = sum(
-        math.prod(side.flat) * writer.dtype(operand.value).itemsize
+        writer.size(operand.value) * writer.dtype(operand.value).itemsize
         for side, operand in zip(sides, (left, right), strict=True)
-        if side.flat is not None and [*side.axes] != sorted(side.axes)  # then a reshape copies
+        if _is_copied(side, writer.shape(operand.value))
     )
     value = writer.emit(
         kernel, (left.value, right.value),
@@ -151,3 +151,19 @@ def _side(
     merges = any(len(group) > 1 for group in groups)
     axes = tuple(operand.term.index(i) for i in order)
     return Side(axes, flat if merges else None, is_vector)
+
+
+def _is_copied(side: Side, shape: Shape) -> bool:
+    """Whether merging axes moves memory: those that are merged do not follow each other in it."""
+    if side.flat is None:
+        return False
+    axes = [axis for axis in side.axes if shape[axis] != 1]
+    merged = 0
+    for size in side.flat:
+        length, before = 1, None
+        while length < size:
+            axis = axes[merged]
+            if before is not None and axis != before + 1:
+                return True
+            length, before, merged = length * shape[axis], axis, merged + 1
+    return False

@@ -1,0 +1,82 @@
+"""Laws of predicted time: deterministic, of every kernel, more for more work.
+
+That it is right is shown by `benchmarks/cost_model.py`: a test does not look at a clock.
+"""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from cases import CASES
+
+import eingrad as eg
+from eingrad._limits import MACHINE, Machine
+from eingrad._plan import duration, kernels, picoseconds
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_every_program_has_a_time_in_whole_picoseconds(case):
+    f, x = case.build(case.small)
+    program = eg.derivative(f, case.order).plan(x).program
+    time = picoseconds(program)
+    assert type(time) is int
+    assert time >= MACHINE.entry
+    assert time == picoseconds(program)
+
+
+def test_what_a_machine_costs_are_integers():
+    assert all(type(value) is int for value in dataclasses.asdict(MACHINE).values())
+
+
+def seconds(f, *arguments, order=0):
+    return eg.derivative(f, order).plan(*arguments).seconds
+
+
+def test_calls_count_where_arrays_are_small():
+    """A chain of small calls takes longer than one product of more flops."""
+    x, a = np.ones(3), np.ones((30, 30))
+    chain = eg.derivative(lambda x: np.tanh(np.tanh(np.tanh(np.tanh(x)))) + x * x - x, 0).plan(x)
+    product = eg.derivative(lambda a: a @ a, 0).plan(a)
+    assert chain.flops < product.flops / 100
+    assert chain.seconds > product.seconds / 2
+
+
+LARGE, LONG = np.ones((400, 400)), np.ones(10**6)
+MORE = {  # the second takes longer, at as many flops or fewer
+    "a far array": (lambda: seconds(lambda x: x * x, LONG[:10**5]) * 10,
+                    lambda: seconds(lambda x: x * x, LONG)),
+    "double precision": (lambda: seconds(lambda x: x @ x, LARGE.astype("f")),
+                         lambda: seconds(lambda x: x @ x, LARGE)),
+    "complex": (lambda: seconds(lambda x: x @ x, LARGE),
+                lambda: seconds(lambda x: x @ x, LARGE.astype(complex))),
+    "a slow function": (lambda: seconds(np.sqrt, LONG), lambda: seconds(np.sin, LONG)),
+    "short runs": (lambda: seconds(lambda x: np.sum(x, 1), np.ones((2, 10**5))),
+                   lambda: seconds(lambda x: np.sum(x, 1), np.ones((10**5, 2)))),
+    "an inverse": (lambda: seconds(lambda x: x @ x, LARGE), lambda: seconds(np.linalg.inv, LARGE)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("less", "more"), MORE.values(), ids=MORE.keys())
+def test_what_takes_longer_is_predicted_to(less, more):
+    assert less() < more()
+
+
+def test_a_loop_takes_the_time_of_its_passes():
+    def energy(x):
+        d = x[:, None, :] - x[None, :, :]
+        return np.sum(np.exp(-np.sum(d * d, -1)))
+
+    program = eg.grad(energy).plan(np.ones((800, 3))).program
+    (loop, *_) = (s.kernel for s in program.statements if isinstance(s.kernel, kernels.Loop))
+    inside = len(loop.passes) * duration._of_body(loop.body)
+    assert inside < picoseconds(program) < 2 * inside
+
+
+def test_another_machine_gives_other_times(monkeypatch):
+    """All numbers are those of the one record."""
+    plan = eg.grad(lambda x: np.sum(np.sin(x @ x.T))).plan(np.ones((30, 20)))
+    before = plan.seconds
+    doubled = {key: 2 * value for key, value in dataclasses.asdict(MACHINE).items()}
+    doubled["near_bytes"] = MACHINE.near_bytes
+    monkeypatch.setattr(duration, "MACHINE", Machine(**doubled))
+    assert before < plan.seconds <= 2 * before
