@@ -17,20 +17,11 @@ from eingrad._api import (
     value_and_grad,
 )
 from eingrad._compile import cache_clear, cache_info
+from eingrad._lift import Lift, lift
 from eingrad._products import hvp, jvp, vjp
+from eingrad._remark import product, terms, trace, transpose
 from eingrad._run import CapturedArray, Plan, StructuredTensor
-from eingrad._symbols import (
-    Lift,
-    compile,
-    differentiate,
-    function,
-    lift,
-    product,
-    terms,
-    trace,
-    transpose,
-    variable,
-)
+from eingrad._symbols import compile, differentiate, function, variable
 from eingrad._traced_once import compiled, plan
 from eingrad._tracer import Expression, Term
 from eingrad.verify import DerivativeCheck, IdentityCheck, check_derivatives, check_identity

@@ -24,17 +24,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from eingrad._remark import product, trace, transpose
 from eingrad._run import Plan
-from eingrad._symbols import (
-    are_equal,
-    compile,
-    differentiate,
-    function,
-    product,
-    trace,
-    transpose,
-    variable,
-)
+from eingrad._symbols import are_equal, compile, differentiate, function, variable
 from eingrad._tracer import Expression
 
 Array = NDArray[Any]
