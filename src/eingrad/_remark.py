@@ -173,6 +173,7 @@ def terms(tensor: Any) -> tuple[Term, ...]:
 
     Examples
     --------
+    >>> from eingrad import differentiate, variable
     >>> x = variable("x", 3)
     >>> (term,) = terms(differentiate(np.sin(x), x))
     >>> term.deltas, term.axes, str(term.core)
