@@ -107,6 +107,26 @@ def test_a_product_costs_a_small_multiple_of_the_function(name):
         assert eg.hvp(f).plan(x, v).flops <= 6 * cost
 
 
+@pytest.mark.parametrize(
+    "product",
+    [
+        eg.jvp(np.linalg.inv),
+        eg.vjp(np.linalg.inv),
+        eg.hvp(lambda x: np.linalg.slogdet(x)[1]),
+        eg.hvp(lambda x: T[0] @ np.linalg.solve(x, T[1])),
+    ],
+    ids=["jvp", "vjp", "hvp", "hvp of a solve"],
+)
+def test_a_jacobian_that_is_an_outer_product_is_not_written_out_to_be_multiplied(product):
+    """``Y V Y``, never ``(Y x Y) V``: called, within a function, and of symbols."""
+    x, v = RNG.normal(size=(N, N)) + 5 * np.eye(N), RNG.normal(size=(N, N))
+    symbols = eg.variable("X", (N, N)), eg.variable("V", (N, N))
+    within = written(product).plan(x, v)
+    for plan in (product.plan(x, v), within, eg.compile(product(*symbols))):
+        assert plan.flops <= 8 * N**3
+        assert_close(plan(x, v), product(x, v))
+
+
 def test_products_in_several_arguments():
     """A tuple of argnums takes, or gives, a tuple; the mixed parts of the Hessian are included."""
 

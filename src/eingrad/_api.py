@@ -29,7 +29,7 @@ from eingrad._primitives import cast
 from eingrad._run import FunctionForm, Kernel, Layout, Plan, state_of, statics
 from eingrad._scopes import names_of
 from eingrad._shown import shown
-from eingrad._simplify import remember
+from eingrad._simplify import remember, written_nodes
 from eingrad._tracer import (
     STATIC,
     Array,
@@ -470,7 +470,8 @@ class Derivative:
 
         def make() -> tuple[list[Root], list[Node], Set[bytes]]:
             found, _ = derive(traced.outputs, traced.variables, self._orders, made=traced.made)
-            return found, *placed([r.plain() for r in found], traced.outputs, traced.replaced)
+            written = written_nodes(traced.outputs, traced.made)
+            return found, *placed([r.plain() for r in found], written, traced.replaced)
 
         outer = traced.outer if traced.nested else None
         is_again = outer is not None and not outer.lasting  # the same inputs at the next call

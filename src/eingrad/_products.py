@@ -8,7 +8,7 @@ sweep of the same nodes with the same seeds is made once.
 
 import inspect
 import reprlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,7 @@ from eingrad._diff import pullback, pushforward
 from eingrad._ir import Node
 from eingrad._primitives import cast
 from eingrad._shown import shown
+from eingrad._simplify import made_by_differentiation, remember
 from eingrad._tracer import Expression, node_of, trace_of
 from eingrad._tree import Tree, flatten
 from eingrad.errors import ShapeError
@@ -68,12 +69,24 @@ class _Call:
     ) -> Sequence[Node]:
         """Make the nodes of a product, or find them: those of `outputs` are the same at each call.
 
-        A lasting trace has inputs of its own, which nothing is found by.
+        What the user did not write is noted: so that it is planned freely, as derivatives are. A
+        lasting trace has inputs of its own, which nothing is found by.
         """
-        if self.trace is None or self.trace.lasting:
-            return sweep()
-        nodes = (*self.variables,), (*self.outputs,), (*seeds.items(),)
-        return _recorded.derived((verb, *nodes, frozenset(self.trace.made)), sweep)
+
+        def make() -> tuple[Sequence[Node], Set[bytes]]:
+            nodes = sweep()
+            return nodes, made_by_differentiation(nodes, [*self.outputs, *seeds.values()])
+
+        if self.trace is None:
+            nodes, made = make()
+            remember(nodes, made)
+            return nodes
+        key = verb, (*self.variables,), (*self.outputs,), (*seeds.items(),)
+        is_again = not self.trace.lasting
+        known = (*key, frozenset(self.trace.made))
+        nodes, made = _recorded.derived(known, make) if is_again else make()
+        self.trace.made |= made
+        return nodes
 
     def wrapped(self, tree: Tree, nodes: Sequence[Node]) -> Any:
         """Nest results."""
