@@ -904,6 +904,9 @@ def _uid():
         lambda x: np.add.reduce(x * x) * np.multiply.reduce(x),
         lambda x: (np.add.accumulate(x * x) @ np.add.outer(x, x)).sum(),
         lambda x: np.outer(x, x)[np.triu_indices(3)].sum(),
+        lambda x: np.einsum("ij,j,jk->k", W, x, A).sum() + np.dot(x, A).sum(),
+        lambda x: np.stack([x, A[0]]).sum() + np.concatenate([A[1], [2.0], x]).prod(),
+        lambda x: np.where(A > 1, x, A).sum() + np.linalg.solve(A, x).sum(),
         lambda x: -(+x) @ abs(x) + (2**x + x**2 + x**3.5 + 1 / x - x / 2).sum(),
     ],
 )

@@ -54,6 +54,7 @@ METHODS: dict[str, Any] = {}  # name of an array method -> the NumPy function it
 REDUCE: dict[Any, Any] = {}  # ufunc -> the NumPy function that its method `reduce` is
 ACCUMULATE: dict[Any, Any] = {}
 ARRAYS: set[Any] = set()  # functions that give an array also where it has no axes, not a scalar
+OPERANDS: set[Any] = set()  # functions that compute with all arrays they get, but for positions
 VIEWS: set[Any] = set()  # functions that do so of an array, and of a scalar give a scalar
 
 IN_PLACE = frozenset({
@@ -695,6 +696,8 @@ def _call(
     kwargs: Mapping[str, Any],
 ) -> Any:
     """Call a handler, where it was not called like this before."""
+    if function in OPERANDS and _has_operands(args):
+        args = _with_operands_captured(args, trace_of(flatten(args)[0]))
     return _recorded_call(
         function, args, kwargs, lambda: _handle(name, function, handler, args, kwargs)
     )
@@ -831,6 +834,28 @@ def _captured(value: Any, trace: Trace | None) -> Any:
         return value
     known = native(value.dtype) in _DTYPES
     return Expression(trace.capture(value), trace) if known else value
+
+
+def _has_operands(values: Sequence[Any]) -> bool:
+    """Whether there are arrays of floats or flags, which are no positions, also within lists."""
+    return any(
+        value.dtype.kind in "fcb" if type(value) is np.ndarray else _has_operands(value)
+        for value in values
+        if type(value) in _WITHIN
+    )
+
+
+_WITHIN = frozenset({np.ndarray, list, tuple})
+
+
+def _with_operands_captured(value: Any, trace: Trace | None) -> Any:
+    """Put the expressions that stand for such arrays in their place."""
+    kind = type(value)
+    if kind is list or kind is tuple:
+        return kind([_with_operands_captured(item, trace) for item in value])
+    if kind is np.ndarray and value.dtype.kind in "fcb":
+        return _captured(value, trace)
+    return value
 
 
 def is_weak(value: Any) -> bool:

@@ -16,6 +16,7 @@ from eingrad._tracer import (
     ARRAYS,
     FUNCTIONS,
     METHODS,
+    OPERANDS,
     REDUCE,
     VIEWS,
     Expression,
@@ -182,4 +183,10 @@ ARRAYS.update({
     np.block, np.broadcast_arrays, np.broadcast_to, np.copy, np.expand_dims, np.full_like, np.pad,
     np.resize, np.roll, np.select, np.tensordot, np.linalg.tensordot, np.linalg.tensorsolve,
     np.where,
+})  # fmt: skip
+OPERANDS.update({  # not `vdot`: it conjugates arrays as they are
+    np.append, np.block, np.clip, np.column_stack, np.concatenate, np.cross, np.dot, np.dstack,
+    np.einsum, np.hstack, np.inner, np.kron, np.outer, np.stack, np.tensordot, np.vstack, np.where,
+    np.linalg.cross, np.linalg.matmul, np.linalg.multi_dot, np.linalg.outer, np.linalg.solve,
+    np.linalg.tensordot,
 })  # fmt: skip
