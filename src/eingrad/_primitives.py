@@ -18,8 +18,9 @@ True
 import functools
 import math
 import operator
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import Enum, auto
 from fractions import Fraction
 from pickle import PicklingError
 from typing import Any
@@ -29,6 +30,7 @@ from numpy.typing import NDArray
 
 from eingrad import _ir
 from eingrad._ir import Apply, Coefficient, Node
+from eingrad._precedence import PRODUCT, QUOTIENT, TEST, Written, closed
 from eingrad._subscripts import Shape
 from eingrad.errors import DTypeError, UnsupportedFunctionError
 
@@ -37,18 +39,40 @@ Array = NDArray[Any]
 Sample = Callable[[np.random.Generator], tuple[Array, ...]]
 
 
+class Kind(Enum):
+    """How an operation differentiates."""
+
+    BY_RULES = auto()  # the local Jacobian in each operand, or none
+    CAST = auto()  # as its operand does, in another dtype: no Jacobian is written
+    SELECT = auto()  # where its first operand holds, as the second; elsewhere as the third
+    OPAQUE = auto()  # its derivative is as unknown as itself: one more opaque node
+
+
+class Law(Enum):
+    """What a proof may use of an operation besides its definition; numbers are scalars c."""
+
+    RECIPROCAL = auto()  # 1/(c a b) = 1/c 1/a 1/b, 1/(1/a) = a and 1/a a = 1, entry by entry
+    INVERSE = auto()  # (c A B)^-1 = 1/c B^-1 A^-1, (A^-1)^-1 = A and A^-1 A = delta
+    DETERMINANT = auto()  # det(c A B) = c^n det A det B
+
+
+def _one_per_entry(result: Shape, *_operands: Shape) -> int:
+    return math.prod(result)
+
+
 @dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class Primitive:
-    """One operation: how NumPy computes it, where to test it, how it differentiates."""
+    """One operation, and all that is known of it: nothing else goes by its name."""
 
     name: str
     numpy: Callable[..., Any]
     sample: Sample
     rules: tuple[Rule | None, ...] | Callable[[int], Rule] = ()
-    core: tuple[int, ...] | None = ()  # core axes of the result, of each operand; None: all axes
+    # core axes of the result (a tuple: of each), then of each operand; None: all axes
+    core: tuple[()] | tuple[int | tuple[int, ...], *tuple[int, ...]] | None = ()
     source: str = ""  # how it is written; operands {0}, {1}; attributes by name
     shapes: Callable[..., tuple[Shape, ...]] | None = None
-    dtype: Any = None  # of the result; None: that of the last operand
+    dtype: Any = None  # of the result (a tuple: of each); None: that of the last operand
     results: int = 1
     real: bool = False  # defined for real numbers only, or not holomorphic
     extreme: bool = False  # an entry of its operand
@@ -57,6 +81,13 @@ class Primitive:
     picoseconds: int = 700  # for an entry of eight bytes, see `_limits`
     is_factorisation: bool = False  # of matrices
     singular: bool = False  # the derivative can be infinite or nan at a finite point
+    kind: Kind = Kind.BY_RULES
+    flops: Callable[..., int] = _one_per_entry  # by the shapes of the result and of the operands
+    plain: Written | None = None  # in formulas as text; None: as its source
+    latex: Written | Callable[[Apply], Written] | None = None  # None: by its name
+    hidden: bool = False  # the identity, which a formula does not show
+    law: Law | None = None
+    definition: Callable[..., Node | None] | None = None  # by other rows, for proofs
     attributes: dict[str, Hashable] = field(default_factory=dict)  # of the sample
     standard: str | Callable[..., Any] = ""  # in the array API: another name; f(xp, *operands, ...)
 
@@ -102,10 +133,23 @@ def apply(name: str, *operands: Node, result: int = 0, **attributes: Hashable) -
     row = BY_NAME[name]
     shapes = row.shapes(*(n.shape for n in operands), **attributes) if row.shapes else None
     shape = shapes[result] if shapes else operands[0].shape
-    dtype = attributes.get("dtype", row.dtype) or operands[-1].dtype
+    dtype = _dtype(row, result, operands, attributes)
     if 0 in shape:
         return _ir.zeros(shape, dtype)
     return _ir.apply_node(row, operands, attributes, result, shape, dtype)
+
+
+def _of_result(declared: Any, result: int) -> Any:
+    """What a row says of one of its results: one thing for all, or a tuple of one for each."""
+    return declared[result] if isinstance(declared, tuple) else declared
+
+
+def _dtype(
+    row: Primitive, result: int, operands: Sequence[Node], attributes: Mapping[str, Any]
+) -> np.dtype[Any]:
+    """Dtype of one result of a call; an attribute may give it."""
+    declared = attributes.get("dtype", _of_result(row.dtype, result))
+    return operands[-1].dtype if declared is None else np.dtype(declared)
 
 
 def times(*factors: Node | Coefficient) -> Node:
@@ -389,6 +433,39 @@ def _system(rng: np.random.Generator) -> tuple[Array, ...]:
     return (*_invertible(rng), rng.normal(size=(2, 3, 2)))
 
 
+# How a row is written --------------------------------------------------------------------------
+
+
+def _command(name: str) -> Written:
+    """Write a function that LaTeX has a command for."""
+    return closed(f"\\{name}\\left({{0}}\\right)")
+
+
+def _latex_of_cast(y: Apply) -> Written:
+    """Write the number of a test in Iverson's brackets, and no other conversion."""
+    of_a_test = y.operands[0].dtype.kind == "b"
+    return closed("\\left[{0}\\right]") if of_a_test else Written("{0}")
+
+
+def _latex_of_slogdet(y: Apply) -> Written:
+    sign = Written("\\operatorname{{sign}} \\det {0}", PRODUCT)
+    return sign if y.result == 0 else Written("\\log\\left|\\det {0}\\right|")
+
+
+# What a row costs --------------------------------------------------------------------------------
+
+
+def _nothing(*_shapes: Shape) -> int:
+    """No arithmetic: entries are copied."""
+    return 0
+
+
+def _elimination(a: Shape, columns: int = 0) -> int:
+    """``2/3 n**3``, and ``2 n**2`` for every column on the right: leading terms."""
+    *batch, n, _ = a
+    return math.prod(batch) * (2 * n**3 + 6 * columns * n**2) // 3
+
+
 # The table ---------------------------------------------------------------------------------------
 
 
@@ -421,37 +498,42 @@ def _number(value: Coefficient) -> Any:
     return value if isinstance(value, complex) else _ir.as_float(value)
 
 
-def _test(name: str, symbol: str) -> Primitive:
-    return _binary(name, _two_reals, source=f"{{0}} {symbol} {{1}}", dtype=np.dtype(bool))
+def _test(name: str, symbol: str, latex: str = "", **more: Any) -> Primitive:
+    source, in_latex = (f"{{0}} {s} {{1}}" for s in (symbol, latex or symbol))
+    return _binary(
+        name, _two_reals, source=source, dtype=np.dtype(bool),
+        plain=Written(source, TEST), latex=Written(in_latex, TEST), **more,
+    )  # fmt: skip
 
 
 _LOG2, _LOG10 = math.log(2), math.log(10)
 
 PRIMITIVES = (
     #      name           test points   derivative(x, y) or derivative(a, b, y) for each operand
-    _unary("exp",         _reals,       lambda x, y: y),
+    _unary("exp",         _reals,       lambda x, y: y, latex=_command("exp")),
     _unary("expm1",       _reals,       lambda x, y: apply("exp", x)),  # y + 1 cancels on the left
     _unary("exp2",        _reals,       lambda x, y: times(_LOG2, y), standard=lambda xp, x: 2.0 ** x),
-    _unary("log",         _positive,    lambda x, y: reciprocal(x), singular=True),
+    _unary("log",         _positive,    lambda x, y: reciprocal(x), singular=True, latex=_command("log")),
     _unary("log2",        _positive,    lambda x, y: times(1 / _LOG2, reciprocal(x)), singular=True),
     _unary("log10",       _positive,    lambda x, y: times(1 / _LOG10, reciprocal(x)), singular=True),
     _unary("log1p",       _positive,    lambda x, y: reciprocal(plus(1, x)), singular=True),
-    _unary("sqrt",        _positive,    lambda x, y: times(Fraction(1, 2), reciprocal(y)), singular=True),
-    _unary("cbrt",        _positive,    lambda x, y: times(Fraction(1, 3), power(y, -2)), singular=True, real=True, standard=lambda xp, x: xp.sign(x) * xp.abs(x) ** (1 / 3)),
-    _unary("reciprocal",  _positive,    lambda x, y: times(-1, y, y), singular=True, standard=lambda xp, x: 1 / x),
-    _unary("sin",         _reals,       lambda x, y: apply("cos", x), picoseconds=8000),
-    _unary("cos",         _reals,       lambda x, y: times(-1, apply("sin", x)), picoseconds=8000),
-    _unary("tan",         _below_one,   lambda x, y: plus(1, times(y, y)), singular=True),
-    _unary("arcsin",      _below_one,   lambda x, y: power(_one_minus_square(x), Fraction(-1, 2)), singular=True, standard="asin"),
-    _unary("arccos",      _below_one,   lambda x, y: times(-1, power(_one_minus_square(x), Fraction(-1, 2))), singular=True, standard="acos"),
-    _unary("arctan",      _reals,       lambda x, y: reciprocal(_one_plus_square(x)), standard="atan"),
-    _unary("sinh",        _reals,       lambda x, y: apply("cosh", x)),
-    _unary("cosh",        _reals,       lambda x, y: apply("sinh", x)),
-    _unary("tanh",        _reals,       lambda x, y: plus(1, times(-1, y, y))),
+    _unary("sqrt",        _positive,    lambda x, y: times(Fraction(1, 2), reciprocal(y)), singular=True, latex=closed(r"\sqrt{{{0}}}")),
+    _unary("cbrt",        _positive,    lambda x, y: times(Fraction(1, 3), power(y, -2)), singular=True, real=True, standard=lambda xp, x: xp.sign(x) * xp.abs(x) ** (1 / 3), latex=closed(r"\sqrt[3]{{{0}}}")),
+    _unary("reciprocal",  _positive,    lambda x, y: times(-1, y, y), singular=True, standard=lambda xp, x: 1 / x, law=Law.RECIPROCAL,
+           plain=Written("1 / {0}", QUOTIENT), latex=closed(r"\frac{{1}}{{{0}}}")),
+    _unary("sin",         _reals,       lambda x, y: apply("cos", x), picoseconds=8000, latex=_command("sin")),
+    _unary("cos",         _reals,       lambda x, y: times(-1, apply("sin", x)), picoseconds=8000, latex=_command("cos")),
+    _unary("tan",         _below_one,   lambda x, y: plus(1, times(y, y)), singular=True, latex=_command("tan")),
+    _unary("arcsin",      _below_one,   lambda x, y: power(_one_minus_square(x), Fraction(-1, 2)), singular=True, standard="asin", latex=_command("arcsin")),
+    _unary("arccos",      _below_one,   lambda x, y: times(-1, power(_one_minus_square(x), Fraction(-1, 2))), singular=True, standard="acos", latex=_command("arccos")),
+    _unary("arctan",      _reals,       lambda x, y: reciprocal(_one_plus_square(x)), standard="atan", latex=_command("arctan")),
+    _unary("sinh",        _reals,       lambda x, y: apply("cosh", x), latex=_command("sinh")),
+    _unary("cosh",        _reals,       lambda x, y: apply("sinh", x), latex=_command("cosh")),
+    _unary("tanh",        _reals,       lambda x, y: plus(1, times(-1, y, y)), latex=_command("tanh")),
     _unary("arcsinh",     _reals,       lambda x, y: _arcsinh_rule(x), standard="asinh"),
     _unary("arccosh",     _above_one,   lambda x, y: _arccosh_rule(x), singular=True, standard="acosh"),
     _unary("arctanh",     _below_one,   lambda x, y: reciprocal(_one_minus_square(x)), singular=True, standard="atanh"),
-    _unary("absolute",    _reals,       lambda x, y: apply("sign", x), real=True, standard="abs"),
+    _unary("absolute",    _reals,       lambda x, y: apply("sign", x), real=True, standard="abs", latex=closed(r"\left|{0}\right|")),
     _unary("sign",        _reals,       None, real=True),
     _unary("floor",       _reals,       None, real=True),
     _unary("ceil",        _reals,       None, real=True),
@@ -459,7 +541,9 @@ PRIMITIVES = (
     _unary("rint",        _reals,       None, real=True, standard="round"),
     _binary("divide",     _two_positive,
             lambda a, b, y: reciprocal(b),
-            lambda a, b, y: times(-1, y, reciprocal(b)), source="{0} / {1}", singular=True),
+            lambda a, b, y: times(-1, y, reciprocal(b)), source="{0} / {1}", singular=True,
+            plain=Written("{0} / {1}", QUOTIENT), latex=closed(r"\frac{{{0}}}{{{1}}}"),
+            definition=lambda a, b: times(a, reciprocal(b))),
     _binary("arctan2",    _two_positive,
             lambda a, b, y: _over_square(b, apply("hypot", a, b)),
             lambda a, b, y: times(-1, _over_square(a, apply("hypot", a, b))), real=True, singular=True, standard="atan2"),
@@ -473,21 +557,26 @@ PRIMITIVES = (
     _binary("minimum",    _two_reals,   *_tie("less"), real=True),
     Primitive("power",    lambda x, exponent: np.power(x, complex(exponent) if isinstance(exponent, complex) else float(exponent)), _positive,
               (lambda x, y, exponent: times(exponent, power(x, exponent - 1)),),
-              source="{0} ** {exponent}", singular=True, picoseconds=1500, attributes={"exponent": Fraction(5, 2)}, standard=lambda xp, x, exponent: x ** _number(exponent)),
+              source="{0} ** {exponent}", singular=True, picoseconds=1500, attributes={"exponent": Fraction(5, 2)}, standard=lambda xp, x, exponent: x ** _number(exponent),
+              plain=Written("{0}**{exponent}", PRODUCT), latex=Written("{{{0}}}^{{{exponent}}}", PRODUCT),
+              definition=lambda x, exponent: times(*[x] * int(exponent)) if exponent in (3, 4) else None),
     Primitive("pow",      np.power,     _two_positive,
               (lambda x, p, y: _zero_where(times(p, apply("pow", x, plus(p, -1))), x, p),
-               lambda x, p, y: _zero_where(times(apply("log", x), y), y)), source="{0} ** {1}", singular=True, picoseconds=8000),
-    Primitive("where",    np.where,     _flag_and_two_reals, source="np.where({0}, {1}, {2})"),
+               lambda x, p, y: _zero_where(times(apply("log", x), y), y)), source="{0} ** {1}", singular=True, picoseconds=8000,
+              plain=Written("{0}**{1}", PRODUCT), latex=Written("{{{0}}}^{{{1}}}", PRODUCT)),
+    Primitive("where",    np.where,     _flag_and_two_reals, source="np.where({0}, {1}, {2})", kind=Kind.SELECT),
     Primitive("cast",     lambda x, dtype: np.asarray(x).astype(dtype), _reals, attributes={"dtype": "<f8"},
+              kind=Kind.CAST, flops=_nothing, latex=_latex_of_cast,
               source="np.asarray({0}, {dtype})", linear=True, standard=lambda xp, x, dtype: xp.astype(x, standard_dtype(xp, dtype))),
-    _test("greater", ">"), _test("greater_equal", ">="), _test("less", "<"), _test("less_equal", "<="),
-    _test("equal", "=="), _test("not_equal", "!="),
-    _binary("logical_and", _two_flags, dtype=np.dtype(bool)),
-    _binary("logical_or",  _two_flags, dtype=np.dtype(bool)),
-    _unary("logical_not",  lambda rng: _two_flags(rng)[:1], None, dtype=np.dtype(bool)),
+    _test("greater", ">", real=True), _test("greater_equal", ">=", r"\geq", real=True),
+    _test("less", "<", real=True), _test("less_equal", "<=", r"\leq", real=True),
+    _test("equal", "==", "="), _test("not_equal", "!=", r"\neq"),
+    _binary("logical_and", _two_flags, dtype=np.dtype(bool), real=True),
+    _binary("logical_or",  _two_flags, dtype=np.dtype(bool), real=True),
+    _unary("logical_not",  lambda rng: _two_flags(rng)[:1], None, dtype=np.dtype(bool), real=True),
     _unary("isfinite", _reals, None, dtype=np.dtype(bool)),
     _unary("isnan", _reals, None, dtype=np.dtype(bool)),
-    _unary("isinf", _reals, None, dtype=np.dtype(bool)),
+    _unary("isinf", _reals, None, dtype=np.dtype(bool), real=True),
     _last("any", _two_flags, dtype=np.dtype(bool)),
     _last("all", _two_flags, dtype=np.dtype(bool)),
     _last("max", _reals, _extreme_rule, real=True, extreme=True),
@@ -497,33 +586,42 @@ PRIMITIVES = (
               source="np.linalg.norm({0}, axis=-1)", shapes=lambda a: (a[:-1],), real=True, singular=True, standard=lambda xp, x: xp.sqrt(xp.sum(x * x, axis=-1))),
     Primitive("scaled",   lambda x, factor: np.multiply(x, _number(factor)), _reals,  # what a sum or product does not see into
               (lambda x, y, factor: _ir.fill(factor, x.shape, x.dtype),), source="{factor} * {0}",
-              number=lambda factor: factor, attributes={"factor": 0.3}, standard=lambda xp, x, factor: _number(factor) * x),
+              number=lambda factor: factor, attributes={"factor": 0.3}, standard=lambda xp, x, factor: _number(factor) * x,
+              plain=Written("{factor} {0}", PRODUCT), latex=Written("{factor} {0}", PRODUCT)),
     Primitive("divided",  lambda x, divisor: np.divide(x, _number(divisor)), _reals,
               (lambda x, y, divisor: _ir.fill(1 / Fraction(divisor), x.shape, x.dtype),), source="{0} / {divisor}",
-              number=lambda divisor: 1 / Fraction(divisor), attributes={"divisor": 0.3}, standard=lambda xp, x, divisor: x / _number(divisor)),
+              number=lambda divisor: 1 / Fraction(divisor), attributes={"divisor": 0.3}, standard=lambda xp, x, divisor: x / _number(divisor),
+              plain=Written("{0} / {divisor}", QUOTIENT), latex=closed(r"\frac{{{0}}}{{{divisor}}}")),
     Primitive("whole",    lambda x: np.positive(x), _reals, (lambda x, y: _ir.fill(1, x.shape, x.dtype),),  # noqa: PLW0108 - np.positive has no row; no sum sees into this one
-              source="np.positive({0})", linear=True, standard="positive"),
+              source="np.positive({0})", linear=True, standard="positive", hidden=True),
     Primitive("quotient", _quotient, _two_positive,  # a / b, and 0 where b is 0
               (lambda a, b, y: reciprocal(b), lambda a, b, y: times(-1, y, reciprocal(b))),
-              source="np.divide({0}, {1}, out=np.zeros_like({1}), where={1} != 0)", singular=True, standard=_standard_quotient),
+              source="np.divide({0}, {1}, out=np.zeros_like({1}), where={1} != 0)", singular=True, standard=_standard_quotient,
+              plain=closed("quotient({0}, {1})")),
     Primitive("one_minus_square", lambda x: (1 - x) * (1 + x), _reals, (lambda x, y: times(-2, x),),
-              source="(1 - {0}) * (1 + {0})", standard=lambda xp, x: (1 - x) * (1 + x)),
+              source="(1 - {0}) * (1 + {0})", standard=lambda xp, x: (1 - x) * (1 + x),
+              plain=Written("(1 - {0}) (1 + {0})", PRODUCT), latex=Written(r"\left(1 - {0}\right) \left(1 + {0}\right)", PRODUCT)),
     Primitive("cumsum",   lambda x: np.cumsum(x, -1), _reals, (_cumsum_rule,), core=(1, 1),
               source="np.cumsum({0}, -1)", linear=True, standard=lambda xp, x: xp.cumulative_sum(x, axis=-1)),
     Primitive("tri",      lambda n, m, k, dtype: np.tri(n, m, k, dtype), lambda rng: (),  # noqa: PLW0108 - by name
               core=None, source="np.tri({n}, {m}, {k}, {dtype})", shapes=lambda n, m, k, dtype: ((n, m),),
-              attributes={"n": 2, "m": 3, "k": 0, "dtype": "|b1"}, standard=_standard_tri),
+              attributes={"n": 2, "m": 3, "k": 0, "dtype": "|b1"}, standard=_standard_tri, plain=closed("tri({n}, {m}, {k})")),
     Primitive("inverse",  np.linalg.inv,     _invertible, (_inverse_rule,), core=(2, 2),
-              source="np.linalg.inv({0})", singular=True, is_factorisation=True, standard="linalg.inv"),
+              source="np.linalg.inv({0})", singular=True, is_factorisation=True, standard="linalg.inv",
+              flops=lambda y, a: _elimination(a, a[-1]), law=Law.INVERSE, latex=Written("{{{0}}}^{{-1}}", PRODUCT)),
     Primitive("det",      np.linalg.det,     _invertible, (_det_rule,), core=(0, 2),
-              source="np.linalg.det({0})", shapes=lambda a: (a[:-2],), singular=True, is_factorisation=True, standard="linalg.det"),
+              source="np.linalg.det({0})", shapes=lambda a: (a[:-2],), singular=True, is_factorisation=True, standard="linalg.det",
+              flops=lambda y, a: _elimination(a), law=Law.DETERMINANT, latex=Written(r"\det {0}", PRODUCT)),
     Primitive("slogdet",  np.linalg.slogdet, _invertible, (_logdet_rule,), core=(0, 2), results=2,
-              source="np.linalg.slogdet({0})", shapes=lambda a: (a[:-2], a[:-2]), real=True, singular=True, is_factorisation=True, standard="linalg.slogdet"),
+              source="np.linalg.slogdet({0})", shapes=lambda a: (a[:-2], a[:-2]), real=True, singular=True, is_factorisation=True, standard="linalg.slogdet",
+              flops=lambda y, a: _elimination(a), latex=_latex_of_slogdet),
     Primitive("solve",    np.linalg.solve,   _system, (_solve_matrix_rule, _solve_right_rule), core=(2, 2, 2),
-              source="np.linalg.solve({0}, {1})", shapes=lambda a, b: (b,), singular=True, is_factorisation=True, standard="linalg.solve"),
+              source="np.linalg.solve({0}, {1})", shapes=lambda a, b: (b,), singular=True, is_factorisation=True, standard="linalg.solve",
+              flops=lambda y, a, b: _elimination(a, b[-1]),
+              definition=lambda a, b: _ir.einsum("...ij,...jk->...ik", apply("inverse", a), b)),
     Primitive("concatenate", lambda *arrays, axis: np.concatenate(arrays, axis), _two_reals, _concatenate_rule,
               core=None, source="np.concatenate(({all},), {axis})", shapes=_concatenate_shape,
-              attributes={"axis": 1}, standard=lambda xp, *arrays, axis: xp.concat(arrays, axis=axis)),
+              attributes={"axis": 1}, standard=lambda xp, *arrays, axis: xp.concat(arrays, axis=axis), flops=_nothing, plain=closed("concatenate(({all}), {axis})")),
 )  # fmt: skip
 
 BY_NAME = {row.name: row for row in PRIMITIVES}
@@ -539,13 +637,21 @@ def results_of(node: Apply) -> list[tuple[Shape, np.dtype[Any]]]:
     if row.shapes is None:
         return [(node.shape, node.dtype)]
     shapes = row.shapes(*(n.shape for n in node.operands), **dict(node.attributes))
-    return [(shape, node.dtype) for shape in shapes]
+    attributes = dict(node.attributes)
+    dtypes = (_dtype(row, k, node.operands, attributes) for k in range(row.results))
+    return list(zip(shapes, dtypes, strict=True))
 
 
 def row_of(node: Apply) -> Primitive:
     """Return the row a node applies: one of the table, or one that a user made."""
     assert isinstance(node.primitive, Primitive)
     return node.primitive
+
+
+def kind_of(node: Node) -> Kind | None:
+    """How a call of a row differentiates; None for any other node."""
+    row = node.primitive if isinstance(node, Apply) else None
+    return row.kind if isinstance(row, Primitive) else None
 
 
 def jacobian(node: Node, k: int) -> Node | None:
@@ -567,4 +673,7 @@ def core_ndims(node: Apply, k: int) -> tuple[int, int]:
     row = row_of(node)
     if row.core is None:
         return node.ndim, node.operands[k].ndim
-    return (row.core[0], row.core[k + 1]) if row.core else (0, 0)
+    if not row.core:
+        return 0, 0
+    ndim, ndims = _of_result(row.core[0], node.result), row.core[1:]
+    return ndim, ndims[k]
