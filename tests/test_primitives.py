@@ -13,7 +13,7 @@ from reference import assert_close, central_difference, evaluate
 import eingrad as eg
 from eingrad import _ir
 from eingrad._diff import forward, reverse
-from eingrad._expand import are_equal
+from eingrad._distribute import are_equal
 from eingrad._forms import compile_program
 from eingrad._primitives import BY_NAME, PRIMITIVES, Primitive, apply, plus
 from eingrad._run import Kernel

@@ -315,7 +315,7 @@ def _law(node: Apply, operands: Sequence[Node]) -> Polynomial:
     total: Polynomial = {}
     made = _defined(node, operands)
     if isinstance(made, Einsum) and made.operands:
-        for monomial, c in _products(made):
+        for monomial, c in _monomials_of(made):
             _collect(total, monomial, c)
         return total
     return _atom(made)
@@ -341,7 +341,7 @@ def _law_of(node: Node) -> Law | None:
     return row_of(node).law if isinstance(node, Apply) else None
 
 
-def _products(made: Einsum) -> Iterator[tuple[Node, Coefficient]]:
+def _monomials_of(made: Einsum) -> Iterator[tuple[Node, Coefficient]]:
     """Distribute a product that a definition or a law made: its factors may be calls and sums."""
     factors, terms = _opened([(made, made.out)], made.out)
     nodes = [_lawful(n) for n in factors]

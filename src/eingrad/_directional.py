@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from eingrad import _ir, _recorded
+from eingrad import _ir, _reuse
 from eingrad._api import Derivative, argument_numbers, check_argnums, output_node
 from eingrad._derive import derive
 from eingrad._diff import pullback, pushforward
@@ -73,7 +73,7 @@ class _Call:
         if self.trace is None or self.trace.lasting:
             return sweep()
         nodes = (*self.variables,), (*self.outputs,), (*seeds.items(),)
-        return _recorded.derived((verb, *nodes, frozenset(self.trace.made)), sweep)
+        return _reuse.derived((verb, *nodes, frozenset(self.trace.made)), sweep)
 
     def wrapped(self, tree: Tree, nodes: Sequence[Node]) -> Any:
         """Nest results."""

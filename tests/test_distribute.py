@@ -9,7 +9,7 @@ from strategies import functions, point
 
 import eingrad as eg
 from eingrad import _ir
-from eingrad._expand import are_equal, expand
+from eingrad._distribute import are_equal, expand
 
 A, B, S = (eg.variable(name, (3, 3)) for name in "ABS")
 A1, B1 = eg.variable("A1", (1, 1)), eg.variable("B1", (1, 1))
