@@ -10,7 +10,7 @@ import math
 from collections.abc import Mapping
 
 from eingrad._ir import Apply
-from eingrad._primitives import Primitive
+from eingrad._primitives import row_of
 
 _WRITE_FLOPS = 4  # what writing an element costs, in flops: about memory speed over peak speed
 
@@ -26,7 +26,5 @@ def weighted(flops: int, elements_written: int) -> int:
 
 
 def call_flops(node: Apply) -> int:
-    """Flops of a call, which its row counts; what has no row, as a loop, has one per entry."""
-    if not isinstance(node.primitive, Primitive):
-        return node.size
-    return node.primitive.flops(node.shape, *(n.shape for n in node.operands))
+    """Flops of a call, as its row counts them."""
+    return row_of(node).flops(node.shape, *(n.shape for n in node.operands))

@@ -43,7 +43,7 @@ PASSES: tuple[Pass, ...] = (diagonals, expand, regroup, flatten, merge, symmetri
 
 
 class _Once(Container[Node]):
-    """Nodes with a single use; records what was asked, so that `Memo` knows what a result rests on."""
+    """Nodes with a single use; records questions, so that `Memo` knows what a result rests on."""
 
     def __init__(self) -> None:
         self._nodes: set[Node] = set()
