@@ -6,6 +6,7 @@ is needed of it.
 Guaranteed: a reduction over the index gets an accumulator; what is loop-invariant is hoisted, and
 nothing is made twice; results differ by the order of additions alone. (What lowering does to a
 whole operand to multiply with it, a scale or a copy in another order, is done in each pass.)
+
 >>> from eingrad import _ir
 >>> x, w = _ir.new_input("x", (1000, 500)), _ir.new_input("w", (500, 600))
 >>> z = _ir.einsum("ij,jk->ik", x, w)
