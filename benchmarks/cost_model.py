@@ -22,7 +22,7 @@ import numpy as np
 import eingrad as eg
 from cases import CASES
 from eingrad import _ir
-from eingrad._compile import input_specs
+from eingrad._cache import input_specs
 from eingrad._forms import compile_program
 from eingrad._limits import MACHINE
 from eingrad._plan import find_path, greedy_path, left_to_right_path, picoseconds

@@ -10,7 +10,7 @@ HEAD = """\
 # Primitives
 
 Every operation that is not a contraction, a sum of terms or a selection of entries is a row of one
-table, `PRIMITIVES` in `src/eingrad/_primitives.py`. This page is generated from it by
+table, `PRIMITIVES` in `src/eingrad/_primitives/table.py`. This page is generated from it by
 `python docs/refresh.py`.
 
 *Singular* means that the derivative can be infinite or nan at a finite point. Inside a branch of

@@ -26,8 +26,8 @@ from cases import (
 )
 
 import eingrad as eg
-from eingrad._cost import call_flops
 from eingrad._plan import kernels
+from eingrad._primitives import BY_NAME
 
 ROOM = 1.1
 
@@ -65,7 +65,7 @@ ADDITIONS = {1: 0, 2: 1, 3: 1 + 2, 4: 1 + 1 + 1 + 2}
 def test_derivatives_of_an_inverse_form(order, n):
     """``a^T Y b``: k! orders of one core, the vectors ``Y^T a``, ``Y b`` and k - 1 factors Y."""
     dense = (1 + ADDITIONS[order]) * n ** (2 * order)
-    vectors = call_flops("inverse", [(n, n)], (n, n)) + 2 * 2 * n**2
+    vectors = BY_NAME["inverse"].flops((n, n), (n, n)) + 2 * 2 * n**2
     partial = sum(n ** (2 * k) for k in range(1, order)) + n ** (2 * order - 1)
     assert plan_of(inverse_form, order, (n,)).flops <= ROOM * (dense + vectors + partial)
 
@@ -74,7 +74,7 @@ def test_derivatives_of_an_inverse_form(order, n):
 def test_derivatives_of_logdet(order, n):
     """``-Y (x) Y``, and (k - 1)! cyclic orders of one core of k factors Y."""
     dense = (1 + ADDITIONS[max(1, order - 1)]) * n ** (2 * order)
-    given = call_flops("inverse", [(n, n)], (n, n))
+    given = BY_NAME["inverse"].flops((n, n), (n, n))
     partial = sum(n ** (2 * k) for k in range(1, order))
     assert plan_of(logdet, order, (n,)).flops <= ROOM * (dense + given + partial)
 
@@ -83,7 +83,7 @@ def test_derivatives_of_logdet(order, n):
 def test_derivatives_of_an_inverse(order, n):
     """``Y (x) Y``, and k! orders of one core of k + 1 factors Y."""
     dense = (1 + ADDITIONS[order]) * n ** (2 * order + 2)
-    given = call_flops("inverse", [(n, n)], (n, n))
+    given = BY_NAME["inverse"].flops((n, n), (n, n))
     partial = sum(n ** (2 * k) for k in range(1, order + 1))
     assert plan_of(inverse, order, (n,)).flops <= ROOM * (dense + given + partial)
 
@@ -97,7 +97,7 @@ def test_derivatives_of_a_determinant(order, n):
     products = {1: 1, 2: 1}.get(order, order)
     dense = (products + order - 1) * n ** (2 * order)
     minors = sum(2 * k * n ** (2 * k) for k in range(1, order))
-    given = call_flops("inverse", [(n, n)], (n, n)) + call_flops("det", [(n, n)], ())
+    given = BY_NAME["inverse"].flops((n, n), (n, n)) + BY_NAME["det"].flops((), (n, n))
     assert plan_of(det, order, (n,)).flops <= ROOM * (dense + minors + given)
 
 

@@ -11,7 +11,7 @@ from reference import assert_close
 from strategies import functions, point
 
 import eingrad as eg
-from eingrad import _api, _products, _recorded
+from eingrad import _api, _directional, _reuse
 from eingrad._plan import kernels
 from eingrad.errors import ShapeError
 
@@ -223,7 +223,10 @@ AGAIN = {
 def sweeps(monkeypatch):
     """Names of what derives, once per call of it."""
     made = []
-    for module, names in ((_products, ("derive", "pushforward", "pullback")), (_api, ("derive",))):
+    for module, names in (
+        (_directional, ("derive", "pushforward", "pullback")),
+        (_api, ("derive",)),
+    ):
         for name in names:
             function = getattr(module, name)
             monkeypatch.setattr(
@@ -251,14 +254,14 @@ def test_a_second_call_derives_nothing(name, sweeps):
 
 def test_few_sweeps_are_kept(monkeypatch):
     """Each may be a large graph; `cache_clear` forgets them."""
-    monkeypatch.setattr(_recorded, "_MOST_DERIVED", 3)
+    monkeypatch.setattr(_reuse, "_MOST_DERIVED", 3)
     eg.cache_clear()
     x = np.ones(2)
     for k in range(2, 10):
         np.testing.assert_array_equal(eg.vjp(lambda x, k=k: x**k)(x, x), k * x)
-        assert 1 <= len(_recorded._derived) <= 3
+        assert 1 <= len(_reuse._derived) <= 3
     eg.cache_clear()
-    assert not _recorded._derived
+    assert not _reuse._derived
 
 
 def test_a_product_of_another_function_or_tangent_is_derived_anew():

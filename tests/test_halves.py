@@ -8,7 +8,7 @@ from reference import allocated
 
 import eingrad as eg
 from eingrad import _ir
-from eingrad._compile import input_specs
+from eingrad._cache import input_specs
 from eingrad._plan import halves, kernels, lower
 from eingrad._run import Kernel
 

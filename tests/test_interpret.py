@@ -15,7 +15,7 @@ from test_tiles import looped, loops, make_small
 
 import eingrad as eg
 from eingrad import _ir
-from eingrad._compile import input_specs
+from eingrad._cache import input_specs
 from eingrad._plan import (
     InputSpec,
     Program,

@@ -48,7 +48,7 @@ def growth(name, order, count="flops"):
 # Needed ------------------------------------------------------------------------------------------
 
 NEEDED = {
-    "diagonals": ("diagonal blocks, N = 400", 0, 2, "nodes"),
+    "diagonals": ("diagonal blocks, N = 400", 0, 1.8, "nodes"),
     "expand": ("Gaussian process, n = 300", 2, 2.4),
     "regroup": ("tanh network, first weight", 2, 9),
     "flatten": ("logdet", 5, 1.2),

@@ -23,7 +23,7 @@ from strategies import functions, point, structured_networks
 
 import eingrad as eg
 from eingrad import _ir
-from eingrad._compile import input_specs
+from eingrad._cache import input_specs
 from eingrad._cost import contraction_flops
 from eingrad._emit import emit
 from eingrad._forms import compile_program

@@ -14,7 +14,7 @@ from opt_einsum import paths as opt_einsum_paths
 
 import eingrad as eg
 from eingrad import _ir, identities
-from eingrad._compile import input_specs
+from eingrad._cache import input_specs
 from eingrad._cost import weighted
 from eingrad._forms import compile_program
 from eingrad._plan import find_path, kernels, left_to_right_path, price

@@ -1,6 +1,9 @@
 """Every row of the table, tested from its own sampling domain: a new row needs no test code."""
 
+import ast
 import gc
+from fractions import Fraction
+from pathlib import Path
 
 import mpmath
 import numpy as np
@@ -10,8 +13,9 @@ from reference import assert_close, central_difference, evaluate
 import eingrad as eg
 from eingrad import _ir
 from eingrad._diff import forward, reverse
+from eingrad._distribute import are_equal
 from eingrad._forms import compile_program
-from eingrad._primitives import BY_NAME, PRIMITIVES, Primitive, apply
+from eingrad._primitives import BY_NAME, PRIMITIVES, Primitive, apply, plus
 from eingrad._run import Kernel
 
 FLOAT_ROWS = [row for row in PRIMITIVES if row.dtype is None]
@@ -47,11 +51,15 @@ def test_emitted_call_is_numpys(row):
 @pytest.mark.parametrize("direction", ["forward", "reverse"])
 def test_derivatives_agree_with_differences_of_the_order_below(row, direction):
     """First and second derivative in every operand, in both directions."""
+    _check_derivatives(row, direction)
+
+
+def _check_derivatives(row, direction):
     arrays, inputs, outputs = _case(row)
     for x, a in zip(inputs, arrays, strict=True):
         if a.dtype == bool:
             continue
-        for output in outputs:
+        for output in (n for n in outputs if n.dtype != bool):
             y = output
             for _ in range(2):
                 dy = forward(y, x) if direction == "forward" else reverse(y, [x])[0]
@@ -138,3 +146,113 @@ def test_an_opaque_function_made_twice_is_one():
     assert eg.differentiate(F, X)._node is eg.differentiate(G, X)._node
     assert eg.function("F", Y, shape=3)._node is not F._node
     assert eg.function("H", X, shape=3)._node is not F._node
+
+
+# A row is the only place --------------------------------------------------------------------------
+
+SOURCE = Path(eg.__file__).parent
+BUILDERS = {"apply", "_extreme", "_flags"}  # calls that build a node of the row they are given
+NUMPYS_OWN = {  # functions, methods and keywords that a row shares its name with
+    "_conversions.py": {"all", "any", "max", "min"},
+    "_numpy_functions/linear_algebra.py": {"det", "slogdet", "solve"},
+    "_numpy_functions/metadata.py": {"all", "any", "cumsum", "max", "min", "prod"},
+    "_numpy_functions/refusals.py": {"where"},
+    "_tracer.py": {"pow", "where"},
+}
+
+
+def _names_of_rows(text):
+    """Literals that are names of rows, except where a node is built of one."""
+    tree = ast.parse(text)
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and node.args]
+    built = {n.args[0] for n in calls if getattr(n.func, "id", "") in BUILDERS}
+    literals = {n for n in ast.walk(tree) if isinstance(n, ast.Constant)} - built
+    return {n.value for n in literals if isinstance(n.value, str) and n.value in BY_NAME}
+
+
+def test_no_name_of_a_row_decides_anything_elsewhere():
+    """What an operation needs stands in its row: a new one needs no second place."""
+    found = {
+        path.relative_to(SOURCE).as_posix(): _names_of_rows(path.read_text("utf-8"))
+        for path in SOURCE.rglob("*.py")
+        if "_primitives" not in path.parts
+    }
+    assert {path: names for path, names in found.items() if names} == NUMPYS_OWN
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ('if row.name == "inverse": pass', {"inverse"}),
+        ('TABLE = {"sin": 1, "cos of": 2}', {"sin"}),
+        ('match name:\n    case "where": pass', {"where"}),
+        ('apply("sin", x)', set()),
+        ('apply(x, "sin")', {"sin"}),
+    ],
+)
+def test_a_name_that_decides_is_found(text, found):
+    """The test above would pass for a search that finds nothing."""
+    assert _names_of_rows(text) == found
+
+
+@pytest.mark.parametrize("name", ["cast", "where", "whole", "inverse", "reciprocal", "divide"])
+def test_a_row_of_a_known_name_goes_by_its_own_fields(name):
+    """The row differentiates, is written and is simplified; its name is only its name."""
+    row = Primitive(name, np.sin, BY_NAME["sin"].sample, BY_NAME["sin"].rules, source="np.sin({0})")
+    x = _ir.new_input("x", (2, 2))
+    y = _ir.apply_node(row, [x], {}, 0, x.shape, x.dtype)
+    twice = _ir.apply_node(row, [y], {}, 0, x.shape, x.dtype)
+    one = _ir.fill(1, x.shape, x.dtype)
+    assert forward(y, x) is forward(apply("sin", x), x)
+    assert eg._formula.text(y) == "[i,j] = sin(x[i,j])"
+    assert not are_equal(twice, x)
+    assert not are_equal(_ir.einsum("ij,ij->ij", x, y), one)
+    assert row.flops((2, 2), (2, 2)) == 4
+
+
+def _moments_rule(x, y):
+    """Mean: ``1/n``; what is left without it: ``delta[i,j] - 1/n``."""
+    n = x.shape[-1]
+    if y.result == 0:
+        return _ir.fill(Fraction(1, n), x.shape, x.dtype)
+    identity = _ir.contract([_ir.delta(n)], [(0, 1)], (0, 1), dtype=x.dtype)
+    return _ir.broadcast(plus(identity, Fraction(-1, n)), (*x.shape, n))
+
+
+MOMENTS = Primitive(
+    "moments",
+    lambda x: (x.mean(-1), x - x.mean(-1, keepdims=True), x > x.mean(-1, keepdims=True)),
+    BY_NAME["exp"].sample,
+    (_moments_rule,),
+    core=((0, 1, 1), 1),
+    source="({0}.mean(-1), {0} - {0}.mean(-1, keepdims=True), {0} > {0}.mean(-1, keepdims=True))",
+    shapes=lambda a: (a[:-1], a, a),
+    dtype=(None, None, np.dtype(bool)),
+    results=3,
+)
+
+
+@pytest.mark.parametrize("direction", ["forward", "reverse"])
+def test_each_result_has_its_own_core_axes_and_dtype(monkeypatch, direction):
+    """As the eigenvalues and eigenvectors of a matrix have."""
+    monkeypatch.setitem(BY_NAME, "moments", MOMENTS)
+    test_emitted_call_is_numpys(MOMENTS)
+    _check_derivatives(MOMENTS, direction)
+
+
+@pytest.mark.parametrize(
+    ("name", "shapes", "flops"),
+    [
+        ("exp", [(2, 3), (2, 3)], 6),
+        ("max", [(2,), (2, 3)], 2),
+        ("cast", [(2, 3), (2, 3)], 0),
+        ("concatenate", [(4, 3), (2, 3), (2, 3)], 0),
+        ("det", [(2,), (2, 6, 6)], 2 * (2 * 6**3 // 3)),
+        ("slogdet", [(2,), (2, 6, 6)], 2 * (2 * 6**3 // 3)),
+        ("solve", [(2, 6, 5), (2, 6, 6), (2, 6, 5)], 2 * (2 * 6**3 // 3 + 2 * 6**2 * 5)),
+        ("inverse", [(2, 6, 6), (2, 6, 6)], 2 * (2 * 6**3 // 3 + 2 * 6**3)),
+    ],
+)
+def test_flops_are_the_leading_terms_of_the_textbook(name, shapes, flops):
+    """Of a stack, as often as it has matrices; a copy of entries costs none."""
+    assert BY_NAME[name].flops(*shapes) == flops

@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 
 import eingrad as eg
-from eingrad import _compile, _read_only, _tracer, identities
+from eingrad import _cache, _read_only, _tracer, identities
 from eingrad._ir import nodes
 from eingrad._run import kernel as run_kernel
 from eingrad._simplify import contractions
@@ -146,7 +146,7 @@ def test_threads_lock_one_captured_array_and_the_last_one_frees_it():
 
 def test_the_cache_stays_bounded_when_threads_fill_it(monkeypatch):
     """More functions than it holds, from many threads."""
-    monkeypatch.setattr(_compile.cache, "maxsize", 5)
+    monkeypatch.setattr(_cache.cache, "maxsize", 5)
     eg.cache_clear()
     at_once([lambda k=k: eg.grad(lambda x: (x**k).sum())(X) for k in range(2, 18)])
     assert eg.cache_info().currsize == 5
@@ -285,7 +285,7 @@ LOCKS = {
     "nodes": nodes._lock,
     "contractions": contractions._lock,
     "captured arrays": _read_only._guard,
-    "cache": _compile.cache._lock,
+    "cache": _cache.cache._lock,
 }
 
 
@@ -440,7 +440,7 @@ STATEFUL = (
     "_tracer.py",
     "_read_only.py",
     "_api.py",
-    "_compile.py",
+    "_cache.py",
     "nodes.py",
     "plan.py",
     "dense.py",

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import eingrad as eg
-from eingrad import _compile, _ir
+from eingrad import _cache, _ir
 from eingrad._emit import parameters
 from eingrad._ir import tables
 from eingrad._run import load
@@ -178,5 +178,5 @@ def test_the_cache_is_bounded_in_bytes():
         held, _ = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    assert held < 2 * _compile.cache.maxbytes
+    assert held < 2 * _cache.cache.maxbytes
     assert 1 < eg.cache_info().currsize < 300

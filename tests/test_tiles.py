@@ -14,7 +14,7 @@ from strategies import functions, point
 
 import eingrad as eg
 from eingrad import _ir
-from eingrad._compile import input_specs
+from eingrad._cache import input_specs
 from eingrad._plan import kernels, lower, pairwise, tiles
 from eingrad._run import Kernel
 from eingrad._simplify import simplify

@@ -16,9 +16,9 @@ from eingrad._api import (
     value_and_derivatives,
     value_and_grad,
 )
-from eingrad._compile import cache_clear, cache_info
+from eingrad._cache import cache_clear, cache_info
+from eingrad._directional import hvp, jvp, vjp
 from eingrad._lift import Lift, lift
-from eingrad._products import hvp, jvp, vjp
 from eingrad._remark import product, terms, trace, transpose
 from eingrad._run import CapturedArray, Plan, StructuredTensor
 from eingrad._symbols import compile, differentiate, function, variable

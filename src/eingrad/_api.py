@@ -14,10 +14,11 @@ from typing import Any
 
 import numpy as np
 
-from eingrad import _ir, _numpy_functions, _randomness, _recorded  # noqa: F401 - imported for what it registers
+from eingrad import _ir, _numpy_functions, _randomness, _reuse  # noqa: F401 - imported for what it registers
 from eingrad._arguments import labels, roots
 from eingrad._arguments import named as named_leaves
-from eingrad._compile import cache, input_specs
+from eingrad._array_names import names_of
+from eingrad._cache import cache, input_specs
 from eingrad._conversions import cause
 from eingrad._derive import Root, compared, compile_derivatives, derive, placed, split
 from eingrad._described import described, remedy
@@ -27,7 +28,6 @@ from eingrad._ir import Input, Node
 from eingrad._place import warn
 from eingrad._primitives import cast
 from eingrad._run import FunctionForm, Kernel, Layout, Plan, state_of, statics
-from eingrad._scopes import names_of
 from eingrad._shown import shown
 from eingrad._simplify import remember, written_nodes
 from eingrad._tracer import (
@@ -475,7 +475,7 @@ class Derivative:
 
         outer = traced.outer if traced.nested else None
         is_again = outer is not None and not outer.lasting  # the same inputs at the next call
-        found, nodes, made = _recorded.derived(key, make) if is_again else make()
+        found, nodes, made = _reuse.derived(key, make) if is_again else make()
         if outer is not None:
             outer.made |= made
         else:

@@ -306,7 +306,7 @@ def _jacobian(node: Node, k: int) -> tuple[list[tuple[int, int]], int | None]:
         return pairs, None if isinstance(node, Add) else node.size
     assert isinstance(node, Apply)
     batch = node.ndim - core_ndims(node, k)[0]
-    flops = call_flops(node.primitive.name, [n.shape for n in node.operands], node.shape)
+    flops = call_flops(node)
     is_moved = below.ndim == batch
     return [(axis, axis) for axis in range(batch)], flops if not is_moved else node.size
 

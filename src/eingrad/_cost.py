@@ -7,9 +7,10 @@ Flops are counted as opt_einsum does: the product of all sizes, twice that if an
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
-from eingrad._subscripts import Shape
+from eingrad._ir import Apply
+from eingrad._primitives import row_of
 
 _WRITE_FLOPS = 4  # what writing an element costs, in flops: about memory speed over peak speed
 
@@ -24,10 +25,6 @@ def weighted(flops: int, elements_written: int) -> int:
     return flops + _WRITE_FLOPS * elements_written
 
 
-def call_flops(name: str, operands: Sequence[Shape], result: Shape) -> int:
-    """Flops of a row of the primitives' table: leading term of the textbook count."""
-    if name in {"inverse", "det", "slogdet", "solve"}:
-        *batch, n, _ = operands[0]
-        columns = {"inverse": 3 * n, "solve": 3 * operands[-1][-1]}.get(name, 0)
-        return math.prod(batch) * (2 * n**3 + 2 * columns * n**2) // 3
-    return 0 if name in {"concatenate", "cast"} else math.prod(result)
+def call_flops(node: Apply) -> int:
+    """Flops of a call, as its row counts them."""
+    return row_of(node).flops(node.shape, *(n.shape for n in node.operands))

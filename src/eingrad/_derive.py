@@ -214,7 +214,7 @@ def _in_pairs(level: _Level, forms: Forms) -> _Level:
 def placed(
     derivatives: Sequence[Node], outputs: Sequence[Node], replaced: Mapping[Node, Node]
 ) -> tuple[list[Node], Made]:
-    """Substitute in derivatives, to be used in expressions; say what may be opened there."""
+    """Substitute outer values; return also the nodes that push-in may open."""
     nodes = _ir.substitute([*derivatives, *outputs], replaced)
     count = len(derivatives)
     return nodes[:count], made_by_differentiation(nodes[:count], nodes[count:])

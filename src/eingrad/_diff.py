@@ -21,7 +21,7 @@ import numpy as np
 
 from eingrad import _ir
 from eingrad._ir import STRUCTURAL, Add, Apply, Coefficient, Einsum, Node
-from eingrad._primitives import apply, cast, core_ndims, jacobian, row_of
+from eingrad._primitives import Kind, apply, cast, core_ndims, jacobian, kind_of, row_of
 from eingrad._shifts import is_shift, keep_whole
 from eingrad._subscripts import Shape, Subscripts
 
@@ -186,7 +186,7 @@ def _local_jacobians(node: Node, active: dict[Node, None], selects: Selects) -> 
             ]
         case Apply() if node in selects:
             return selects[node]
-        case Apply(operands=operands) if node.primitive.name == "cast":
+        case Apply(operands=operands) if kind_of(node) is Kind.CAST:
             return [(n, Multiple(1), node.ndim) for n in operands if n in active]
         case Apply(operands=operands):
             jacobians: list[Jacobian] = []
@@ -273,7 +273,7 @@ def _selects(order: dict[Node, None]) -> Selects:
     """Jacobians of every select, inner ones first: so an outer one finds them made."""
     selects: Selects = {}
     for node in order:
-        if isinstance(node, Apply) and node.primitive.name == "where":
+        if isinstance(node, Apply) and kind_of(node) is Kind.SELECT:
             selects[node] = _select_jacobians(node, order, selects)
     return selects
 

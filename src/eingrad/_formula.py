@@ -20,9 +20,10 @@ from typing import Any
 
 from eingrad import _ir, _opaque
 from eingrad._ir import STRUCTURAL, Add, Apply, Constant, Einsum, Input, Merge, Node, Selection
-from eingrad._notation import ATOM, PLUS, PRODUCT, SUM, Latex, Phrase, Text
+from eingrad._notation import Latex, Phrase, Text
 from eingrad._opaque import is_opaque
-from eingrad._primitives import BY_NAME, row_of
+from eingrad._precedence import ATOM, PLUS, PRODUCT, SUM
+from eingrad._primitives import row_of
 from eingrad._subscripts import Subscripts
 
 _Factors = Sequence[tuple[Node, Subscripts]]
@@ -31,7 +32,6 @@ _Ties = list[tuple[Phrase, Phrase]]
 _DEEPEST = 6  # nodes inside each other on one line
 _SHOWN = 16  # entries of a constant that are written out
 _NUMBERS = ("True", "False", "nan", "inf")  # identifiers that are read as numbers
-_IDENTITY = BY_NAME["whole"]  # nothing that a reader of a formula needs to see
 _SHORT = 3  # operands of a call that is written out again wherever it is used
 
 
@@ -166,7 +166,7 @@ class _Writer:
         return self.bound[node] if node in self.bound else self.symbols[node]
 
     def _call(self, node: Apply, indices: Sequence[Phrase]) -> Phrase:
-        if row_of(node) is _IDENTITY:
+        if row_of(node).hidden:
             return self._write(node.operands[0], indices)
         if row_of(node).core == ():
             return self.notation.call(node, [self._write(n, indices) for n in node.operands])

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from eingrad import _expand, _ir, _numpy_functions, _opaque  # noqa: F401 - what it registers is used
-from eingrad._compile import cache, input_specs
+from eingrad import _distribute, _ir, _numpy_functions, _opaque  # noqa: F401 - what it registers is used
+from eingrad._cache import cache, input_specs
 from eingrad._derive import derive, planned
 from eingrad._forms import Forms, arguments_of
 from eingrad._ir import Node

@@ -13,7 +13,7 @@ in one way only; nothing here knows the graph beyond the one call that it writes
 import math
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -22,13 +22,10 @@ import numpy as np
 
 from eingrad import _ir
 from eingrad._ir import Apply
+from eingrad._precedence import ATOM, PLUS, PRODUCT, QUOTIENT, Written, closed
 from eingrad._primitives import row_of
 from eingrad._subscripts import Shape, letter
 
-# What binds tighter: x > 0, then a + b, then sum_i a, a / b, a b, and what stands for itself.
-TEST, PLUS, SUM, QUOTIENT, PRODUCT, ATOM = range(6)
-
-_TESTS = {"greater", "greater_equal", "less", "less_equal", "equal", "not_equal"}
 _LETTERS = 52  # that have a character of the alphabet
 _MOD = "\\,\\mathrm{mod}\\,"  # not every reader of LaTeX knows \\bmod
 _PLACES = re.compile(r"\{(\w+)\}")  # of operands and attributes, in the source of a row
@@ -53,21 +50,6 @@ class Text:
     """Plain text, close to NumPy. A position that is `None` is nowhere: the term is zero there."""
 
     deltas: tuple[str, ...] = ("delta", "kronecker")  # the first that is no name of the user's
-    sources: Mapping[str, str] = {  # else as the row is emitted
-        "reciprocal": "1 / {0}",
-        "power": "{0}**{exponent}",
-        "pow": "{0}**{1}",
-        "quotient": "np.quotient({0}, {1})",
-        "scaled": "{factor} {0}",
-        "one_minus_square": "(1 - {0}) (1 + {0})",
-        "tri": "np.tri({n}, {m}, {k})",
-        "concatenate": "np.concatenate(({all}), {axis})",
-    }
-    binding: Mapping[str, int] = {
-        **dict.fromkeys(_TESTS, TEST),
-        **dict.fromkeys(("reciprocal", "divide", "divided"), QUOTIENT),
-        **dict.fromkeys(("power", "pow", "scaled", "one_minus_square"), PRODUCT),
-    }
 
     # Names
 
@@ -191,17 +173,17 @@ class Text:
         }
 
     def call(self, node: Apply, operands: Sequence[Phrase]) -> Phrase:
-        """Write a call as its row is emitted, without the module's name."""
+        """Write a call as its row says, or as it is emitted, without the module's name."""
         row = row_of(node)
-        source = self.sources.get(row.name, row.source)
-        binds = self.binding.get(row.name, ATOM)
-        needed = TEST if source.startswith("np.") else ATOM
-        inside = [self.inside(p, needed) for p in operands]
-        written = source.format(*inside, **self.attributes(node), all=", ".join(inside))
-        written = re.sub(r"^np\.(linalg\.)?", "", written)
-        if row.results > 1:
-            written += f".{node.result}"
-        return Phrase(written, binds=binds)
+        phrase = self._filled(row.plain or _as_emitted(row.source), node, operands)
+        number = f".{node.result}" if row.results > 1 else ""
+        return Phrase(phrase.text + number, binds=phrase.binds)
+
+    def _filled(self, written: Written, node: Apply, operands: Sequence[Phrase]) -> Phrase:
+        """Put operands and attributes in their places."""
+        inside = [self.inside(p, written.needs) for p in operands]
+        text = written.form.format(*inside, **self.attributes(node), all=", ".join(inside))
+        return Phrase(text, binds=written.binds)
 
     def aligned(self, lines: Sequence[str]) -> str:
         """Write the lines of a formula below each other."""
@@ -212,43 +194,6 @@ class Latex(Text):
     """LaTeX, with the symbols of a paper."""
 
     deltas = ("\\delta", "\\operatorname{kronecker}")
-    functions = (
-        "exp", "log", "sin", "cos", "tan", "sinh", "cosh", "tanh", "arcsin", "arccos", "arctan",
-    )  # fmt: skip
-    shapes: Mapping[str, str] = {
-        "inverse": "{{{0}}}^{{-1}}",
-        "det": "\\det {0}",
-        "slogdet": "\\log\\left|\\det {0}\\right|",
-        "sign of slogdet": "\\operatorname{{sign}} \\det {0}",
-        "sqrt": "\\sqrt{{{0}}}",
-        "cbrt": "\\sqrt[3]{{{0}}}",
-        "reciprocal": "\\frac{{1}}{{{0}}}",
-        "divide": "\\frac{{{0}}}{{{1}}}",
-        "divided": "\\frac{{{0}}}{{{divisor}}}",
-        "scaled": "{factor} {0}",
-        "one_minus_square": "\\left(1 - {0}\\right) \\left(1 + {0}\\right)",
-        "absolute": "\\left|{0}\\right|",
-        "power": "{{{0}}}^{{{exponent}}}",
-        "pow": "{{{0}}}^{{{1}}}",
-        "cast": "{0}",
-        "cast of a test": "\\left[{0}\\right]",
-        "greater": "{0} > {1}",
-        "greater_equal": "{0} \\geq {1}",
-        "less": "{0} < {1}",
-        "less_equal": "{0} \\leq {1}",
-        "equal": "{0} = {1}",
-        "not_equal": "{0} \\neq {1}",
-    }
-    closed = frozenset(
-        {"sqrt", "cbrt", "reciprocal", "divide", "divided", "absolute", "cast of a test"}
-    )
-    binding: Mapping[str, int] = {
-        **dict.fromkeys(_TESTS, TEST),
-        **dict.fromkeys(
-            ("inverse", "det", "sign of slogdet", "power", "pow", "scaled", "one_minus_square"),
-            PRODUCT,
-        ),
-    }
 
     def letter(self, n: int) -> str:
         return letter(n) if n < _LETTERS else f"i_{{{n}}}"
@@ -354,20 +299,18 @@ class Latex(Text):
         return f"\\text{{constant of shape }}{sizes}"
 
     def call(self, node: Apply, operands: Sequence[Phrase]) -> Phrase:
-        name = _case_of(node)
-        shape = self.shapes.get(name)
-        attributes = self.attributes(node)
+        row = row_of(node)
+        written = row.latex(node) if callable(row.latex) else row.latex
+        return self._filled(written, node, operands) if written else self._named(node, operands)
+
+    def _named(self, node: Apply, operands: Sequence[Phrase]) -> Phrase:
+        """Write a call by the name of its row, with operands and attributes in brackets."""
+        row, attributes = row_of(node), self.attributes(node)
         attributes.pop("dtype", None)
-        if shape is None:
-            known = f"\\{name}" if name in self.functions else f"\\operatorname{{{_escaped(name)}}}"
-            placed = [
-                attributes[key] for key in _PLACES.findall(row_of(node).source) if key in attributes
-            ]
-            given = [", ".join(p.signed for p in operands), ", ".join(placed)]
-            return Phrase(known + self.group("; ".join(filter(None, given))))
-        needed = TEST if name in self.closed else ATOM
-        inside = [self.inside(p, needed) for p in operands]
-        return Phrase(shape.format(*inside, **attributes), binds=self.binding.get(name, ATOM))
+        placed = [attributes[key] for key in _PLACES.findall(row.source) if key in attributes]
+        given = [", ".join(p.signed for p in operands), ", ".join(placed)]
+        known = f"\\operatorname{{{_escaped(row.name)}}}"
+        return Phrase(known + self.group("; ".join(filter(None, given))))
 
     def aligned(self, lines: Sequence[str]) -> str:
         if len(lines) == 1:
@@ -388,14 +331,10 @@ def _listed(heads: Sequence[str]) -> str:
     return ("," if any(len(head) > 1 for head in heads) else "").join(heads)
 
 
-def _case_of(node: Apply) -> str:
-    """Name a row, and the case of it that is written in another way."""
-    name = row_of(node).name
-    if name == "slogdet" and node.result == 0:
-        return "sign of slogdet"
-    if name == "cast" and node.operands[0].dtype == np.dtype(bool):
-        return "cast of a test"
-    return name
+def _as_emitted(source: str) -> Written:
+    """Write a call as in NumPy; an argument of a function needs no brackets."""
+    form = re.sub(r"^np\.(linalg\.)?", "", source)
+    return Written(form) if form == source else closed(form)
 
 
 def _word(word: str) -> str:

@@ -26,10 +26,10 @@ import numpy as np
 
 from eingrad import _ir
 from eingrad._ir import Apply, Block, Input, Node, Operation, Symmetry
-from eingrad._primitives import Primitive, Rule
+from eingrad._primitives import Kind, Primitive, Rule, kind_of
 from eingrad._subscripts import Shape
 
-_PREFIX = "opaque "  # no row of the table has a space in its name
+_PREFIX = "opaque "  # tells its digest from that of a row of the table, which has no space
 _rows: weakref.WeakValueDictionary[str, Primitive] = weakref.WeakValueDictionary()
 
 
@@ -40,13 +40,14 @@ def function(name: str, shape: Shape, dtype: np.dtype[Any], arguments: Sequence[
 
 def _row(name: str) -> Operation:
     """Find the row of a name, as long as it is used, or make it."""
-    made = Primitive(f"{_PREFIX}{name}", _no_values, _no_values, _rule, core=None)
+    name = f"{_PREFIX}{name}"
+    made = Primitive(name, _no_values, _no_values, _rule, core=None, kind=Kind.OPAQUE)
     return _rows.setdefault(name, made)
 
 
 def is_opaque(node: Node) -> bool:
     """Whether a node is an opaque function, or a derivative of one."""
-    return isinstance(node, Apply) and node.primitive.name.startswith(_PREFIX)
+    return kind_of(node) is Kind.OPAQUE
 
 
 def _no_values(*_: Any) -> Any:

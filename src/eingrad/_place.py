@@ -33,7 +33,7 @@ _LIBRARIES = tuple(
 _INSTALLED = tuple(f"{os.sep}{name}-packages{os.sep}" for name in ("site", "dist"))
 _VERBS = tuple(
     _HERE + name
-    for name in ("_api.py", "_lift.py", "_products.py", "_remark.py", "_symbols.py", "verify")
+    for name in ("_api.py", "_lift.py", "_directional.py", "_remark.py", "_symbols.py", "verify")
 )
 _LONGEST_LINE = 100
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from eingrad._scopes import seen_by
+from eingrad._array_names import seen_by
 from eingrad._snapshots import snapshot
 
 _KINDS = (np.random.Generator, np.random.RandomState, np.random.BitGenerator, random.Random)

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from eingrad import _expand, _ir, _numpy_functions, _opaque  # noqa: F401 - what it registers is used
+from eingrad import _distribute, _ir, _numpy_functions, _opaque  # noqa: F401 - what it registers is used
 from eingrad._run import StructuredTensor
 from eingrad._tracer import (
     Array,

@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from eingrad import _expand, _ir, _numpy_functions, _opaque  # noqa: F401 - what it registers is used
-from eingrad._compile import input_specs
+from eingrad import _distribute, _ir, _numpy_functions, _opaque  # noqa: F401 - what it registers is used
+from eingrad._cache import input_specs
 from eingrad._derive import contracted, derive, placed
 from eingrad._exact import exact
 from eingrad._exact import sizes as sizes_of
@@ -334,4 +334,4 @@ def are_equal(a: Any, b: Any) -> bool:
     """
     nodes = [node_of(value, None) for value in (a, b)]
     same = nodes[0].shape == nodes[1].shape and nodes[0].dtype == nodes[1].dtype
-    return same and _expand.are_equal(*nodes)
+    return same and _distribute.are_equal(*nodes)

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from eingrad._api import Derivative
-from eingrad._compile import Cache, CacheInfo
+from eingrad._cache import Cache, CacheInfo
 from eingrad._locks import fork_safe
 from eingrad._run import Plan, state_of
 from eingrad._shown import shown

@@ -20,7 +20,7 @@ from typing import Any, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
-from eingrad import _formula, _ir, _read_only, _recorded, _subscripts
+from eingrad import _formula, _ir, _read_only, _reuse, _subscripts
 from eingrad._conversions import ARRAY, FORMAT, branch, conversion, unsupported
 from eingrad._described import described, remedy
 from eingrad._executing import called, name_in, public_name
@@ -156,7 +156,7 @@ class Trace:
         """Make an input that no other open trace has."""
         if self.lasting:
             return _ir.new_input(name, shape, dtype, key)
-        node = _recorded.lend(name, shape, dtype, key)
+        node = _reuse.lend(name, shape, dtype, key)
         self.lent.append(node)
         return node
 
@@ -228,11 +228,11 @@ class Trace:
         self.open = False
         _read_only.release(self)
         lent, self.lent = self.lent, []
-        _recorded.give_back(lent)
+        _reuse.give_back(lent)
         self.closed = True
 
     def refusal(self, error: BaseException) -> TraceError | None:
-        """Find the refusal of ours that an exception of NumPy's stands for, if it does."""
+        """Map an exception of NumPy's to the TraceError that caused it, or None."""
         if isinstance(error.__cause__, TraceError):  # "setting an array element with a sequence"
             return error.__cause__
         if type(error) is ValueError and "read-only" in str(error) and self._reads():
@@ -800,7 +800,7 @@ def _recorded_call(
     if trace is None or trace.lasting or None in tokens or None in options:
         return perform()
     call = function, (*tokens,), (*options,)
-    known = _recorded.find(call)
+    known = _reuse.find(call)
     if known is not None:
         tree, leaves = known
         if tree is LEAF:
@@ -813,7 +813,7 @@ def _recorded_call(
     result = perform()
     results, tree = flatten(result)
     if trace.root.captures == before and all(type(leaf) is Expression for leaf in results):
-        _recorded.keep(call, (tree, [(leaf._node, leaf._weak, leaf._array) for leaf in results]))
+        _reuse.keep(call, (tree, [(leaf._node, leaf._weak, leaf._array) for leaf in results]))
     return result
 
 

@@ -17,7 +17,7 @@ from eingrad._numpy_functions.operands import (
 )
 from eingrad._place import user_line
 from eingrad._primitives import apply, cast
-from eingrad._tracer import Expression, broadcast_shapes, node_of, trace_of
+from eingrad._tracer import UFUNCS, Expression, broadcast_shapes, node_of, trace_of
 from eingrad.errors import DTypeError, ShapeError, UnsupportedFunctionError
 
 
@@ -106,19 +106,14 @@ def _elementwise(name: str, ufunc: Any, *, real: bool) -> None:
         return wrap(apply(name, *broadcast(nodes)))
 
 
-def _predicate(name: str, ufunc: Any) -> None:
+def _predicate(name: str, ufunc: Any, *, real: bool) -> None:
     @implements(ufunc)
     def handler(*values: Any) -> Traced:
         trace = trace_of(values)
         nodes = [node_of(v, trace) for v in values]
         if not all(n.dtype.kind == "b" for n in nodes):
             nodes = operands(*values)[0]
-            if nodes[0].dtype.kind == "c" and name not in {
-                "equal",
-                "not_equal",
-                "isfinite",
-                "isnan",
-            }:
+            if real and nodes[0].dtype.kind == "c":
                 raise DTypeError(
                     f"np.{ufunc.__name__} orders complex values at {user_line()}; such a function "
                     "is not holomorphic and has no derivative here"
@@ -126,16 +121,13 @@ def _predicate(name: str, ufunc: Any) -> None:
         return Expression(apply(name, *broadcast(nodes)), trace)
 
 
-_BY_HAND = {"power", "pow", "where", "cast", "divide"}
 for _row in _primitives.PRIMITIVES:
-    if isinstance(_row.numpy, np.ufunc) and _row.name not in _BY_HAND:
-        if _row.dtype is not None:
-            _predicate(_row.name, _row.numpy)
-        else:
-            _elementwise(_row.name, _row.numpy, real=_row.real)
+    if isinstance(_row.numpy, np.ufunc) and _row.numpy not in UFUNCS:  # else by hand, above
+        _register = _elementwise if _row.dtype is None else _predicate
+        _register(_row.name, _row.numpy, real=_row.real)
 
 
-def _on_flags(name: str, ufunc: Any) -> None:
+def _on_flags(ufunc: Any, logical: Any) -> None:
     @implements(ufunc)
     def handler(*values: Any) -> Traced:
         trace = trace_of(values)
@@ -145,15 +137,12 @@ def _on_flags(name: str, ufunc: Any) -> None:
                 f"np.{ufunc.__name__} (&, | or ~) of {', '.join(str(n.dtype) for n in nodes)} at "
                 f"{user_line()}; it has no derivative, and is supported for booleans alone"
             )
-        return Expression(apply(name, *broadcast(nodes)), trace)
+        return logical(*values)
 
 
-for _name, _ufunc in {
-    "logical_and": np.bitwise_and,
-    "logical_or": np.bitwise_or,
-    "logical_not": np.invert,
-}.items():
-    _on_flags(_name, _ufunc)
+_on_flags(np.bitwise_and, np.logical_and)
+_on_flags(np.bitwise_or, np.logical_or)
+_on_flags(np.invert, np.logical_not)
 
 
 @implements(np.where)

@@ -278,7 +278,7 @@ def _ptp(a: Any, axis: Axis = None, *, keepdims: bool = False) -> Traced:
     return np.max(a, axis, keepdims=keepdims) - np.min(a, axis, keepdims=keepdims)
 
 
-def _flags(name: str) -> Any:
+def _flags(name: str, *, of_none: bool) -> Any:
     def handler(a: Any, axis: Axis = None, *, keepdims: bool = False, where: Any = None) -> Traced:
         (node,), wrap = operands(a, flags=True)
         if node.dtype.kind != "b":
@@ -289,19 +289,19 @@ def _flags(name: str) -> Any:
         flags = wrap(node)
         if where is not None and where is not True:
             kept = np.logical_and(flags, where), np.logical_or(flags, np.logical_not(where))
-            flags = kept[name == "all"]
+            flags = kept[of_none]
         x, axes = last(flags, axis)
         result = Expression(apply(name, x._node), x._trace)
         if not x.shape[-1]:
-            flag = np.full(x.shape[:-1], name == "all")
+            flag = np.full(x.shape[:-1], of_none)
             result = Expression(_ir.constant(flag), x._trace)
         return np.expand_dims(result, axes) if keepdims else result
 
     return handler
 
 
-implements(np.any)(_flags("any"))
-implements(np.all)(_flags("all"))
+implements(np.any)(_flags("any", of_none=False))
+implements(np.all)(_flags("all", of_none=True))
 
 
 # Spread ------------------------------------------------------------------------------------------

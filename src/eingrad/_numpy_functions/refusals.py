@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from eingrad import _recorded
+from eingrad import _reuse
 from eingrad._locks import fork_safe
 from eingrad._place import user_line
 from eingrad._shown import cut
@@ -123,11 +123,11 @@ def _ask(
             )
     answer = _answer(function, args, kwargs, result)
     if isinstance(answer, Exception):
-        _recorded.clear()  # what was noted of the call, or within it, was not to be
+        _reuse.clear()  # what was noted of the call, or within it, was not to be
         raise _refused(name, answer)
     ours = [*map(len, _shapes(result))]
     if answer is not None and ours != [*map(len, _shapes(answer))]:
-        _recorded.clear()
+        _reuse.clear()
         raise UnsupportedFunctionError(
             f"{name} at {user_line()}: with these arguments NumPy gives a result of other axes, "
             "which is not supported on traced values"

@@ -1,4 +1,4 @@
-"""Halves of symmetric products: of what is mirrored, one triangle is enough.
+"""Blocked SYRK: of a matrix product that is mirrored, one triangle is computed.
 
 In: a program. Out: an equal one, in which the matrix products that only a mirror needs are made by
 rows of blocks, those on one side of the diagonal.

@@ -1,4 +1,4 @@
-"""Parts of products, and which of them several products have.
+"""Common sub-networks of several contractions: candidates for shared intermediates.
 
 In: products as values. Out: their parts as values, equal where they are equal.
 Guaranteed: a value is written in one way, whatever its place, association or order of axes.

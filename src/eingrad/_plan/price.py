@@ -104,9 +104,8 @@ def _step(node: Node) -> Step:
         case Add():
             return _sum(node)
         case Apply() if not is_mirror(node):
-            shapes = [n.shape for n in node.operands]
             results = getattr(node.primitive, "results", 1)
-            return Step(call_flops(node.primitive.name, shapes, node.shape), results * node.size)
+            return Step(call_flops(node), results * node.size)
         case Einsum() if node.operands:
             return _einsum(node)
     return Step()

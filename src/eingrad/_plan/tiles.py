@@ -1,11 +1,11 @@
-"""Tiles: what is large and soon contracted away is made piece by piece, in a loop.
+"""Loop tiling: what is large and soon contracted away is made piece by piece.
 
 In: roots whose products are pairwise. Out: equal roots, some made by loops over an index that large
 intermediates have in common. Each pass of a loop makes a slice of them, and writes or adds up what
 is needed of it.
-Guaranteed: an intermediate that does not depend on the index is made once, before the loop, and
-none is made twice; results differ by the order of additions alone. (What lowering does to a whole
-operand to multiply with it, a scale or a copy in another order, is done in each pass.)
+Guaranteed: a reduction over the index gets an accumulator; what is loop-invariant is hoisted, and
+nothing is made twice; results differ by the order of additions alone. (What lowering does to a
+whole operand to multiply with it, a scale or a copy in another order, is done in each pass.)
 
 >>> from eingrad import _ir
 >>> x, w = _ir.new_input("x", (1000, 500)), _ir.new_input("w", (500, 600))
@@ -280,7 +280,7 @@ def _step(size: int, most: int) -> int:
 
 
 def _spreads(node: Node) -> bool:
-    """Whether a node is to be sliced where a user of it is, not made whole before."""
+    """Whether to slice this operand with its user, and not to materialise it before."""
     return _is_cut(node, _SLICED_BYTES) or (_is_virtual(node) and _may_be_sliced(node))
 
 

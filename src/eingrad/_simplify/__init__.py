@@ -43,7 +43,7 @@ PASSES: tuple[Pass, ...] = (diagonals, expand, regroup, flatten, merge, symmetri
 
 
 class _Once(Container[Node]):
-    """Nodes that are used once, and what passes have asked about them since answers were taken."""
+    """Nodes with a single use; records questions, so that `Memo` knows what a result rests on."""
 
     def __init__(self) -> None:
         self._nodes: set[Node] = set()

@@ -123,7 +123,7 @@ def _run(root: Node, opens: Opens, pushed: dict[Node, Node]) -> Node:
             continue
         answer = pushed.get(asked)
         if answer is None and any(asked is node for node, _ in stack):
-            answer = asked  # a part that canonical form makes the whole again: it stays
+            answer = asked  # canonical form gives the node itself: do not recurse
         if answer is None:
             stack.append((asked, _task(asked, opens)))
     assert isinstance(answer, Node)
@@ -185,7 +185,7 @@ class _Factor:
 
 @dataclass(frozen=True, slots=True)
 class _Meeting:
-    """A tensor, what else it is contracted with, and how their axes are tied to the result."""
+    """A pairwise contraction ``tensor x rest -> result``, as terms of indices."""
 
     tensor: Node
     term: Subscripts

@@ -22,7 +22,7 @@ def lower_call(writer: Writer, node: Apply) -> int:
         _with_numbers(writer, node) if one_by_one else [writer.number[n] for n in node.operands]
     )
     results = [Result(shape, dtype) for shape, dtype in results_of(node)]
-    flops = call_flops(node.primitive.name, [n.shape for n in node.operands], node.shape)
+    flops = call_flops(node)
     kernel = kernels.Call(row_of(node), node.attributes)
     key = ("call", node.primitive.identity, node.operands, node.attributes)
     return writer.once(key, kernel, operands, *results, flops=flops) + node.result

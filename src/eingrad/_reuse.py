@@ -1,4 +1,4 @@
-"""What one trace leaves for the next: inputs that are free again, and what was made of them.
+"""Reuse between traces: a pool of inputs, and a table from a call and its operands to its result.
 
 In: what an input must be; a NumPy call, or a sweep, as a key. Out: an input; what it gave before.
 Guaranteed: two open traces never share an input; nothing is found that the call would not give

@@ -15,7 +15,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from typing import Any, Generic, NamedTuple, TypeVar
 
-from eingrad import _recorded
+from eingrad import _reuse
 from eingrad._emit import RESERVED
 from eingrad._ir import Input
 from eingrad._locks import fork_safe
@@ -119,7 +119,7 @@ def cache_info() -> CacheInfo:
 def cache_clear() -> None:
     """Forget every compiled plan that calls keep; plans that you hold stay."""
     cache.clear()
-    _recorded.clear()
+    _reuse.clear()
 
 
 def input_specs(inputs: Sequence[Input]) -> list[InputSpec]:

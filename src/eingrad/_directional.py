@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from eingrad import _ir, _recorded
+from eingrad import _ir, _reuse
 from eingrad._api import Derivative, argument_numbers, check_argnums, output_node
 from eingrad._derive import derive
 from eingrad._diff import pullback, pushforward
@@ -84,7 +84,7 @@ class _Call:
         key = verb, (*self.variables,), (*self.outputs,), (*seeds.items(),)
         is_again = not self.trace.lasting
         known = (*key, frozenset(self.trace.made))
-        nodes, made = _recorded.derived(known, make) if is_again else make()
+        nodes, made = _reuse.derived(known, make) if is_again else make()
         self.trace.made |= made
         return nodes
 

@@ -17,7 +17,7 @@ True
 
 import itertools
 import math
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -26,7 +26,7 @@ import numpy as np
 from eingrad import _ir
 from eingrad._ir import STRUCTURAL, Add, Apply, Coefficient, Constant, Einsum, Node
 from eingrad._opaque import is_opaque
-from eingrad._primitives import apply, reciprocal
+from eingrad._primitives import Law, apply, reciprocal, row_of
 from eingrad._subscripts import Subscripts
 
 _MOST_MONOMIALS = 4000
@@ -263,7 +263,7 @@ def _opened(factors: Factors, out: Subscripts) -> tuple[list[Node], list[Subscri
 def _cancelled(factors: Factors, out: Subscripts) -> Factors | None:
     """Cancel one inverse or reciprocal with what it is the inverse of; None where none meets it."""
     for n, (node, term) in enumerate(factors):
-        cancel = _CANCEL.get(node.primitive.name) if isinstance(node, Apply) else None
+        cancel = _CANCEL.get(_law_of(node))
         if cancel is None:
             continue
         assert isinstance(node, Apply)
@@ -301,7 +301,10 @@ def _cancelled_inverse(
     return None
 
 
-_CANCEL = {"reciprocal": _cancelled_reciprocal, "inverse": _cancelled_inverse}
+_CANCEL: dict[Law | None, Callable[..., Factors | None]] = {
+    Law.RECIPROCAL: _cancelled_reciprocal,
+    Law.INVERSE: _cancelled_inverse,
+}
 
 
 # Laws of calls -----------------------------------------------------------------------------------
@@ -309,30 +312,39 @@ _CANCEL = {"reciprocal": _cancelled_reciprocal, "inverse": _cancelled_inverse}
 
 def _law(node: Apply, operands: Sequence[Node]) -> Polynomial:
     """Rewrite a call whose operands are expanded: what pulls out goes out."""
-    name = node.primitive.name
     total: Polynomial = {}
-    if name == "divide":
-        made = _multiplied(operands[0], _reciprocal(operands[1]))
-    elif (number := _ir.number_of(node)) is not None:
-        made = _ir.scale(operands[0], _exact(number))
-    elif name == "solve":
-        made = _ir.einsum("...ij,...jk->...ik", apply("inverse", operands[0]), operands[1])
-    elif name in _LAWS:
-        made = _LAWS[name](operands[0])
-    elif name == "power" and (exponent := dict(node.attributes)["exponent"]) in _OPENED_POWERS:
-        made = _multiplied(*[operands[0]] * _OPENED_POWERS[exponent])
-    else:
-        made = _ir.with_children(node, operands)
+    made = _defined(node, operands)
     if isinstance(made, Einsum) and made.operands:
-        for monomial, c in _products(made):
+        for monomial, c in _monomials_of(made):
             _collect(total, monomial, c)
         return total
     return _atom(made)
 
 
-def _products(made: Einsum) -> Iterator[tuple[Node, Coefficient]]:
-    """Distribute a product that a law made: its factors may be sums."""
-    nodes, terms = _opened([(made, made.out)], made.out)
+def _defined(node: Apply, operands: Sequence[Node]) -> Node:
+    """Write a call by what its row says that it is equal to; else as a call."""
+    number = _ir.number_of(node)
+    if number is not None:
+        return _ir.scale(operands[0], _exact(number))
+    definition = row_of(node).definition
+    made = definition(*operands, **dict(node.attributes)) if definition else None
+    return _lawful(_ir.with_children(node, operands) if made is None else made)
+
+
+def _lawful(node: Node) -> Node:
+    """Apply the law of a call to what it is a call of."""
+    law = _law_of(node)
+    return _LAWS[law](_ir.children(node)[0]) if law else node
+
+
+def _law_of(node: Node) -> Law | None:
+    return row_of(node).law if isinstance(node, Apply) else None
+
+
+def _monomials_of(made: Einsum) -> Iterator[tuple[Node, Coefficient]]:
+    """Distribute a product that a definition or a law made: its factors may be calls and sums."""
+    factors, terms = _opened([(made, made.out)], made.out)
+    nodes = [_lawful(n) for n in factors]
     choices = [
         list(zip(n.terms, n.coefficients, strict=True)) if isinstance(n, Add) else [(n, 1)]
         for n in nodes
@@ -346,15 +358,10 @@ def _products(made: Einsum) -> Iterator[tuple[Node, Coefficient]]:
         yield _monomial(parts, made.out, sizes, made.dtype), coefficient
 
 
-def _multiplied(*factors: Node) -> Node:
-    axes = tuple(range(factors[0].ndim))
-    return _ir.contract(factors, [axes] * len(factors), axes)
-
-
 def _reciprocal(x: Node) -> Node:
     """``1/(c a b) = 1/c 1/a 1/b`` entry by entry; ``1/(1/a) = a``."""
-    if isinstance(x, Apply) and x.primitive.name == "reciprocal":
-        return x.operands[0]
+    if _law_of(x) is Law.RECIPROCAL:
+        return _ir.children(x)[0]
     if not isinstance(x, Einsum) or isinstance(x.coefficient, (float, complex)) or _ir.is_zero(x):
         return reciprocal(x)
     sizes = _sizes(x.operands, x.terms) | dict(x.sizes)
@@ -370,8 +377,8 @@ def _inverse(x: Node) -> Node:
     """``(c A B^T)^-1 = B^-T A^-1 / c``, for square A and B; ``(A^-1)^-1 = A``."""
     if x.shape[-1] == 1:
         return _reciprocal(x)
-    if isinstance(x, Apply) and x.primitive.name == "inverse":
-        return x.operands[0]
+    if _law_of(x) is Law.INVERSE:
+        return _ir.children(x)[0]
     chain = _chain(x)
     if chain is None:
         return apply("inverse", x)
@@ -383,7 +390,7 @@ def _inverse(x: Node) -> Node:
 
 
 def _inverse_of_atom(matrix: Node) -> Node:
-    is_inverse = isinstance(matrix, Apply) and matrix.primitive.name == "inverse"
+    is_inverse = _law_of(matrix) is Law.INVERSE
     return _ir.children(matrix)[0] if is_inverse else apply("inverse", matrix)
 
 
@@ -397,16 +404,15 @@ def _det(x: Node) -> Node:
     coefficient, matrices = chain
     factors = []
     for matrix, _ in matrices:
-        if isinstance(matrix, Apply) and matrix.primitive.name == "inverse":
-            factors.append(reciprocal(apply("det", matrix.operands[0])))
+        if _law_of(matrix) is Law.INVERSE:
+            factors.append(reciprocal(apply("det", _ir.children(matrix)[0])))
         else:
             factors.append(apply("det", matrix))
     scale = _ir.canonical_coefficient(Fraction(coefficient) ** x.shape[-1])
     return _ir.contract(factors, [()] * len(factors), (), {}, scale)
 
 
-_OPENED_POWERS: dict[Hashable, int] = {3: 3, 4: 4}
-_LAWS = {"reciprocal": _reciprocal, "inverse": _inverse, "det": _det}
+_LAWS = {Law.RECIPROCAL: _reciprocal, Law.INVERSE: _inverse, Law.DETERMINANT: _det}
 
 
 def _chain(x: Node) -> tuple[int | Fraction, list[tuple[Node, bool]]] | None:

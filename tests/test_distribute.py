@@ -9,7 +9,7 @@ from strategies import functions, point
 
 import eingrad as eg
 from eingrad import _ir
-from eingrad._expand import are_equal, expand
+from eingrad._distribute import are_equal, expand
 
 A, B, S = (eg.variable(name, (3, 3)) for name in "ABS")
 A1, B1 = eg.variable("A1", (1, 1)), eg.variable("B1", (1, 1))
@@ -33,6 +33,7 @@ EQUAL = {
     "cancelled, transposed": (A.T @ inv(A).T @ x, x),
     "cancelled trace": (np.trace(A @ inv(A)) * x, 3 * x),
     "solve": (np.linalg.solve(A, x), inv(A) @ x),
+    "solve with a product": (np.linalg.solve(A @ B, x), inv(B) @ inv(A) @ x),
     "inverse of a product, size 1": (inv(A1 @ B1), inv(B1) @ inv(A1)),
     "inverse of a multiple, size 1": (inv(2 * A1), inv(A1) / 2),
     "determinant of an inverse, size 1": (det(inv(A1 @ B1)), 1 / det(A1) / det(B1)),
