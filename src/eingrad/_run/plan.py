@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from eingrad._emit import parameters
 from eingrad._ir import Symmetry
 from eingrad._plan import InputSpec, Program, picoseconds
 from eingrad._run.entry import entry, filling_entry
@@ -140,8 +141,20 @@ class Plan:
 
     @property
     def source(self) -> str:
-        """Plain NumPy that computes it without eingrad."""
+        """Plain NumPy that computes it without eingrad.
+
+        Its function takes the arrays of `inputs`, then those of `captured`, then those of
+        `constants`.
+        """
         return self._kernel.source
+
+    @property
+    def constants(self) -> dict[str, Array]:
+        """Index tables and other known arrays of more than 64 entries, by their names in `source`.
+
+        Those of fewer entries stand in its text.
+        """
+        return dict(parameters(self.program))
 
     @property
     def program(self) -> Program:
