@@ -21,6 +21,7 @@ in all its arguments or some:
 - *memory*: arrays whose memory NumPy does not own, which can be locked but not unlocked;
 - *standard*: the steps of a plan, interpreted on arrays of the array API standard, against its
   source;
+- *filled*: arrays that are given for the results, in either order, and what is traced once;
 - *dtype*: each dtype keeps itself as in NumPy, integers become float64, mixtures promote;
 - *jax*: against JAX, where it is installed and has the functions; a sample, for it is slow.
 
@@ -58,6 +59,7 @@ import eingrad as eg
 from eingrad import _formula, _ir
 from eingrad._run import Kernel
 from eingrad._run.interpret import interpret
+from eingrad._tree import flatten
 
 EPS = 2.0**-52
 UNITS = {2: 2.0**-10, 4: 2.0**-23, 8: EPS}  # bytes of a real number -> unit of its last place
@@ -957,6 +959,7 @@ def _check(program, *, with_jax):
     counts += _check_writing(program, at)
     counts += _check_memory(program, f, at, results, losses)
     counts += _check_standard(program, f, order, at, losses)
+    counts += _check_filled(program, f, order, at, losses)
     if with_jax and not program.complex:
         counts += _check_jax(program, at, order, results, losses)
     return counts
@@ -1251,6 +1254,31 @@ def _check_standard(program, f, order, at, losses):
             raise Mismatch(f"interpreted, result {n}: dtype {value.dtype}, not {expected.dtype}")
         close(value, expected, SAFETY * EPS * losses[order], f"interpreted, result {n}")
     return Counter({"programs interpreted": 1})
+
+
+def _check_filled(program, f, order, at, losses):
+    """A plan and what is traced once, called as they are and with arrays to fill in any order."""
+    if program.seed[1] % 4 != 3:
+        return Counter()
+    derivative = eg.derivative(f, order, program.argnums)
+    plan = derivative.plan(*at)
+    expected = leaves(plan(*at))
+    bound = SAFETY * EPS * losses[order]
+    for how in ("C", "F"):
+        filled = [np.full(a.shape, 7, a.dtype, order=how) for a in expected]
+        arrays = [*at, *(known.array for known in plan.captured)]
+        plan._kernel.fill(arrays, filled)
+        for n, (value, a) in enumerate(zip(filled, expected, strict=True)):
+            close(value, a, bound, f"filled in order {how}, result {n}")
+    once = eg.compiled(derivative)
+    for value, a in zip(leaves(once(*at)), expected, strict=True):
+        close(value, a, bound, "traced once")
+    return Counter({"programs filled": 1})
+
+
+def leaves(results):
+    """List the arrays of a nesting."""
+    return [np.asarray(a) for a in flatten(results)[0]]
 
 
 def _check_jax(program, at, order, results, losses):
