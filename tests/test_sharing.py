@@ -20,6 +20,7 @@ import pytest
 import eingrad as eg
 from eingrad import _cache, _read_only, _tracer, identities
 from eingrad._ir import nodes
+from eingrad._run import dense
 from eingrad._run import kernel as run_kernel
 from eingrad._simplify import contractions
 from eingrad.errors import PlanError
@@ -314,6 +315,27 @@ def test_a_fork_while_another_thread_holds_a_lock_leaves_the_child_free(lock):
     assert in_fork(job)
     thread.join()
     np.testing.assert_array_equal(eg.hessian(quadratic)(X), expected)
+
+
+@FORK
+@FORKS_WITH_THREADS
+def test_a_fork_while_another_thread_loads_a_text_leaves_the_child_free():
+    """The child has a lock of its own; found as a child that hung, once in many runs."""
+    held, stop = threading.Event(), threading.Event()
+
+    def hold():
+        with dense._guard:
+            held.set()
+            stop.wait(60)
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    try:
+        held.wait(60)
+        assert in_fork(lambda: np.allclose(eg.grad(lambda x: (x**9).sum())(X), 9 * X**8))
+    finally:
+        stop.set()
+        thread.join()
 
 
 @FORK

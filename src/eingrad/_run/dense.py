@@ -2,6 +2,7 @@
 
 import hashlib
 import linecache
+import os
 import threading
 import weakref
 from collections import Counter
@@ -10,6 +11,19 @@ from typing import Any
 
 _loaded: Counter[str] = Counter()  # by filename, how many functions of a text are alive
 _guard = threading.RLock()  # a function may be collected while another is loaded
+
+
+def _renew_guard() -> None:
+    """Make a lock for the child of a fork, which would find one that another thread held taken.
+
+    It is not held while forking: a finalizer may wait for it under any other lock.
+    """
+    global _guard  # noqa: PLW0603 - a lock cannot be taken back from a thread that is no more
+    _guard = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows, which has no fork
+    os.register_at_fork(after_in_child=_renew_guard)
 
 
 def load(source: str, name: str = "derivative") -> Callable[..., Any]:
