@@ -25,6 +25,7 @@ from eingrad._described import described, remedy
 from eingrad._exact import exact
 from eingrad._forms import Forms
 from eingrad._ir import Input, Node
+from eingrad._locks import lazy
 from eingrad._place import warn
 from eingrad._primitives import cast
 from eingrad._run import FunctionForm, Kernel, Layout, Plan, state_of, statics
@@ -415,7 +416,7 @@ class Derivative:
         results = self._placed(traced, traced.outer if traced.nested else None)
         return _nest(self._orders, traced.out_tree, traced.argument_tree, results)
 
-    @functools.cached_property
+    @lazy
     def _positional(self) -> tuple[str, ...]:
         return _positional(self._f)
 

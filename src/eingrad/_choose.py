@@ -21,7 +21,6 @@ what a product is made of decides `_plan`; so what is nearly as cheap is built t
 (('reverse',), 'the other direction has the larger bound')
 """
 
-import functools
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -30,6 +29,7 @@ from typing import NamedTuple
 from eingrad import _ir
 from eingrad._cost import call_flops, contraction_flops, weighted
 from eingrad._ir import Add, Apply, Einsum, Node
+from eingrad._locks import lazy
 from eingrad._plan.program import PASS
 from eingrad._primitives import core_ndims, is_elementwise
 
@@ -56,12 +56,12 @@ class Step:
     last: bool = True
     hessian: bool = False
 
-    @functools.cached_property
+    @lazy
     def nodes(self) -> int:
         """How many nodes are differentiated."""
         return len(_ir.topological([self.y]))
 
-    @functools.cached_property
+    @lazy
     def bounds(self) -> dict[str, int]:
         """Least cost of each direction, with that of writing the result, which is the same."""
         result = _PASSES * PASS * self.y.size * sum(x.size for x in self.variables)

@@ -9,8 +9,10 @@ True
 
 import os
 import threading
-from typing import TypeVar
+from collections.abc import Callable
+from typing import Any, Generic, TypeVar
 
+Value = TypeVar("Value")
 Lock = TypeVar("Lock", threading.Lock, threading.RLock)
 
 
@@ -26,3 +28,19 @@ def fork_safe(lock: Lock) -> Lock:
             before=lock.acquire, after_in_parent=lock.release, after_in_child=lock.release
         )
     return lock
+
+
+class lazy(Generic[Value]):  # noqa: N801 - a decorator
+    """`functools.cached_property` without the lock that Python 3.11 holds while it computes.
+
+    That lock is one for all instances, and no fork can wait for it. Two threads may compute twice.
+    """
+
+    def __init__(self, compute: Callable[[Any], Value]) -> None:
+        self._compute = compute
+        self.__doc__ = compute.__doc__
+
+    def __get__(self, instance: Any, owner: type) -> Value:
+        value = self._compute(instance)
+        instance.__dict__[self._compute.__name__] = value  # found before this is asked again
+        return value

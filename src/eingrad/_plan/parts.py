@@ -12,7 +12,6 @@ Guaranteed: a value is written in one way, whatever its place, association or or
 True
 """
 
-import functools
 import itertools
 import math
 from collections import Counter, defaultdict
@@ -21,6 +20,7 @@ from typing import NamedTuple, TypeGuard
 
 from eingrad import _ir
 from eingrad._ir import Apply, Einsum, Node
+from eingrad._locks import lazy
 from eingrad._plan.search import Network
 from eingrad._subscripts import Subscripts, renumber
 
@@ -59,12 +59,12 @@ class Value:
         """Whether it is not a pair yet."""
         return len(self.operands) > 2  # noqa: PLR2004
 
-    @functools.cached_property
+    @lazy
     def network(self) -> Network:
         """What a search is asked about."""
         return network_of(self.operands, self.terms, self.out)
 
-    @functools.cached_property
+    @lazy
     def signatures(self) -> dict[int, Signature]:
         """Which operands are in each part."""
         return _signatures(self)

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eingrad._api import argument_numbers, check_argnums, check_order
+from eingrad._locks import lazy
 from eingrad._shown import shown
 from eingrad.verify.functions import Function
 from eingrad.verify.reports import Comparison, DerivativeCheck
@@ -331,7 +332,7 @@ class _Order:
         sizes = np.array([np.sum(np.abs(d)) / largest(d) for d in self.directions])
         return np.maximum(allowed, terms * sizes.reshape(-1, *(1,) * (allowed.ndim - 1)))
 
-    @functools.cached_property
+    @lazy
     def scattered(self) -> Scatter:
         """How the order below scatters by rounding."""
         return scatter(self.below, self.x, self.rng)

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eingrad import _opaque
+from eingrad._locks import lazy
 from eingrad._plan import InputSpec
 from eingrad._run import Plan
 from eingrad._symbols import compile
@@ -44,7 +45,7 @@ class Sides:
         outputs = [*map(Expression, roots), *terms_that_cancel(roots)]
         return Sides(compile(outputs), max(float(np.finfo(dtype).eps) for dtype in dtypes))
 
-    @functools.cached_property
+    @lazy
     def symbols(self) -> dict[str, InputSpec]:
         """The inputs that stand for symbols, in order; large constants are inputs after them.
 
