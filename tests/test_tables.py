@@ -179,3 +179,19 @@ def test_the_cache_is_bounded_in_bytes():
         tracemalloc.stop()
     assert held < 2 * _cache.cache.maxbytes
     assert 1 < eg.cache_info().currsize < 300
+
+
+TAKEN = ["k0", "k1", "t0", "t0_pass", "t0_x0", "t1_part", "t2_value", "t0_rest", "k", "t", "kt0"]
+
+
+@pytest.mark.parametrize("name", TAKEN)
+@pytest.mark.parametrize("index", [[0, 2, 1, 1], np.arange(100) % 4], ids=["text", "parameter"])
+def test_an_argument_may_be_called_as_the_source_calls_what_is_its_own(name, index):
+    """An argument named k0 hid a table: a wrong number, silently."""
+    scope = {"np": np, "index": index}
+    exec(f"def f(x, {name}): return np.sum(x[index] ** 2) * {name}", scope)
+    x = np.arange(1.0, 5.0)
+    expected = 2 * np.bincount(index, x[index], 4) * 3.0
+    np.testing.assert_allclose(eg.grad(scope["f"])(x, 3.0), expected, rtol=1e-14)
+    plan = eg.grad(scope["f"]).plan(x, 3.0)
+    np.testing.assert_allclose(plan(x, 3.0, out=np.empty(4)), expected, rtol=1e-14)

@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from eingrad import _reuse
-from eingrad._emit import RESERVED
+from eingrad._emit import OWN, RESERVED
 from eingrad._ir import Input
 from eingrad._locks import fork_safe
 from eingrad._plan import InputSpec
@@ -129,8 +129,13 @@ def input_specs(inputs: Sequence[Input]) -> list[InputSpec]:
     for n, node in enumerate(inputs):
         name = node.name
         plain = name.isidentifier() and name.isascii() and not keyword.iskeyword(name)
-        temporary = name[:1] == "t" and name[1:].replace("_", "").isdigit()
-        if not plain or temporary or name in taken or hasattr(builtins, name) or name[:2] == "__":
+        if (
+            not plain
+            or OWN.fullmatch(name)
+            or name in taken
+            or hasattr(builtins, name)
+            or name[:2] == "__"
+        ):
             name = f"a{n}"
             while name in taken:
                 name += "_"

@@ -11,6 +11,7 @@ a statement, `placements` the scattering of one.
 
 import dataclasses
 import functools
+import re
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -25,6 +26,7 @@ from eingrad._plan import Program, Statement
 from eingrad._plan.kernels import Loop, Number, Triangle
 from eingrad._primitives import Primitive
 
+OWN = re.compile(r"[tk]\d[\d_]*(_\w*)?")  # names of steps, constants and loops
 RESERVED = frozenset({"np", "row", "block"})  # what the source itself calls something
 _LARGEST_KEPT = 2**16  # bytes of a triangle that outlives a call
 _WRITTEN_OUT = 64  # entries of a constant that is written into the text
