@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import eingrad as eg
-from eingrad import _cache, _ir
+from eingrad import _cache, _ir, _reuse
 from eingrad._ir import tables
 from eingrad._run import load
 
@@ -195,3 +195,20 @@ def test_an_argument_may_be_called_as_the_source_calls_what_is_its_own(name, ind
     np.testing.assert_allclose(eg.grad(scope["f"])(x, 3.0), expected, rtol=1e-14)
     plan = eg.grad(scope["f"]).plan(x, 3.0)
     np.testing.assert_allclose(plan(x, 3.0, out=np.empty(4)), expected, rtol=1e-14)
+
+
+def test_indices_of_many_batches_are_not_kept():
+    """What calls leave for the next is bounded in bytes of tables too."""
+    eg.cache_clear()
+    rng, w = np.random.default_rng(0), np.ones(1000)
+    tracemalloc.start()
+    try:
+        for _ in range(120):
+            batch = rng.integers(0, 1000, 100_000)
+            eg.grad(lambda w, batch=batch: np.sum(w[batch] ** 2))(w)
+        gc.collect()
+        held, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+        eg.cache_clear()
+    assert held < _reuse._MOST_BYTES + 2 * _cache.cache.maxbytes

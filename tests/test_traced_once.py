@@ -1,6 +1,7 @@
 """Laws of what is traced once: `eg.plan` and `eg.compiled`, and what they do not see."""
 
 import copy
+import enum
 import pickle
 import threading
 from collections import OrderedDict, namedtuple
@@ -303,6 +304,61 @@ def test_with_traced_values_it_is_the_function():
 
 
 def test_a_closure_over_traced_values_is_no_plan():
-    """It would hold them after they are gone."""
+    """It would hold them after they are gone; what is traced once is traced with them."""
     with pytest.raises(DTypeError, match="a plan needs arrays"):
-        eg.grad(lambda x: x @ eg.compiled(lambda y: x * y)(Y))(X)
+        eg.grad(lambda x: x @ eg.plan(lambda y: x * y, Y)(Y))(X)
+    fast = []
+
+    def f(x):
+        fast.append(eg.compiled(lambda y: x * y))
+        return x @ fast[-1](Y)
+
+    np.testing.assert_allclose(eg.grad(f)(X), 2 * X * Y)
+    assert all(each.cache_info().currsize == 0 for each in fast)
+
+
+# Found by a reader -------------------------------------------------------------------------------
+
+
+class Level(float, enum.Enum):
+    """Members that are floats too."""
+
+    LOW = 1.5
+    HIGH = 2.5
+
+
+@pytest.mark.parametrize("make", [eg.plan, None], ids=["plan", "compiled"])
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [(np.str_("a"), np.str_("b")), (np.bytes_(b"a"), np.bytes_(b"b")), (Level.LOW, Level.HIGH)],
+)
+def test_strings_of_numpy_and_members_of_enums_are_static(make, first, second):
+    """They are numbers by class, but a function tells them by what they are."""
+
+    def f(x, mode):
+        return x * 2 if mode is first or (mode == first and mode != second) else x * 3
+
+    for mode in (first, second, first):
+        call = make(f, X, mode) if make else COMPILED.setdefault(f, eg.compiled(f))
+        np.testing.assert_array_equal(call(X, mode), f(X, mode))
+        np.testing.assert_array_equal(eg.derivative(f, 0)(X, mode), f(X, mode))
+
+
+COMPILED = {}
+
+
+def test_what_captures_a_traced_value_is_traced_with_it():
+    """Whether it was called before or not."""
+    weights = [np.ones(3)]
+    inner = eg.compiled(lambda z: z @ weights[0])
+
+    def outer(w):
+        weights[0] = w
+        return inner(np.arange(3.0)) ** 2
+
+    w = np.array([1.0, -2.0, 0.5])
+    expected = 2 * (w @ np.arange(3.0)) * np.arange(3.0)
+    np.testing.assert_allclose(eg.grad(outer)(w), expected)
+    weights[0] = np.ones(3)
+    assert inner(np.arange(3.0)) == 3
+    np.testing.assert_allclose(eg.grad(outer)(w), expected)

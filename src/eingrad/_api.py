@@ -10,6 +10,7 @@ import inspect
 import sys
 from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
+from enum import Enum
 from typing import Any
 
 import numpy as np
@@ -39,6 +40,7 @@ from eingrad._tracer import (
     Trace,
     check_array,
     is_supported,
+    is_value,
     native,
     node_of,
     tracing,
@@ -54,7 +56,6 @@ from eingrad.errors import (
 
 _FLOATS = frozenset(map(np.dtype, "efdFD"))
 _TRACED = frozenset({Expression})
-_VALUES = (float, complex, np.ndarray, np.generic)  # never static
 
 # One call, traced --------------------------------------------------------------------------------
 
@@ -85,7 +86,7 @@ def _leaf_input(value: Any, name: str, n: int, trace: Trace, *, wanted: bool) ->
     label = trace.labels[name]
     if isinstance(value, Expression):
         return trace.new_input(name, value.shape, value.dtype, key) if wanted else None
-    if isinstance(value, (float, complex)) and not isinstance(value, np.generic):
+    if isinstance(value, (float, complex)) and not isinstance(value, (np.generic, Enum)):
         return trace.new_input(name, (), np.result_type(type(value)), key)
     if isinstance(value, STATIC) and not (wanted and type(value) is int):
         if wanted:
@@ -97,7 +98,7 @@ def _leaf_input(value: Any, name: str, n: int, trace: Trace, *, wanted: bool) ->
     if type(value) is int:
         if abs(value) > sys.float_info.max:
             raise DTypeError(
-                f"argument {name!r} is an integer of {value.bit_length()} bits, which is no "
+                f"argument {label!r} is an integer of {value.bit_length()} bits, which is no "
                 "float64; scale it"
             )
         return trace.new_input(name, (), np.dtype(np.float64), key)
@@ -391,7 +392,7 @@ class Derivative:
             Called like the function; checks shapes and dtypes, does not trace.
         """
         leaves, tree = flatten((args, kwargs))
-        given = {n: leaf for n, leaf in enumerate(leaves) if not isinstance(leaf, _VALUES)}
+        given = {n: leaf for n, leaf in enumerate(leaves) if not is_value(leaf)}
         before = {n: state_of(leaf) for n, leaf in given.items()}
         traced = self._trace_for_good(args, kwargs)
         if traced.nested:

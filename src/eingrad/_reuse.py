@@ -27,12 +27,14 @@ from eingrad._subscripts import Shape
 
 _MOST = 1 << 12  # entries of a table; one that is full starts again
 _MOST_DERIVED = 1 << 8  # of the table of derivatives, each of which is a graph of its own
+_MOST_BYTES = 1 << 26  # of index tables in nodes that the tables keep alive
 
 T = TypeVar("T")
 
 _free: dict[tuple[Hashable, ...], list[Input]] = {}
 _results: dict[Hashable, Any] = {}  # who makes a key knows the type of what it gives
 _derived: dict[Hashable, Any] = {}
+_charged = 0
 
 
 def lend(name: str, shape: Shape, dtype: np.dtype[Any], key: tuple[Hashable, ...]) -> Input:
@@ -72,6 +74,16 @@ def derived(key: Hashable, make: Callable[[], T]) -> T:
             _derived.clear()
         _derived[key] = known
     return known
+
+
+def charge(nbytes: int) -> None:
+    """Count index tables that new nodes hold; forget all results when they are too many bytes."""
+    global _charged  # noqa: PLW0603 - a count that all traces share
+    _charged += nbytes
+    if _charged > _MOST_BYTES:
+        _charged = 0
+        _results.clear()
+        _derived.clear()
 
 
 def clear() -> None:

@@ -23,7 +23,9 @@ from typing import Any
 
 import numpy as np
 
-_PLAIN = (bool, int, str, bytes, type(None), type(Ellipsis), type(NotImplemented))
+_PLAIN = (
+    bool, int, str, bytes, np.str_, np.bytes_, type(None), type(Ellipsis), type(NotImplemented),
+)  # fmt: skip
 _NAMED = (
     type, types.ModuleType, types.FunctionType, types.BuiltinFunctionType, types.CodeType,
     types.MethodDescriptorType, types.WrapperDescriptorType, np.ufunc, np.dtype,

@@ -20,10 +20,9 @@ from eingrad._cache import Cache, CacheInfo
 from eingrad._locks import fork_safe
 from eingrad._run import Plan, state_of
 from eingrad._shown import shown
-from eingrad._tracer import Expression
+from eingrad._tracer import Expression, is_tracing, is_value
 from eingrad._tree import DEEPEST
 
-_NUMBERS = (float, complex, np.generic)
 _lock = fork_safe(threading.Lock())  # one for all: what is done at a fork cannot be taken back
 
 
@@ -80,8 +79,11 @@ class Compiled:
         self.__name__ = derivative.__name__
 
     def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
-        """Compute by the plan for arguments like these; make one if there is none."""
-        key = self._key(args, kwargs)
+        """Compute by the plan for arguments like these; make one if there is none.
+
+        While another function is traced it is the function itself: what it captures may be traced.
+        """
+        key = None if is_tracing() else self._key(args, kwargs)
         if key is None:
             return self._derivative(*args, **kwargs)
         make = functools.partial(self._derivative.plan, *args, **kwargs)
@@ -197,12 +199,10 @@ def _describe(value: Any, key: list[Any], wanted: bool, depth: int = 0) -> bool:
     differentiated.
     """
     kind = type(value)
-    if kind is np.ndarray:
+    if kind is np.ndarray or issubclass(kind, np.ndarray):
         key += (kind, value.shape, value.dtype)
-    elif issubclass(kind, _NUMBERS) or (wanted and kind is int):
+    elif is_value(value) or (wanted and kind is int):
         key.append(kind)
-    elif issubclass(kind, np.ndarray):  # to be refused when it is traced
-        key += (kind, value.shape, value.dtype)
     elif kind in (dict, OrderedDict):
         key += (kind, tuple(value))
         return _describe_each(value.values(), key, wanted, depth)

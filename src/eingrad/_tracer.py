@@ -14,6 +14,7 @@ import sys
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from enum import Enum
 from hashlib import blake2b
 from typing import Any, NoReturn
 
@@ -744,6 +745,23 @@ def _scalar(result: Any, *, is_array: bool = False) -> Any:
 
 
 STATIC = (bool, int, str, bytes, type(None))  # what reaches the user's function as it is
+
+
+def is_value(value: Any) -> bool:
+    """Whether an argument is an input of plans, of whatever value: an array, or a number.
+
+    Not NumPy's strings, nor members of an enum, which the function tells by what they are.
+    """
+    return isinstance(value, (float, complex, np.ndarray, np.generic)) and not isinstance(
+        value, (str, bytes, Enum)
+    )
+
+
+def is_tracing() -> bool:
+    """Whether a function is traced by this thread, or task, at the moment."""
+    return _innermost.get() is not None
+
+
 _PLAIN = frozenset({int, bool, str, type(None), type(...)})  # what `==` tells apart, in one class
 _AT_ONCE = 64  # items of what is iterated over that are looked up together
 _DIGESTED = 64  # bytes of an array in a key above which a digest stands for it

@@ -5,8 +5,8 @@ Guaranteed: deterministic; only names of our own (`t0`, `t1`, `k0`, in loops `t1
 and checked input names become identifiers; the user's other words stay out of the text.
 
 A constant of a few entries is written into the module. Others are parameters of the function, the
-last ones: their arrays are in the program. `literals` writes numbers and looks at arrays, `steps`
-a statement, `placements` the scattering of one.
+last ones: their arrays are in the program. `literals` writes numbers and looks at arrays,
+`statements` a statement, `into` one that fills a given array, `placements` the scattering of one.
 """
 
 import dataclasses

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from eingrad import _ir
+from eingrad import _ir, _reuse
 from eingrad._ir import Node
 from eingrad._numpy_functions.operands import (
     Traced,
@@ -163,6 +163,7 @@ def _gather(node: Node, waiting: list[tuple[int, int, Positions]]) -> Node:
         flat = flat * size + where
     kept = [node.shape[a] for a in rest]
     moved = _ir.reshape(_ir.transpose(node, (*axes, *rest)), (math.prod(sizes), *kept))
+    _reuse.charge(flat.nbytes)
     picks = _ir.selection(flat.ravel(), math.prod(sizes))
     taken = _ir.reshape(_ir.take(moved, 0, picks), (*shape, *kept))
     adjacent = places == tuple(range(places[0], places[0] + len(places)))

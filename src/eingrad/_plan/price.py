@@ -20,6 +20,7 @@ from typing import NamedTuple
 from eingrad import _ir
 from eingrad._cost import call_flops, contraction_flops, weighted
 from eingrad._ir import Add, Apply, Coefficient, Einsum, Node, Selection
+from eingrad._plan.lower.products import twin_key
 from eingrad._plan.mirror import is_mirror
 from eingrad._plan.program import PASS
 from eingrad._subscripts import Subscripts
@@ -93,7 +94,7 @@ def _what_is_paid(node: Node) -> Hashable:
     """Give what a node shares with others that are paid for with it."""
     match node:
         case Einsum() if _ir.is_product(node) and len(node.operands) > 1:
-            return node.operands, node.terms, frozenset(node.out)
+            return twin_key(node)
         case Apply():
             return node.primitive.identity, node.operands, node.attributes
     return node

@@ -1,7 +1,7 @@
 """`Kernel`: a program that can be run.
 
 In: a program. Out: an object that computes its outputs.
-Guaranteed: no mutable state, so that threads may share it; it pickles as the program.
+Guaranteed: it holds nothing of a call, so that threads may share it; it pickles as the program.
 """
 
 import hashlib
@@ -24,7 +24,7 @@ Array = NDArray[Any]
 class Kernel:
     """A program, its source text, and the function that the text defines.
 
-    With layouts, the outputs are the cores of structured tensors. Holds no mutable state, so
+    With layouts, the outputs are the cores of structured tensors. Holds nothing of a call, so
     threads may share it. Pickles as the program, and emits again.
     """
 
