@@ -114,6 +114,7 @@ def fit() -> None:
     table, column = rng.integers(0, 2**16, 2**16), np.ones((4, 2**16)).T
     good = rng.normal(size=(200, 200)) + 20 * np.eye(200)
     buffer, mask = np.zeros(2**16), np.tri(3, dtype=bool)
+    rows = np.zeros((2**16, 4))
 
     def time(call: Any) -> float:
         return 1e12 * seconds(call, 9)
@@ -138,6 +139,7 @@ def fit() -> None:
         "inner_loop_of_sum": time(lambda: short.sum(1)) / 2**16,
         "out_of_order": (time(lambda: short + column) - time(lambda: short + short)) / 2**18,
         "scattered": time(lambda: np.add.at(buffer, (table,), near)) / 2**16,
+        "added": time(lambda: np.add.at(rows, (table[:, None], np.arange(4)), short)) / 2**18,
     }
     print(f"{'':24}{'measured':>12}{'stands':>12}")
     for name, value in found.items():

@@ -34,6 +34,7 @@ class Machine:
     inner_loop_of_sum: int = 12_000
     out_of_order: int = 500  # an entry that is read in another order than it lies
     scattered: int = 850  # an entry that is added at a position
+    added: int = 8_000  # the same over several axes
     row: int = 500_000  # one line of a mirror in place, in a loop of Python
     complex_function: int = 15  # times that of a real one
 

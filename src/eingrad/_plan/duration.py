@@ -17,6 +17,7 @@ import numpy as np
 from eingrad._limits import MACHINE
 from eingrad._plan.kernels import (
     Add,
+    At,
     Call,
     Copy,
     EinsumLoop,
@@ -26,6 +27,7 @@ from eingrad._plan.kernels import (
     Mirror,
     Multiply,
     Number,
+    PickAxis,
     Place,
     Reshape,
     Scale,
@@ -80,7 +82,13 @@ def _of_statement(  # noqa: C901, PLR0911, PLR0912 - one case for each kernel
         case Take():
             return MACHINE.product + MACHINE.byte_far * statement.bytes
         case Multiply() as product:
-            return MACHINE.call + written + _broadcast(statement, product)
+            whole = math.prod(statement.shape)
+            count = sum(
+                n in disordered and math.prod(r.shape) == whole
+                for n, r in zip(statement.operands, operands, strict=True)
+            )
+            late = count * _in_disorder(statement.results[0])
+            return MACHINE.call + written + _broadcast(statement, product) + late
         case Add():
             passes = max(1, len(operands) - 1)
             count = sum(n in disordered for n in statement.operands)
@@ -97,13 +105,23 @@ def _of_statement(  # noqa: C901, PLR0911, PLR0912 - one case for each kernel
             return _mirrored(statement, mirror)
         case Triangle():
             return 0  # made once
-        case Place(pieces=pieces):
-            looks = len(pieces) * MACHINE.diagonal
-            return MACHINE.call + written + looks + MACHINE.scattered * statement.flops
+        case Place() as kernel:
+            looks = len(kernel.pieces) * MACHINE.diagonal
+            entry = MACHINE.added if _adds_over_axes(kernel) else MACHINE.scattered
+            return MACHINE.call + written + looks + entry * statement.flops
         case Loop(body=body, passes=passes):
             return len(passes) * (MACHINE.product + _of_body(body))
         case _ as unknown:
             assert_never(unknown)
+
+
+def _adds_over_axes(kernel: Place) -> bool:
+    """Whether a piece is added at positions of several axes: NumPy does that entry by entry."""
+    return any(
+        len(piece.labels) > 1
+        and (isinstance(piece.where, At) or any(isinstance(w, PickAxis) for w in piece.where))
+        for piece in kernel.pieces
+    )
 
 
 def _written(result: Result) -> int:
