@@ -43,7 +43,7 @@ def network(seed: int) -> tuple[Any, list[Any]]:
     out = rng.sample(used, rng.randint(0, min(2, len(used))))
     sizes = {i: rng.choice([4, 15, 40, 90]) for i in used}
     inputs = [_ir.new_input(f"t{k}", tuple(sizes[i] for i in t)) for k, t in enumerate(terms)]
-    return _ir.contract(inputs, terms, out, dtype=np.float64), inputs
+    return _ir.contract(zip(inputs, terms, strict=True), out), inputs
 
 
 def seconds(call: Any, rounds: int) -> float:

@@ -114,17 +114,17 @@ def drawing(node: Node) -> Drawing:
             views = [_view(term) for term in terms]
             parts = tuple(drawing(term) for term, _ in views)
             return Total(parts, tuple(map(int, coefficients)), tuple(axes for _, axes in views))
-        case Einsum(operands=operands, terms=terms, out=out):
-            pairs = list(zip(operands, terms, strict=True))
-            best = min(itertools.permutations(pairs), key=lambda order: _apart(order, out))
+        case Einsum(factors=factors, out=out):
+            best = min(itertools.permutations(factors), key=lambda order: _apart(order, out))
             return Network(tuple(drawing(n) for n, _ in best), tuple(t for _, t in best), out)
     raise TypeError(node)
 
 
 def _view(node: Node) -> tuple[Node, tuple[int, ...]]:
     """See through a transpose: what it looks at, and where each of its axes lies."""
-    if isinstance(node, Einsum) and len(node.operands) == 1 and isinstance(node.operands[0], Add):
-        return node.operands[0], tuple(node.out.index(index) for index in node.terms[0])
+    match node:
+        case Einsum(factors=((Add() as total, term),), out=out):
+            return total, tuple(out.index(index) for index in term)
     return node, tuple(range(node.ndim))
 
 

@@ -24,13 +24,13 @@ def evaluate(node, values, memo=None):
             result = value
         case _ir.Selection() | _ir.Merge():
             result = _ir.dense(node)
-        case _ir.Einsum(terms=terms, out=out, sizes=sizes, coefficient=coefficient):
+        case _ir.Einsum(terms=terms, out=out, coefficient=coefficient):
             # Zeros and ones are numbers here: NumPy's products of two boolean arrays add by "or".
             below = [np.asarray(b, node.dtype) for b in below]
-            ones = [(np.ones(size, node.dtype), (index,)) for index, size in sizes]
+            repeated = set(out).difference(*terms)
+            ones = [(np.ones(node.sizes[index], node.dtype), (index,)) for index in repeated]
             pairs = [*zip(below, terms, strict=True), *ones, (np.ones((), node.dtype), ())]
-            every = {index: n for x, term in pairs for index, n in zip(term, x.shape, strict=True)}
-            large = math.prod(every.values()) > LONGEST_LOOP
+            large = math.prod(node.sizes) > LONGEST_LOOP
             result = np.einsum(*(x for pair in pairs for x in pair), out, optimize=large)
             result = result if coefficient == 1 else result * _number(coefficient)
         case _ir.Add(coefficients=coefficients):

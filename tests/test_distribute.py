@@ -141,7 +141,7 @@ def test_cancellation_keeps_the_value(case, seed):
 def test_a_contraction_of_nothing_needs_a_dtype():
     """Refused by its cause, not by a StopIteration out of a generator."""
     with pytest.raises(TypeError, match="of nothing, needs a dtype"):
-        _ir.contract((), (), ())
+        _ir.contract((), ())
 
 
 @pytest.mark.parametrize(

@@ -222,7 +222,7 @@ def test_every_builder_gives_exact_types():
         _ir.merge((C(2), C(3))),
         _ir.broadcast(x, (C(4), C(2), C(3))),
         _ir.reshape(x, (C(3), C(2))),
-        _ir.contract((x,), ((0, 1),), (0, 1, 2), {2: C(5)}, F(1.5)),
+        _ir.contract([(x, (0, 1))], (0, 1, 2), {2: C(5)}, F(1.5)),
         _primitives.apply("power", x, exponent=Q(1, 3)),
         _primitives.apply("tri", n=C(2), m=C(2), k=C(0), dtype=S("|b1")),
     ]

@@ -280,7 +280,7 @@ def test_what_is_printed_has_the_value(make):
 def test_structure_of_any_kind_has_the_value(network):
     """Deltas, selections and merges in any order, also such as determine each other."""
     operands, terms, out, sizes = network
-    node = _ir.contract(operands, terms, out, {i: sizes[i] for i in out}, dtype=float)
+    node = _ir.contract(zip(operands, terms, strict=True), out, sizes, dtype=float)
     check_printed(eg.Expression(node))
 
 

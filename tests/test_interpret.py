@@ -191,8 +191,8 @@ def test_random_products_agree(space, data):
     out = data.draw(st.lists(st.integers(0, 4), max_size=4, unique=True))
     shapes = [tuple(sizes[i] for i in term) for term in terms]
     operands = [_ir.new_input(f"a{k}", shape) for k, shape in enumerate(shapes)]
-    known = {i: sizes[i] for i in out}
-    node = _ir.contract(operands, terms, out, known, data.draw(st.sampled_from([1, -1, 0.3])))
+    factors = zip(operands, terms, strict=True)
+    node = _ir.contract(factors, out, sizes, data.draw(st.sampled_from([1, -1, 0.3])))
     program, arrays = lowered([node])
     assert_agrees(program, arrays, space)
 
@@ -255,7 +255,7 @@ def test_what_the_source_leaves_to_einsum_agrees(xp):
 def test_random_networks_with_structure_agree(space, network, factor):
     """Deltas, merges and selections, whose positions are given twice, or are missing."""
     operands, terms, out, sizes = network
-    node = _ir.contract(operands, terms, out, sizes, factor, np.float64)
+    node = _ir.contract(zip(operands, terms, strict=True), out, sizes, factor, np.float64)
     program, arrays = lowered([node])
     assert_agrees(program, arrays, space)
 

@@ -24,7 +24,7 @@ def test_eliminating_structure_keeps_value_and_shape(network, seed):
     ones = [(np.ones(sizes[i]), (i,)) for i in out if i not in used]
     pairs = [*zip(dense, terms, strict=True), *ones]
     expected = np.einsum(*(x for pair in pairs for x in pair), out)
-    node = _ir.contract(operands, terms, out, sizes, dtype=np.float64)
+    node = _ir.contract(zip(operands, terms, strict=True), out, sizes, dtype=np.float64)
     _ir.verify([node])
     assert_close(evaluate(node, values), expected, rtol=1e-12)
 
@@ -50,7 +50,7 @@ def test_traced_delta_is_the_size():
 
 
 def _as_float(delta):
-    return _ir.contract((delta,), ((0, 1),), (0, 1), dtype=np.float64)
+    return _ir.contract([(delta, (0, 1))], (0, 1), dtype=np.float64)
 
 
 @pytest.mark.parametrize("shape", [(24,), (2, 12), (8, 3), (3, 2, 4), (1, 6, 1, 4), (2, 3, 2, 2)])
@@ -121,24 +121,27 @@ def test_a_trace_beside_the_same_matrix_is_one_node_in_any_order():
     """What an operand's axes have in common with each other tells it from its equals."""
     a = _ir.new_input("a", (3, 3))
     wiring = [(0, 1), (1, 0), (2, 2)]
-    assert len({_ir.contract([a] * 3, t, ()) for t in itertools.permutations(wiring)}) == 1
+    assert (
+        len({_ir.contract([(a, t) for t in terms], ()) for terms in itertools.permutations(wiring)})
+        == 1
+    )
 
 
 def test_a_mask_is_made_once():
     """Two sums over one selection that leaves rows out: their masks are one."""
     picks = _ir.selection((0, -1, 2), 3)
     x = _ir.new_input("x", (3,))
-    node = _ir.contract((picks, picks, x), ((0, 1), (0, 2), (0,)), (0,))
+    node = _ir.contract([(picks, (0, 1)), (picks, (0, 2)), (x, (0,))], (0,))
     assert len(node.operands) == 2
-    again = _ir.contract((picks, node), ((0, 1), (0,)), (0,))
+    again = _ir.contract([(picks, (0, 1)), (node, (0,))], (0,))
     assert again is node
 
 
 def test_a_selection_of_the_part_of_a_merge_is_a_mask():
     """``S[m,c] M[m,i,c] A[m]``: each used to be rewritten by the other, without end."""
     a = _ir.new_input("a", (6,))
-    operands = [a, _ir.merge((3, 2)), _ir.selection((0, 0, 0, 1, 1, 1), 2)]
-    node = _ir.contract(operands, [(0,), (0, 1, 2), (0, 2)], (1, 2), {})
+    picks = _ir.selection((0, 0, 0, 1, 1, 1), 2)
+    node = _ir.contract([(a, (0,)), (_ir.merge((3, 2)), (0, 1, 2)), (picks, (0, 2))], (1, 2))
     values = np.arange(1.0, 7.0)
     expected = (values * (np.arange(6) % 2 == [0, 0, 0, 1, 1, 1])).reshape(3, 2)
     assert_close(evaluate(node, {a: values}), expected)

@@ -159,7 +159,7 @@ def test_planning_leaves_the_users_random_state_alone():
 def test_every_structure_is_lowered_right(network, seed):
     """Placements, takes, splits and merges, alone and combined."""
     operands, terms, out, sizes = network
-    node = _ir.contract(operands, terms, out, sizes, dtype=np.float64)
+    node = _ir.contract(zip(operands, terms, strict=True), out, sizes, dtype=np.float64)
     rng = np.random.default_rng(seed)
     inputs = _ir.inputs([node])
     values = {n: rng.normal(size=n.shape) for n in inputs}
@@ -313,7 +313,7 @@ def test_hostile_names_never_become_source():
 def test_a_selection_and_a_merge_that_tie_summed_indices_count(out, expected):
     """``sum_mj S[m,j] M[m,i,j]`` was lowered as if the tie placed entries: to ones."""
     picks, merge = _ir.selection((0, 0, 0, 0, 0, 1), 2), _ir.merge((3, 2))
-    node = _ir.contract((picks, merge), ((0, 2), (0, 1, 2)), out, dtype=np.float64)
+    node = _ir.contract([(picks, (0, 2)), (merge, (0, 1, 2))], out, dtype=np.float64)
     (result,) = Kernel(compile_program([node], [])).run([])
     np.testing.assert_array_equal(result, expected)
 

@@ -32,7 +32,7 @@ def nodes_of(network):
         _ir.new_input(f"t{k}", tuple(network.sizes[i] for i in term))
         for k, term in enumerate(network.terms)
     ]
-    return _ir.contract(inputs, network.terms, network.out, dtype=np.float64), inputs
+    return _ir.contract(zip(inputs, network.terms, strict=True), network.out), inputs
 
 
 # One product -------------------------------------------------------------------------------------

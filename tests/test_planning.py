@@ -103,7 +103,7 @@ def test_deltas_are_divided_out():
 
 def test_a_node_that_depends_on_one_entry_has_one_column():
     p = _ir.new_input("p", (50,))
-    entry = _ir.contract([_ir.take(p, 0, _ir.selection((7,), 50))], [(0,)], ())
+    entry = _ir.contract([(_ir.take(p, 0, _ir.selection((7,), 50)), (0,))], ())
     y = _ir.einsum("ij,->ij", _ir.new_input("a", (9, 9)), entry)
     y = _ir.einsum("ij,jk->ik", y, y)
     assert sweeps(y, [p], "forward") <= 2 * 2 * 9**3 + 5 * 4 * 81

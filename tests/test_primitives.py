@@ -215,7 +215,7 @@ def _moments_rule(x, y):
     n = x.shape[-1]
     if y.result == 0:
         return _ir.fill(Fraction(1, n), x.shape, x.dtype)
-    identity = _ir.contract([_ir.delta(n)], [(0, 1)], (0, 1), dtype=x.dtype)
+    identity = _ir.contract([(_ir.delta(n), (0, 1))], (0, 1), dtype=x.dtype)
     return _ir.broadcast(plus(identity, Fraction(-1, n)), (*x.shape, n))
 
 

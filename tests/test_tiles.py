@@ -289,9 +289,9 @@ def test_a_loop_that_costs_much_more_or_saves_little_is_not_made(monkeypatch):
 def test_views_of_what_is_not_sliced_are_not_written(small):
     """They are as free outside."""
     x, w = einsum_inputs(x=(8, 5), w=(5,))
-    wide = _ir.contract([w], [(1,)], (0, 1), {0: 8})
+    wide = _ir.contract([(w, (1,))], (0, 1), {0: 8})
     z = _ir.add([x, wide])
-    total = _ir.contract([_ir.einsum("ij,ij->", z, z)], [()], (0, 1), {0: 8, 1: 5})
+    total = _ir.contract([(_ir.einsum("ij,ij->", z, z), ())], (0, 1), {0: 8, 1: 5})
     late = _ir.add([wide, total])
     program = looped([late], [x, w])
     assert loops(program)

@@ -28,7 +28,7 @@ from typing import NamedTuple
 
 from eingrad import _ir
 from eingrad._cost import call_flops, contraction_flops, weighted
-from eingrad._ir import Add, Apply, Einsum, Node
+from eingrad._ir import Add, Apply, Einsum, Node, Placement, Product
 from eingrad._locks import lazy
 from eingrad._plan.program import PASS
 from eingrad._primitives import core_ndims, is_elementwise
@@ -281,7 +281,7 @@ def _multiplied(
         if not carried.pure:
             return _Carried(carried.sources, tied, False), 0
         sources = columns.part(carried.sources, end.size)
-        is_moved = _ir.is_structured(node)
+        is_moved = isinstance(node, Placement) and bool(node.structure)
         return _Carried(sources, frozenset(range(end.ndim)) if is_moved else tied, True), 0
     each = max(1, math.prod(start.shape[axis] for axis in carried.tied))
     many = columns.of(carried.sources)
@@ -298,9 +298,11 @@ def _jacobian(node: Node, k: int) -> tuple[list[tuple[int, int]], int | None]:
     below = _ir.children(node)[k]
     if isinstance(node, Einsum):
         place = {index: axis for axis, index in enumerate(node.out)}
-        term = node.terms[k]
+        term = node.factors[k].term
         pairs = [(axis, place[index]) for axis, index in enumerate(term) if index in place]
-        return pairs, _contraction(node)
+        is_computed = isinstance(node, Product) and not node.is_view
+        sizes = dict(enumerate(node.sizes))
+        return pairs, contraction_flops(sizes, summed=node.sums) if is_computed else None
     if isinstance(node, Add) or is_elementwise(node):
         pairs = [(axis, axis) for axis in range(node.ndim)]
         return pairs, None if isinstance(node, Add) else node.size
@@ -309,14 +311,3 @@ def _jacobian(node: Node, k: int) -> tuple[list[tuple[int, int]], int | None]:
     flops = call_flops(node)
     is_moved = below.ndim == batch
     return [(axis, axis) for axis in range(batch)], flops if not is_moved else node.size
-
-
-def _contraction(node: Einsum) -> int | None:
-    if node.cores < len(node.operands) or (len(node.operands) == 1 and not node.sums):
-        return None
-    sizes = {
-        index: size
-        for operand, term in zip(node.operands, node.terms, strict=True)
-        for index, size in zip(term, operand.shape, strict=True)
-    }
-    return contraction_flops(sizes, summed=node.sums)

@@ -13,6 +13,7 @@ Both directions multiply the same local Jacobians; they differ in the order alon
 nodes are never expanded: a product is distributed only over the terms of a derivative.
 """
 
+import itertools
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -20,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from eingrad import _ir
-from eingrad._ir import STRUCTURAL, Add, Apply, Coefficient, Einsum, Node
+from eingrad._ir import Add, Apply, Coefficient, Einsum, Factor, Node, Placement, Structural
 from eingrad._primitives import Kind, apply, cast, core_ndims, jacobian, kind_of, row_of
 from eingrad._shifts import is_shift, keep_whole
 from eingrad._subscripts import Shape, Subscripts
@@ -38,15 +39,13 @@ class Hole:
     einsum: Einsum
     k: int
 
-    def rest(self, operands: Sequence[Node]) -> tuple[list[Node], list[Subscripts]]:
-        """Give the other operands and their terms."""
-        others = [n for n in range(len(operands)) if n != self.k]
-        return [operands[n] for n in others], [self.einsum.terms[n] for n in others]
-
-    @property
-    def first_free(self) -> int:
-        """The first integer that is no index of the einsum."""
-        return 1 + max((i for t in (*self.einsum.terms, self.einsum.out) for i in t), default=-1)
+    def rest(self, dtype: Any) -> list[Factor]:
+        """Give the other factors, in one dtype; structure has none."""
+        others = [f for n, f in enumerate(self.einsum.factors) if n != self.k]
+        return [
+            f if isinstance(f.node, Structural) else Factor(cast(f.node, dtype), f.term)
+            for f in others
+        ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +64,8 @@ def seed(node: Node) -> Node:
     """``d node/d node``: a delta for every axis."""
     axes = tuple(range(node.ndim))
     twins = tuple(range(node.ndim, 2 * node.ndim))
-    deltas = [_ir.delta(n) for n in node.shape]
-    pairs = list(zip(axes, twins, strict=True))
-    sizes = dict(zip((*axes, *twins), node.shape * 2, strict=True))
-    return _ir.contract(deltas, pairs, (*axes, *twins), sizes, dtype=node.dtype)
+    deltas = [(_ir.delta(n), (a, node.ndim + a)) for a, n in enumerate(node.shape)]
+    return _ir.contract(deltas, (*axes, *twins), dtype=node.dtype)
 
 
 def forward(y: Node, x: Node) -> Node:
@@ -205,22 +202,16 @@ def _push(node: Node, below: Node, local: Local, batch: int, tangent: Node) -> l
     extra = tangent.ndim - below.ndim
     if isinstance(local, Hole):
         einsum = local.einsum
-        new = tuple(range(local.first_free, local.first_free + extra))
-        rest, terms = local.rest(_cast_all(einsum.operands, tangent.dtype))
-        return _linear(
-            rest,
-            terms,
-            tangent,
-            (*einsum.terms[local.k], *new),
-            (*einsum.out, *new),
-            dict(einsum.sizes),
-            einsum.coefficient,
-        )
+        first = len(einsum.sizes)
+        new = tuple(range(first, first + extra))
+        term, out = (*einsum.factors[local.k].term, *new), (*einsum.out, *new)
+        rest = local.rest(tangent.dtype)
+        return _linear(rest, tangent, term, out, einsum.sizes, einsum.coefficient)
     local = cast(local, tangent.dtype)
     shared, result, operand, new = _ranges(batch, node.ndim - batch, below.ndim - batch, extra)
     out = (*shared, *result, *new)
     term = (*shared, *result, *operand)
-    return _linear((local,), (term,), tangent, (*shared, *operand, *new), out)
+    return _linear([(local, term)], tangent, (*shared, *operand, *new), out)
 
 
 def _pull(leading: int, node: Node, below: Node, local: Local, batch: int, bar: Node) -> list[Term]:
@@ -228,33 +219,24 @@ def _pull(leading: int, node: Node, below: Node, local: Local, batch: int, bar: 
     if isinstance(local, Multiple):
         return [(bar, local.number)]
     if isinstance(local, Hole):
-        einsum, fresh = local.einsum, local.first_free
-        y_axes = tuple(range(fresh, fresh + leading))
-        fresh += leading
-        rest, terms = local.rest(_cast_all(einsum.operands, bar.dtype))
+        einsum = local.einsum
+        fresh = itertools.count(len(einsum.sizes))
+        y_axes = tuple(itertools.islice(fresh, leading))
+        rest = local.rest(bar.dtype)
         axes: list[int] = []
-        for index, size in zip(einsum.terms[local.k], below.shape, strict=True):
-            if index not in axes:
-                axes.append(index)
-                continue
-            rest.append(_ir.delta(size))  # the operand's diagonal: so is its cotangent
-            terms.append((index, fresh))
-            axes.append(fresh)
-            fresh += 1
+        for index, size in zip(einsum.factors[local.k].term, below.shape, strict=True):
+            axis = index if index not in axes else next(fresh)
+            if axis != index:  # the operand's diagonal: so is its cotangent
+                rest.append(Factor(_ir.delta(size), (index, axis)))
+            axes.append(axis)
         sizes = dict(zip(axes, below.shape, strict=True))
         out = (*y_axes, *axes)
-        return _linear(rest, terms, bar, (*y_axes, *einsum.out), out, sizes, einsum.coefficient)
+        return _linear(rest, bar, (*y_axes, *einsum.out), out, sizes, einsum.coefficient)
     local = cast(local, bar.dtype)
     shared, result, operand, y_axes = _ranges(batch, node.ndim - batch, below.ndim - batch, leading)
     term = (*shared, *result, *operand)
-    return _linear(
-        (local,), (term,), bar, (*y_axes, *shared, *result), (*y_axes, *shared, *operand)
-    )
-
-
-def _cast_all(operands: Sequence[Node], dtype: Any) -> list[Node]:
-    """Give operands of one dtype; structure has none."""
-    return [n if isinstance(n, STRUCTURAL) else cast(n, dtype) for n in operands]
+    out = (*y_axes, *shared, *operand)
+    return _linear([(local, term)], bar, (*y_axes, *shared, *result), out)
 
 
 def _ranges(*lengths: int) -> list[Subscripts]:
@@ -336,39 +318,26 @@ def _select(condition: Node, piece: Node, when: bool) -> Node:
 
     And inside its scale, which is collected with others.
     """
-    if isinstance(piece, Einsum) and piece.operands and piece.coefficient not in (0, 1):
+    if isinstance(piece, Einsum) and piece.factors and piece.coefficient not in (0, 1):
         inner = _select(condition, _ir.with_coefficient(piece, 1), when)
         return _ir.scale(inner, piece.coefficient)
     lead = condition.ndim
-    if isinstance(piece, Einsum) and _ir.carries_delta(piece):
-        leading = set(piece.out[:lead])
-        determined = {
-            term[1] if isinstance(n, _ir.Selection) else term[0]
-            for n, term in _ir.split_structure(piece)[1]
-        }
-        if leading.isdisjoint(determined):
+    if _ir.carries_delta(piece):
+        determined = {index for _, of, _ in piece.determined for index in of}
+        if determined.isdisjoint(piece.out[:lead]):
             return _select_core(condition, piece, when)
     axes = tuple(range(piece.ndim))
-    wide = _ir.contract(
-        (condition,), (axes[:lead],), axes, dict(enumerate(piece.shape)), dtype=condition.dtype
-    )
+    wide = _ir.contract([(condition, axes[:lead])], axes, piece.shape)
     zero = _ir.zeros(piece.shape, piece.dtype)
     return apply("where", wide, *((piece, zero) if when else (zero, piece)))
 
 
-def _select_core(condition: Node, piece: Einsum, when: bool) -> Node:
-    sizes = dict(zip(piece.out, piece.shape, strict=True))
-    cores, structure = _ir.split_structure(piece)
+def _select_core(condition: Node, piece: Placement, when: bool) -> Node:
+    cores = () if piece.core is None else (piece.core,)
     term = tuple(dict.fromkeys((*piece.out[: condition.ndim], *(i for _, t in cores for i in t))))
-    for n, t in cores:
-        sizes.update(zip(t, n.shape, strict=True))
-    core = _ir.contract(
-        [n for n, _ in cores], [t for _, t in cores], term, sizes, piece.coefficient, piece.dtype
-    )
-    axes = tuple(range(core.ndim))
-    selected = _select(condition, _ir.contract((core,), (axes,), axes), when)
-    nodes, terms = zip((selected, term), *structure, strict=True)
-    return _ir.contract(nodes, terms, piece.out, sizes, dtype=piece.dtype)
+    core = _ir.contract(cores, term, piece.sizes, piece.coefficient, piece.dtype)
+    selected = Factor(_select(condition, core, when), term)
+    return _ir.contract([selected, *piece.structure], piece.out, piece.sizes, dtype=piece.dtype)
 
 
 # Sums of derivative terms ------------------------------------------------------------------------
@@ -388,83 +357,73 @@ def _pieces(derivative: Node) -> list[Term]:
 
 
 def _linear(
-    rest: Sequence[Node],
-    terms: Sequence[Subscripts],
+    rest: Sequence[tuple[Node, Subscripts]],
     derivative: Node,
-    derivative_term: Subscripts,
+    term: Subscripts,
     out: Subscripts,
-    sizes: dict[int, int] | None = None,
+    sizes: Mapping[int, int] | Shape = (),
     coefficient: Coefficient = 1,
 ) -> list[Term]:
     """Contract with each piece of a derivative: ``W (delta + M) -> W + W M``."""
     return [
-        (
-            _ir.contract(
-                (*rest, piece), (*terms, derivative_term), out, sizes, coefficient, piece.dtype
-            ),
-            factor,
-        )
+        (_ir.contract([*rest, (piece, term)], out, sizes, coefficient, piece.dtype), factor)
         for piece, factor in _pieces(derivative)
     ]
 
 
 def _collect(terms: Sequence[Term], shape: tuple[int, ...], dtype: object) -> Node:
     """Sum to one term per delta pattern and one remainder, which is never opened again."""
-    groups: dict[object, list[tuple[Node, Coefficient]]] = {}
+    groups: dict[object, list[tuple[Placement, Coefficient]]] = {}
+    plain: list[Term] = []
     for node, factor in terms:
         for piece, c in _pieces(node):
-            key = _pattern(piece) if _ir.carries_delta(piece) else None
-            groups.setdefault(key, []).append((piece, _ir.multiply(c, factor)))
-    sums: list[Node] = []
-    for key, members in groups.items():
-        if key is None:
-            nodes, coefficients = zip(*members, strict=True)
-            sums.append(_ir.add(nodes, coefficients))
-        else:
-            sums.append(_merge_cores(members))
+            number = _ir.multiply(c, factor)
+            if _ir.carries_delta(piece):
+                groups.setdefault(_pattern(piece), []).append((piece, number))
+            else:
+                plain.append((piece, number))
+    sums = [_merge_cores(members) for members in groups.values()]
+    if plain:
+        nodes, coefficients = zip(*plain, strict=True)
+        sums.append(_ir.add(nodes, coefficients))
     return _ir.add(sums) if sums else _ir.zeros(shape, dtype)
 
 
-def _numbered(piece: Einsum) -> tuple[list[tuple[Node, Subscripts]], list[tuple[Node, Subscripts]]]:
-    """Cores and structure of a placement, indices numbered by the output, then by the structure."""
-    cores, structure = _ir.split_structure(piece)
-    numbers: dict[int, int] = {}
-    for index in (*piece.out, *(i for _, t in structure for i in t)):
-        numbers.setdefault(index, len(numbers))
-    placed = [(n, tuple(numbers[i] for i in t)) for n, t in structure]
-    renamed = [(n, tuple(numbers[i] for i in t)) for n, t in cores]
-    return renamed, sorted(placed, key=lambda pair: (pair[0].digest, pair[1]))
+@dataclass(frozen=True, slots=True)
+class _Numbered:
+    """A placement whose indices are numbered by the output, then by the structure."""
+
+    core: tuple[Factor, ...]  # or none
+    structure: tuple[Factor, ...]
+    sizes: dict[int, int]
 
 
-def _pattern(piece: Node) -> object:
+def _number(piece: Placement) -> _Numbered:
+    every = (*piece.out, *(index for _, term in piece.structure for index in term))
+    numbers = {index: n for n, index in enumerate(dict.fromkeys(every))}
+
+    def numbered(factor: Factor) -> Factor:
+        return Factor(factor.node, tuple(numbers[index] for index in factor.term))
+
+    structure = sorted(map(numbered, piece.structure), key=lambda f: (f.node.digest, f.term))
+    core = () if piece.core is None else (numbered(piece.core),)
+    return _Numbered(core, tuple(structure), {n: piece.sizes[i] for i, n in numbers.items()})
+
+
+def _pattern(piece: Placement) -> object:
     """What two terms must share to be placed on the same entries."""
-    assert isinstance(piece, Einsum)
-    return tuple((n.uid, t) for n, t in _numbered(piece)[1])
+    return tuple((n.uid, t) for n, t in _number(piece).structure)
 
 
-def _merge_cores(members: Sequence[Term]) -> Node:
+def _merge_cores(members: Sequence[tuple[Placement, Coefficient]]) -> Node:
     """Add the cores of terms with one delta pattern: ``delta A + delta B -> delta (A + B)``."""
+    first, factor = members[0]
     if len(members) == 1:
-        node, factor = members[0]
-        return _ir.scale(node, factor)
-    parts = []
-    sizes: dict[int, int] = {}
-    structure: list[tuple[Node, Subscripts]] = []
-    wanted: set[int] = set()
-    for piece, factor in members:
-        assert isinstance(piece, Einsum)
-        cores, structure = _numbered(piece)
-        for n, t in (*cores, *structure):
-            sizes.update(zip(t, n.shape, strict=True))
-        sizes.update(enumerate(piece.shape))
-        wanted.update(i for _, t in cores for i in t)
-        parts.append((cores, _ir.multiply(factor, piece.coefficient)))
-    out = tuple(sorted(wanted))
-    first = members[0][0]
-    aligned = [
-        _ir.contract([n for n, _ in cores], [t for _, t in cores], out, sizes, 1, first.dtype)
-        for cores, _ in parts
-    ]
-    core = _ir.add(aligned, [c for _, c in parts])
-    nodes, terms = zip((core, out), *structure, strict=True)
-    return _ir.contract(nodes, terms, tuple(range(first.ndim)), sizes, 1, first.dtype)
+        return _ir.scale(first, factor)
+    parts = [(_number(piece), _ir.multiply(c, piece.coefficient)) for piece, c in members]
+    structure, sizes = parts[0][0].structure, parts[0][0].sizes
+    out = tuple(sorted({i for part, _ in parts for _, term in part.core for i in term}))
+    aligned = [_ir.contract(part.core, out, sizes, 1, first.dtype) for part, _ in parts]
+    core = Factor(_ir.add(aligned, [c for _, c in parts]), out)
+    axes = tuple(range(first.ndim))
+    return _ir.contract([core, *structure], axes, sizes, 1, first.dtype)

@@ -17,17 +17,27 @@ True
 
 import itertools
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
 import numpy as np
 
 from eingrad import _ir
-from eingrad._ir import STRUCTURAL, Add, Apply, Coefficient, Constant, Einsum, Node
+from eingrad._ir import (
+    Add,
+    Apply,
+    Coefficient,
+    Constant,
+    Einsum,
+    Factor,
+    Node,
+    Placement,
+    Structural,
+)
 from eingrad._opaque import is_opaque
 from eingrad._primitives import Law, apply, reciprocal, row_of
-from eingrad._subscripts import Subscripts
+from eingrad._subscripts import Shape, Subscripts
 
 _MOST_MONOMIALS = 4000
 _MOST_ROUNDS = 8
@@ -35,7 +45,7 @@ _SHORT = 2**80  # of products of fifty such numbers, none is rounded
 _SHORT_COMPLEX = 2**26  # products of two are exact in the 53 bits of a float, which they are
 
 Polynomial = dict[Node, Coefficient]  # monomial -> coefficient
-Factors = list[tuple[Node, Subscripts]]
+Factors = list[Factor]
 
 
 class _GivenUpError(Exception):
@@ -81,7 +91,7 @@ def _forms(root: Node) -> dict[Node, Polynomial] | None:
     forms: dict[Node, Polynomial] = {}
     try:
         for node in _ir.topological([root]):
-            if not isinstance(node, STRUCTURAL):
+            if not isinstance(node, Structural):
                 forms[node] = _expanded(node, forms)
     except (_GivenUpError, OverflowError):
         return None
@@ -157,14 +167,18 @@ def _read(node: Constant) -> Node:
         return _ir.fill(number, node.shape, node.dtype)
     if value.ndim == 2 and np.array_equal(value, number * np.eye(len(value))):  # noqa: PLR2004
         delta = _ir.delta(len(value))
-        return _ir.contract([delta], [(0, 1)], (0, 1), {}, number, node.dtype)
+        return _ir.contract([(delta, (0, 1))], (0, 1), (), number, node.dtype)
     return node
 
 
 def _atom(node: Node) -> Polynomial:
     """Write what does not open as a monomial: itself, unless it has axes of size one."""
     axes = tuple(range(node.ndim))
-    return {_monomial([(node, axes)], axes, {}, node.dtype) if 1 in node.shape else node: 1}
+    return {
+        _monomial([Factor(node, axes)], axes, node.shape, node.dtype)
+        if 1 in node.shape
+        else node: 1
+    }
 
 
 def _collect(total: Polynomial, monomial: Node, coefficient: Coefficient) -> None:
@@ -184,7 +198,7 @@ def _collect(total: Polynomial, monomial: Node, coefficient: Coefficient) -> Non
 def _distributed(node: Einsum, forms: dict[Node, Polynomial]) -> Polynomial:
     """``(a + b) c -> a c + b c``, every factor opened to its own factors."""
     choices = [
-        [(n, 1)] if isinstance(n, STRUCTURAL) else list(forms[n].items()) for n in node.operands
+        [(n, 1)] if isinstance(n, Structural) else list(forms[n].items()) for n in node.operands
     ]
     count = 1
     for choice in choices:
@@ -196,68 +210,60 @@ def _distributed(node: Einsum, forms: dict[Node, Polynomial]) -> Polynomial:
         coefficient = _exact(node.coefficient)
         for _, c in chosen:
             coefficient = coefficient * _exact(c)
-        factors = list(zip((n for n, _ in chosen), node.terms, strict=True))
-        monomial = _monomial(factors, node.out, dict(node.sizes), node.dtype)
+        factors = [Factor(n, term) for (n, _), term in zip(chosen, node.terms, strict=True)]
+        monomial = _monomial(factors, node.out, node.sizes, node.dtype)
         _collect(total, monomial, coefficient)
     return total
 
 
 def _monomial(
-    factors: Factors, out: Subscripts, sizes: dict[int, int], dtype: np.dtype[Any]
+    factors: Factors, out: Subscripts, sizes: Mapping[int, int] | Shape, dtype: np.dtype[Any]
 ) -> Node:
     """Build one product of atoms, opened and cancelled until nothing changes."""
     while True:
-        nodes, terms = _opened(factors, out)
-        terms, sizes = _without_ones(nodes, terms, out, sizes)
-        node = _ir.contract(nodes, terms, out, sizes, dtype=dtype)
+        apart = _without_ones(_opened(factors, out), out)
+        node = _ir.contract(apart, out, sizes, dtype=dtype)
         if not isinstance(node, Einsum):
             return node
-        flat = list(zip(*_opened([(node, node.out)], node.out), strict=True))
-        cancelled = _cancelled(flat, node.out)
+        cancelled = _cancelled(_opened([Factor(node, node.out)], node.out), node.out)
         if cancelled is None:
             return node
-        sizes = dict(node.sizes) | dict(zip(node.out, node.shape, strict=True))
-        factors, out = cancelled, node.out  # the coefficient is one of the factors
+        factors, out, sizes = cancelled, node.out, node.sizes  # the coefficient is a factor
 
 
-def _without_ones(
-    nodes: Sequence[Node], terms: Sequence[Subscripts], out: Subscripts, sizes: dict[int, int]
-) -> tuple[list[Subscripts], dict[int, int]]:
-    """Tie no two axes of size one: ``a[i,0] b[0,j]`` is ``a[i,k] b[k,j]`` for k of size one."""
-    every = sizes | _sizes(nodes, terms)
-    fresh = itertools.count(1 + max((*every, *out), default=-1))
-    apart = [tuple(next(fresh) if every[i] == 1 else i for i in term) for term in terms]
-    return apart, {i: every[i] for i in out}
+def _without_ones(factors: Factors, out: Subscripts) -> Factors:
+    """Tie no two axes of size one: ``a[i,0] b[0,j]`` is ``a[i,k] b[k,j]`` for k of size one.
+
+    One of the output that no factor carries any more is repeated, once.
+    """
+    fresh = _fresh(factors, out)
+    return [
+        Factor(
+            node, tuple(next(fresh) if n == 1 else i for i, n in zip(term, node.shape, strict=True))
+        )
+        for node, term in factors
+    ]
 
 
-def _sizes(nodes: Sequence[Node], terms: Sequence[Subscripts]) -> dict[int, int]:
-    pairs = zip(nodes, terms, strict=True)
-    return {i: size for n, t in pairs for i, size in zip(t, n.shape, strict=True)}
+def _fresh(factors: Factors, out: Subscripts) -> Iterator[int]:
+    """Count from the first integer that is no index."""
+    return itertools.count(1 + max((*out, *(i for _, term in factors for i in term)), default=-1))
 
 
-def _opened(factors: Factors, out: Subscripts) -> tuple[list[Node], list[Subscripts]]:
+def _opened(factors: Factors, out: Subscripts) -> Factors:
     """Replace every product among the factors by its own factors."""
-    fresh = itertools.count(1 + max((*out, *(i for _, t in factors for i in t)), default=-1))
-    nodes: list[Node] = []
-    terms: list[Subscripts] = []
+    fresh = _fresh(factors, out)
+    opened: Factors = []
     pending = list(reversed(factors))
     while pending:
         node, term = pending.pop()
-        if not isinstance(node, Einsum) or not node.operands:
-            nodes.append(node)
-            terms.append(term)
+        if not isinstance(node, Einsum) or not node.factors:
+            opened.append(Factor(node, term))
             continue
-        outer = dict(zip(node.out, term, strict=True))
-        for inner, inner_term in zip(node.operands, node.terms, strict=True):
-            for index in inner_term:
-                if index not in outer:
-                    outer[index] = next(fresh)
-            pending.append((inner, tuple(outer[index] for index in inner_term)))
-        for index, size in node.sizes:  # repeated along it: summed, that counts
-            pending.append((_ir.fill(1, (size,), node.dtype), (outer[index],)))
+        pending += [*_ir.splice(node, term, fresh), *_ir.ones_along(node, term)]
         if node.coefficient != 1:
-            pending.append((_ir.fill(node.coefficient, (), node.dtype), ()))
-    return nodes, terms
+            pending.append(Factor(_ir.fill(node.coefficient, (), node.dtype), ()))
+    return opened
 
 
 def _cancelled(factors: Factors, out: Subscripts) -> Factors | None:
@@ -297,7 +303,7 @@ def _cancelled_inverse(
         return None
     for left, right, ends in ((q, r, (p, s)), (p, s, (r, q))):
         if left == right and left not in used:
-            return [(_ir.delta(node.shape[-1]), ends)]
+            return [Factor(_ir.delta(node.shape[-1]), ends)]
     return None
 
 
@@ -314,7 +320,7 @@ def _law(node: Apply, operands: Sequence[Node]) -> Polynomial:
     """Rewrite a call whose operands are expanded: what pulls out goes out."""
     total: Polynomial = {}
     made = _defined(node, operands)
-    if isinstance(made, Einsum) and made.operands:
+    if isinstance(made, Einsum) and made.factors:
         for monomial, c in _monomials_of(made):
             _collect(total, monomial, c)
         return total
@@ -343,8 +349,8 @@ def _law_of(node: Node) -> Law | None:
 
 def _monomials_of(made: Einsum) -> Iterator[tuple[Node, Coefficient]]:
     """Distribute a product that a definition or a law made: its factors may be calls and sums."""
-    factors, terms = _opened([(made, made.out)], made.out)
-    nodes = [_lawful(n) for n in factors]
+    factors = _opened([Factor(made, made.out)], made.out)
+    nodes = [_lawful(n) for n, _ in factors]
     choices = [
         list(zip(n.terms, n.coefficients, strict=True)) if isinstance(n, Add) else [(n, 1)]
         for n in nodes
@@ -353,9 +359,8 @@ def _monomials_of(made: Einsum) -> Iterator[tuple[Node, Coefficient]]:
         coefficient: Coefficient = 1
         for _, c in chosen:
             coefficient = coefficient * _exact(c)
-        parts = list(zip((n for n, _ in chosen), terms, strict=True))
-        sizes = dict(made.sizes)
-        yield _monomial(parts, made.out, sizes, made.dtype), coefficient
+        parts = [Factor(n, term) for (n, _), (_, term) in zip(chosen, factors, strict=True)]
+        yield _monomial(parts, made.out, made.sizes, made.dtype), coefficient
 
 
 def _reciprocal(x: Node) -> Node:
@@ -364,13 +369,10 @@ def _reciprocal(x: Node) -> Node:
         return _ir.children(x)[0]
     if not isinstance(x, Einsum) or isinstance(x.coefficient, (float, complex)) or _ir.is_zero(x):
         return reciprocal(x)
-    sizes = _sizes(x.operands, x.terms) | dict(x.sizes)
-    summed = sizes.keys() - {*x.out}
-    if any(sizes[i] != 1 for i in summed) or any(isinstance(n, STRUCTURAL) for n in x.operands):
+    if x.sums or (isinstance(x, Placement) and x.structure):
         return reciprocal(x)
-    operands = [_reciprocal(n) for n in x.operands]
-    sizes = {i: sizes[i] for i in x.out}
-    return _ir.contract(operands, x.terms, x.out, sizes, 1 / Fraction(x.coefficient), x.dtype)
+    factors = [Factor(_reciprocal(n), term) for n, term in x.factors]
+    return _ir.contract(factors, x.out, x.sizes, 1 / Fraction(x.coefficient), x.dtype)
 
 
 def _inverse(x: Node) -> Node:
@@ -384,9 +386,11 @@ def _inverse(x: Node) -> Node:
         return apply("inverse", x)
     coefficient, matrices = chain
     n = len(matrices)
-    operands = [_inverse_of_atom(matrix) for matrix, _ in matrices]
-    terms = [(k + 1, k) if not flipped else (k, k + 1) for k, (_, flipped) in enumerate(matrices)]
-    return _ir.contract(operands, terms, (n, 0), {}, 1 / Fraction(coefficient))
+    factors = [
+        (_inverse_of_atom(matrix), (k, k + 1) if flipped else (k + 1, k))
+        for k, (matrix, flipped) in enumerate(matrices)
+    ]
+    return _ir.contract(factors, (n, 0), (), 1 / Fraction(coefficient))
 
 
 def _inverse_of_atom(matrix: Node) -> Node:
@@ -409,7 +413,7 @@ def _det(x: Node) -> Node:
         else:
             factors.append(apply("det", matrix))
     scale = _ir.canonical_coefficient(Fraction(coefficient) ** x.shape[-1])
-    return _ir.contract(factors, [()] * len(factors), (), {}, scale)
+    return _ir.contract([(n, ()) for n in factors], (), (), scale)
 
 
 _LAWS = {Law.RECIPROCAL: _reciprocal, Law.INVERSE: _inverse, Law.DETERMINANT: _det}
@@ -424,7 +428,7 @@ def _chain(x: Node) -> tuple[int | Fraction, list[tuple[Node, bool]]] | None:
     c = x.coefficient
     if isinstance(c, (float, complex)) or c == 0:
         return None
-    pairs = list(zip(x.operands, x.terms, strict=True))
+    pairs = [*x.factors]
     chain: list[tuple[Node, bool]] = []
     at, end = x.out
     while pairs:
@@ -433,7 +437,7 @@ def _chain(x: Node) -> tuple[int | Fraction, list[tuple[Node, bool]]] | None:
             return None
         matrix, term = pairs.pop(found[0])
         square = len(term) == 2 and matrix.shape[0] == matrix.shape[1] and term[0] != term[1]  # noqa: PLR2004
-        if not square or isinstance(matrix, STRUCTURAL):
+        if not square or isinstance(matrix, Structural):
             return None
         flipped = term[1] == at
         chain.append((matrix, flipped))

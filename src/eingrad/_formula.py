@@ -19,14 +19,25 @@ from itertools import count
 from typing import Any
 
 from eingrad import _ir, _opaque
-from eingrad._ir import STRUCTURAL, Add, Apply, Constant, Einsum, Input, Merge, Node, Selection
+from eingrad._ir import (
+    Add,
+    Apply,
+    Constant,
+    Einsum,
+    Factor,
+    Input,
+    Merge,
+    Node,
+    Placement,
+    Selection,
+    Structural,
+)
 from eingrad._notation import Latex, Phrase, Text
 from eingrad._opaque import is_opaque
 from eingrad._precedence import ATOM, PLUS, PRODUCT, SUM
 from eingrad._primitives import row_of
 from eingrad._subscripts import Subscripts
 
-_Factors = Sequence[tuple[Node, Subscripts]]
 _Ties = list[tuple[Phrase, Phrase]]
 
 _DEEPEST = 6  # nodes inside each other on one line
@@ -218,12 +229,10 @@ class _Writer:
 
     def _einsum(self, node: Einsum, indices: Sequence[Phrase]) -> Phrase:
         names = dict(zip(node.out, indices, strict=True))
-        loose, structure = _ir.split_structure(node)
-        cores = _chained(loose, node.out)
-        sizes = {
-            i: n for x, term in (*cores, *structure) for i, n in zip(term, x.shape, strict=True)
-        }
-        names.update({i: Phrase("0") for i, n in sizes.items() if n == 1 and i not in names})
+        structure = node.structure if isinstance(node, Placement) else ()
+        cores = _chained(node.factors[: len(node.factors) - len(structure)], node.out)
+        single = (index for index, size in enumerate(node.sizes) if size == 1)
+        names.update({index: Phrase("0") for index in single if index not in names})
         summed, ties = self._name_indices(cores, structure, names)
         factors, negative = [], False
         for operand, term in cores:
@@ -242,13 +251,13 @@ class _Writer:
             words.insert(0, number.text)
         joined = " ".join(words)
         if summed:
-            heads = [self._head(names[index], sizes[index]) for index in summed]
+            heads = [self._head(names[index], node.sizes[index]) for index in summed]
             return Phrase(self.notation.sum(heads, joined), negative ^ number.negative, SUM)
         binds = PRODUCT if len(words) > 1 or factors else ATOM
         return Phrase(joined, negative ^ number.negative, binds)
 
     def _name_indices(
-        self, cores: _Factors, structure: _Factors, names: dict[int, Phrase]
+        self, cores: Sequence[Factor], structure: Sequence[Factor], names: dict[int, Phrase]
     ) -> tuple[list[int], _Ties]:
         """Name all indices: by those that determine them, else by a letter, over which to sum.
 
@@ -263,15 +272,15 @@ class _Writer:
             unnamed = [index for index in every if index not in names]
             if not unnamed:
                 return summed, ties
-            determined = {_head(operand, term)[0] for operand, term in waiting}
+            determined = {i for operand, term in waiting for i in _determine(operand, term)[0]}
             free = [index for index in unnamed if index not in determined]
             index = (free or unnamed)[0]  # none is free where they determine each other in a ring
             names[index] = self._new_index()
             summed.append(index)
 
     def _name_determined(
-        self, waiting: list[tuple[Node, Subscripts]], names: dict[int, Phrase], ties: _Ties
-    ) -> list[tuple[Node, Subscripts]]:
+        self, waiting: list[Factor], names: dict[int, Phrase], ties: _Ties
+    ) -> list[Factor]:
         """Name what structure determines, ``x[i+2]`` for ``x[2:]``; return what must still wait."""
         while True:
             rest = [pair for pair in waiting if not self._name_by(*pair, names, ties)]
@@ -283,7 +292,7 @@ class _Writer:
         self, operand: Node, term: Subscripts, names: dict[int, Phrase], ties: _Ties
     ) -> bool:
         """Name what one structural tensor determines, or tie names; whether it can be done yet."""
-        head, parts = _head(operand, term)
+        (head,), parts = _determine(operand, term)
         if all(part in names for part in parts):
             found = [(head, self._position(operand, [names[part] for part in parts]))]
         elif isinstance(operand, Merge) and head in names:
@@ -381,7 +390,7 @@ def _is_partial(node: Node) -> bool:
     return isinstance(node, Selection) and _ir.selects(node.table) is not None
 
 
-def _chained(factors: _Factors, out: Subscripts) -> _Factors:
+def _chained(factors: Sequence[Factor], out: Subscripts) -> list[Factor]:
     """Order factors as one reads a product: along shared indices, from the first axis on."""
     place = {index: n for n, index in enumerate(out)}
     first = [min((place.get(i, len(out)) for i in term), default=-1) for _, term in factors]
@@ -409,9 +418,10 @@ def _first_of(queue: deque[int], written: Mapping[int, None]) -> int | None:
     return queue[0] if queue else None
 
 
-def _head(operand: Node, term: Subscripts) -> tuple[int, Subscripts]:
+def _determine(operand: Node, term: Subscripts) -> tuple[Subscripts, Subscripts]:
     """Which index structure determines, and by which."""
-    return (term[1], term[:1]) if isinstance(operand, Selection) else (term[0], term[1:])
+    assert isinstance(operand, Structural)
+    return operand.determine(term)
 
 
 def _number(notation: Text, value: Any) -> Phrase:
@@ -426,7 +436,7 @@ def _below(node: Node) -> tuple[Node, ...]:
     """Nodes that a formula writes: not structure, nor what an opaque function is a function of."""
     if is_opaque(node):
         return ()
-    return tuple(n for n in _ir.children(node) if not isinstance(n, STRUCTURAL))
+    return tuple(n for n in _ir.children(node) if not isinstance(n, Structural))
 
 
 def _printed(roots: Sequence[Node]) -> list[Node]:
@@ -463,15 +473,14 @@ def _split_term(node: Node) -> tuple[tuple[tuple[int, int], ...], Node, tuple[in
     if not isinstance(node, Einsum):
         return (), node, tuple(range(node.ndim))
     place = {index: axis for axis, index in enumerate(node.out)}
-    deltas, operands, terms = [], [], []
-    for operand, term in zip(node.operands, node.terms, strict=True):
+    deltas, factors = [], []
+    for operand, term in node.factors:
         if isinstance(operand, Selection) and operand.is_delta and set(term) <= set(place):
             deltas.append((place[term[0]], place[term[1]]))
         else:
-            operands.append(operand)
-            terms.append(term)
-    carried = {index for term in terms for index in term}
+            factors.append((operand, term))
+    carried = {index for _, term in factors for index in term}
     axes = tuple(axis for axis, index in enumerate(node.out) if index in carried)
     out = [node.out[axis] for axis in axes]
-    core = _ir.contract(operands, terms, out, {}, node.coefficient, node.dtype)
+    core = _ir.contract(factors, out, (), node.coefficient, node.dtype)
     return tuple(sorted(deltas)), core, axes

@@ -21,7 +21,7 @@ True
 from fractions import Fraction
 
 from eingrad import _ir
-from eingrad._ir import Add, Apply, Einsum, Node
+from eingrad._ir import Add, Apply, Node, Placement, Product
 from eingrad._primitives import apply, row_of
 
 Pair = tuple[int, int]  # axes that a delta ties
@@ -34,10 +34,14 @@ def is_shift(node: Node) -> bool:
 
 def _repeats_an_extreme(node: Node) -> bool:
     is_repeated = False
-    while isinstance(node, Einsum) and node.cores == 1 and not node.sums:
-        is_repeated = is_repeated or bool(node.sizes)
-        (node,) = (n for n in node.operands if not isinstance(n, _ir.STRUCTURAL))
-    return is_repeated and isinstance(node, Apply) and row_of(node).extreme
+    while True:
+        match node:
+            case Product(is_view=True):
+                (node,) = node.operands
+            case Placement(core=(inner, _), structure=()):
+                is_repeated, node = True, inner
+            case _:
+                return is_repeated and isinstance(node, Apply) and row_of(node).extreme
 
 
 def keep_whole(derivative: Node) -> Node:
@@ -55,26 +59,24 @@ def keep_whole(derivative: Node) -> Node:
     term = [first.get(axis, axis) for axis in axes]
     kept = [axis for axis in axes if axis not in first]
     core = _ir.add(
-        [_ir.contract((n,), (term,), kept) for n in derivative.terms], derivative.coefficients
+        [_ir.contract([(n, term)], kept) for n in derivative.terms], derivative.coefficients
     )
     if not isinstance(core, Add) or not any(map(_ir.carries_delta, core.terms)):
         return derivative
     scale = _ir.common_scale(core.coefficients, core.dtype)  # stays outside, to be collected
     core = _ir.add(core.terms, [_ir.multiply(c, 1 / Fraction(scale)) for c in core.coefficients])
-    deltas = [_ir.delta(derivative.shape[a]) for a in first]
-    pairs = [(b, a) for a, b in first.items()]
-    terms = (kept, *pairs)
-    return _ir.contract((apply("whole", core), *deltas), terms, axes, coefficient=scale)
+    deltas = [(_ir.delta(derivative.shape[a]), (b, a)) for a, b in first.items()]
+    return _ir.contract([(apply("whole", core), kept), *deltas], axes, coefficient=scale)
 
 
 def _ties(node: Node) -> list[Pair]:
     """Pairs of output axes that deltas of a placement tie."""
-    if not isinstance(node, Einsum):
+    if not isinstance(node, Placement):
         return []
     place = {index: axis for axis, index in enumerate(node.out)}
     deltas = [
         term
-        for operand, term in _ir.split_structure(node)[1]
+        for operand, term in node.structure
         if isinstance(operand, _ir.Selection) and operand.is_delta and place.keys() >= {*term}
     ]
     return [(min(pair), max(pair)) for pair in ((place[i], place[j]) for i, j in deltas)]

@@ -1,36 +1,12 @@
 """The intermediate representation: nodes, builders, traversal, verifier.
 
-`nodes` stores, `coefficients` has the numbers, `structure` eliminates deltas, `build` canonicalises
-and interns, `reshape` merges and splits axes, `walk` traverses, `verify` checks.
+`nodes` stores, `coefficients` has the numbers, `leaves`, `einsums` and `apply` intern, `structure`
+eliminates deltas, `contract` builds products and placements, `build` sums and views, `reshape`
+merges and splits axes, `walk` traverses, `verify` checks.
 """
 
-from eingrad._ir.build import (
-    STRUCTURAL,
-    add,
-    apply_node,
-    broadcast,
-    canonical_twin,
-    carries_delta,
-    constant,
-    contract,
-    delta,
-    einsum,
-    fill,
-    is_fill,
-    is_product,
-    is_structured,
-    is_zero,
-    merge,
-    new_input,
-    number_of,
-    scale,
-    selection,
-    split_structure,
-    take,
-    transpose,
-    with_coefficient,
-    zeros,
-)
+from eingrad._ir.apply import apply_node, with_operands
+from eingrad._ir.build import add, broadcast, einsum, scale, take, transpose
 from eingrad._ir.coefficients import (
     add_exactly,
     as_float,
@@ -44,6 +20,18 @@ from eingrad._ir.coefficients import (
     is_short,
     multiply,
 )
+from eingrad._ir.contract import contract, number_of
+from eingrad._ir.einsums import (
+    canonical_twin,
+    carries_delta,
+    fill,
+    is_fill,
+    is_zero,
+    ones_along,
+    with_coefficient,
+    zeros,
+)
+from eingrad._ir.leaves import constant, delta, merge, new_input, selection
 from eingrad._ir.nodes import (
     Add,
     Apply,
@@ -51,15 +39,21 @@ from eingrad._ir.nodes import (
     Coefficient,
     Constant,
     Einsum,
+    Factor,
     Input,
     Merge,
     Node,
     Operation,
+    Placement,
+    Product,
     Selection,
+    Structural,
     Symmetry,
     children,
     number_of_live_nodes,
     number_of_nodes_built,
+    sizes_of,
+    splice,
 )
 from eingrad._ir.reshape import reshape
 from eingrad._ir.structure import dense
@@ -75,18 +69,21 @@ from eingrad._ir.walk import (
 )
 
 __all__ = [
-    "STRUCTURAL",
     "Add",
     "Apply",
     "Block",
     "Coefficient",
     "Constant",
     "Einsum",
+    "Factor",
     "Input",
     "Merge",
     "Node",
     "Operation",
+    "Placement",
+    "Product",
     "Selection",
+    "Structural",
     "Symmetry",
     "Table",
     "add",
@@ -112,9 +109,7 @@ __all__ = [
     "is_fill",
     "is_harmless",
     "is_in_range",
-    "is_product",
     "is_short",
-    "is_structured",
     "is_zero",
     "key_of",
     "merge",
@@ -124,13 +119,15 @@ __all__ = [
     "number_of_live_nodes",
     "number_of_nodes_built",
     "occurrences",
+    "ones_along",
     "positions_of",
     "reshape",
     "rewrite",
     "scale",
     "selection",
     "selects",
-    "split_structure",
+    "sizes_of",
+    "splice",
     "substitute",
     "take",
     "topological",
@@ -138,5 +135,6 @@ __all__ = [
     "verify",
     "with_children",
     "with_coefficient",
+    "with_operands",
     "zeros",
 ]

@@ -15,7 +15,7 @@ True
 
 import functools
 import math
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -51,6 +51,15 @@ def canonical_coefficient(value: Coefficient) -> Coefficient:
     if math.isfinite(rounded) and Fraction(rounded) == fraction:
         return rounded
     return int(fraction) if fraction.denominator == 1 else fraction
+
+
+def key_of_coefficient(coefficient: Coefficient) -> Hashable:
+    """Tell coefficients apart: those of two types may be equal, and nan equals nothing."""
+    if type(coefficient) is int:
+        return coefficient
+    if type(coefficient) is Fraction:
+        return coefficient.numerator, coefficient.denominator
+    return repr(coefficient)
 
 
 def is_short(value: int | Fraction) -> bool:

@@ -6,7 +6,8 @@ Guaranteed: equal nodes are one object, so ``==`` is ``is`` and common subexpres
 
 ``Input``, ``Constant``   values from outside
 ``Selection``, ``Merge``  structural zero-one tensors; the Kronecker delta is the plain selection
-``Einsum``                products, sums, transposes, traces, broadcasts, placements
+``Product``               sum over indices of a product of arrays; of one array: its sums and views
+``Placement``             one array, or none, where structural tensors put it: zero elsewhere
 ``Add``                   linear combinations
 ``Apply``                 everything else: one row of the primitives' table
 
@@ -17,11 +18,11 @@ its structural `digest`, never by creation, so that text and plans do not depend
 import itertools
 import threading
 import weakref
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from hashlib import blake2b
-from typing import Any, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -101,7 +102,17 @@ class Constant(Node):
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Selection(Node):
+class Structural(Node):
+    """A zero-one tensor that relates indices: one of them is determined by the others."""
+
+    @staticmethod
+    def determine(term: Subscripts) -> tuple[Subscripts, Subscripts]:
+        """Part the indices of a term: what is determined, and by what."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Selection(Structural):
     """``S[i, j] = 1`` iff ``j == table[i]``; the Kronecker delta when table is ``range(n)``.
 
     A table entry of -1 selects nothing: that row is zero. The table is a range where it is one,
@@ -117,30 +128,95 @@ class Selection(Node):
         is_square = isinstance(table, range) and self.shape[0] == self.shape[1]
         return is_square and table == range(self.shape[0])
 
+    @staticmethod
+    def determine(term: Subscripts) -> tuple[Subscripts, Subscripts]:
+        """Part the indices of a term: the column, which is determined by the row."""
+        return term[1:], term[:1]
+
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Merge(Node):
+class Merge(Structural):
     """``M[m, i, j, ...] = 1`` iff ``m`` is the row-major position of ``(i, j, ...)``.
 
     Contracted over ``i, j, ...`` it merges axes; contracted over ``m`` it splits one: reshape.
     """
 
+    @staticmethod
+    def determine(term: Subscripts) -> tuple[Subscripts, Subscripts]:
+        """Part the indices of a term: the position, which is determined by the parts."""
+        return term[:1], term[1:]
+
+
+class Factor(NamedTuple):
+    """A node in a product, and the index of each of its axes."""
+
+    node: Node
+    term: Subscripts
+
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Einsum(Node):
-    """``result[out] = coefficient * sum over all other indices of prod operand[n][terms[n]]``.
+    """``result[out] = coefficient * sum over all other indices of the product of the factors``.
 
-    Indices are integers local to this node. ``out`` may hold an index that no operand carries:
-    the result is constant along it, and `sizes` gives its size. An index may repeat in a term.
+    Either a `Product` or a `Placement`. Indices are local to this node, numbered by first use; an
+    index may repeat in a term. ``sizes[index]`` is the size of one.
     """
 
-    operands: tuple[Node, ...]
-    terms: tuple[Subscripts, ...]
+    factors: tuple[Factor, ...]
     out: Subscripts
-    sizes: tuple[tuple[int, int], ...]
+    sizes: Shape
     coefficient: Coefficient
-    cores: int  # how many operands are not structural
+    operands: tuple[Node, ...]  # the nodes of the factors: every walk asks
     sums: bool  # whether an index is summed; one of size one is only dropped
+
+    @property
+    def terms(self) -> tuple[Subscripts, ...]:
+        """The indices of each factor."""
+        return tuple([term for _, term in self.factors])
+
+    @property
+    def summed(self) -> list[int]:
+        """The indices that the result has not."""
+        out = self.out
+        return [index for index in range(len(self.sizes)) if index not in out]
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Product(Einsum):
+    """A product of arrays: no factor is structural, and each output index is one of a factor.
+
+    Of one factor it is a view (permuted, scaled, a diagonal) where nothing is summed, else a
+    reduction.
+    """
+
+    @property
+    def is_view(self) -> bool:
+        """Whether this is one array, seen in another way or scaled."""
+        return len(self.factors) == 1 and not self.sums
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Placement(Einsum):
+    """An array placed: nothing is computed, entries are taken, moved, repeated, or zero.
+
+    At most one factor, the core, has values. The others are structural and stand: the core has not
+    the index that they determine. The result is constant along the output indices of no factor. One
+    entry of the sum, at most, is not zero.
+    """
+
+    core: Factor | None
+    structure: tuple[Factor, ...]
+    repeated: Subscripts  # output indices of no factor
+    ties: bool  # whether structure ties output axes: most entries are then known to be zero
+
+    @property
+    def determined(self) -> list[tuple[Structural, Subscripts, Subscripts]]:
+        """Each structural factor, what it determines, and by what."""
+        return [
+            (node, *node.determine(term))
+            for node, term in self.structure
+            if isinstance(node, Structural)
+        ]
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -164,6 +240,28 @@ class Apply(Node):
     attributes: tuple[tuple[str, Hashable], ...]
     result: int
     symmetry: Symmetry
+
+
+def sizes_of(factors: Iterable[Factor]) -> dict[int, int]:
+    """Size of every index that factors carry."""
+    sizes: dict[int, int] = {}
+    for node, term in factors:
+        sizes.update(zip(term, node.shape, strict=True))
+    return sizes
+
+
+def splice(node: Einsum, term: Subscripts, fresh: Iterator[int]) -> list[Factor]:
+    """The factors of a node whose axes have the indices of a term: they may take its place.
+
+    Indices that it sums get fresh ones. Those along which it is repeated are in no factor.
+    """
+    outer = [-1] * len(node.sizes)
+    for index, of_axis in zip(node.out, term, strict=True):
+        outer[index] = of_axis
+    for index, found in enumerate(outer):
+        if found < 0:
+            outer[index] = next(fresh)
+    return [Factor(n, tuple([outer[index] for index in inner])) for n, inner in node.factors]
 
 
 N = TypeVar("N", bound=Node)
@@ -192,10 +290,15 @@ def intern_node(
         node = _table.get(full_key)
         if node is None:
             _built[0] += 1
-            digest = blake2b(cls.__name__.encode() + content(), digest_size=16).digest()
+            digest = blake2b(_kind_of(cls) + content(), digest_size=16).digest()
             node = cls(next(_uids), digest, shape, dtype, *fields)
             _table[full_key] = node
     return node  # type: ignore[return-value]
+
+
+def _kind_of(cls: type[Node]) -> bytes:
+    """Name a kind for the digest; what an einsum is made of tells products from placements."""
+    return b"Einsum" if issubclass(cls, Einsum) else cls.__name__.encode()
 
 
 def find_node(cls: type[N], key: tuple[Hashable, ...]) -> N | None:
@@ -217,6 +320,6 @@ def number_of_nodes_built() -> int:
 def children(node: Node) -> tuple[Node, ...]:
     """Return the nodes a node is computed from."""
     kind = type(node)  # the set of nodes is closed; `match` takes twice as long, and all walks ask
-    if kind is Einsum or kind is Apply:
+    if kind is Product or kind is Apply or kind is Placement:
         return node.operands  # type: ignore[attr-defined, no-any-return]
     return node.terms if kind is Add else ()  # type: ignore[attr-defined]

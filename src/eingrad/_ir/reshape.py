@@ -4,7 +4,7 @@ In: a node and a shape. Out: the node in that shape, row-major.
 Guaranteed: no more axes are touched than the two shapes need; a reshape that undoes another cancels
 with it, for both are contractions.
 
->>> from eingrad._ir.build import new_input
+>>> from eingrad._ir.leaves import new_input
 >>> x = new_input("x", (6, 4))
 >>> reshape(reshape(x, (2, 12)), (6, 4)) is x
 True
@@ -15,8 +15,10 @@ import math
 import operator
 from collections.abc import Sequence
 
-from eingrad._ir.build import contract, merge, zeros
-from eingrad._ir.nodes import Node
+from eingrad._ir.contract import contract
+from eingrad._ir.einsums import zeros
+from eingrad._ir.leaves import merge
+from eingrad._ir.nodes import Factor, Node
 from eingrad._subscripts import Shape
 
 
@@ -34,26 +36,25 @@ def reshape(node: Node, shape: Shape) -> Node:
     old = {axis: axis for axis in range(node.ndim)}  # axis -> index
     new = {axis: node.ndim + axis for axis in range(len(shape))}
     fresh = itertools.count(node.ndim + len(shape))
-    operands: list[Node] = []
-    terms: list[tuple[int, ...]] = []
+    structure: list[Factor] = []
     for olds, news in _reshape_groups(node.shape, shape):
         left, right = [node.shape[a] for a in olds], [shape[b] for b in news]
         parts = _common_refinement(left, right)
         indices = [next(fresh) for _ in parts or "flat"]
         for axes, sizes, index_of in ((olds, left, old), (news, right, new)):
             if not parts and len(axes) > 1:
-                operands.append(merge(tuple(sizes)))
-                terms.append((indices[0], *(index_of[axis] for axis in axes)))
+                term = (indices[0], *(index_of[axis] for axis in axes))
+                structure.append(Factor(merge(tuple(sizes)), term))
                 continue
             for axis, group in zip(axes, _split_parts(parts or [sizes[0]], sizes), strict=True):
                 if len(group) == 1:
                     index_of[axis] = indices[group[0]]
                 else:
-                    operands.append(merge(tuple(parts[g] for g in group)))
-                    terms.append((index_of[axis], *(indices[g] for g in group)))
+                    term = (index_of[axis], *(indices[g] for g in group))
+                    structure.append(Factor(merge(tuple(parts[g] for g in group)), term))
     out = [new[axis] for axis in range(len(shape))]
-    term = [old[axis] for axis in range(node.ndim)]
-    return contract((node, *operands), (term, *terms), out, dict(zip(out, shape, strict=True)))
+    core = Factor(node, tuple(old[axis] for axis in range(node.ndim)))
+    return contract([core, *structure], out, dict(zip(out, shape, strict=True)))
 
 
 def _reshape_groups(old: Shape, new: Shape) -> list[tuple[list[int], list[int]]]:

@@ -33,8 +33,8 @@ Rewrite = Callable[["Network"], bool]
 
 
 @dataclass(slots=True)
-class Factor:
-    """One operand of a network and its indices."""
+class Operand:
+    """A factor that is being rewritten."""
 
     node: Node
     term: tuple[int, ...]
@@ -44,8 +44,8 @@ class Factor:
 class Network:
     """A contraction being rewritten. `summed` holds the summed indices that still count."""
 
-    cores: list[Factor]
-    structure: list[Factor]
+    cores: list[Operand]
+    structure: list[Operand]
     out: tuple[int, ...]
     sizes: dict[int, int]
     summed: set[int]
@@ -63,11 +63,11 @@ class Network:
             if old in factor.term:
                 factor.term = tuple(new if i == old else i for i in factor.term)
 
-    def users(self, index: int, besides: Factor) -> list[Factor]:
+    def users(self, index: int, besides: Operand) -> list[Operand]:
         """Operands other than one that carry an index."""
         return [f for f in (*self.cores, *self.structure) if f is not besides and index in f.term]
 
-    def drop(self, factor: Factor, *indices: int) -> None:
+    def drop(self, factor: Operand, *indices: int) -> None:
         """Remove a structural operand, and indices that it determined."""
         self.structure = [f for f in self.structure if f is not factor]
         self.summed.difference_update(indices)
@@ -100,7 +100,7 @@ def eliminate(network: Network) -> None:
         pass
 
 
-def _is_delta(factor: Factor) -> bool:
+def _is_delta(factor: Operand) -> bool:
     return isinstance(factor.node, Selection) and factor.node.is_delta
 
 
@@ -147,7 +147,7 @@ def _mask_the_diagonal_of_a_selection(network: Network) -> bool:
             network.drop(factor)
             table = positions_of(selection.table)
             mask = np.asarray(table == np.arange(len(table)), bool)
-            network.cores.append(Factor(network.make.constant(mask), (row,)))
+            network.cores.append(Operand(network.make.constant(mask), (row,)))
             return True
     return False
 
@@ -166,7 +166,7 @@ def _mask_the_part_of_a_merge(network: Network) -> bool:
                 parts = positions_of(unravel(range(merge.node.shape[0]), sizes, axis))
                 mask = np.asarray(positions_of(selection.table) == parts, bool)
                 network.drop(factor)
-                network.cores.append(Factor(network.make.constant(mask), (row,)))
+                network.cores.append(Operand(network.make.constant(mask), (row,)))
                 return True
     return False
 
@@ -198,7 +198,7 @@ def _free_the_column_of_a_selection(network: Network) -> bool:
                 and mask is not None
                 and not _is_zero_outside(network, selection, row, ~mask)
             ):
-                network.cores.append(Factor(network.make.constant(mask), (row,)))
+                network.cores.append(Operand(network.make.constant(mask), (row,)))
         return True
     return False
 
@@ -219,7 +219,7 @@ def _is_zero_outside(
             return True
         if not isinstance(node, Einsum):
             continue
-        for operand, term in zip(node.operands, node.terms, strict=True):
+        for operand, term in node.factors:
             axes = [n for n, index in enumerate(term) if index == node.out[axis]]
             if operand is selection and axes[:1] == [0]:
                 return True
@@ -230,7 +230,7 @@ def _is_zero_outside(
 
 
 def _express_in_row(
-    network: Network, selection: Selection, row: int, column: int, user: Factor
+    network: Network, selection: Selection, row: int, column: int, user: Operand
 ) -> None:
     """Rewrite one user of the column c of ``S[r,c]`` so that it uses the row r."""
     make = network.make
@@ -252,19 +252,21 @@ def _express_in_row(
             sizes = merge.shape[1:]
             for axis, index in enumerate(user.term[1:]):
                 table = unravel(selection.table, sizes, axis)
-                network.structure.append(Factor(make.selection(table, sizes[axis]), (row, index)))
+                network.structure.append(Operand(make.selection(table, sizes[axis]), (row, index)))
         case _:
             _take_axes(network, selection, row, column, user)
 
 
-def _take_axes(network: Network, selection: Selection, row: int, column: int, user: Factor) -> None:
+def _take_axes(
+    network: Network, selection: Selection, row: int, column: int, user: Operand
+) -> None:
     for axis, index in enumerate(user.term):
         if index == column:
             user.node = network.make.take(user.node, axis, selection)
     user.term = tuple(row if i == column else i for i in user.term)
 
 
-def _make_dense(network: Network, factor: Factor) -> None:
+def _make_dense(network: Network, factor: Operand) -> None:
     """Give up on structure: a core operand with the same values."""
     network.structure = [f for f in network.structure if f is not factor]
     network.cores.append(factor)
@@ -288,7 +290,7 @@ def _unify_merges(network: Network) -> bool:
             for pair in pairs:
                 size = network.sizes[pair[0]]
                 delta = network.make.selection(range(size), size)
-                network.structure.append(Factor(delta, pair))
+                network.structure.append(Operand(delta, pair))
             return True
     return False
 
@@ -315,7 +317,7 @@ def _select_whole_positions(network: Network) -> bool:
         network.drop(factor, *parts)
         table = ravel(tables, factor.node.shape[1:])
         whole = network.make.selection(table, factor.node.shape[0])
-        network.structure.append(Factor(whole, (rows.pop(), factor.term[0])))
+        network.structure.append(Operand(whole, (rows.pop(), factor.term[0])))
         return True
     return False
 
@@ -328,7 +330,7 @@ def _free_the_position_of_a_merge(network: Network) -> bool:
     return False
 
 
-def _free_one_merge(network: Network, factor: Factor, merge: Merge) -> bool:
+def _free_one_merge(network: Network, factor: Operand, merge: Merge) -> bool:
     position, parts = factor.term[0], factor.term[1:]
     if len(set(parts)) < len(parts):
         if len(set(parts)) == 1:  # M[m,i,i]: the positions of a diagonal
@@ -354,7 +356,7 @@ def _free_one_merge(network: Network, factor: Factor, merge: Merge) -> bool:
                 size = merge.shape[axis + 1]
                 table = unravel(range(merge.shape[0]), merge.shape[1:], axis)
                 picks = network.make.selection(table, size)
-                network.structure.append(Factor(picks, (position, index)))
+                network.structure.append(Operand(picks, (position, index)))
         return True
     single = {id(user): user for users in uses for user in users}
     if not kept and len(single) == 1 and all(uses):

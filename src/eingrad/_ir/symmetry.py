@@ -9,13 +9,13 @@ so ``d2F[i,j,k,l] v[l]`` and ``d2F[i,j,l,k] v[l]`` are one node if axes 2 and 3 
 from collections.abc import Hashable, Sequence
 
 from eingrad._ir.nodes import Apply, Symmetry
-from eingrad._ir.structure import Factor
+from eingrad._ir.structure import Operand
 
 Colours = dict[int, int]  # of indices: ranks, equal where nothing yet tells two apart
 
 
 def settle_symmetry(
-    cores: Sequence[Factor], out: Sequence[int], placed: Sequence[Factor] = ()
+    cores: Sequence[Operand], out: Sequence[int], placed: Sequence[Operand] = ()
 ) -> None:
     """Sort the interchangeable blocks of every core by what they are wired to; in place."""
     symmetric = [core for core in cores if _symmetry(core)]
@@ -31,7 +31,7 @@ def settle_symmetry(
         core.term = _sorted_blocks(core, colours)
 
 
-def _symmetry(factor: Factor) -> Symmetry:
+def _symmetry(factor: Operand) -> Symmetry:
     return factor.node.symmetry if isinstance(factor.node, Apply) else ()
 
 
@@ -44,7 +44,7 @@ def _tied(colours: Colours, indices: set[int]) -> list[int]:
     return groups[min(several)] if several else []
 
 
-def _refine(colours: Colours, factors: Sequence[Factor], out: Sequence[int]) -> Colours:
+def _refine(colours: Colours, factors: Sequence[Operand], out: Sequence[int]) -> Colours:
     """Colour indices by the operands they meet, and operands by their indices, until it settles."""
     place = {index: n for n, index in enumerate(out)}
     while True:
@@ -64,7 +64,7 @@ def _refine(colours: Colours, factors: Sequence[Factor], out: Sequence[int]) -> 
         colours = finer
 
 
-def _roles(factor: Factor) -> list[int]:
+def _roles(factor: Operand) -> list[int]:
     """For each axis, the axis it counts as: that of the first block it may change places with."""
     role = list(range(len(factor.term)))
     for group in _symmetry(factor):
@@ -74,7 +74,7 @@ def _roles(factor: Factor) -> list[int]:
     return role
 
 
-def _mates(factor: Factor, colours: Colours) -> list[tuple[int, ...]]:
+def _mates(factor: Operand, colours: Colours) -> list[tuple[int, ...]]:
     """For each axis, the colours in its block: two alike by themselves may lie beside others."""
     mates: list[tuple[int, ...]] = [()] * len(factor.term)
     for block in (block for group in _symmetry(factor) for block in group):
@@ -84,7 +84,7 @@ def _mates(factor: Factor, colours: Colours) -> list[tuple[int, ...]]:
     return mates
 
 
-def _sorted_blocks(factor: Factor, colours: Colours) -> tuple[int, ...]:
+def _sorted_blocks(factor: Operand, colours: Colours) -> tuple[int, ...]:
     term = list(factor.term)
     for group in _symmetry(factor):
         blocks = sorted(

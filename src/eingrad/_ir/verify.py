@@ -6,8 +6,7 @@ ours, never of the user.
 
 from collections.abc import Iterable
 
-from eingrad._ir.build import STRUCTURAL, is_product
-from eingrad._ir.nodes import Add, Einsum, Merge, Node, Selection
+from eingrad._ir.nodes import Add, Einsum, Merge, Node, Placement, Selection, Structural
 from eingrad._ir.walk import topological
 
 
@@ -43,18 +42,22 @@ def _problem(node: Node) -> str | None:
 
 
 def _einsum_problem(node: Einsum) -> str | None:
-    sizes = dict(node.sizes)
-    for operand, term in zip(node.operands, node.terms, strict=True):
-        for index, size in zip(term, operand.shape, strict=True):
-            if sizes.setdefault(index, size) != size:
-                return f"index {index} has two sizes"
-        if not isinstance(operand, STRUCTURAL) and operand.dtype != node.dtype:
-            return "an operand of another dtype"
+    for operand, term in node.factors:
+        if tuple(node.sizes[index] for index in term) != operand.shape:
+            return "a factor that has not the sizes of its indices"
+        if not isinstance(operand, Structural) and operand.dtype != node.dtype:
+            return "a factor of another dtype"
     if len(set(node.out)) != len(node.out):
         return "a repeated output index"
-    if tuple(sizes[index] for index in node.out) != node.shape:
+    if tuple(node.sizes[index] for index in node.out) != node.shape:
         return "a shape that is not that of the output indices"
-    cores = [n for n in node.operands if not isinstance(n, STRUCTURAL)]
-    if not is_product(node) and len(cores) > 1:
-        return "a placement or broadcast of more than one core"
+    structural = [factor for factor in node.factors if isinstance(factor.node, Structural)]
+    repeated = set(node.out).difference(*node.terms)
+    if not isinstance(node, Placement):
+        return "a product with structure, or of nothing" if structural or repeated else None
+    core = () if node.core is None else (node.core,)
+    if node.factors != (*core, *structural) or repeated != {*node.repeated}:
+        return "a placement whose parts are not those of its factors"
+    if core and not {*core[0].term} <= {*node.out}.union(*(f.term for f in structural)):
+        return "a placement that sums entries of its core"
     return None

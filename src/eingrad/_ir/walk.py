@@ -3,13 +3,15 @@
 >>> from eingrad._ir.build import einsum, new_input
 >>> x = new_input("x", (3,))
 >>> [type(n).__name__ for n in topological([einsum("i,i->", x, x)])]
-['Input', 'Einsum']
+['Input', 'Product']
 """
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from eingrad._ir.build import add, apply_node, contract
+from eingrad._ir.apply import with_operands
+from eingrad._ir.build import add
+from eingrad._ir.contract import contract
 from eingrad._ir.nodes import Add, Apply, Einsum, Input, Node, children
 
 
@@ -46,14 +48,12 @@ def with_children(node: Node, new: Sequence[Node]) -> Node:
     """Build a node again on other operands of the same shapes."""
     match node:
         case Einsum():
-            return contract(
-                new, node.terms, node.out, dict(node.sizes), node.coefficient, node.dtype
-            )
+            factors = zip(new, node.terms, strict=True)
+            return contract(factors, node.out, node.sizes, node.coefficient, node.dtype)
         case Add():
             return add(new, node.coefficients)
         case Apply():
-            attributes, how = dict(node.attributes), (node.shape, node.dtype, node.symmetry)
-            return apply_node(node.primitive, new, attributes, node.result, *how)
+            return with_operands(node, new)
     return node
 
 

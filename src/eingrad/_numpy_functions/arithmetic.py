@@ -37,7 +37,7 @@ def _subtract(a: Any, b: Any) -> Traced:
 def _multiply(a: Any, b: Any) -> Traced:
     nodes, wrap = operands(a, b)
     out = broadcast_shapes(*(n.shape for n in nodes))
-    terms, extra = [], len(out)
+    factors, extra = [], len(out)
     for node in nodes:
         lead = len(out) - node.ndim
         term = []
@@ -45,8 +45,8 @@ def _multiply(a: Any, b: Any) -> Traced:
             same = size == out[lead + axis]
             term.append(lead + axis if same else extra)
             extra += not same
-        terms.append(term)
-    return wrap(_ir.contract(nodes, terms, range(len(out)), dict(enumerate(out))))
+        factors.append((node, term))
+    return wrap(_ir.contract(factors, range(len(out)), out))
 
 
 @implements(np.negative)

@@ -1,7 +1,7 @@
 """Products of tensors: einsum, matmul, dot, outer products, diagonals and traces."""
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -38,32 +38,30 @@ def _einsum(*arguments: Any, optimize: Any = False) -> Traced:
     shapes = [n.shape for n in nodes]
     terms, out_term = _subscripts.parse(spec, shapes)
     terms, sizes = _subscripts.broadcast_sizes(terms, shapes)
-    kept, kept_terms = _multiplied_in_order(nodes, terms, out_term)
-    return wrap(_ir.contract(kept, kept_terms, out_term, dict(sizes)))
+    factors = _multiply_in_order(zip(nodes, terms, strict=True), out_term)
+    return wrap(_ir.contract(factors, out_term, dict(sizes)))
 
 
-def _multiplied_in_order(
-    nodes: Sequence[Node], terms: Sequence[Subscripts], out: Subscripts
-) -> tuple[list[Node], list[Subscripts]]:
+def _multiply_in_order(
+    factors: Iterable[tuple[Node, Subscripts]], out: Subscripts
+) -> list[tuple[Node, Subscripts]]:
     """Multiply operands over the same indices in the order in which they are written.
 
     Where nothing is summed that is all of them. One that is large and one that is tiny may be there
     to keep each other in range. The rest has no order: it is planned.
     """
-    is_summed = not {i for term in terms for i in term} <= {*out}
-    kept: list[Node] = []
-    kept_terms: list[Subscripts] = []
-    for node, term in zip(nodes, terms, strict=True):
-        alike = [n for n, other in enumerate(kept_terms) if {*other} == {*term} or not is_summed]
+    factors = [*factors]
+    is_summed = not {i for _, term in factors for i in term} <= {*out}
+    kept: list[tuple[Node, Subscripts]] = []
+    for node, term in factors:
+        alike = [n for n, (_, t) in enumerate(kept) if {*t} == {*term} or not is_summed]
         if not alike:
-            kept.append(node)
-            kept_terms.append(term)
+            kept.append((node, term))
             continue
         n = alike[0]
-        both = tuple(dict.fromkeys((*kept_terms[n], *term)))
-        kept[n] = _ir.contract((kept[n], node), (kept_terms[n], term), both)
-        kept_terms[n] = both
-    return kept, kept_terms
+        both = tuple(dict.fromkeys((*kept[n][1], *term)))
+        kept[n] = _ir.contract([kept[n], (node, term)], both), both
+    return kept
 
 
 def _check_path(optimize: Any) -> None:
@@ -114,7 +112,7 @@ def _matmul(a: Any, b: Any) -> Traced:
         )
     new_terms, sizes = _subscripts.broadcast_sizes(terms, [n.shape for n in nodes])
     _subscripts.index_sizes(new_terms, [n.shape for n in nodes])
-    return wrap(_ir.contract(nodes, new_terms, out, dict(sizes)))
+    return wrap(_ir.contract(zip(nodes, new_terms, strict=True), out, dict(sizes)))
 
 
 @implements(np.dot)
@@ -143,7 +141,7 @@ def _tensordot(a: Any, b: Any, axes: Any = 2) -> Traced:
         term[y] = x
     kept = [i for i in range(left.ndim) if i not in pair[0]]
     out = [*kept, *(i for y, i in enumerate(term) if y not in pair[1])]
-    return wrap(_ir.contract(nodes, (range(left.ndim), term), out))
+    return wrap(_ir.contract([(left, range(left.ndim)), (right, term)], out))
 
 
 @implements(np.inner)
@@ -258,7 +256,7 @@ def _multi_dot(arrays: Any) -> Traced:
     terms: list[Subscripts] = [(n, n + 1) for n in range(len(nodes))]
     terms[0], terms[-1] = terms[0][-nodes[0].ndim :], terms[-1][: nodes[-1].ndim]
     out = (*terms[0][:-1], *terms[-1][1:])
-    return wrap(_ir.contract(nodes, terms, out))
+    return wrap(_ir.contract(zip(nodes, terms, strict=True), out))
 
 
 @implements(np.diagonal)
@@ -273,7 +271,7 @@ def _diagonal(x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Traced
         node = _ir.take(node, axis, picks)
     term = [first if i == second else i for i in range(node.ndim)]
     out = [i for i in range(node.ndim) if i not in (first, second)] + [first]
-    return wrap(_ir.contract((node,), (term,), out))
+    return wrap(_ir.contract([(node, term)], out))
 
 
 @implements(np.linalg.diagonal)

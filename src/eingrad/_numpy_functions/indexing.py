@@ -297,7 +297,7 @@ def _diag(v: Any, k: int = 0) -> Traced:
     k = integer(k, "k")
     size = n + abs(k)
     row, column = (_ir.selection(range(max(s, 0), max(s, 0) + n), size) for s in (-k, k))
-    return wrap(_ir.contract((node, row, column), ((0,), (0, 1), (0, 2)), (1, 2)))
+    return wrap(_ir.contract([(node, (0,)), (row, (0, 1)), (column, (0, 2))], (1, 2)))
 
 
 @implements(np.diagflat)

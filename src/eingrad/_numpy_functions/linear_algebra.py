@@ -137,9 +137,9 @@ def _matrix_power(a: Any, n: int) -> Traced:
         )
     power = operator.index(n)
     if power == 0:
-        size, axes = node.shape[-1], tuple(range(node.ndim))
-        sizes = dict(enumerate(node.shape))
-        return wrap(_ir.contract((_ir.delta(size),), (axes[-2:],), axes, sizes, dtype=node.dtype))
+        axes = tuple(range(node.ndim))
+        identity = _ir.delta(node.shape[-1]), axes[-2:]
+        return wrap(_ir.contract([identity], axes, node.shape, dtype=node.dtype))
     base = np.linalg.inv(a) if power < 0 else wrap(node)
     result, power = None, abs(power)
     while power:

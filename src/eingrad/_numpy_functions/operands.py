@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from eingrad import _ir
-from eingrad._ir import Add, Coefficient, Einsum, Node
+from eingrad._ir import Add, Coefficient, Einsum, Node, Placement, Product, Structural
 from eingrad._numpy_functions.refusals import checked
 from eingrad._place import user_line
 from eingrad._primitives import apply, cast
@@ -86,30 +86,28 @@ def _kept_in_range(node: Node, made: Set[bytes] | None) -> Node:
     Not a sign, nor a harmless number that divides a sum: the sum was there before. And not what
     scales a derivative: its numbers are collected, exactly.
     """
-    if not isinstance(node, Einsum) or not node.cores:
+    if not isinstance(node, Product) and not (isinstance(node, Placement) and node.core):
         return node
     number = node.coefficient
     if abs(number) == 1 or (_is_sum(node) and _ir.is_harmless(number, node.dtype)):
         return node
     if node.digest in (remembered([node]) if made is None else made):
         return node
-    is_half = abs(number) == Fraction(1, 2) and len(node.operands) == 1
+    is_half = abs(number) == Fraction(1, 2) and len(node.factors) == 1
     if is_half and isinstance(node.operands[0], Add):
         return _halved(node)
-    if not _ir.is_structured(node):
-        return _scaled(_ir.with_coefficient(node, 1), node.coefficient)
-    operands = [
-        n if isinstance(n, _ir.STRUCTURAL) else _scaled(n, node.coefficient) for n in node.operands
-    ]
-    return _ir.contract(operands, node.terms, node.out, dict(node.sizes), dtype=node.dtype)
+    if isinstance(node, Product) or not node.structure:
+        return _scaled(_ir.with_coefficient(node, 1), number)
+    factors = [(n if isinstance(n, Structural) else _scaled(n, number), t) for n, t in node.factors]
+    return _ir.contract(factors, node.out, node.sizes)
 
 
 def _halved(node: Einsum) -> Node:
     """``(A + A^T) / 2`` as a sum, whose symmetry can be seen: halves are exact."""
-    (total,) = node.operands
+    ((total, term),) = node.factors
     assert isinstance(total, Add)
     halves = _ir.add(total.terms, [_ir.multiply(node.coefficient, c) for c in total.coefficients])
-    return _ir.contract((halves,), node.terms, node.out, dict(node.sizes))
+    return _ir.contract([(halves, term)], node.out, node.sizes)
 
 
 def _is_sum(node: Einsum) -> bool:

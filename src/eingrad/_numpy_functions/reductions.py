@@ -88,7 +88,7 @@ def _sum(
     axes = normal_axes(axis, node.ndim)
     term = tuple(range(node.ndim))
     out = [i if i not in axes else node.ndim + i for i in term if keepdims or i not in axes]
-    total = wrap(_ir.contract((node,), (term,), out, {i: 1 for i in out if i >= node.ndim}))
+    total = wrap(_ir.contract([(node, term)], out, {i: 1 for i in out if i >= node.ndim}))
     return total if initial is None else total + _started(initial, total)
 
 

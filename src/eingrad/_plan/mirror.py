@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from eingrad import _ir
-from eingrad._ir import Add, Apply, Block, Coefficient, Einsum, Node, Symmetry
+from eingrad._ir import Add, Apply, Block, Coefficient, Node, Placement, Product, Symmetry
 from eingrad._subscripts import Shape
 
 Axes = tuple[int, ...]  # an order of axes, as np.transpose takes it
@@ -96,11 +96,11 @@ def is_exact(node: Node, axes: Axes) -> bool:
     match node:
         case Add():
             return _adds_alike(node, axes)
-        case Einsum() if _ir.is_fill(node):
+        case Placement(factors=()):
             return True
-        case Einsum() if _ir.is_structured(node):
+        case Placement(structure=(_, *_)):
             return _places_alike(node, axes)
-        case Einsum() if not node.sums and node.dtype.kind != "c":
+        case Product(sums=False) | Placement() if node.dtype.kind != "c":
             return _multiplies_alike(node, axes)  # complex: a fused step rounds one product alone
     return False
 
@@ -118,7 +118,7 @@ def _adds_alike(node: Add, axes: Axes) -> bool:
     return pair and _ir.transpose(plain[0], axes) is plain[1]
 
 
-def _multiplies_alike(node: Einsum, axes: Axes) -> bool:
+def _multiplies_alike(node: Product | Placement, axes: Axes) -> bool:
     """``u[i] * u[j]`` is exact, as are products of exact operands. Two operands: one rounding."""
     to = {index: node.out[axis] for index, axis in zip(node.out, axes, strict=True)}
     moved = [tuple(to.get(index, index) for index in term) for term in node.terms]
@@ -126,10 +126,10 @@ def _multiplies_alike(node: Einsum, axes: Axes) -> bool:
         return moved == [*node.terms]  # diagonals of operands
     each = all(
         new == term or (set(new) == set(term) and is_exact(n, tuple(map(term.index, new))))
-        for n, term, new in zip(node.operands, node.terms, moved, strict=True)
+        for (n, term), new in zip(node.factors, moved, strict=True)
     )
     return each or (
-        len(node.operands) == 2  # noqa: PLR2004 - of more, the order of multiplying matters
+        len(node.factors) == 2  # noqa: PLR2004 - of more, the order of multiplying matters
         and node.operands[0] is node.operands[1]
         and moved[0] == node.terms[1]
         and is_power_of_two(node.coefficient)
@@ -143,16 +143,15 @@ def is_power_of_two(coefficient: Coefficient) -> bool:
     )
 
 
-def _places_alike(node: Einsum, axes: Axes) -> bool:
+def _places_alike(node: Placement, axes: Axes) -> bool:
     """Whether a placement maps to itself, and its core with it: an entry is one of the core."""
     if _ir.transpose(node, axes) is not node:
         return False
-    cores, structure = _ir.split_structure(node)
-    if all(n.ndim <= 1 for n, _ in cores):
+    if node.core is None or node.core.node.ndim <= 1:
         return True
-    ((core, term),) = cores
+    core, term = node.core
     ties = {index: {n} for n, index in enumerate(node.out)}  # output axes an index is equal to
-    for n, t in structure:
+    for n, t in node.structure:
         if not (isinstance(n, _ir.Selection) and n.is_delta):
             return False
         tied = ties.get(t[0], set()) | ties.get(t[1], set())

@@ -13,7 +13,7 @@ trees then cost less in total.
 >>> from eingrad import _ir
 >>> a, b, c, d = (_ir.new_input(name, (3, 3)) for name in "abcd")
 >>> roots = pairwise([_ir.einsum("ij,jk,kl->il", a, b, m) for m in (c, d)])
->>> sum(isinstance(node, _ir.Einsum) for node in _ir.topological(roots))
+>>> sum(isinstance(node, _ir.Product) for node in _ir.topological(roots))
 3
 """
 
@@ -23,11 +23,10 @@ from collections.abc import Collection, Mapping, Sequence, Set
 from typing import NamedTuple, TypeGuard
 
 from eingrad import _ir
-from eingrad._ir import Einsum, Node
+from eingrad._ir import Factor, Node, Product
 from eingrad._plan.parts import Part, SharedParts, Value, is_product, network_of, value_of
 from eingrad._plan.path import Search, cheapest_tree, find_path
 from eingrad._plan.search import Tree, tree_of_path
-from eingrad._subscripts import Subscripts
 
 _MOST_ROUNDS = 100  # one or two are usual
 _MOST_OPENED = 8  # operands that a product has after others were opened in it
@@ -91,42 +90,37 @@ def _form(value: Value, kept: Set[Value]) -> Value:
         return value
     least, best = value.network.cost(cheapest_tree(value.network)), value
     for deep in (False, True):
-        operands, terms, made = _opened(value, kept, deep=deep)
-        network = network_of(operands, terms, value.out)
+        factors, made = _opened(value, kept, deep=deep)
+        network = network_of(factors, value.out)
         cost = network.cost(cheapest_tree(network, made))
-        form = _ir.contract(operands, terms, value.out, dtype=operands[0].dtype)
+        form = _ir.contract(factors, value.out)
         if cost < least and is_product(form) and form.coefficient == 1:
-            least, best = cost, Value(form.operands, form.terms, form.out)
+            least, best = cost, Value(form.factors, form.out)
     return best
 
 
-def _opened(
-    value: Value, kept: Set[Value], *, deep: bool
-) -> tuple[list[Node], list[Subscripts], frozenset[int]]:
+def _opened(value: Value, kept: Set[Value], *, deep: bool) -> tuple[list[Factor], frozenset[int]]:
     """Put the factors of operands in their place; `deep`, the factors of factors too.
 
     Returns also the sets of factors that were one operand, and so are made anyway.
     """
-    operands, terms = [*value.operands], [*value.terms]
-    fresh = itertools.count(1 + max((index for term in terms for index in term), default=-1))
+    factors = [*value.factors]
+    fresh = itertools.count(1 + max((i for _, term in factors for i in term), default=-1))
     made: list[int] = []
-    k = len(operands) - 1
+    k = len(factors) - 1
     while k >= 0:
-        inner, count = operands[k], len(_ir.children(operands[k]))
-        if _opens(inner, kept) and len(operands) + count - 1 <= _MOST_OPENED:
-            outer = dict(zip(inner.out, terms[k], strict=True))
-            for index in sorted({i for term in inner.terms for i in term}.difference(outer)):
-                outer[index] = next(fresh)
-            operands[k : k + 1] = inner.operands
-            terms[k : k + 1] = [tuple(outer[i] for i in term) for term in inner.terms]
+        inner, term = factors[k]
+        count = len(_ir.children(inner))
+        if _opens(inner, kept) and len(factors) + count - 1 <= _MOST_OPENED:
+            factors[k : k + 1] = _ir.splice(inner, term, fresh)
             rest = [s << count - 1 for s in made if not s >> k & 1]  # one that is opened is gone
             made = [(1 << count) - 1 << k, *rest]
             k += count if deep else 0
         k -= 1
-    return operands, terms, frozenset(made)
+    return factors, frozenset(made)
 
 
-def _opens(node: Node, kept: Set[Value]) -> TypeGuard[Einsum]:
+def _opens(node: Node, kept: Set[Value]) -> TypeGuard[Product]:
     if not is_product(node) or node.coefficient != 1 or not node.sums:
         return False
     return value_of(node) not in kept
@@ -222,7 +216,7 @@ class _Assembly:
             if is_product(node) and value_of(node) in self.plans:
                 twin, axes = _ir.canonical_twin(node)
                 made, out = self.value(value_of(twin)), range(node.ndim)
-                self.new[node] = _ir.contract([made], [axes], out, {}, node.coefficient)
+                self.new[node] = _ir.contract([(made, axes)], out, (), node.coefficient)
             elif all(a is b for a, b in zip(moved, below, strict=True)):
                 self.new[node] = node
             else:
@@ -246,18 +240,14 @@ class _Assembly:
         a part has some of the operands, not all.
         """
         network = form.network
-        dtype = form.operands[0].dtype
-        live: dict[int, tuple[Node, Subscripts]] = {
-            1 << k: (self.new[node], term)
-            for k, (node, term) in enumerate(zip(form.operands, form.terms, strict=True))
-        }
+        live = {1 << k: Factor(self.new[node], term) for k, (node, term) in enumerate(form.factors)}
         for whole in sorted(tree, key=int.bit_count):
             for half in tree[whole]:
                 if half not in live:
-                    live[half] = self.value(made[half].value), made[half].term
-            nodes, terms = zip(*(live[half] for half in tree[whole]), strict=True)
+                    live[half] = Factor(self.value(made[half].value), made[half].term)
+            pair = [live[half] for half in tree[whole]]
             wanted = network.wanted(whole)
-            out = tuple(dict.fromkeys(i for term in terms for i in term if i in wanted))
+            out = tuple(dict.fromkeys(i for _, term in pair for i in term if i in wanted))
             out = form.out if whole == network.whole else out
-            live[whole] = _ir.contract(nodes, terms, out, dtype=dtype), out
-        return live[network.whole][0]
+            live[whole] = Factor(_ir.contract(pair, out), out)
+        return live[network.whole].node

@@ -19,7 +19,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple, TypeGuard
 
 from eingrad import _ir
-from eingrad._ir import Apply, Einsum, Node
+from eingrad._ir import Apply, Factor, Node, Product
 from eingrad._locks import lazy
 from eingrad._plan.search import Network
 from eingrad._subscripts import Subscripts, renumber
@@ -29,9 +29,9 @@ _MOST_PARTS = 512  # of one product that are compared with those of others
 Signature = tuple[int, ...]  # the operands of a part, however they are wired
 
 
-def is_product(node: Node) -> TypeGuard[Einsum]:
+def is_product(node: Node) -> TypeGuard[Product]:
     """Whether a node is a product of several operands."""
-    return isinstance(node, Einsum) and _ir.is_product(node) and len(node.operands) > 1
+    return isinstance(node, Product) and len(node.factors) > 1
 
 
 class Value:
@@ -41,11 +41,10 @@ class Value:
     indices numbered by first use, those of `out` ascending.
     """
 
-    def __init__(
-        self, operands: tuple[Node, ...], terms: tuple[Subscripts, ...], out: Subscripts
-    ) -> None:
-        self.operands, self.terms, self.out = operands, terms, out
-        self._key = operands, terms, out
+    def __init__(self, factors: tuple[Factor, ...], out: Subscripts) -> None:
+        self.factors, self.out = factors, out
+        self.operands = tuple([node for node, _ in factors])
+        self._key = factors, out
         self._hash = hash(self._key)  # values are looked up again and again
 
     def __eq__(self, other: object) -> bool:
@@ -57,12 +56,12 @@ class Value:
     @property
     def is_long(self) -> bool:
         """Whether it is not a pair yet."""
-        return len(self.operands) > 2  # noqa: PLR2004
+        return len(self.factors) > 2  # noqa: PLR2004
 
     @lazy
     def network(self) -> Network:
         """What a search is asked about."""
-        return network_of(self.operands, self.terms, self.out)
+        return network_of(self.factors, self.out)
 
     @lazy
     def signatures(self) -> dict[int, Signature]:
@@ -72,28 +71,24 @@ class Value:
     @property
     def rank(self) -> tuple[object, ...]:
         """Something to sort by that does not depend on history."""
-        return [node.digest for node in self.operands], self.terms, self.out
+        digests = [node.digest for node in self.operands]
+        return digests, [term for _, term in self.factors], self.out
 
     def build(self, operands: Sequence[Node]) -> Node:
         """Build it as a node, on these operands."""
-        dtype = self.operands[0].dtype
-        return _ir.contract(operands, self.terms, self.out, dtype=dtype)
+        terms = [term for _, term in self.factors]
+        return _ir.contract(zip(operands, terms, strict=True), self.out)
 
 
-def value_of(node: Einsum) -> Value:
+def value_of(node: Product) -> Value:
     """Describe a product."""
     twin, _ = _ir.canonical_twin(node)
-    return Value(twin.operands, twin.terms, twin.out)
+    return Value(twin.factors, twin.out)
 
 
-def network_of(operands: Sequence[Node], terms: Sequence[Subscripts], out: Subscripts) -> Network:
+def network_of(factors: Sequence[Factor], out: Subscripts) -> Network:
     """Tell a search about a product."""
-    sizes = {
-        index: size
-        for node, term in zip(operands, terms, strict=True)
-        for index, size in zip(term, node.shape, strict=True)
-    }
-    return Network(terms, out, sizes)
+    return Network([term for _, term in factors], out, _ir.sizes_of(factors))
 
 
 class Part(NamedTuple):
@@ -180,11 +175,13 @@ class SharedParts:
 
     def _part(self, form: Value, operands: int) -> Part | None:
         """Describe a part of a product; None where building finds other operands in it."""
-        chosen = [k for k in range(len(form.operands)) if operands >> k & 1]
-        terms = [form.terms[k] for k in chosen]
+        nodes, terms = zip(
+            *(f for k, f in enumerate(form.factors) if operands >> k & 1), strict=True
+        )
         wanted = form.network.wanted(operands)
         out = [index for index in dict.fromkeys(itertools.chain(*terms)) if index in wanted]
-        value = Value(tuple([form.operands[k] for k in chosen]), *renumber(terms, out))
+        new_terms, new_out = renumber(terms, out)
+        value = Value(tuple(map(Factor, nodes, new_terms)), new_out)
         if value not in self._canonical:
             self._canonical[value] = _canonical(value)
         found = self._canonical[value]
@@ -216,7 +213,7 @@ def _canonical(value: Value) -> tuple[Value, Subscripts] | None:
     if len({*nodes}) == len(nodes) and not any(isinstance(n, Apply) and n.symmetry for n in nodes):
         return value, tuple(range(len(value.out)))
     node = value.build(nodes)
-    if not isinstance(node, Einsum) or Counter(node.operands) != Counter(nodes):
+    if not isinstance(node, Product) or Counter(node.operands) != Counter(nodes):
         return None
     twin, axes = _ir.canonical_twin(node)
-    return Value(twin.operands, twin.terms, twin.out), axes
+    return Value(twin.factors, twin.out), axes

@@ -14,7 +14,7 @@ import itertools
 import math
 from collections.abc import Callable, Sequence
 
-from eingrad._ir import Einsum, Merge, Node, Selection
+from eingrad._ir import Factor, Merge, Node, Placement, Selection
 from eingrad._plan.kernels import (
     Affine,
     At,
@@ -41,7 +41,7 @@ _By = dict[int, tuple[Node, Subscripts]]  # what an index is determined by, and 
 
 def look_at(
     out: Subscripts,
-    structure: Sequence[tuple[Node, Subscripts]],
+    structure: Sequence[Factor],
     core: Subscripts,
     table: ToTable,
 ) -> tuple[Subscripts, tuple[Look, ...]] | None:
@@ -77,20 +77,14 @@ def _rank(look: Look | None) -> int:
     return 0 if look is None else _ORDER[type(look)]
 
 
-def positions(
-    piece: Einsum,
-    structure: Sequence[tuple[Node, Subscripts]],
-    core: Subscripts,
-    table: ToTable,
-) -> tuple[Subscripts, At] | None:
+def positions(piece: Placement, table: ToTable) -> tuple[Subscripts, At] | None:
     """Where each entry of the core lies in the buffer: labels, and an expression for each axis.
 
     An expression is an output index as a function of the indices that nothing determines. A merge
     may be read either way. None where an index is determined twice.
     """
-    size = dict(piece.sizes)
-    for node, term in zip(piece.operands, piece.terms, strict=True):
-        size.update(zip(term, node.shape, strict=True))
+    structure = piece.structure
+    core: Subscripts = () if piece.core is None else piece.core.term
     merges = sum(isinstance(node, Merge) for node, _ in structure)
     for splits in itertools.islice(itertools.product((False, True), repeat=merges), _MOST_READINGS):
         by = _determined(structure, splits, core)
@@ -98,12 +92,12 @@ def positions(
         if by is not None and found is not None:
             every = dict.fromkeys((*piece.out, *core, *(i for _, t in structure for i in t)))
             labels = tuple(index for index in every if index not in by)
-            return labels, At(tuple(size[i] for i in labels), found)
+            return labels, At(tuple(piece.sizes[i] for i in labels), found)
     return None
 
 
 def _determined(
-    structure: Sequence[tuple[Node, Subscripts]], splits: Sequence[bool], core: Subscripts
+    structure: Sequence[Factor], splits: Sequence[bool], core: Subscripts
 ) -> _By | None:
     """Read every structural tensor as a function: a selection's column, a merge or its parts."""
     by: _By = {}

@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 from eingrad import _ir
 from eingrad._cost import call_flops, contraction_flops, weighted
-from eingrad._ir import Add, Apply, Coefficient, Einsum, Node, Selection
+from eingrad._ir import Add, Apply, Coefficient, Einsum, Node, Placement, Product, Selection
 from eingrad._plan.lower.products import twin_key
 from eingrad._plan.mirror import is_mirror
 from eingrad._plan.program import PASS
@@ -93,7 +93,7 @@ def _passes(step: Step, size: int, largest: int) -> bool:
 def _what_is_paid(node: Node) -> Hashable:
     """Give what a node shares with others that are paid for with it."""
     match node:
-        case Einsum() if _ir.is_product(node) and len(node.operands) > 1:
+        case Product(factors=(_, _, *_)):
             return twin_key(node)
         case Apply():
             return node.primitive.identity, node.operands, node.attributes
@@ -107,8 +107,15 @@ def _step(node: Node) -> Step:
         case Apply() if not is_mirror(node):
             results = getattr(node.primitive, "results", 1)
             return Step(call_flops(node), results * node.size)
-        case Einsum() if node.operands:
-            return _einsum(node)
+        case Product(factors=(_, _)):
+            return _pair(node)
+        case Placement(ties=True):
+            return _placed(node, 1).and_then(Step(0, node.size))
+        case Placement(structure=(_, *_)):
+            return _moved(node).and_then(_times(node, node.size))
+        case Product(factors=((operand, term),)) | Placement(factors=((operand, term),)):
+            step, left = _reduced(operand, term, {*node.out})
+            return step.and_then(_times(node, min(math.prod(left.values()), node.size)))
     return Step()
 
 
@@ -132,17 +139,17 @@ def _sum(node: Add) -> Step:
 
 def _placed(node: Node, factor: Coefficient) -> Step:
     """Scale a core and write it to its place; what is around it is written once for all."""
-    assert isinstance(node, Einsum)
-    step = Step(math.prod(_labels(node).values()))
-    if node.cores and _ir.multiply(node.coefficient, factor) != 1:
-        size = sum(n.size for n, _ in _ir.split_structure(node)[0])
-        return step.and_then(Step(size, size))
+    assert isinstance(node, Placement)
+    labels = {*range(len(node.sizes))}.difference(*(of for _, of, _ in node.determined))
+    step = Step(math.prod(node.sizes[index] for index in labels))
+    if node.core and _ir.multiply(node.coefficient, factor) != 1:
+        return step.and_then(Step(node.core.node.size, node.core.node.size))
     return step
 
 
 def _cheapest_to_scale(node: Node) -> int:
     """Elements of the smallest operand: a sum scales that in place of a product it alone uses."""
-    if isinstance(node, Einsum) and _ir.is_product(node) and len(node.operands) > 1:
+    if isinstance(node, Product) and len(node.factors) > 1:
         return min(node.size, *(n.size for n in node.operands))
     return node.size
 
@@ -152,21 +159,9 @@ def _scaled(coefficient: Coefficient, size: int) -> Step:
     return Step() if is_sign else Step(size, size)
 
 
-def _einsum(node: Einsum) -> Step:
-    if _ir.carries_delta(node):
-        return _placed(node, 1).and_then(Step(0, node.size))
-    if _ir.is_structured(node):
-        return _moved(node).and_then(_times(node, node.size))
-    if len(node.operands) == 1:
-        operand = node.operands[0]
-        step, left = _reduced(operand, node.terms[0], {*node.out})
-        return step.and_then(_times(node, min(math.prod(left.values()), node.size)))
-    return _pair(node)
-
-
-def _pair(node: Einsum) -> Step:
+def _pair(node: Product) -> Step:
     """Contract two operands, each reduced first to what the other or the result needs."""
-    (left, right), (a, b), wanted = node.operands, node.terms, {*node.out}
+    ((left, a), (right, b)), wanted = node.factors, {*node.out}
     first, sizes = _reduced(left, a, wanted.union(b))
     second, more = _reduced(right, b, wanted.union(a))
     smallest = min(math.prod(sizes.values()), math.prod(more.values()), node.size)
@@ -189,22 +184,12 @@ def _reduced(node: Node, term: Subscripts, wanted: set[int]) -> tuple[Step, dict
     return Step(contraction_flops(sizes, summed=True), size), left
 
 
-def _moved(node: Einsum) -> Step:
+def _moved(node: Placement) -> Step:
     """A slice is a view; what is gathered or reshaped is written."""
-    structure = [n for n, _ in _ir.split_structure(node)[1]]
-    is_slice = all(isinstance(n, Selection) and isinstance(n.table, range) for n in structure)
-    is_view = is_slice and len(structure) == 1 and not node.sizes
-    return Step() if is_view else Step(0, node.size)
-
-
-def _labels(node: Einsum) -> dict[int, int]:
-    """Sizes of the indices of what deltas place."""
-    cores, structure = _ir.split_structure(node)
-    determined = {t[1] if isinstance(n, Selection) else t[0] for n, t in structure}
-    sizes = dict(zip(node.out, node.shape, strict=True))
-    for n, t in cores:
-        sizes.update(zip(t, n.shape, strict=True))
-    return {index: size for index, size in sizes.items() if index not in determined}
+    match node:
+        case Placement(structure=((Selection(table=range()), _),), repeated=()):
+            return Step()
+    return Step(0, node.size)
 
 
 def peak_bytes(roots: Sequence[Node]) -> int:

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 
 from eingrad import _ir
 from eingrad._cost import weighted
-from eingrad._ir import Add, Apply, Einsum, Input, Node
+from eingrad._ir import Add, Apply, Einsum, Input, Node, Placement, Product
 from eingrad._primitives import is_elementwise
 
 TILE_BYTES = 2**21  # of what one pass makes: about what a cache holds
@@ -129,7 +129,10 @@ def _is_cut(node: Node, least_bytes: int) -> bool:
 
 def _is_virtual(node: Node) -> bool:
     """Whether a node takes no memory of its own: a view, or equal entries."""
-    return isinstance(node, Einsum) and len(node.operands) < 2 and not node.sums  # noqa: PLR2004
+    match node:
+        case Product(is_view=True) | Placement(structure=()):
+            return True
+    return False
 
 
 def _may_be_sliced(node: Node) -> bool:
@@ -137,8 +140,8 @@ def _may_be_sliced(node: Node) -> bool:
     match node:
         case Add():
             return not any(map(_ir.carries_delta, node.terms))
-        case Einsum():
-            return not _ir.is_structured(node)
+        case Product() | Placement(structure=()):
+            return True
     return is_elementwise(node)
 
 
@@ -177,11 +180,11 @@ def _resized(node: Node, below: Sequence[Node], sliced: Mapping[Node, int], leng
     """Build a node again on slices of its operands."""
     match node:
         case Einsum():
-            sizes = dict(node.sizes)
+            sizes = dict(enumerate(node.sizes))
             index = _index(node, sliced)
-            sizes.update({index: length} if index in sizes else {})
-            how = (node.terms, node.out, sizes, node.coefficient, node.dtype)
-            return _ir.contract(below, *how)
+            sizes.update({} if index is None else {index: length})
+            factors = zip(below, node.terms, strict=True)
+            return _ir.contract(factors, node.out, sizes, node.coefficient, node.dtype)
         case Add():
             return _ir.add(below, node.coefficients)
         case Apply():

@@ -33,7 +33,7 @@ def times(*factors: Node | Coefficient) -> Node:
         else:
             coefficient = _ir.multiply(coefficient, factor)
     out = tuple(range(nodes[0].ndim))
-    return _ir.contract(nodes, [out] * len(nodes), out, coefficient=coefficient)
+    return _ir.contract([(node, out) for node in nodes], out, coefficient=coefficient)
 
 
 def plus(*terms: Node | Coefficient) -> Node:
@@ -70,11 +70,10 @@ def cast(node: Node, dtype: Any) -> Node:
     dtype = np.dtype(dtype)
     if node.dtype == dtype:
         return node
-    if _ir.is_fill(node) or _ir.is_structured(node):
-        assert isinstance(node, _ir.Einsum)
-        operands = [n if isinstance(n, _ir.STRUCTURAL) else cast(n, dtype) for n in node.operands]
-        sizes = dict(node.sizes)
-        return _ir.contract(operands, node.terms, node.out, sizes, node.coefficient, dtype)
+    if isinstance(node, _ir.Placement) and (node.structure or not node.core):
+        core = node.core and (cast(node.core.node, dtype), node.core.term)
+        factors = (core, *node.structure) if core else node.structure
+        return _ir.contract(factors, node.out, node.sizes, node.coefficient, dtype)
     if isinstance(node, _ir.Add) and any(_ir.carries_delta(term) for term in node.terms):
         return _ir.add([cast(term, dtype) for term in node.terms], node.coefficients)
     return apply("cast", node, dtype=dtype.str)

@@ -124,13 +124,11 @@ def concatenate_rule(k: int) -> Rule:
         x = operands[k]
         offset = sum(n.shape[axis] for n in operands[:k])
         where = _ir.selection(range(offset, offset + x.shape[axis]), y.shape[axis])
-        structure = [_ir.delta(n) for n in y.shape]
-        structure[axis] = where
         y_axes = tuple(range(y.ndim))
         x_axes = tuple(range(y.ndim, 2 * y.ndim))
-        terms = list(zip(y_axes, x_axes, strict=True))
-        terms[axis] = (x_axes[axis], y_axes[axis])
-        return _ir.contract(structure, terms, (*y_axes, *x_axes), dtype=y.dtype)
+        structure = [(_ir.delta(n), (a, y.ndim + a)) for a, n in enumerate(y.shape)]
+        structure[axis] = where, (x_axes[axis], y_axes[axis])
+        return _ir.contract(structure, (*y_axes, *x_axes), dtype=y.dtype)
 
     return rule
 

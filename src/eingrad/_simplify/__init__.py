@@ -19,7 +19,7 @@ from collections import Counter
 from collections.abc import Callable, Container, Sequence, Set
 
 from eingrad import _ir
-from eingrad._ir import Einsum, Node
+from eingrad._ir import Node, Product
 from eingrad._simplify.contractions import (
     Made,
     made_by_differentiation,
@@ -165,7 +165,7 @@ def _walked(
 
 def _core(node: Node) -> Node:
     """What a node shares with its transposed and scaled twins."""
-    if isinstance(node, Einsum) and _ir.is_product(node):
+    if isinstance(node, Product):
         return _ir.canonical_twin(node)[0]
     return node
 

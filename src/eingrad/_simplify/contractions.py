@@ -21,14 +21,14 @@ import itertools
 import math
 import threading
 import weakref
-from collections.abc import Generator, Iterable, Mapping, Sequence, Set
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from eingrad import _ir
-from eingrad._ir import STRUCTURAL, Add, Coefficient, Einsum, Input, Node
+from eingrad._ir import Add, Coefficient, Einsum, Factor, Input, Node, Product, Structural
 from eingrad._locks import fork_safe
 from eingrad._subscripts import Shape, Subscripts
 
@@ -88,7 +88,7 @@ def push(roots: Sequence[Node], made: Made) -> list[Node]:
 
 def _twins(node: Node) -> tuple[Node, ...]:
     """Return a node, and what stands for it where it is used."""
-    if isinstance(node, Einsum) and _ir.is_product(node):
+    if isinstance(node, Product):
         return node, _ir.canonical_twin(node)[0]
     return (node,)
 
@@ -174,13 +174,7 @@ def _contracted(network: "_Network", opens: Opens) -> Generator[Node, Node, "_Ne
             return network
         part, term = found
         node = yield network.over(part, term)
-        network = network.with_part(part, _Factor(node, term))
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Factor:
-    node: Node
-    term: Subscripts
+        network = network.with_part(part, Factor(node, term))
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,41 +203,31 @@ class _Meeting:
             found = network.whole()
             assert found is not None
             rest.append(network.meeting(found)[1])
-        out, sizes = tuple(range(len(self.shape))), dict(enumerate(self.shape))
-        terms = (self.term, self.other)
-        return _ir.contract((self.tensor, _ir.add(rest)), terms, out, sizes)
+        out = tuple(range(len(self.shape)))
+        factors = (self.tensor, self.term), (_ir.add(rest), self.other)
+        return _ir.contract(factors, out, self.shape)
 
     def _opened(self, part: Node, other: Node) -> Node:
-        factors = [_Factor(part, self.term), _Factor(other, self.other)]
+        factors = [Factor(part, self.term), Factor(other, self.other)]
         coefficient: Coefficient = 1
         if isinstance(part, Einsum) and (part is self.tensor or not part.sums):
             fresh = itertools.count(len(self.shape) + len(self.term))
             factors[:1] = _factors(part, self.term, fresh)
             coefficient = part.coefficient
-        nodes, terms = [f.node for f in factors], [f.term for f in factors]
-        out, sizes = tuple(range(len(self.shape))), dict(enumerate(self.shape))
-        return _ir.contract(nodes, terms, out, sizes, coefficient, part.dtype)
+        out = tuple(range(len(self.shape)))
+        return _ir.contract(factors, out, self.shape, coefficient, part.dtype)
 
 
-def _factors(node: Einsum, term: Subscripts, fresh: Iterable[int]) -> list[_Factor]:
+def _factors(node: Einsum, term: Subscripts, fresh: Iterator[int]) -> list[Factor]:
     """Read a product whose axes have these indices."""
-    new = iter(fresh)
-    outer = dict(zip(node.out, term, strict=True))
-    factors = []
-    for operand, inner in zip(node.operands, node.terms, strict=True):
-        for index in inner:
-            if index not in outer:
-                outer[index] = next(new)
-        factors.append(_Factor(operand, tuple(outer[index] for index in inner)))
-    ones = ((_ir.fill(1, (size,), node.dtype), index) for index, size in node.sizes)
-    return [*factors, *(_Factor(one, (outer[index],)) for one, index in ones)]
+    return [*_ir.splice(node, term, fresh), *_ir.ones_along(node, term)]
 
 
 @dataclass(frozen=True, slots=True)
 class _Network:
     """``result[0, 1, ...] = coefficient * sum of the product of the factors``."""
 
-    factors: tuple[_Factor, ...]
+    factors: tuple[Factor, ...]
     shape: Shape
     coefficient: Coefficient
     dtype: np.dtype[Any]
@@ -253,7 +237,7 @@ class _Network:
         """Read one product; if it is placed by structure, look below that."""
         out = tuple(range(node.ndim))
         if not isinstance(node, Einsum) or (node in opens and not _uses(node, opens)):
-            return cls((_Factor(node, out),), node.shape, 1, node.dtype)
+            return cls((Factor(node, out),), node.shape, 1, node.dtype)
         fresh = itertools.count(node.ndim)
         factors = []
         coefficient = node.coefficient
@@ -276,20 +260,18 @@ class _Network:
         return self.over(self.factors, self.out, self.coefficient)
 
     def over(
-        self, factors: Sequence[_Factor], term: Subscripts, coefficient: Coefficient = 1
+        self, factors: Sequence[Factor], term: Subscripts, coefficient: Coefficient = 1
     ) -> Node:
         """Contract some factors to the indices of a term."""
-        terms = [f.term for f in factors]
-        sizes = {i: self.shape[i] for i in term if i < len(self.shape)}
-        return _ir.contract([f.node for f in factors], terms, term, sizes, coefficient, self.dtype)
+        return _ir.contract(factors, term, self.shape, coefficient, self.dtype)
 
-    def with_part(self, part: Sequence[_Factor], new: _Factor) -> "_Network":
+    def with_part(self, part: Sequence[Factor], new: Factor) -> "_Network":
         """Put a contracted part in the place of its factors."""
         return replace(self, factors=(*_without(self.factors, part), new))
 
-    def part(self, opens: Opens) -> tuple[list[_Factor], Subscripts] | None:
+    def part(self, opens: Opens) -> tuple[list[Factor], Subscripts] | None:
         """Find a derivative and factors to contract it with first, the smallest that there are."""
-        best: tuple[int, list[_Factor], Subscripts] | None = None
+        best: tuple[int, list[Factor], Subscripts] | None = None
         for derivative in self.factors:
             if derivative.node not in opens:
                 continue
@@ -310,12 +292,12 @@ class _Network:
         found = self.whole()
         return self.meeting(found)[0] if found else None
 
-    def whole(self, opens: Opens | None = None) -> _Factor | None:
+    def whole(self, opens: Opens | None = None) -> Factor | None:
         """Find what is best contracted with all else together, among derivatives or everything."""
-        best: tuple[int, _Factor] | None = None
+        best: tuple[int, Factor] | None = None
         for factor in self.factors:
             node = factor.node
-            if isinstance(node, STRUCTURAL) or (opens is not None and node not in opens):
+            if isinstance(node, Structural) or (opens is not None and node not in opens):
                 continue
             others = _indices(_without(self.factors, (factor,)))
             term = tuple(i for i in self.out if i in others or i in factor.term)
@@ -324,19 +306,17 @@ class _Network:
                 best = size, factor
         return best[1] if best else None
 
-    def _is_smaller(self, derivative: _Factor, result: Iterable[int], other: int) -> bool:
+    def _is_smaller(self, derivative: Factor, result: Iterable[int], other: int) -> bool:
         """Whether neither the result nor what the derivative is contracted with is as large."""
         size = derivative.node.size
         room = size if isinstance(derivative.node, Einsum) else size - 1
         return self._size(result) < size and other <= room
 
     def _size(self, indices: Iterable[int]) -> int:
-        sizes = dict(enumerate(self.shape))
-        for f in self.factors:
-            sizes.update(zip(f.term, f.node.shape, strict=True))
+        sizes = dict(enumerate(self.shape)) | _ir.sizes_of(self.factors)
         return math.prod(sizes[i] for i in indices)
 
-    def meeting(self, tensor: _Factor) -> tuple[_Meeting, Node]:
+    def meeting(self, tensor: Factor) -> tuple[_Meeting, Node]:
         """Number the axes in order of the tensor's; give the rest as one node."""
         others = _without(self.factors, (tensor,))
         number = {i: i for i in self.out}
@@ -349,17 +329,18 @@ class _Network:
         return _Meeting(tensor.node, term, renamed, self.shape), rest
 
 
-def _without(factors: Sequence[_Factor], gone: Sequence[_Factor]) -> list[_Factor]:
-    return [f for f in factors if f not in gone]
+def _without(factors: Sequence[Factor], gone: Sequence[Factor]) -> list[Factor]:
+    """Leave some factors out; an equal one may be another: ``A_ij A_ij``."""
+    return [f for f in factors if all(f is not other for other in gone)]
 
 
-def _indices(factors: Iterable[_Factor]) -> set[int]:
+def _indices(factors: Iterable[Factor]) -> set[int]:
     return {i for f in factors for i in f.term}
 
 
-def _groups(factors: Sequence[_Factor], derivative: _Factor) -> list[list[_Factor]]:
+def _groups(factors: Sequence[Factor], derivative: Factor) -> list[list[Factor]]:
     """Factors that hang together by indices that the derivative does not have."""
-    groups: list[list[_Factor]] = []
+    groups: list[list[Factor]] = []
     for factor in factors:
         own = {*factor.term}.difference(derivative.term)
         tied = [g for g in groups if own & _indices(g)]

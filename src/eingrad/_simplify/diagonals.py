@@ -5,7 +5,7 @@ derivative that needs these alone needs no d.
 
 >>> from eingrad import _ir
 >>> x = _ir.new_input("x", (3,))
->>> i, j = (_ir.contract([x], [(axis,)], (0, 1), {1 - axis: 3}) for axis in (0, 1))
+>>> i, j = (_ir.contract([(x, (axis,))], (0, 1), {1 - axis: 3}) for axis in (0, 1))
 >>> d = _ir.add([i, j], [1, -1])
 >>> _ir.is_zero(diagonals(_ir.einsum("ii,i->i", d, x), ()))
 True
@@ -15,7 +15,7 @@ import itertools
 from collections.abc import Container
 
 from eingrad import _ir
-from eingrad._ir import Add, Apply, Einsum, Node
+from eingrad._ir import Add, Apply, Factor, Node, Placement, Product
 from eingrad._primitives import is_elementwise
 from eingrad._subscripts import Subscripts
 
@@ -33,22 +33,17 @@ def diagonals(node: Node, once: Container[Node]) -> Node:
     an input: they are views of what is computed anyway.
     """
     del once
-    if (
-        not isinstance(node, Einsum)
-        or _ir.is_structured(node)
-        or not any(map(_repeats, node.terms))
-    ):
+    if not isinstance(node, Product) or not any(map(_repeats, node.terms)):
         return node
-    known = {
-        k: entries
-        for k, (n, term) in enumerate(zip(node.operands, node.terms, strict=True))
+    factors = [
+        Factor(entries, tuple(dict.fromkeys(term)))
         if _repeats(term) and not _ir.inputs([entries := _entries(n, term, {}, _DEEPEST)])
-    }
-    if not known:
+        else Factor(n, term)
+        for n, term in node.factors
+    ]
+    if factors == [*node.factors]:
         return node
-    operands = [known.get(k, n) for k, n in enumerate(node.operands)]
-    terms = [tuple(dict.fromkeys(t)) if k in known else t for k, t in enumerate(node.terms)]
-    return _ir.contract(operands, terms, node.out, {}, node.coefficient, node.dtype)
+    return _ir.contract(factors, node.out, (), node.coefficient, node.dtype)
 
 
 def _repeats(term: Subscripts) -> bool:
@@ -58,7 +53,7 @@ def _repeats(term: Subscripts) -> bool:
 def _entries(node: Node, term: Subscripts, found: _Found, depth: int) -> Node:
     """Take the entries of a node where indices are equal: one axis for each index."""
     if not depth or not _repeats(term):
-        return _ir.contract([node], [term], tuple(dict.fromkeys(term)))
+        return _ir.contract([(node, term)], tuple(dict.fromkeys(term)))
     key = node, tuple(map(term.index, term))
     if key not in found:
         found[key] = _looked_through(node, term, found, depth - 1)
@@ -71,24 +66,17 @@ def _looked_through(node: Node, term: Subscripts, found: _Found, depth: int) -> 
         case Add():
             below = [_entries(n, term, found, depth) for n in node.terms]
             return _ir.add(below, node.coefficients)
-        case Einsum() if not _ir.is_structured(node):
-            index = dict(zip(node.out, term, strict=True))
-            fresh = itertools.count(max(term) + 1)
-            for inner in sorted({i for t in node.terms for i in t}.difference(index)):
-                index[inner] = next(fresh)
-            terms = [tuple(index[i] for i in t) for t in node.terms]
-            below = [
-                _entries(n, t, found, depth) for n, t in zip(node.operands, terms, strict=True)
+        case Product() | Placement(structure=()):
+            factors = [
+                Factor(_entries(n, t, found, depth), tuple(dict.fromkeys(t)))
+                for n, t in _ir.splice(node, term, itertools.count(max(term) + 1))
             ]
-            carried = {i for t in terms for i in t}
-            out = tuple(dict.fromkeys(term))
-            sizes = {index[i]: size for i, size in node.sizes if index[i] not in carried}
-            terms = [tuple(dict.fromkeys(t)) for t in terms]
-            return _ir.contract(below, terms, out, sizes, node.coefficient, node.dtype)
+            sizes = dict(zip(term, node.shape, strict=True))
+            return _ir.contract(factors, [*sizes], sizes, node.coefficient, node.dtype)
         case Apply() if is_elementwise(node):
             below = [_entries(n, term, found, depth) for n in node.operands]
             if not _ir.inputs(below):
                 shape = tuple(dict(zip(term, node.shape, strict=True)).values())
                 how = (dict(node.attributes), node.result, shape, node.dtype)
                 return _ir.apply_node(node.primitive, below, *how)
-    return _ir.contract([node], [term], tuple(dict.fromkeys(term)))
+    return _ir.contract([(node, term)], tuple(dict.fromkeys(term)))

@@ -3,7 +3,7 @@
 from collections.abc import Container, Sequence
 
 from eingrad import _ir
-from eingrad._ir import Add, Coefficient, Einsum, Node
+from eingrad._ir import Add, Coefficient, Factor, Node, Product
 from eingrad._simplify.products import is_outgrown, regroup
 from eingrad._simplify.work import work
 
@@ -18,7 +18,7 @@ def expand(node: Node, once: Container[Node]) -> Node:
     deltas: ``(x_i - x_j)^2`` is never opened, for its difference may be exact, and what comes out
     of opening it is not. The entries of an outer product are rounded already.
     """
-    if not isinstance(node, Einsum) or not _ir.is_product(node) or not node.sums:
+    if not isinstance(node, Product) or not node.sums:
         return node
     for n, operand in enumerate(node.operands):
         if isinstance(operand, Add) and is_open(operand):
@@ -33,24 +33,22 @@ def expand(node: Node, once: Container[Node]) -> Node:
 def is_open(node: Add) -> bool:
     """Whether all terms are outer products or tied by deltas, few enough to be told apart."""
     return len(node.terms) <= MOST_OPENED and all(
-        _ir.carries_delta(term)
-        or (isinstance(term, Einsum) and _ir.is_product(term) and is_outgrown(term))
+        _ir.carries_delta(term) or (isinstance(term, Product) and is_outgrown(term))
         for term in node.terms
     )
 
 
-def distribute(node: Einsum, n: int, once: Container[Node]) -> Node:
+def distribute(node: Product, n: int, once: Container[Node]) -> Node:
     """Multiply out the sum that is operand number n."""
     terms: list[Node] = []
     coefficients: list[Coefficient] = []
-    total = node.operands[n]
+    factors = [*node.factors]
+    total, indices = factors[n]
     assert isinstance(total, Add)
     for term, coefficient in zip(total.terms, total.coefficients, strict=True):
-        operands = (*node.operands[:n], term, *node.operands[n + 1 :])
-        made = regroup(
-            _ir.contract(operands, node.terms, node.out, {}, node.coefficient, node.dtype), once
-        )
-        made = expand(made, once)
+        factors[n] = Factor(term, indices)
+        product = _ir.contract(factors, node.out, (), node.coefficient, node.dtype)
+        made = expand(regroup(product, once), once)
         inner = made if isinstance(made, Add) else None
         terms += inner.terms if inner else [made]
         coefficients += (

@@ -4,8 +4,7 @@ import itertools
 from collections.abc import Container
 
 from eingrad import _ir
-from eingrad._ir import Einsum, Node
-from eingrad._subscripts import Subscripts
+from eingrad._ir import Factor, Node, Product
 
 MOST_OPERANDS = 16
 
@@ -25,7 +24,7 @@ def regroup(node: Node, once: Container[Node]) -> Node:
     factors of one size, and what would make more than `MOST_OPERANDS` operands.
     """
     for _ in range(MOST_OPERANDS):
-        if not isinstance(node, Einsum) or not _ir.is_product(node):
+        if not isinstance(node, Product):
             return node
         made = _components(_inline(node, once))
         if made is node:
@@ -34,18 +33,13 @@ def regroup(node: Node, once: Container[Node]) -> Node:
     return node
 
 
-def is_outgrown(node: Einsum) -> bool:
+def is_outgrown(node: Product) -> bool:
     """Whether a product is larger than its operands together: an outer product, best left lazy."""
     return not node.sums and node.size > sum(n.size for n in {*node.operands})
 
 
-def is_view(node: Einsum) -> bool:
-    """Whether a node only looks at its operand in another order."""
-    return len(node.operands) == 1 and not node.sums
-
-
-def _inline(node: Einsum, once: Container[Node]) -> Node:
-    if is_view(node):
+def _inline(node: Product, once: Container[Node]) -> Node:
+    if node.is_view:
         return node
     chosen: set[Node] = set()
     room = MOST_OPERANDS - len(node.operands)
@@ -57,32 +51,24 @@ def _inline(node: Einsum, once: Container[Node]) -> Node:
     return open_operands(node, chosen) if chosen else node
 
 
-def open_operands(node: Einsum, chosen: Container[Node]) -> Node:
+def open_operands(node: Product, chosen: Container[Node]) -> Node:
     """Put the factors of some operands, products themselves, in their place."""
-    operands: list[Node] = []
-    terms: list[Subscripts] = []
+    factors: list[Factor] = []
     coefficient = node.coefficient
-    fresh = itertools.count(1 + max((i for term in node.terms for i in term), default=-1))
-    for operand, term in zip(node.operands, node.terms, strict=True):
-        if operand not in chosen:
-            operands.append(operand)
-            terms.append(term)
-            continue
-        assert isinstance(operand, Einsum)
-        outer = dict(zip(operand.out, term, strict=True))
-        for inner_term in operand.terms:
-            for index in inner_term:
-                if index not in outer:
-                    outer[index] = next(fresh)
-            terms.append(tuple(outer[index] for index in inner_term))
-        operands += operand.operands
-        coefficient = _ir.multiply(coefficient, operand.coefficient)
-    return _ir.contract(operands, terms, node.out, {}, coefficient, node.dtype)
+    fresh = itertools.count(len(node.sizes))
+    for operand, term in node.factors:
+        if operand in chosen:
+            assert isinstance(operand, Product)
+            factors += _ir.splice(operand, term, fresh)
+            coefficient = _ir.multiply(coefficient, operand.coefficient)
+        else:
+            factors.append(Factor(operand, term))
+    return _ir.contract(factors, node.out, (), coefficient, node.dtype)
 
 
-def _opens(node: Einsum, operand: Node, once: Container[Node]) -> bool:
+def _opens(node: Product, operand: Node, once: Container[Node]) -> bool:
     """Whether a product should see through one of its operands."""
-    if not isinstance(operand, Einsum) or not _ir.is_product(operand) or is_view(operand):
+    if not isinstance(operand, Product) or operand.is_view:
         return False
     if node.sums:
         return is_outgrown(operand) or (operand in once and node.operands.count(operand) == 1)
@@ -98,33 +84,28 @@ def _opens(node: Einsum, operand: Node, once: Container[Node]) -> bool:
 
 def _components(node: Node) -> Node:
     """Make each set of operands connected by summed indices a node of its own, to be shared."""
-    if not _ir.is_product(node):
+    if not isinstance(node, Product):
         return node
-    assert isinstance(node, Einsum)
-    groups: list[tuple[set[int], list[int]]] = []  # summed indices, operand numbers
-    for n, term in enumerate(node.terms):
-        summed = set(term).difference(node.out)
-        members = [n]
+    groups: list[tuple[set[int], list[Factor]]] = []  # summed indices, factors
+    for f in node.factors:
+        summed = set(f.term).difference(node.out)
+        members = [f]
         apart = []
-        for indices, numbers in groups:
+        for indices, others in groups:
             if indices.isdisjoint(summed):
-                apart.append((indices, numbers))
+                apart.append((indices, others))
             else:
                 summed |= indices
-                members = numbers + members
+                members = others + members
         groups = [*apart, (summed, members)]
     if len(groups) == 1 or not any(summed for summed, _ in groups):
         return node
-    operands: list[Node] = []
-    terms: list[Subscripts] = []
+    factors: list[Factor] = []
     for summed, members in groups:
         if not summed:
-            operands.append(node.operands[members[0]])
-            terms.append(node.terms[members[0]])
+            factors += members
             continue
-        carried = {i for n in members for i in node.terms[n]}
+        carried = {i for f in members for i in f.term}
         out = tuple(i for i in node.out if i in carried)
-        inner = [node.terms[n] for n in members]
-        operands.append(_ir.contract([node.operands[n] for n in members], inner, out))
-        terms.append(out)
-    return _ir.contract(operands, terms, node.out, {}, node.coefficient, node.dtype)
+        factors.append(Factor(_ir.contract(members, out), out))
+    return _ir.contract(factors, node.out, (), node.coefficient, node.dtype)

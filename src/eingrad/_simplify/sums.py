@@ -1,18 +1,16 @@
 """Sums of derivative terms: joined where used once, merged where equal, factored where shared."""
 
 from collections import Counter
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from eingrad import _ir
-from eingrad._ir import Add, Coefficient, Einsum, Node
+from eingrad._ir import Add, Coefficient, Factor, Node, Placement, Product
 from eingrad._simplify.products import MOST_OPERANDS, is_outgrown, open_operands
 from eingrad._simplify.work import work
 from eingrad._subscripts import Shape, Subscripts
 
 MOST_TERMS = 128
-
-Factor = tuple[Node, Subscripts]  # an operand, and the output axis that each of its axes is
 
 
 def flatten(node: Node, once: Container[Node]) -> Node:
@@ -56,9 +54,9 @@ def merge(node: Node, once: Container[Node]) -> Node:
 
 def _opened(term: Node) -> Node:
     """Open every contraction that a product contracts."""
-    if not isinstance(term, Einsum) or not _ir.is_product(term):
+    if not isinstance(term, Product):
         return term
-    inner = {n for n in term.operands if isinstance(n, Einsum) and _ir.is_product(n)}
+    inner = {n for n in term.operands if isinstance(n, Product)}
     chains = {n for n in inner if n.sums and len(n.operands) > 1}
     total = sum(len(_ir.children(n)) if n in chains else 1 for n in term.operands)
     return open_operands(term, chains) if chains and total <= MOST_OPERANDS else term
@@ -139,20 +137,21 @@ def _factors(term: Node, once: Container[Node]) -> _Factors:
 
     The coefficients of a sum's terms are on the sum.
     """
-    whole = ((term, tuple(range(term.ndim))),)
-    if not isinstance(term, Einsum):
-        return whole
-    if _ir.is_structured(term):
-        return None if _ir.carries_delta(term) else whole
-    if not term.operands:
-        return ()
-    axis = {index: n for n, index in enumerate(term.out)}
-    if any(index not in axis for t in term.terms for index in t):
-        return whole
-    if term not in once and not is_outgrown(term) and len(term.operands) > 1:
-        return whole
-    pairs = zip(term.operands, term.terms, strict=True)
-    return tuple((n, tuple(axis[i] for i in t)) for n, t in pairs)
+    whole = (Factor(term, tuple(range(term.ndim))),)
+    match term:
+        case Placement(ties=True):
+            return None
+        case Placement(structure=()):
+            return _on_axes(term.factors, dict(zip(term.out, whole[0].term, strict=True)))
+        case Product(sums=False) if len(term.sizes) == term.ndim:
+            is_inner = len(term.factors) > 1 and not (term in once or is_outgrown(term))
+            on_axes = dict(zip(term.out, whole[0].term, strict=True))
+            return whole if is_inner else _on_axes(term.factors, on_axes)
+    return whole
+
+
+def _on_axes(factors: Iterable[Factor], axis: Mapping[int, int]) -> tuple[Factor, ...]:
+    return tuple(Factor(n, tuple(axis[i] for i in t)) for n, t in factors)
 
 
 def _repeated_factors(term: Node, once: Container[Node]) -> _Factors:
@@ -161,22 +160,16 @@ def _repeated_factors(term: Node, once: Container[Node]) -> _Factors:
     if not factors or not _repeats(term) or factors[0][0] not in once:
         return factors
     ((node, axes),) = factors
-    assert isinstance(node, Einsum)  # without a coefficient: it is on the sum
-    axis = dict(zip(node.out, axes, strict=True))
-    pairs = zip(node.operands, node.terms, strict=True)
-    return tuple((n, tuple(axis[i] for i in t)) for n, t in pairs)
+    assert isinstance(node, Product)  # without a coefficient: it is on the sum
+    return _on_axes(node.factors, dict(zip(node.out, axes, strict=True)))
 
 
 def _repeats(term: Node) -> bool:
     """Whether a term is a broadcast elementwise product, by its construction a view of one node."""
-    if not isinstance(term, Einsum) or not term.sizes or len(term.operands) != 1:
-        return False
-    (node,) = term.operands
-    return (
-        isinstance(node, Einsum)
-        and _ir.is_product(node)
-        and all(index in node.out for t in node.terms for index in t)
-    )
+    match term:
+        case Placement(core=(Product() as node, _), structure=()):
+            return len(node.sizes) == node.ndim
+    return False
 
 
 def _pull_out(
@@ -222,10 +215,7 @@ def _product_of(
     axes = tuple(sorted({axis for rest in rests for _, term in rest.factors for axis in term}))
     place = {axis: n for n, axis in enumerate(axes)}
     like = _Like(tuple(node.shape[axis] for axis in axes), node.dtype)
-    moved = [
-        _Term(tuple((n, tuple(place[a] for a in t)) for n, t in rest.factors), rest.coefficient)
-        for rest in rests
-    ]
+    moved = [_Term(_on_axes(rest.factors, place), rest.coefficient) for rest in rests]
     inner = _pull_out(moved, like, once)
     if inner is None:
         every = tuple(range(len(axes)))
@@ -234,10 +224,9 @@ def _product_of(
     flat = flatten(total, once)  # what is left of a member may be a sum
     if flat is not total:
         total = factor(flat, once)
-    return _Term((*common.elements(), (total, axes)), 1)
+    return _Term((*common.elements(), Factor(total, axes)), 1)
 
 
 def _build(factors: Sequence[Factor], out: Subscripts, like: Node | _Like) -> Node:
     sizes = dict(zip(out, like.shape, strict=True))
-    nodes, terms = [n for n, _ in factors], [t for _, t in factors]
-    return _ir.contract(nodes, terms, out, sizes, 1, like.dtype)
+    return _ir.contract(factors, out, sizes, 1, like.dtype)

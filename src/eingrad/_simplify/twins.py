@@ -5,7 +5,7 @@ from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 
 from eingrad import _ir
-from eingrad._ir import Add, Coefficient, Einsum, Node
+from eingrad._ir import Add, Coefficient, Factor, Node, Placement, Product
 from eingrad._simplify.expand import distribute, is_open
 from eingrad._simplify.products import is_outgrown
 from eingrad._simplify.sums import factor
@@ -54,7 +54,7 @@ def symmetrise(node: Node, once: Container[Node]) -> Node:
     if not made:
         return node
     given = {operand for term in node.terms for operand in _ir.children(term)}
-    given.update(term for term in node.terms if not isinstance(term, Einsum))
+    given.update(n for n in node.terms if not isinstance(n, (Product, Placement)))
     given.difference_update([n for n in given if isinstance(n, Add) and is_open(n)])
     plain = work(factor(node, once), given)
     costs = [work(form, given) for form in made]
@@ -70,7 +70,7 @@ def _opened(node: Add, once: Container[Node]) -> Add:
         term, coefficient = pending.pop()
         if len(done) + len(pending) >= MOST_TWINS:
             return node
-        if isinstance(term, Einsum) and _ir.is_product(term) and is_outgrown(term):
+        if isinstance(term, Product) and is_outgrown(term):
             sums = [n for n, o in enumerate(term.operands) if isinstance(o, Add) and is_open(o)]
             if sums:
                 total = distribute(term, sums[0], once)
@@ -157,9 +157,9 @@ def _generators(pairs: Sequence[tuple[Node, Coefficient]]) -> list[_Symmetry]:
     found: list[_Symmetry] = []
     known: list[_Symmetry] = []
     tried: set[Axes] = set()
-    for n, (operands, terms, out) in enumerate(kinds):
-        for m, (others, other_terms, other_out) in enumerate(kinds):
-            if m == n or others != operands or other_terms != terms:
+    for n, (factors, out) in enumerate(kinds):
+        for m, (others, other_out) in enumerate(kinds):
+            if m == n or others != factors:
                 continue
             if set(other_out) != set(out) or pairs[n][1] != pairs[m][1]:
                 continue
@@ -205,18 +205,19 @@ def _cosets(inner: Sequence[_Symmetry], outer: Sequence[_Symmetry]) -> list[_Sym
     return chosen
 
 
-Kind = tuple[tuple[Node, ...], tuple[Subscripts, ...], Subscripts]
+Kind = tuple[tuple[Factor, ...], Subscripts]
 
 
 def _kind(node: Node) -> Kind:
     """What twins have in common, operands and how they are wired; and the order of the result."""
-    if not isinstance(node, Einsum) or node.sizes or not node.operands:
-        axes = tuple(range(node.ndim))
-        return (node,), (axes,), axes
-    return node.operands, node.terms, node.out
+    match node:
+        case Product() | Placement(factors=(_, *_), repeated=()):
+            return node.factors, node.out
+    axes = tuple(range(node.ndim))
+    return (Factor(node, axes),), axes
 
 
 def _permuted(kind: Kind, axes: Axes, dtype: object) -> Node:
     """Build the twin that an order of axes makes."""
-    operands, terms, out = kind
-    return _ir.contract(operands, terms, tuple(out[axis] for axis in axes), dtype=dtype)
+    factors, out = kind
+    return _ir.contract(factors, tuple(out[axis] for axis in axes), dtype=dtype)

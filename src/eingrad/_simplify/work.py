@@ -3,11 +3,9 @@
 import math
 from collections.abc import Container, Sequence
 
-from eingrad import _ir
 from eingrad._cost import contraction_flops, weighted
-from eingrad._ir import Add, Einsum, Node
-from eingrad._simplify.products import is_view
-from eingrad._subscripts import Subscripts
+from eingrad._ir import Add, Node, Placement, Product
+from eingrad._subscripts import Shape, Subscripts
 
 
 def work(root: Node, given: Container[Node]) -> int:
@@ -20,25 +18,21 @@ def work(root: Node, given: Container[Node]) -> int:
         if node in seen or node in given:
             continue
         seen.add(node)
-        if isinstance(node, Add):
-            additions = (len(node.terms) - 1) * node.size
-            total += weighted(additions, additions)
-            stack += node.terms
-        elif isinstance(node, Einsum) and node.operands and not _ir.is_structured(node):
-            if not is_view(node):
-                total += product_work(node.terms, node.out, _sizes(node))
-            stack += node.operands
+        match node:
+            case Add():
+                additions = (len(node.terms) - 1) * node.size
+                total += weighted(additions, additions)
+                stack += node.terms
+            case Product():
+                if not node.is_view:
+                    total += product_work(node.terms, node.out, node.sizes)
+                stack += node.operands
+            case Placement(structure=()):
+                stack += node.operands
     return total
 
 
-def _sizes(node: Einsum) -> dict[int, int]:
-    sizes = dict(node.sizes)
-    for operand, term in zip(node.operands, node.terms, strict=True):
-        sizes.update(zip(term, operand.shape, strict=True))
-    return sizes
-
-
-def product_work(terms: Sequence[Subscripts], out: Subscripts, sizes: dict[int, int]) -> int:
+def product_work(terms: Sequence[Subscripts], out: Subscripts, sizes: Shape) -> int:
     """Flops and writes of a product, the pair with the smallest result first."""
     live = [frozenset(term) for term in terms]
     total = 0

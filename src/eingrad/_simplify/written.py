@@ -19,8 +19,8 @@ True
 from collections.abc import Container, Sequence, Set
 
 from eingrad import _ir
-from eingrad._ir import STRUCTURAL, Add, Einsum, Node
-from eingrad._simplify.products import is_outgrown, is_view, open_operands
+from eingrad._ir import Add, Einsum, Node, Product, Structural
+from eingrad._simplify.products import is_outgrown, open_operands
 
 
 def written_nodes(roots: Sequence[Node], made: Set[bytes]) -> list[Node]:
@@ -35,7 +35,7 @@ def written_nodes(roots: Sequence[Node], made: Set[bytes]) -> list[Node]:
         is_linear = isinstance(node, (Add, Einsum))
         if node.digest in made or (is_linear and not free.isdisjoint(_ir.children(node))):
             free.add(node)
-        elif not isinstance(node, STRUCTURAL):
+        elif not isinstance(node, Structural):
             written.append(node)
     return written
 
@@ -48,11 +48,11 @@ def narrow(node: Node, once: Container[Node]) -> Node:
     sums over elementwise products of one size, ``sum(x * x)``, which NumPy adds in pairs and a
     matrix product would not.
     """
-    if not isinstance(node, Einsum) or not _ir.is_product(node) or len(node.operands) > 1:
+    if not isinstance(node, Product) or len(node.factors) > 1:
         return node
-    (product,) = node.operands
-    if is_view(node) and len({*node.terms[0]}) == product.ndim:
+    ((product, term),) = node.factors
+    if node.is_view and len({*term}) == product.ndim:
         return node  # it reduces nothing
-    if not isinstance(product, Einsum) or not _ir.is_product(product) or product not in once:
+    if not isinstance(product, Product) or product not in once:
         return node
     return open_operands(node, {product}) if product.sums or is_outgrown(product) else node

@@ -1,6 +1,5 @@
 """How far two arrays are apart, and how far the rounding of sums that cancel may move them."""
 
-import itertools
 from collections.abc import Sequence
 from typing import Any
 
@@ -8,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eingrad import _ir
-from eingrad._ir import Add, Einsum, Node
+from eingrad._ir import Add, Einsum, Node, Structural
 from eingrad._tracer import Expression, node_of
 
 Array = NDArray[Any]
@@ -54,24 +53,20 @@ def _terms(node: Node) -> list[Node]:
             return [_ir.add([_absolute(term) for term in terms], sizes)]
         case Add(terms=terms, coefficients=coefficients):  # |z| is no expression
             return [_ir.scale(term, c) for term, c in zip(terms, coefficients, strict=True)]
-        case Einsum(operands=operands, terms=subscripts) if node.sums and is_real:
+        case Einsum(sums=True) if is_real:
             size: Any = abs(node.coefficient)
-            positive = [_absolute(operand) for operand in operands]
-            return [
-                _ir.contract(positive, subscripts, node.out, dict(node.sizes), size, node.dtype)
-            ]
-        case Einsum(operands=operands, terms=subscripts) if node.sums:
-            every = sorted({*node.out, *itertools.chain(*subscripts)})
-            products = _ir.contract(
-                operands, subscripts, every, dict(node.sizes), node.coefficient, node.dtype
-            )
+            positive = [(_absolute(operand), term) for operand, term in node.factors]
+            return [_ir.contract(positive, node.out, node.sizes, size, node.dtype)]
+        case Einsum(sums=True):
+            every = range(len(node.sizes))
+            products = _ir.contract(node.factors, every, node.sizes, node.coefficient, node.dtype)
             return [products] if products.size <= _MOST_PRODUCTS else []
         case _:
             return []
 
 
 def _absolute(node: Node) -> Node:
-    if isinstance(node, _ir.STRUCTURAL):
+    if isinstance(node, Structural):
         return node
     absolute: Any = np.abs(Expression(node))
     return node_of(absolute, None)

@@ -10,7 +10,7 @@ multiply; a placement writes zeros once and then each core onto its view; nothin
 from collections.abc import Sequence
 
 from eingrad import _ir
-from eingrad._ir import Add, Apply, Constant, Einsum, Input, Node
+from eingrad._ir import Add, Apply, Constant, Einsum, Input, Node, Placement, Product, Structural
 from eingrad._plan import kernels
 from eingrad._plan.lower.calls import lower_call, lower_mirror
 from eingrad._plan.lower.placements import lower_structured
@@ -31,7 +31,7 @@ def lower(
     order = _ir.topological(roots)
     writer = Writer(dict(arguments), find_folded(roots, order))
     for node in order:
-        if node not in writer.number and not isinstance(node, _ir.STRUCTURAL):
+        if node not in writer.number and not isinstance(node, Structural):
             writer.number[node] = _lower_node(writer, node)
     return writer.program([writer.number[root] for root in roots], candidates)
 
@@ -55,14 +55,14 @@ def _lower_node(writer: Writer, node: Node) -> int:
 
 
 def _lower_einsum(writer: Writer, node: Einsum) -> int:
-    """Lower one of the kinds of einsum."""
-    if not node.operands:
-        return writer.fill(node.coefficient, node.shape, node.dtype)
-    if _ir.is_structured(node):
-        return lower_structured(writer, node)
-    if len(node.operands) == 1:
-        return lower_unary(writer, node)
-    return lower_pair(writer, node)
+    match node:
+        case Product(factors=(_, _)):
+            return lower_pair(writer, node)
+        case Placement(factors=()):
+            return writer.fill(node.coefficient, node.shape, node.dtype)
+        case Placement(structure=(_, *_)):
+            return lower_structured(writer, node)
+    return lower_unary(writer, node)
 
 
 def _lower_loop(writer: Writer, loop: Loop, node: Apply) -> int:

@@ -4,7 +4,7 @@ import numpy as np
 
 from eingrad import _ir
 from eingrad._cost import call_flops
-from eingrad._ir import Apply, Einsum
+from eingrad._ir import Apply, Placement
 from eingrad._plan import kernels
 from eingrad._plan.lower.writer import Writer
 from eingrad._plan.mirror import comparators, is_exactly_symmetric
@@ -34,7 +34,7 @@ def _with_numbers(writer: Writer, node: Apply) -> list[int]:
     shaped = any(not _ir.is_fill(n) and n.dtype == below[-1].dtype for n in below)
     return [
         writer.literal(n.coefficient, n.dtype)
-        if shaped and isinstance(n, Einsum) and _ir.is_fill(n)
+        if shaped and isinstance(n, Placement) and not n.factors
         else writer.number[n]
         for n in below
     ]

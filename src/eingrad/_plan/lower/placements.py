@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from eingrad import _ir
 from eingrad._cost import contraction_flops
-from eingrad._ir import Coefficient, Einsum, Merge, Node, Selection
+from eingrad._ir import Coefficient, Merge, Node, Placement, Selection
 from eingrad._plan import kernels
 from eingrad._plan.kernels import At, Look, Piece, Table
 from eingrad._plan.lower.writer import Writer
@@ -18,22 +18,21 @@ from eingrad._plan.program import Result
 from eingrad._subscripts import Subscripts
 
 
-def lower_structured(writer: Writer, node: Einsum) -> int:
-    """Take, split or merge; several at once, or a broadcast too, are a placement."""
-    is_one_step = node.cores == 1 and len(node.operands) == 2 and not node.sizes  # noqa: PLR2004 - core, structure
-    if is_one_step and not _ir.carries_delta(node):
-        structural, links = node.operands[1], node.terms[1]
-        if isinstance(structural, Selection):
-            return _lower_take(writer, node, structural)
-        carried = links[0] in node.terms[0] or {*links[1:]}.issubset(node.terms[0])
-        if isinstance(structural, Merge) and carried:
-            return _lower_reshape(writer, node, structural)
+def lower_structured(writer: Writer, node: Placement) -> int:
+    """Take, split or merge; several at once, or a broadcast too, are written onto zeros."""
+    match node:
+        case Placement(core=(_, term), structure=((by, links),), repeated=(), ties=False):
+            if isinstance(by, Selection):
+                return _lower_take(writer, node, by)
+            is_reshape = links[0] in term or {*links[1:]}.issubset(term)
+            if isinstance(by, Merge) and is_reshape:
+                return _lower_reshape(writer, node, by)
     return place(writer, node, [(node, 1)], None)
 
 
-def _lower_take(writer: Writer, node: Einsum, picks: Selection) -> int:
+def _lower_take(writer: Writer, node: Placement, picks: Selection) -> int:
     """Slice where the table is a range, else gather; a row that selects nothing is zero."""
-    core, (term, (row, column)) = node.operands[0], node.terms
+    (core, term), (_, (row, column)) = node.factors
     value, axis = writer.number[core], term.index(column)
     out = tuple(row if i == column else i for i in term)
     shape = (*core.shape[:axis], picks.shape[0], *core.shape[axis + 1 :])
@@ -46,9 +45,9 @@ def _lower_take(writer: Writer, node: Einsum, picks: Selection) -> int:
     return writer.scale(writer.view(picked, out, node.out, {}), node.coefficient)
 
 
-def _lower_reshape(writer: Writer, node: Einsum, merge: Merge) -> int:
+def _lower_reshape(writer: Writer, node: Placement, merge: Merge) -> int:
     """Split an axis into parts, or merge parts to one."""
-    core, (term, (position, *parts)) = node.operands[0], node.terms
+    (core, term), (_, (position, *parts)) = node.factors
     if position in term:
         order = term
         out = tuple(j for i in term for j in (parts if i == position else (i,)))
@@ -100,7 +99,7 @@ def place(
         operands.add(base)
     pieces, flops = [], 0
     for term, factor in terms:
-        assert isinstance(term, Einsum)
+        assert isinstance(term, Placement)
         coefficient = _ir.multiply(term.coefficient, factor)
         piece, entries = _piece(writer, operands, term, coefficient)
         pieces.append(piece)
@@ -110,39 +109,36 @@ def place(
 
 
 def _piece(
-    writer: Writer, operands: _Operands, node: Einsum, coefficient: Coefficient
+    writer: Writer, operands: _Operands, node: Placement, coefficient: Coefficient
 ) -> tuple[Piece, int]:
     """Say where a placement's core lies; give also how many entries are written."""
-    cores, structure = _ir.split_structure(node)
-    core: Subscripts = cores[0][1] if cores else ()
-    sizes = {i: n for f, t in (*cores, *structure) for i, n in zip(t, f.shape, strict=True)}
-    sizes.update(node.sizes)
+    core: Subscripts = () if node.core is None else node.core.term
     count = len(operands)
     where: tuple[Subscripts, tuple[Look, ...] | At] | None
-    where = look_at(node.out, structure, core, operands.table)
+    where = look_at(node.out, node.structure, core, operands.table)
     if where is None:
         del operands[count:]
-        where = positions(node, structure, core, operands.table)
+        where = positions(node, operands.table)
     if where is None:
         del operands[count:]
         dense = operands.add(_dense(writer, node, coefficient))
         return Piece((), node.out, node.out, dense, 1), node.size
     labels, place = where
-    entries = math.prod(sizes[i] for i in {*labels})
-    if not cores:
+    entries = math.prod(node.sizes[i] for i in {*labels})
+    if node.core is None:
         return Piece(place, labels, (), None, coefficient), entries
-    value = operands.add(writer.scale(writer.number[cores[0][0]], coefficient))
+    value = operands.add(writer.scale(writer.number[node.core.node], coefficient))
     return Piece(place, labels, core, value, 1), entries
 
 
-def _dense(writer: Writer, node: Einsum, coefficient: Coefficient) -> int:
+def _dense(writer: Writer, node: Placement, coefficient: Coefficient) -> int:
     """Multiply structural tensors out: the last resort, for ties that no view expresses."""
-    cores, structure = _ir.split_structure(node)
-    values = [(writer.number[n], t) for n, t in cores]
-    values += [(writer.constant(_ir.dense(n).astype(node.dtype)), t) for n, t in structure]
-    values += [(writer.fill(1, (n,), node.dtype), (i,)) for i, n in node.sizes]
+    values = [] if node.core is None else [(writer.number[node.core.node], node.core.term)]
+    for n, term in node.structure:
+        values.append((writer.constant(_ir.dense(n).astype(node.dtype)), term))
+    values += [(writer.fill(1, (node.sizes[i],), node.dtype), (i,)) for i in node.repeated]
     operands, terms = zip(*values, strict=True)
-    sizes = {i: n for v, t in values for i, n in zip(t, writer.shape(v), strict=True)}
+    sizes = dict(enumerate(node.sizes))
     made = writer.emit(
         kernels.EinsumLoop(terms, node.out), operands, Result(node.shape, node.dtype),
         flops=contraction_flops(sizes, summed=len(sizes) > node.ndim),

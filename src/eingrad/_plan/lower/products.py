@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from eingrad import _ir
 from eingrad._cost import contraction_flops
-from eingrad._ir import Einsum
+from eingrad._ir import Einsum, Product
 from eingrad._plan import kernels
 from eingrad._plan.kernels import Side
 from eingrad._plan.lower.writer import Writer
@@ -23,16 +23,16 @@ class _Operand(NamedTuple):
     term: Subscripts
 
 
-def twin_key(node: Einsum) -> Hashable:
+def twin_key(node: Product) -> Hashable:
     """What a product shares with its transposed and scaled twins."""
-    return node.operands, node.terms, frozenset(node.out)
+    return node.factors, frozenset(node.out)
 
 
 def lower_unary(writer: Writer, node: Einsum) -> int:
     """Diagonal, sum, permutation, broadcast, scale."""
-    operand = _Operand(writer.number[node.operands[0]], node.terms[0])
-    value, term = _reduce(writer, operand, {*node.out})
-    sizes = dict(node.sizes)
+    ((operand, indices),) = node.factors
+    value, term = _reduce(writer, _Operand(writer.number[operand], indices), {*node.out})
+    sizes = dict(enumerate(node.sizes))
     if writer.size(value) < node.size:
         value = writer.scale(value, node.coefficient)
         return writer.view(value, term, node.out, sizes)
@@ -57,7 +57,7 @@ def _reduce(writer: Writer, operand: _Operand, wanted: set[int]) -> _Operand:
     return _Operand(value, out)
 
 
-def lower_pair(writer: Writer, node: Einsum) -> int:
+def lower_pair(writer: Writer, node: Product) -> int:
     """Contract two operands; a transposed twin is a view of the first one."""
     key = twin_key(node)
     if key in writer.twins:
@@ -70,10 +70,10 @@ def lower_pair(writer: Writer, node: Einsum) -> int:
     return _contract(writer, node)
 
 
-def _contract(writer: Writer, node: Einsum) -> int:
+def _contract(writer: Writer, node: Product) -> int:
     """Contract two operands, the smaller of which takes the scale, if it may be moved."""
     wanted = {*node.out}
-    first, second = map(_Operand, (writer.number[n] for n in node.operands), node.terms)
+    first, second = (_Operand(writer.number[n], term) for n, term in node.factors)
     left = _reduce(writer, first, wanted.union(second.term))
     right = _reduce(writer, second, wanted.union(left.term))
     smallest = min((left, right), key=lambda operand: writer.size(operand.value))

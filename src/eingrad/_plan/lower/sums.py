@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from eingrad import _ir
-from eingrad._ir import Add, Coefficient, Einsum, Node
+from eingrad._ir import Add, Coefficient, Node, Product
 from eingrad._plan import kernels
 from eingrad._plan.lower.placements import place
 from eingrad._plan.lower.products import twin_key
@@ -27,9 +27,9 @@ def find_folded(roots: Sequence[Node], order: Sequence[Node]) -> dict[Node, Coef
         if isinstance(node, Add):
             for n, c in zip(node.terms, node.coefficients, strict=True):
                 scales.setdefault(n, []).append(c)
-    alike: dict[object, list[Einsum]] = {}
+    alike: dict[object, list[Product]] = {}
     for node in order:
-        if isinstance(node, Einsum) and _ir.is_product(node) and len(node.operands) > 1:
+        if isinstance(node, Product) and len(node.factors) > 1:
             alike.setdefault(twin_key(node), []).append(node)
     folded: dict[Node, Coefficient] = {}
     for nodes in alike.values():
@@ -48,7 +48,7 @@ def _common(coefficients: Sequence[Coefficient]) -> Coefficient | None:
     return c if all(_size(x) == _size(c) for x in coefficients) else None
 
 
-def _takes_scale(node: Einsum, c: Coefficient) -> bool:
+def _takes_scale(node: Product, c: Coefficient) -> bool:
     """Whether an operand of a product, smaller than it, may take a scale."""
     is_smaller = min(n.size for n in node.operands) < node.size
     is_movable = abs(c) != 1 and _ir.is_harmless(c, node.dtype)

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eingrad import _ir
-from eingrad._ir import Coefficient, Einsum, Node
+from eingrad._ir import Coefficient, Node, Product
 from eingrad._plan import kernels
 from eingrad._plan.kernels import Kernel
 from eingrad._plan.program import InputSpec, Program, Result, Statement
@@ -35,7 +35,7 @@ class Writer:
         self.number: dict[Node, int] = {node: n for n, node in enumerate(inputs)}
         self.statements: list[Statement] = []
         self.constants: list[NDArray[Any]] = []
-        self.twins: dict[Hashable, tuple[Einsum, Coefficient]] = {}  # products, see `products`
+        self.twins: dict[Hashable, tuple[Product, Coefficient]] = {}  # products, see `products`
         self._results = {n: Result(s.shape, s.dtype) for n, s in enumerate(self.inputs)}
         self._known: dict[Hashable, int] = {}  # values by what they are: constants, calls, ...
         self._made: dict[int, Statement] = {}  # the statement that a value is a result of
