@@ -193,8 +193,7 @@ def _ordered(y: Node, nodes: _Level, variables: Sequence[Node], order: int) -> l
         of: dict[int, list[tuple[int, ...]]] = {}
         for n, block in zip(numbers, blocks, strict=True):
             of.setdefault(n, []).append(block)
-        groups = (tuple(group) for group in of.values() if len(group) > 1 and group[0])
-        symmetry = tuple(groups)
+        symmetry = _ir.schwarz(y.ndim, numbers, [x.ndim for x in variables])
         left = {n: iter(group) for n, group in of.items()}
         axes = (*range(y.ndim), *(axis for n in wanted for axis in next(left[n])))
         found.append(Root(nodes[numbers], axes, symmetry))

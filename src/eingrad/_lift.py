@@ -178,9 +178,8 @@ class _Jet:
                     f"{name} has shape {array.shape}; {what} has shape {arrays[0].shape} and its "
                     f"first derivative {jet.arrays[1].shape}, so it must be {wanted}"
                 )
-            blocks = [len(arrays[0].shape) + k * len(jet.variable) for k in range(n)]
-            group = tuple(tuple(range(b, b + len(jet.variable))) for b in blocks)
-            check_symmetry(array, (group,) if jet.variable else (), name)
+            symmetry = _ir.schwarz(arrays[0].ndim, [0] * n, [len(jet.variable)])
+            check_symmetry(array, symmetry, name)
         return jet
 
     @property

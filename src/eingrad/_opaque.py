@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 
 from eingrad import _ir
-from eingrad._ir import Apply, Block, Input, Node, Operation, Symmetry
+from eingrad._ir import Apply, Input, Node, Operation
 from eingrad._primitives import Kind, Primitive, Rule, kind_of
 from eingrad._subscripts import Shape
 
@@ -80,17 +80,8 @@ def _derivative_of(
     if 0 in full:
         return _ir.zeros(full, dtype)
     attributes = {"wrt": wrt, "shape": shape}
-    symmetry = _schwarz(len(shape), wrt, [n.ndim for n in operands])
+    symmetry = _ir.schwarz(len(shape), wrt, [n.ndim for n in operands])
     return _ir.apply_node(row, operands, attributes, 0, full, dtype, symmetry)
-
-
-def _schwarz(start: int, wrt: tuple[int, ...], ndims: Sequence[int]) -> Symmetry:
-    """Which blocks of axes may change places: those of an argument that occurs more than once."""
-    blocks: dict[int, list[Block]] = {}
-    for k in wrt:
-        blocks.setdefault(k, []).append(tuple(range(start, start + ndims[k])))
-        start += ndims[k]
-    return tuple(tuple(group) for k, group in blocks.items() if len(group) > 1 and ndims[k])
 
 
 # Names and inputs --------------------------------------------------------------------------------

@@ -57,6 +57,7 @@ from eingrad._ir.nodes import (
 )
 from eingrad._ir.reshape import reshape
 from eingrad._ir.structure import dense
+from eingrad._ir.symmetry import interchange, schwarz
 from eingrad._ir.tables import Table, key_of, positions_of, selects
 from eingrad._ir.verify import verify
 from eingrad._ir.walk import (
@@ -106,6 +107,7 @@ __all__ = [
     "fill",
     "in_two",
     "inputs",
+    "interchange",
     "is_fill",
     "is_harmless",
     "is_in_range",
@@ -124,6 +126,7 @@ __all__ = [
     "reshape",
     "rewrite",
     "scale",
+    "schwarz",
     "selection",
     "selects",
     "sizes_of",

@@ -4,14 +4,40 @@ In: the operands of a product, some with blocks of axes that may be interchanged
 second derivative of ``F`` in ``X`` twice). Out: the same operands, blocks in canonical order.
 Guaranteed: the value is the same; the order depends on the wiring alone, not on names of indices,
 so ``d2F[i,j,k,l] v[l]`` and ``d2F[i,j,l,k] v[l]`` are one node if axes 2 and 3 are interchangeable.
+
+>>> schwarz(1, (0, 0, 1), (2, 1))  # a vector differentiated twice in X, then in y
+(((1, 2), (3, 4)),)
+>>> interchange(5, (1, 2), (3, 4))
+(0, 3, 4, 1, 2)
 """
 
 from collections.abc import Hashable, Sequence
 
-from eingrad._ir.nodes import Apply, Symmetry
+from eingrad._ir.nodes import Apply, Block, Symmetry
 from eingrad._ir.structure import Operand
 
 Colours = dict[int, int]  # of indices: ranks, equal where nothing yet tells two apart
+
+
+def schwarz(start: int, wrt: Sequence[int], ndims: Sequence[int]) -> Symmetry:
+    """Which blocks of axes of a derivative may change places (Schwarz): those of one variable.
+
+    It has `start` axes before those of the variables, of which it is taken in number `wrt`, one
+    after the other; variable n has ``ndims[n]`` axes.
+    """
+    blocks: dict[int, list[Block]] = {}
+    for n in wrt:
+        blocks.setdefault(n, []).append(tuple(range(start, start + ndims[n])))
+        start += ndims[n]
+    return tuple(tuple(group) for n, group in blocks.items() if len(group) > 1 and ndims[n])
+
+
+def interchange(ndim: int, first: Block, second: Block) -> tuple[int, ...]:
+    """Give the order of axes that interchanges two blocks."""
+    axes = list(range(ndim))
+    for a, b in zip(first, second, strict=True):
+        axes[a], axes[b] = b, a
+    return tuple(axes)
 
 
 def settle_symmetry(

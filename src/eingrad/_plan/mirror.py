@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from eingrad import _ir
-from eingrad._ir import Add, Apply, Block, Coefficient, Node, Placement, Product, Symmetry
+from eingrad._ir import Add, Apply, Coefficient, Node, Placement, Product, Symmetry
 from eingrad._subscripts import Shape
 
 Axes = tuple[int, ...]  # an order of axes, as np.transpose takes it
@@ -72,18 +72,10 @@ def comparators(shape: Shape, symmetry: Symmetry) -> tuple[Shape, list[tuple[int
     return flat, [pair for pair in pairs if pair[1] > 1]
 
 
-def swap(ndim: int, first: Block, second: Block) -> Axes:
-    """Give the order of axes that interchanges two blocks."""
-    axes = list(range(ndim))
-    for a, b in zip(first, second, strict=True):
-        axes[a], axes[b] = b, a
-    return tuple(axes)
-
-
 def is_exactly_symmetric(node: Node, symmetry: Symmetry) -> bool:
     """Whether interchanging blocks cannot change a bit, as the node is computed."""
     neighbours = [pair for group in symmetry for pair in itertools.pairwise(group)]
-    return all(is_exact(node, swap(node.ndim, *pair)) for pair in neighbours)
+    return all(is_exact(node, _ir.interchange(node.ndim, *pair)) for pair in neighbours)
 
 
 def is_exact(node: Node, axes: Axes) -> bool:

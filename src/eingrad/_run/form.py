@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eingrad._arguments import calls_differ
-from eingrad._ir import Symmetry
+from eingrad._ir import Symmetry, interchange
 from eingrad._shown import cut, shown
 from eingrad._snapshots import snapshot
 from eingrad._tree import Tree, flatten
@@ -123,9 +123,7 @@ def check_symmetry(array: NDArray[Any], symmetry: Symmetry, name: str) -> None:
     """Refuse a given derivative tensor that Schwarz's theorem excludes."""
     for group in symmetry:
         for first, second in itertools.pairwise(group):
-            axes = list(range(array.ndim))
-            for a, b in zip(first, second, strict=True):
-                axes[a], axes[b] = b, a
+            axes = interchange(array.ndim, first, second)
             with np.errstate(invalid="ignore"):
                 difference = np.abs(array - array.transpose(axes))
             scale = np.max(np.abs(array), initial=0.0)
