@@ -19,7 +19,7 @@ def canonical_order(
     if len({*keys}) == len(keys):
         return sorted(range(len(keys)), key=keys.__getitem__)
     numbered = renumber(terms, out)  # so that products wired alike are looked up
-    return _order_of_equals(tuple(_ranks(keys)), *numbered)
+    return _order_of_equals(tuple(ranks(keys)), *numbered)
 
 
 @functools.lru_cache(maxsize=4096)
@@ -27,34 +27,39 @@ def _order_of_equals(
     given: tuple[int, ...], terms: tuple[Subscripts, ...], out: Subscripts
 ) -> tuple[int, ...]:
     """Order operands of given ranks, some equal, by how they are wired, each in itself first."""
-    ranks = _ranks([(r, tuple(map(t.index, t))) for r, t in zip(given, terms, strict=True)])
+    colours = ranks([(r, tuple(map(t.index, t))) for r, t in zip(given, terms, strict=True)])
     while True:
-        ranks = _refine(ranks, terms, out)
-        tied = [r for r in ranks if ranks.count(r) > 1]
+        colours = _refine(colours, terms, out)
+        tied = [c for c in colours if colours.count(c) > 1]
         if not tied:
             break
-        first = ranks.index(min(tied))  # automorphic or nearly so: pick one, refine again
-        ranks = [2 * r - (n == first) for n, r in enumerate(ranks)]
-    return tuple(sorted(range(len(ranks)), key=ranks.__getitem__))
+        first = colours.index(min(tied))  # automorphic or nearly so: pick one, refine again
+        colours = [2 * c - (n == first) for n, c in enumerate(colours)]
+    return tuple(sorted(range(len(colours)), key=colours.__getitem__))
 
 
-def _ranks(colours: Sequence[Any]) -> list[int]:
+def ranks(colours: Sequence[Any]) -> list[int]:
+    """Number colours in their order, equal ones alike, from zero.
+
+    >>> ranks("cab")
+    [2, 0, 1]
+    """
     places = {colour: n for n, colour in enumerate(sorted(set(colours)))}
     return [places[colour] for colour in colours]
 
 
-def _refine(ranks: list[int], terms: Sequence[Subscripts], out: Subscripts) -> list[int]:
-    """Colour operands by the colours of those they share indices with (Weisfeiler-Lehman)."""
+def _refine(colours: list[int], terms: Sequence[Subscripts], out: Subscripts) -> list[int]:
+    """Colour operands by the colours of those they share indices with (Weisfeiler-Leman)."""
+    place = {index: n for n, index in enumerate(out)}
     while True:
         seen: dict[int, list[tuple[int, int]]] = {}
-        for rank, term in zip(ranks, terms, strict=True):
+        for colour, term in zip(colours, terms, strict=True):
             for axis, index in enumerate(term):
-                seen.setdefault(index, []).append((rank, axis))
-        place = {index: n for n, index in enumerate(out)}
-        colours = {i: (place.get(i, -1), tuple(sorted(seen[i]))) for i in seen}
-        finer = _ranks(
-            [(r, tuple(colours[i] for i in t)) for r, t in zip(ranks, terms, strict=True)]
+                seen.setdefault(index, []).append((colour, axis))
+        wiring = {i: (place.get(i, -1), tuple(sorted(seen[i]))) for i in seen}
+        finer = ranks(
+            [(c, tuple(wiring[i] for i in t)) for c, t in zip(colours, terms, strict=True)]
         )
-        if max(finer) == max(_ranks(ranks)):
+        if max(finer) == max(ranks(colours)):
             return finer
-        ranks = finer
+        colours = finer

@@ -24,9 +24,9 @@ from typing import NamedTuple, TypeGuard
 
 from eingrad import _ir
 from eingrad._ir import Factor, Node, Product
+from eingrad._plan.network import Tree, tree_of_path
 from eingrad._plan.parts import Part, SharedParts, Value, is_product, network_of, value_of
-from eingrad._plan.path import Search, cheapest_tree, find_path
-from eingrad._plan.search import Tree, tree_of_path
+from eingrad._plan.path import Search, adapted_tree, cheapest_tree, find_path
 
 _MOST_ROUNDS = 100  # one or two are usual
 _MOST_OPENED = 8  # operands that a product has after others were opened in it
@@ -173,11 +173,17 @@ def _with_shared(made: Sequence[Value], forms: Mapping[Value, Value]) -> dict[Va
         free = {s: part for s, part in parts.of(form).items() if part.value in known}
         return _Plan(form, cheapest_tree(form.network, frozenset(free)), free)
 
+    def replan(old: _Plan, value: Value) -> _Plan:
+        new = {s: part for s, part in parts.of(old.form).items() if part.value == value}
+        free = {**old.made, **new}
+        tree = adapted_tree(old.form.network, old.tree, frozenset(free), [*new])
+        return _Plan(old.form, tree, free)
+
     plans = {value: plan(value, known) for value in forms}
     costs = {value: each.cost for value, each in plans.items()}
     for value in _candidates(parts, known):
         users = [user for user, each in plans.items() if each.form in parts.having[value]]
-        new = {user: plan(user, {*known, value}) for user in users}
+        new = {user: replan(plans[user], value) for user in users}
         new[value] = plan(value, known)
         new_costs = {user: each.cost for user, each in new.items()}
         if sum(new_costs.values()) < sum(costs[user] for user in users):

@@ -21,7 +21,7 @@ from typing import NamedTuple, TypeGuard
 from eingrad import _ir
 from eingrad._ir import Apply, Factor, Node, Product
 from eingrad._locks import lazy
-from eingrad._plan.search import Network
+from eingrad._plan.network import Network
 from eingrad._subscripts import Subscripts, renumber
 
 _MOST_PARTS = 512  # of one product that are compared with those of others

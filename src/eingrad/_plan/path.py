@@ -8,10 +8,12 @@ Guaranteed: deterministic; no global random state; a bounded number of candidate
 """
 
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
-from eingrad._plan.search import Network, Tree, find_tree, greedy_tree, path_of_tree
+from eingrad._plan.greedy import greedy_tree
+from eingrad._plan.network import Network, Tree, path_of_tree
+from eingrad._plan.search import MOST_EXACT, adapt, find_tree
 from eingrad._subscripts import Subscripts
 
 Path = tuple[tuple[int, ...], ...]
@@ -32,6 +34,16 @@ def cheapest_tree(network: Network, made: frozenset[int] = frozenset()) -> Tree:
 def _searched(key: tuple[Any, ...], made: frozenset[int]) -> Tree:
     terms, out, sizes = key
     return find_tree(Network(terms, out, dict(sizes)), made)
+
+
+def adapted_tree(network: Network, tree: Tree, made: frozenset[int], new: Collection[int]) -> Tree:
+    """Find a cheap tree where some more sets are free than those that a tree was found with.
+
+    A short search is done again; a long one would be for each set that might be made.
+    """
+    if len(network.operands) <= MOST_EXACT:
+        return cheapest_tree(network, made)
+    return adapt(network, tree, new)
 
 
 def greedy_path(terms: Sequence[Subscripts], out: Subscripts, sizes: Mapping[int, int]) -> Path:

@@ -1,11 +1,11 @@
 """Contraction trees: which operands meet, and when, at the least cost.
 
 In: a `Network`, operands and indices as bits of integers. Out: a `Tree`.
-Guaranteed: up to `MOST_EXACT` operands the cheapest tree of all, outer products included; above
-that the best of several greedy trees, every part of which was searched exactly. Deterministic: no
-clock, noise from seeds of its own; work is bounded by a count of candidate pairs.
-
-A step is charged what lowering charges it: its flops, and the elements that it writes.
+Guaranteed: up to `MOST_EXACT` operands the cheapest tree of all, outer products included. Above
+that, many cheap trees are made (`greedy`), the best are annealed until the cheapest was found
+several times (`anneal`), and every part of it is searched again exactly. The network is put in
+canonical order first, so that nothing depends on the order or names of operands. Deterministic: no
+clock, random numbers from seeds of its own; work is bounded by counts.
 
 >>> network = Network([(0, 1), (1, 2), (2,)], (0,), {0: 9, 1: 9, 2: 9})
 >>> tree = find_tree(network)
@@ -13,108 +13,96 @@ A step is charged what lowering charges it: its flops, and the elements that it 
 {'0b111': ('0b1', '0b110'), '0b110': ('0b10', '0b100')}
 """
 
-import functools
-import heapq
 import itertools
-import math
-import random
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
-from opt_einsum.paths import greedy
+from eingrad._plan.anneal import anneal
+from eingrad._plan.canonical import canonical
+from eingrad._plan.greedy import greedy_tree, random_tree, weighted_trees
+from eingrad._plan.network import WRITTEN, Network, Tree
 
-from eingrad._cost import weighted
-from eingrad._subscripts import Subscripts
-
-Tree = dict[int, tuple[int, int]]  # a set of operands, and the two sets that it is made from
 _Known = dict[tuple[int, ...], int]  # disjoint sets of operands, and the least cost to join them
 
 MOST_EXACT = 12  # operands; 3**n / 2 candidate pairs
 _MOST_AT_ONCE = 9  # operands for which any tree bounds the search well enough
 _WINDOW = 8  # parts of a tree that are searched again together
 _LAST_WINDOW = 11  # at the end
-_MOST_PAIRS = 200_000  # candidates looked at to improve the trees of one network
-_STARTS = 16  # trees that opt_einsum's greedy search makes for it
-_AGREEING = 4  # of them that end equally cheap: no more are tried
-_WRITTEN = weighted(0, 1)  # cost of writing an element
-
-_REMOVED = (1.0, 0.5, 2.0, 0.0)  # how much the operands of a step count against its result
-
-
-class Network:
-    """Operands of a product: which indices each has, which are wanted, how large they are."""
-
-    def __init__(
-        self, terms: Sequence[Subscripts], out: Subscripts, sizes: Mapping[int, int]
-    ) -> None:
-        self.key = (tuple(map(tuple, terms)), tuple(out), tuple(sizes.items()))  # what it is
-        bit = {index: 1 << n for n, index in enumerate(sizes)}
-        masks = [sum(bit[index] for index in set(term)) for term in terms]
-        self.indices = [*sizes]
-        self.out = sum(bit[index] for index in out)
-        self.operands = [1 << k for k in range(len(terms))]  # each as a set of one
-        self.whole = sum(self.operands)
-        self.uses = [
-            sum(operand for operand, mask in zip(self.operands, masks, strict=True) if mask & b)
-            for b in bit.values()
-        ]
-        self.volumes = _Volumes([*sizes.values()])
-        self._contents: dict[int, int] = {}
-
-    def contents(self, part: int) -> int:
-        """Indices of what a set of operands is contracted to: those that something else uses."""
-        found = self._contents.get(part)
-        if found is None:
-            found = 0
-            for index, uses in enumerate(self.uses):
-                if uses & part and (uses & ~part or self.out >> index & 1):
-                    found |= 1 << index
-            self._contents[part] = found
-        return found
-
-    def wanted(self, part: int) -> set[int]:
-        """Return those indices as in the subscripts."""
-        contents = self.contents(part)
-        return {index for n, index in enumerate(self.indices) if contents >> n & 1}
-
-    def step_cost(self, left: int, right: int) -> int:
-        """Cost of contracting two sets of operands, each contracted already."""
-        union = self.contents(left) | self.contents(right)
-        kept = self.contents(left | right)
-        flops = self.volumes[union] * (1 if union == kept else 2)
-        return flops + _WRITTEN * self.volumes[kept]
-
-    def cost(self, tree: Tree) -> int:
-        """Cost of all steps."""
-        return sum(self.step_cost(left, right) for left, right in tree.values())
-
-
-class _Volumes(dict[int, int]):
-    """Elements of a tensor with a set of indices, worked out on demand."""
-
-    def __init__(self, sizes: Sequence[int]) -> None:
-        super().__init__()
-        self.sizes = sizes
-
-    def __missing__(self, indices: int) -> int:
-        volume, rest = 1, indices
-        while rest:
-            index = rest & -rest
-            volume *= self.sizes[index.bit_length() - 1]
-            rest ^= index
-        self[indices] = volume
-        return volume
+_MOST_PAIRS = 100_000  # candidates looked at to improve a tree by windows
+_RANDOM = 32  # random greedy trees that are made
+_ANNEALED = 16  # trees that are annealed, at most
+_AGREEING = 3  # of them that end equally cheap: no more are tried
+_EQUALLY = 1.001  # times the least cost
+_MOVES = 10  # of an annealing, for each pair of operands
+_MOST_MOVES = 500  # for each operand
+_LONGER = 2  # times as many in the last one
+_HOT = 0.6  # temperature that an annealing begins with
+_WARM = 0.1  # the last one
+_LONG = 2  # trees that are annealed longer
+_FEW_MOVES = 100  # for each operand, where an exact search only wants a bound
 
 
 def find_tree(network: Network, made: Collection[int] = ()) -> Tree:
     """Find the cheapest tree; sets of operands in `made` cost nothing, and have no steps."""
+    if len(network.operands) <= MOST_EXACT:
+        return _find_tree(network, made)
+    ordered, order = canonical(network)
+    place = {operand: n for n, operand in enumerate(order)}
+    tree = _find_tree(ordered, [_moved(part, place) for part in made])
+    moved = {part: _moved(part, order) for pair in tree.items() for part in (pair[0], *pair[1])}
+    return {moved[whole]: (moved[a], moved[b]) for whole, (a, b) in tree.items()}
+
+
+def adapt(network: Network, tree: Tree, made: Collection[int]) -> Tree:
+    """Use sets of operands that are made elsewhere in a tree that was found without them.
+
+    Each in turn, where the tree is then cheaper; the rest of it changes a little.
+    """
+    moves = _FEW_MOVES * len(network.operands)
+    for part in sorted(made):
+        other = _take_out(tree, part)
+        if other is not None:
+            tree = min(tree, anneal(network, other, moves, _WARM, 0), key=network.cost)
+    return tree
+
+
+def _take_out(tree: Tree, part: int) -> Tree | None:
+    """Make a set of operands one operand, which enters where the last of them did.
+
+    None where one of the tree's operands is partly in the set.
+    """
+    other = Tree()
+    left_of = {leaf: leaf & ~part for pair in tree.values() for leaf in pair if leaf not in tree}
+    if any(left and left != leaf for leaf, left in left_of.items()):
+        return None
+    has_entered = False
+    for whole in sorted(tree, key=int.bit_count):
+        left, right = (left_of[half] for half in tree[whole])
+        if left and right:
+            other[left | right] = left, right
+        rest = left | right
+        if not has_entered and whole & part == part:
+            has_entered = True
+            if rest:
+                other[rest | part] = rest, part
+            rest |= part
+        left_of[whole] = rest
+    return other or None
+
+
+def _moved(part: int, to: Mapping[int, int] | Sequence[int]) -> int:
+    """Write a set of operands as a set of those that they are in another order."""
+    return sum(1 << to[n] for n in range(part.bit_length()) if part >> n & 1)
+
+
+def _find_tree(network: Network, made: Collection[int]) -> Tree:
     joined, parts = _alike(network, made)
-    start = best = greedy_tree(network, parts)
-    if len(parts) > _MOST_AT_ONCE:
-        best = _best_of_many(network, parts, start, made)
+    best = greedy_tree(network, parts)
+    if len(parts) > MOST_EXACT:
+        best = _search_widely(network, parts, best, made)
+    elif len(parts) > _MOST_AT_ONCE:
+        best = anneal(network, best, _FEW_MOVES * len(parts), _HOT, 0)
     if len(parts) <= MOST_EXACT:
         best = _cheapest(network, parts, network.cost(best), made)[0] or best
-    else:
-        best = _widely_improved(network, (best, start), made)
     return {**best, **joined}
 
 
@@ -168,7 +156,7 @@ def _cheapest(
             cost[inner] = 0
             continue
         indices = kept[inner]
-        written = _WRITTEN * volumes[indices]
+        written = WRITTEN * volumes[indices]
         best = never - written - later[inner]
         if best <= 0:
             continue
@@ -201,7 +189,7 @@ def _tables(network: Network, parts: Sequence[int]) -> tuple[list[int], list[int
     for n, part in enumerate(parts):
         kept[1 << n] = network.contents(part)
         outside[0] += volumes[kept[1 << n]]
-    last = _WRITTEN * volumes[network.contents(sum(parts))]
+    last = WRITTEN * volumes[network.contents(sum(parts))]
     for inner in range(1, whole + 1):
         low, others = inner & -inner, inner & (inner - 1)
         outside[inner] = outside[others] - volumes[kept[low]]
@@ -259,85 +247,46 @@ def _tree_of(split: Sequence[int], parts: Sequence[int]) -> Tree:
 # Many operands -----------------------------------------------------------------------------------
 
 
-def greedy_tree(network: Network, parts: Sequence[int] | None = None) -> Tree:
-    """Contract the cheapest pair until one is left; pairs that share an index come first."""
-    parts = network.operands if parts is None else parts
-    live, tree = dict.fromkeys(parts), Tree()
-    queue: list[tuple[int, int, int]] = []
-
-    def push(part: int, others: Iterable[int], *, outer: bool = False) -> None:
-        for other in others:
-            if outer or network.contents(part) & network.contents(other):
-                heapq.heappush(queue, (network.step_cost(part, other), part, other))
-
-    for n, part in enumerate(parts):
-        push(part, parts[:n])
-    while len(live) > 1:
-        if not queue:
-            for part, other in itertools.combinations(live, 2):
-                push(part, [other], outer=True)
-        _, left, right = heapq.heappop(queue)
-        if left in live and right in live:
-            del live[left], live[right]
-            push(left | right, live)
-            live[left | right], tree[left | right] = None, (left, right)
-    return tree
-
-
-def _best_of_many(
+def _search_widely(
     network: Network, parts: Sequence[int], start: Tree, made: Collection[int]
 ) -> Tree:
-    """Improve one greedy tree after the other, until the cheapest was found several times."""
-    pairs, known, found = _MOST_PAIRS, _Known(), []
-    for tree in itertools.chain([start], _starts(network, parts)):
-        improved, looked_at = _improved(network, tree, pairs, known, made)
-        pairs -= looked_at
-        found.append((network.cost(improved), improved))
-        least = min(cost for cost, _ in found)
-        if pairs <= 0 or [cost for cost, _ in found].count(least) == _AGREEING:
-            break
-    return min(found, key=lambda pair: pair[0])[1]
-
-
-def _widely_improved(network: Network, trees: Iterable[Tree], made: Collection[int]) -> Tree:
-    """Improve trees with a larger window: a good one may be as far as a small one leads."""
-    found = (
-        _improved(network, tree, _MOST_PAIRS, _Known(), made, _LAST_WINDOW)[0] for tree in trees
+    """Anneal many trees, the best ones longer, and search every part of those exactly."""
+    trees = [start, *weighted_trees(network, parts)]
+    trees += [random_tree(network, parts, seed) for seed in range(_RANDOM)]
+    annealed = _anneal_until_agreed(network, parts, sorted(trees, key=network.cost))
+    moves = _LONGER * _moves(parts)
+    longer = [anneal(network, tree, moves, _WARM, n) for n, tree in enumerate(annealed[:_LONG])]
+    known = _Known()
+    best = min(
+        (_improve(network, tree, known, made) for tree in (*longer, start)), key=network.cost
     )
-    return min(found, key=network.cost)
+    return _improve(network, best, _Known(), made, _LAST_WINDOW)
 
 
-def _starts(network: Network, parts: Sequence[int]) -> Iterator[Tree]:
-    """Make trees with opt_einsum's greedy search: for several costs of a step, then with noise."""
-    indices = range(len(network.indices))
-    terms = [frozenset(i for i in indices if network.contents(part) >> i & 1) for part in parts]
-    out = frozenset(i for i in indices if network.out >> i & 1)
-    sizes = {index: max(size, 1) for index, size in enumerate(network.volumes.sizes)}
-    for n in range(_STARTS):
-        noise = random.Random(n) if n >= len(_REMOVED) else None
-        cost = functools.partial(_greedy_cost, _REMOVED[n % len(_REMOVED)], noise)
-        yield tree_of_path(greedy(terms, out, sizes, cost_fn=cost), parts)
+def _moves(parts: Sequence[int]) -> int:
+    return min(_MOVES * len(parts), _MOST_MOVES) * len(parts)
 
 
-def _greedy_cost(
-    weight: float, noise: random.Random | None, made: int, left: int, right: int, *_: object
-) -> float:
-    """Elements that a step makes, less those that it removes; with noise, that and up to twice."""
-    cost = made - weight * (left + right)
-    return cost if noise is None else cost - math.log(1 - noise.random()) * abs(cost) / 2
+def _anneal_until_agreed(
+    network: Network, parts: Sequence[int], trees: Sequence[Tree]
+) -> list[Tree]:
+    """Anneal one tree after the other, until the cheapest was found several times; best first."""
+    found: list[tuple[int, int, Tree]] = []
+    for n, tree in enumerate(trees[:_ANNEALED]):
+        annealed = anneal(network, tree, _moves(parts), _HOT, n)
+        found.append((network.cost(annealed), n, annealed))
+        least = min(found)[0]
+        if sum(cost <= _EQUALLY * least for cost, _, _ in found) == _AGREEING:
+            break
+    return [tree for _, _, tree in sorted(found)]
 
 
-def _improved(
-    network: Network,
-    tree: Tree,
-    most: int,
-    known: _Known,
-    made: Collection[int] = (),
-    window: int = _WINDOW,
-) -> tuple[Tree, int]:
+def _improve(
+    network: Network, tree: Tree, known: _Known, made: Collection[int], window: int = _WINDOW
+) -> Tree:
     """Search windows of so many parts of a tree again, exactly, until none can be improved.
 
-    Returns also how many pairs were looked at; after `most` the search ends.
+    It ends after `_MOST_PAIRS`.
     """
     tree, pairs, again = dict(tree), 0, True
     while again:
@@ -347,7 +296,7 @@ def _improved(
             (network.step_cost, _operands_below),
         )
         for whole, rank in windows:
-            if whole not in tree or pairs > most:
+            if whole not in tree or pairs > _MOST_PAIRS:
                 continue
             steps, parts = _window(tree, whole, rank, window)
             now = network.cost(steps)
@@ -361,7 +310,7 @@ def _improved(
                     del tree[step]
                 tree.update(better)
                 again = True
-    return tree, pairs
+    return tree
 
 
 def _window(
@@ -382,27 +331,3 @@ def _window(
 
 def _operands_below(left: int, right: int) -> int:
     return (left | right).bit_count()
-
-
-# Paths -------------------------------------------------------------------------------------------
-
-
-def tree_of_path(path: Sequence[Sequence[int]], parts: Sequence[int]) -> Tree:
-    """Read a path of pairs of positions, as opt_einsum writes it."""
-    live, tree = [*parts], Tree()
-    for step in path:
-        chosen = [live[k] for k in step]
-        live = [part for k, part in enumerate(live) if k not in step] + [sum(chosen)]
-        if len(chosen) > 1:
-            tree[sum(chosen)] = chosen[0], chosen[1]
-    return tree
-
-
-def path_of_tree(tree: Tree, count: int) -> tuple[tuple[int, int], ...]:
-    """Write a tree as a path: small sets first."""
-    live, path = [1 << k for k in range(count)], []
-    for whole in sorted(tree, key=lambda part: (part.bit_count(), part)):
-        a, b = sorted(map(live.index, tree[whole]))
-        path.append((a, b))
-        live = [part for k, part in enumerate(live) if k not in (a, b)] + [whole]
-    return tuple(path)

@@ -1,0 +1,145 @@
+"""A product as a network of operands, and the trees that contract it.
+
+In: subscripts and sizes. Out: a `Network`, operands and indices as bits of integers; what a step
+costs, and a tree of steps.
+Guaranteed: a step is charged what lowering charges it: its flops, and the elements that it writes.
+
+>>> network = Network([(0, 1), (1, 2), (2,)], (0,), {0: 9, 1: 9, 2: 9})
+>>> network.cost({0b111: (0b1, 0b110), 0b110: (0b10, 0b100)})
+396
+"""
+
+from collections.abc import Mapping, Sequence
+
+from eingrad._cost import weighted
+from eingrad._subscripts import Subscripts
+
+Tree = dict[int, tuple[int, int]]  # a set of operands, and the two sets that it is made from
+
+WRITTEN = weighted(0, 1)  # cost of writing an element
+
+
+class Network:
+    """Operands of a product: which indices each has, which are wanted, how large they are."""
+
+    def __init__(
+        self, terms: Sequence[Subscripts], out: Subscripts, sizes: Mapping[int, int]
+    ) -> None:
+        self.key = (tuple(map(tuple, terms)), tuple(out), tuple(sizes.items()))  # what it is
+        bit = {index: 1 << n for n, index in enumerate(sizes)}
+        masks = [sum(bit[index] for index in set(term)) for term in terms]
+        self.indices = [*sizes]
+        self.out = sum(bit[index] for index in out)
+        self.operands = [1 << k for k in range(len(terms))]  # each as a set of one
+        self.whole = sum(self.operands)
+        self.uses = [
+            sum(operand for operand, mask in zip(self.operands, masks, strict=True) if mask & b)
+            for b in bit.values()
+        ]
+        self.volumes = _Volumes([*sizes.values()])
+        self._contents = _Contents(self.uses, self.out)
+        few = (1 << n for n, uses in enumerate(self.uses) if uses.bit_count() <= 2)  # noqa: PLR2004
+        self._closing = sum(few) & ~self.out  # summed as soon as two that have them meet
+
+    def contents(self, part: int) -> int:
+        """Indices of what a set of operands is contracted to: those that something else uses."""
+        return self._contents[part]
+
+    def meet(self, left: int, right: int) -> int:
+        """Indices of what two disjoint sets of operands are contracted to together."""
+        part = left | right
+        found = self._contents.get(part)
+        if found is None:
+            one, other = self._contents[left], self._contents[right]
+            shared = one & other
+            found = (one | other) & ~(shared & self._closing)
+            shared &= ~self._closing
+            while shared:
+                bit = shared & -shared
+                if not (self.uses[bit.bit_length() - 1] & ~part or self.out & bit):
+                    found ^= bit
+                shared ^= bit
+            self._contents[part] = found
+        return found
+
+    def wanted(self, part: int) -> set[int]:
+        """Return those indices as in the subscripts."""
+        contents = self.contents(part)
+        return {index for n, index in enumerate(self.indices) if contents >> n & 1}
+
+    def step_cost(self, left: int, right: int) -> int:
+        """Cost of contracting two sets of operands, each contracted already."""
+        kept = self.meet(left, right)
+        union = self._contents[left] | self._contents[right]
+        flops = self.volumes[union] * (1 if union == kept else 2)
+        return flops + WRITTEN * self.volumes[kept]
+
+    def cost(self, tree: Tree) -> int:
+        """Cost of all steps."""
+        return sum(self.step_cost(left, right) for left, right in tree.values())
+
+
+class _Contents(dict[int, int]):
+    """Indices that sets of operands are contracted to, worked out on demand."""
+
+    def __init__(self, uses: Sequence[int], out: int) -> None:
+        super().__init__()
+        self._uses, self._out = uses, out
+
+    def __missing__(self, part: int) -> int:
+        found = 0
+        for index, uses in enumerate(self._uses):
+            if uses & part and (uses & ~part or self._out >> index & 1):
+                found |= 1 << index
+        self[part] = found
+        return found
+
+
+class _Volumes(dict[int, int]):
+    """Elements of a tensor with a set of indices, worked out on demand."""
+
+    def __init__(self, sizes: Sequence[int]) -> None:
+        super().__init__()
+        self.sizes = sizes
+        self._bytes = [_products(sizes[n : n + 8]) for n in range(0, len(sizes), 8)]
+
+    def __missing__(self, indices: int) -> int:
+        volume = 1
+        for products, byte in zip(
+            self._bytes, indices.to_bytes(len(self._bytes), "little"), strict=True
+        ):
+            volume *= products[byte]
+        self[indices] = volume
+        return volume
+
+
+def _products(sizes: Sequence[int]) -> list[int]:
+    """Products of all subsets of a few sizes, numbered by their bits."""
+    products = [1]
+    for size in sizes:
+        products += [size * product for product in products]
+    return products
+
+
+# Paths -------------------------------------------------------------------------------------------
+
+
+def tree_of_path(path: Sequence[Sequence[int]], parts: Sequence[int]) -> Tree:
+    """Read a path of pairs of positions, as opt_einsum writes it."""
+    live, tree = [*parts], Tree()
+    for step in path:
+        chosen = [live[k] for k in step]
+        live = [part for k, part in enumerate(live) if k not in step] + [sum(chosen)]
+        if len(chosen) > 1:
+            tree[sum(chosen)] = chosen[0], chosen[1]
+    return tree
+
+
+def path_of_tree(tree: Tree, count: int) -> tuple[tuple[int, int], ...]:
+    """Write a tree as a path: small sets first."""
+    live, path = [1 << k for k in range(count)], []
+    for whole in sorted(tree, key=lambda part: (part.bit_count(), part)):
+        a, b = sorted(map(live.index, tree[whole]))
+        path.append((a, b))
+        live = [part for k, part in enumerate(live) if k not in (a, b)] + [whole]
+    return tuple(path)
