@@ -11,15 +11,20 @@ over the rounds, a difference the median of differences within a round.
 import argparse
 import json
 import statistics
+import sys
 import time
 from collections import namedtuple
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
+
 import eingrad as eg
+from inside import captured_arrays, emitted_function, interpreted
 
 _RNG = np.random.default_rng(0)
 A = _RNG.normal(size=(3, 3)) + 3 * np.eye(3)
@@ -62,13 +67,13 @@ CASES = (
 def contenders(case: Case) -> dict[str, Callable[[], Any]]:
     """Calls to compare, by name; the first is the emitted function."""
     args, plan, compiled = case.args, case.derivative.plan(*case.args), eg.compiled(case.derivative)
-    function, inputs = plan._kernel.function, (*case.inputs, *plan._captured)
+    function, inputs = emitted_function(plan), (*case.inputs, *captured_arrays(plan))
     _check(plan, function(*inputs), plan(*args))
     _check(plan, function(*inputs), compiled(*args))
     return {
         "kernel": lambda: function(*inputs),
         "plan": lambda: plan(*args),
-        "interpreted": lambda: plan._interpret(args, {}),
+        "interpreted": lambda: interpreted(plan, args, {}),
         "compiled": lambda: compiled(*args),
     }
 

@@ -16,6 +16,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 
+from inside import traced
 import eingrad as eg
 from cases import CASES, Case
 from eingrad import _ir
@@ -23,7 +24,6 @@ from reference import derivatives
 from strategies import random_function
 from eingrad._plan import pairwise
 from eingrad._simplify import PASSES, simplify, walk
-from eingrad._tracer import Expression
 
 
 _RUNS = 20
@@ -34,7 +34,7 @@ def nodes_of(case: Case) -> int:
     """Nodes of the derivative in normal form."""
     f, x = case.build(case.sizes)
     variable = _ir.new_input("x", x.shape)
-    roots = derivatives([f(Expression(variable))._node], [variable], (case.order,))
+    roots = derivatives([traced(f, variable)], [variable], (case.order,))
     return len(_ir.topological(pairwise(simplify(roots))))
 
 
@@ -64,7 +64,7 @@ def count_walks(count: int) -> None:
     for seed, order in itertools.product(range(count), (2, 3)):
         f, shape = random_function(seed)
         variable = _ir.new_input("x", shape)
-        result = f(Expression(variable))._node
+        result = traced(f, variable)
         found[walks_of(derivatives([result], [variable], (order,)))] += 1
     for (walks, circle), number in sorted(found.items()):
         print(f"{walks} walks{', in a circle' if circle else ''}: {number:,}")

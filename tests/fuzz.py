@@ -53,6 +53,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parent))  # run as a script, it finds the reference evaluator
 from formula_reader import check_latex, read
+from inside import kernel_of, node_of
 from reference import evaluate
 
 import eingrad as eg
@@ -1103,7 +1104,7 @@ def _check_reference(program, derived, order, at, results, losses):
     """The planned code against the plain evaluator of the expression of the highest order."""
     counts = Counter()
     for where, expression in blocks(program, derived[order], order).items():
-        node = expression._node
+        node = node_of(expression)
         values = {n: at[n.key[2]] for n in _ir.inputs([node])}
         _ir.verify([node])
         plain = evaluate(node, values)
@@ -1121,12 +1122,12 @@ def _check_print(program, derived, order, at, results, losses):
     for where, expression in blocks(program, derived, order).items():
         what = f"print, order {order}, {where}"
         try:
-            text = _formula.text(expression._node, MOST_ENTRIES)
+            text = _formula.text(node_of(expression), MOST_ENTRIES)
             check_latex(expression.latex())
             counts["blocks printed"] += 1
             if len(text) > LONGEST_READ:
                 continue
-            names = {n.name: at[n.key[2]] for n in _ir.inputs([expression._node])}
+            names = {n.name: at[n.key[2]] for n in _ir.inputs([node_of(expression)])}
             value = read(text, names, expression.shape)
         except Exception as error:
             raise Mismatch(f"{what}: {type(error).__name__}: {error}") from error
@@ -1267,7 +1268,7 @@ def _check_filled(program, f, order, at, losses):
     for how in ("C", "F"):
         filled = [np.full(a.shape, 7, a.dtype, order=how) for a in expected]
         arrays = [*at, *(known.array for known in plan.captured)]
-        plan._kernel.fill(arrays, filled)
+        kernel_of(plan).fill(arrays, filled)
         for n, (value, a) in enumerate(zip(filled, expected, strict=True)):
             close(value, a, bound, f"filled in order {how}, result {n}")
     once = eg.compiled(derivative)

@@ -7,6 +7,7 @@ import sys
 
 import numpy as np
 import pytest
+from inside import IDENTITY_ERROR
 
 from eingrad import cli, identities
 
@@ -72,7 +73,7 @@ def test_json_is_one_document(capsys):
 
 def test_json_has_no_infinity(capsys, monkeypatch):
     """An error of a wrong shape is infinite; no JSON parser need know that."""
-    monkeypatch.setattr(identities, "_error", lambda *_: float("inf"))
+    IDENTITY_ERROR.replace(monkeypatch, lambda *_: float("inf"))
     assert cli.main(["identities", "5.104", "--order", "1", "--json"]) == 1
     printed = capsys.readouterr().out
     assert "Infinity" not in printed

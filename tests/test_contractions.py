@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from inside import MOST_SWEEPS, sweeps_kept
 from reference import assert_close
 from strategies import functions, point
 
 import eingrad as eg
-from eingrad import _api, _directional, _reuse
+from eingrad import _api, _directional
 from eingrad._plan import kernels
 from eingrad.errors import ShapeError
 
@@ -254,14 +255,14 @@ def test_a_second_call_derives_nothing(name, sweeps):
 
 def test_few_sweeps_are_kept(monkeypatch):
     """Each may be a large graph; `cache_clear` forgets them."""
-    monkeypatch.setattr(_reuse, "_MOST_DERIVED", 3)
+    MOST_SWEEPS.replace(monkeypatch, 3)
     eg.cache_clear()
     x = np.ones(2)
     for k in range(2, 10):
         np.testing.assert_array_equal(eg.vjp(lambda x, k=k: x**k)(x, x), k * x)
-        assert 1 <= len(_reuse._derived) <= 3
+        assert 1 <= sweeps_kept() <= 3
     eg.cache_clear()
-    assert not _reuse._derived
+    assert not sweeps_kept()
 
 
 def test_a_product_of_another_function_or_tangent_is_derived_anew():

@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from inside import INTERPRET, captured_arrays, entry_of, interpreted, replace_emitted_function
 
 import eingrad as eg
-from eingrad._run.plan import Plan
 from eingrad._tree import flatten
 from eingrad.errors import DTypeError, ShapeError, SymmetryError
 
@@ -31,12 +31,12 @@ def never_interpreted(monkeypatch):
     def refuse(plan, args, kwargs):
         raise AssertionError("the entry did not take the call")
 
-    monkeypatch.setattr(Plan, "_interpret", refuse)
+    INTERPRET.replace(monkeypatch, refuse)
 
 
 def text_of(plan):
     """The entry, as a traceback shows it."""
-    return "".join(linecache.getlines(plan._entry.__code__.co_filename))
+    return "".join(linecache.getlines(entry_of(plan).__code__.co_filename))
 
 
 def leaves_of(value):
@@ -85,9 +85,9 @@ def numbers_in(x, *args, **kwargs):
 def test_the_entry_gives_what_the_form_says(args, kwargs):
     """Whatever the arguments and the results are nested like; and it takes the call."""
     plan = eg.derivative(numbers_in, 0).plan(X, *args, **kwargs)
-    expected = plan._interpret((Y, *args), kwargs)
+    expected = interpreted(plan, (Y, *args), kwargs)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Plan, "_interpret", None)
+        INTERPRET.replace(patch, None)
         actual = plan(Y, *args, **kwargs)
     assert leaves_of(actual) == leaves_of(expected)
 
@@ -132,8 +132,7 @@ def test_what_has_no_axes_reaches_the_kernel_as_a_scalar(x, never_interpreted):
     """With arrays, NumPy's last bits differ."""
     plan = eg.grad(lambda x: x * np.array(3.0)).plan(2.0)
     given = []
-    plan._kernel.function = lambda *values: given.extend(values) or values[0]
-    plan.__setstate__(plan.__getstate__())  # writes the entry again
+    replace_emitted_function(plan, lambda *values: given.extend(values) or values[0])
     assert type(plan(x)) is np.ndarray
     assert given
     assert {type(value) for value in given} == {np.float64}
@@ -143,7 +142,7 @@ def test_what_has_no_axes_reaches_the_kernel_as_a_scalar(x, never_interpreted):
 def test_a_dtype_is_compared_with_the_object_that_arrays_have():
     """`newbyteorder` makes another one, equal to it but slower to compare."""
     plan = eg.grad(lambda x: x @ x).plan(X)
-    held = [cell.cell_contents for cell in plan._entry.__closure__]
+    held = [cell.cell_contents for cell in entry_of(plan).__closure__]
     assert [v is X.dtype for v in held if isinstance(v, np.dtype)] == [True]
 
 
@@ -283,7 +282,7 @@ def test_a_plan_is_freed_with_its_last_reference():
     """Its captured arrays may be large: they do not wait for the collector."""
     plan = eg.grad(lambda x: x @ A @ x).plan(X)
     plan(Y)
-    freed = weakref.ref(plan), weakref.ref(plan._captured[0])
+    freed = weakref.ref(plan), weakref.ref(captured_arrays(plan)[0])
     gc.disable()
     try:
         del plan

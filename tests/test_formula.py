@@ -8,6 +8,7 @@ import pytest
 from cases import CASES
 from formula_reader import check_latex, read
 from hypothesis import given, settings
+from inside import node_of
 from reference import assert_close, evaluate
 from strategies import structured_networks
 
@@ -259,7 +260,7 @@ def arrays_of(node):
 
 def check_printed(expression):
     """LaTeX is well formed, and the text, read by index notation, has the value."""
-    node = expression._node
+    node = node_of(expression)
     check_latex(expression.latex())
     assert str(expression)
     values, names = arrays_of(node)
@@ -346,7 +347,7 @@ def test_formulas_of_the_cases_have_the_value(case):
     f, x = case.build(case.small)
     for order in range(case.order + 1):
         expression = eg.derivative(f, order).expression(x)
-        node = expression._node
+        node = node_of(expression)
         names = {n.name: x for n in _ir.inputs([node])}
         actual = read(_formula.text(node, shown=10**6), names, node.shape)
         assert_close(actual, evaluate(node, dict.fromkeys(_ir.inputs([node]), x)))

@@ -9,9 +9,10 @@ from collections import Counter
 import fuzz
 import numpy as np
 import pytest
+from inside import HEAD, NAMED, WITH_SIGN, node_of
 
 import eingrad as eg
-from eingrad import _formula, _ir, _notation, _primitives
+from eingrad import _ir, _notation, _primitives
 from eingrad._tracer import ACCUMULATE, FUNCTIONS, METHODS, REDUCE, UFUNCS, Expression
 
 SEED = 0
@@ -119,7 +120,7 @@ def _users():
         if not isinstance(result, Expression):
             continue
         moving = {n for n in x if x.index(n) in program.every}
-        for node in _ir.topological([result._node] if result.size else []):
+        for node in _ir.topological([node_of(result)] if result.size else []):
             moved = [k for k, below in enumerate(_ir.children(node)) if below in moving]
             moving |= {node} if moved else set()
             if isinstance(node, _ir.Apply):
@@ -171,9 +172,9 @@ def test_a_wrong_rule_is_found(monkeypatch, name, k):
 
 WRONG_FORMULAS = {  # in place of what a formula is written with, and programs that meet it
     "a position is not shifted": (_notation.Text, "shifted", lambda _, _start, _step, row: row),
-    "a sign is lost": (_formula._Writer, "_with_sign", lambda _, phrase, _negative: phrase),
-    "a range is not told": (_formula._Writer, "_head", lambda _, i, _size, **_told: i.text),
-    "a name is missing": (_formula._Writer, "_named", lambda self, node: self.symbols[node]),
+    "a sign is lost": (*WITH_SIGN, lambda _, phrase, _negative: phrase),
+    "a range is not told": (*HEAD, lambda _, i, _size, **_told: i.text),
+    "a name is missing": (*NAMED, lambda self, node: self.symbols[node]),
     "a brace is missing": (
         _notation.Latex,
         "sum",

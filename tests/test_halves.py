@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from inside import with_halves
 from reference import allocated
 
 import eingrad as eg
@@ -172,7 +173,7 @@ def test_one_triangle_of_a_product_is_that_of_the_whole(upper):
         assert kernels == ["matmul", "view", "copy"]
         program = replace(program, outputs=program.outputs[1:])
     wanted = [(program.outputs[0], True)]
-    half = halves._with_halves(program, wanted)
+    half = with_halves(program, wanted)
     assert half_products(half)
     (found,) = Kernel(half).run([left, right])
     whole = left @ right if upper else (left @ right).T

@@ -9,6 +9,7 @@ import pytest
 from cases import CASES, find
 from hypothesis import given
 from hypothesis import strategies as st
+from inside import MIRRORED_AT_ONCE, gathered, traced
 from reference import assert_close, derivatives
 from strategies import functions, point, structured_networks
 from test_tiles import looped, loops, make_small
@@ -42,13 +43,11 @@ from eingrad._plan.kernels import (
     SplitAxis,
     Table,
 )
-from eingrad._plan.lower import calls
 from eingrad._primitives import PRIMITIVES, Primitive, apply
 from eingrad._run import Kernel
 from eingrad._run.gathers import gathers
-from eingrad._run.interpret import _gathered, _Space, interpret
+from eingrad._run.interpret import interpret
 from eingrad._simplify import simplify
-from eingrad._tracer import Expression
 from eingrad.errors import DTypeError, UnsupportedFunctionError
 
 SPACES = {"numpy": np, "array_api_strict": array_api_strict}
@@ -104,7 +103,7 @@ def agrees(plan, *arrays, xp, rtol=1e-12):
 def derivative_program(f, x, order, make):
     """Lower the derivatives of a function up to an order."""
     variable = _ir.new_input("x", x.shape, x.dtype)
-    value = f(Expression(variable))._node
+    value = traced(f, variable)
     roots = derivatives([value], [variable], tuple(range(order + 1)))
     return make(pairwise(simplify(roots)), [variable])
 
@@ -210,7 +209,7 @@ def test_diagonals_agree(subscripts, xp):
 def test_halves_agree(in_place, xp, monkeypatch):
     """A half is made whole, and the mirror reads one triangle of it; alone and in a loop."""
     monkeypatch.setattr(halves, "LEAST_ROWS", 4)
-    monkeypatch.setattr(calls, "_MIRRORED_AT_ONCE", 1 if in_place else 10**9)
+    MIRRORED_AT_ONCE.replace(monkeypatch, 1 if in_place else 10**9)
     eg.cache_clear()
     rng = np.random.default_rng(0)
     data, w = rng.normal(size=(40, 6)), rng.normal(size=6)
@@ -226,7 +225,7 @@ def test_halves_agree(in_place, xp, monkeypatch):
 @pytest.mark.parametrize("at_once", [1, 10**9])
 def test_mirrors_agree(order, at_once, xp, monkeypatch):
     """In place and not, of two blocks and three, of a variable of two axes."""
-    monkeypatch.setattr(calls, "_MIRRORED_AT_ONCE", at_once)
+    MIRRORED_AT_ONCE.replace(monkeypatch, at_once)
     eg.cache_clear()
     rng = np.random.default_rng(0)
     a, x = rng.normal(size=(4, 6)), rng.normal(size=(2, 3))
@@ -305,7 +304,7 @@ def test_gathers_add_where_a_position_is_given_twice(space, size, count, data):
     expected = np.zeros(size)
     np.add.at(expected, positions[positions >= 0], core[positions >= 0])
     steps = gathers(positions, (size,))
-    found = _gathered(space.asarray(core), steps, _Space(space, None))
+    found = gathered(space.asarray(core), steps, space)
     np.testing.assert_allclose(np.asarray(found), expected, atol=1e-14)
 
 

@@ -19,9 +19,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from inside import names_of_other_libraries, verbs
 
 import eingrad as eg
-from eingrad import _place
 from eingrad._substitutes import ADVICE
 from eingrad.errors import (
     BranchError,
@@ -367,7 +367,7 @@ def test_a_function_given_to_a_check_is_named(check, message):
 
 def test_every_verb_has_a_file():
     """One that was renamed would be taken for what the user's function calls."""
-    assert all(Path(verb).exists() or Path(f"{verb}.py").exists() for verb in _place._VERBS)
+    assert all(Path(verb).exists() or Path(f"{verb}.py").exists() for verb in verbs())
 
 
 OPERATOR = {
@@ -651,7 +651,7 @@ def test_what_is_advised_for_a_name_of_another_library_runs():
     """Every call that is given in backquotes."""
     scope = {"eg": eg, "np": np, "f": lambda x, c=1.0: (x**3).sum() * c, "x": X, "v": X, "c": 2.0}
     calls = []
-    for name, advice in eg._ELSEWHERE.items():
+    for name, advice in names_of_other_libraries().items():
         with pytest.raises(AttributeError, match=f"has no attribute '{name}'; use "):
             getattr(eg, name)
         elementwise = {"f": lambda x: x**3} if name == "elementwise_grad" else {}

@@ -12,11 +12,12 @@ import reference_costs
 from cases import CASES, find, gated_residual
 from hypothesis import given
 from hypothesis import strategies as st
+from inside import COLLECT, PIECES, delta_pattern, traced
 from reference import assert_close, derivatives, evaluate
 from strategies import functions, point
 
 import eingrad as eg
-from eingrad import _diff, _ir, _simplify
+from eingrad import _ir, _simplify
 from eingrad._primitives import apply
 from eingrad._simplify import PASSES, walk
 from eingrad._simplify.diagonals import diagonals
@@ -24,7 +25,6 @@ from eingrad._simplify.expand import expand
 from eingrad._simplify.products import regroup
 from eingrad._simplify.sums import factor, flatten
 from eingrad._simplify.twins import symmetrise
-from eingrad._tracer import Expression
 
 BY_NAME = {a_pass.__name__: a_pass for a_pass in PASSES}
 
@@ -75,7 +75,7 @@ def add_up(terms, shape, dtype):
 
 def test_without_collection_by_delta_pattern_a_derivative_grows(mutate):
     """``delta A + delta B`` is placed twice where it could be added first."""
-    mutate(_diff, "_collect", add_up)
+    mutate(*COLLECT, add_up)
     assert growth("tanh network, last weight", 2) >= 1.9
 
 
@@ -86,7 +86,7 @@ def whole(derivative):
 
 def test_without_distribution_over_deltas_a_derivative_grows(mutate):
     """``W (delta + M)`` multiplies zeros where ``W + W M`` does not."""
-    mutate(_diff, "_pieces", whole)
+    mutate(*PIECES, whole)
     assert growth("pairwise distances, N = 100", 2) >= 50
 
 
@@ -105,7 +105,7 @@ def nodes_of_gated_network():
 def test_with_an_opened_remainder_a_derivative_grows(mutate):
     """What carries no delta is one node; opened, each block adds more than the one before."""
     collected = nodes_of_gated_network()
-    mutate(_diff, "_pieces", each_term)
+    mutate(*PIECES, each_term)
     assert nodes_of_gated_network() >= 1.5 * collected
 
 
@@ -122,7 +122,7 @@ def test_without_deltas_a_derivative_grows(mutate):
 
 def raw(f, x, order):
     variable = _ir.new_input("x", x.shape)
-    roots = derivatives([f(Expression(variable))._node], [variable], (order,))
+    roots = derivatives([traced(f, variable)], [variable], (order,))
     return roots, {variable: x}
 
 
@@ -337,7 +337,7 @@ def test_a_raw_derivative_has_one_term_per_delta_pattern_and_no_delta_below_a_pr
     for root in raw(f, x, case.order)[0]:
         if isinstance(root, _ir.Add):
             tied = [n for n in root.terms if _ir.carries_delta(n)]
-            patterns = [_diff._pattern(n) for n in tied]
+            patterns = [delta_pattern(n) for n in tied]
             assert len(set(patterns)) == len(patterns)
     for node in _ir.topological(raw(f, x, case.order)[0]):
         if isinstance(node, _ir.Product):

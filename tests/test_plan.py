@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from inside import kernel_of, node_of
 from reference import (
     allocated,
     assert_close,
@@ -36,7 +37,7 @@ from eingrad._tracer import Expression
 def _derivative_node(f, shape, order):
     x = _ir.new_input("x", shape)
     result = f(Expression(x))
-    (node,) = derivatives([result._node], [x], (order,))
+    (node,) = derivatives([node_of(result)], [x], (order,))
     return x, node
 
 
@@ -257,7 +258,7 @@ def test_the_text_of_a_plan_is_forgotten_with_it():
 
 def test_a_kernel_pickles_and_emits_again():
     """Only the program travels."""
-    kernel = eg.hessian(lambda x: np.sin(x).sum()).plan(np.ones(3))._kernel
+    kernel = kernel_of(eg.hessian(lambda x: np.sin(x).sum()).plan(np.ones(3)))
     again = pickle.loads(pickle.dumps(kernel))
     assert again.source == kernel.source
     assert_close(again.run([np.ones(3)])[0], kernel.run([np.ones(3)])[0], rtol=0)

@@ -9,6 +9,7 @@ import random
 import numpy as np
 import pytest
 from cases import CASES
+from inside import LITTLE_WORK, forget_paths
 from networks import Network, cost_of_path, least_cost, random_network
 from opt_einsum import paths as opt_einsum_paths
 
@@ -17,12 +18,11 @@ from eingrad import _ir, identities
 from eingrad._cache import input_specs
 from eingrad._cost import weighted
 from eingrad._forms import compile_program
-from eingrad._plan import find_path, kernels, left_to_right_path, price
+from eingrad._plan import find_path, kernels, left_to_right_path
 from eingrad._plan.anneal import anneal
 from eingrad._plan.canonical import canonical
 from eingrad._plan.greedy import random_tree
 from eingrad._plan.network import Network as _Network
-from eingrad._plan.path import _searched
 from eingrad._plan.search import adapt
 from eingrad._symbols import compile
 
@@ -255,10 +255,10 @@ def test_one_operand_of_one_index_among_twins_of_size_one():
 def test_a_plan_does_not_depend_on_the_random_state_or_on_what_was_planned_before():
     """The noise of the greedy searches has seeds of its own."""
     networks = [random_network(seed, 12, 18) for seed in range(4)]
-    _searched.cache_clear()
+    forget_paths()
     first = [find_path(*network) for network in networks]
     state = random.getstate()
-    _searched.cache_clear()
+    forget_paths()
     random.seed(5)
     assert [find_path(*network) for network in networks[::-1]] == first[::-1]
     random.setstate(state)
@@ -493,7 +493,7 @@ def test_a_hessian_that_only_writes_its_result_needs_no_other_first_order(case, 
     f, x = case.build(case.sizes)
     eg.cache_clear()
     flops = eg.derivative(f, 2).plan(x).flops
-    monkeypatch.setattr(price, "_LITTLE", -1)
+    LITTLE_WORK.replace(monkeypatch, -1)
     eg.cache_clear()
     assert flops <= eg.derivative(f, 2).plan(x).flops
     eg.cache_clear()

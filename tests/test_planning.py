@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from cases import CASES, find
+from inside import traced
 
 import eingrad as eg
 from eingrad import _derive, _ir
 from eingrad._choose import RULES, Step, directions, sweeps
 from eingrad._plan import InputSpec, Prices, compose, lower, pairwise
-from eingrad._tracer import Expression
 
 PATH = Path(__file__).resolve().parent.parent / "benchmarks" / "planning.py"
 BENCHMARK = runpy.run_path(str(PATH))
@@ -136,7 +136,7 @@ def test_a_price_is_about_the_cost_of_the_program(case):
     """Within a fifth: what may differ is where a number is multiplied in."""
     f, x = case.build(case.sizes)
     variable = _ir.new_input("x", x.shape)
-    found, _ = _derive.derive([f(Expression(variable))._node], [variable], (case.order,))
+    found, _ = _derive.derive([traced(f, variable)], [variable], (case.order,))
     roots = pairwise([root.node for root in found])
     spec = InputSpec("x", "x", x.shape, variable.dtype)
     price, program = Prices().of(roots), lower(roots, [(variable, spec)])

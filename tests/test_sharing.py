@@ -16,13 +16,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from inside import CLOSING, FINALIZER, locked_arrays, locks, open_trace, text_lock
 
 import eingrad as eg
-from eingrad import _cache, _read_only, _tracer, identities
-from eingrad._ir import nodes
-from eingrad._run import dense
+from eingrad import _cache, identities
 from eingrad._run import kernel as run_kernel
-from eingrad._simplify import contractions
 from eingrad.errors import PlanError
 
 SOURCE = str(Path(eg.__file__).parent)
@@ -142,7 +140,7 @@ def test_threads_lock_one_captured_array_and_the_last_one_frees_it():
     assert locked == (True, True)
     assert shared.flags.writeable
     assert X.flags.writeable
-    assert not _read_only._held
+    assert not locked_arrays()
 
 
 def test_the_cache_stays_bounded_when_threads_fill_it(monkeypatch):
@@ -282,15 +280,7 @@ def in_fork(job):
     return False
 
 
-LOCKS = {
-    "nodes": nodes._lock,
-    "contractions": contractions._lock,
-    "captured arrays": _read_only._guard,
-    "cache": _cache.cache._lock,
-}
-
-
-@pytest.mark.parametrize("lock", LOCKS.values(), ids=LOCKS.keys())
+@pytest.mark.parametrize("lock", locks().values(), ids=locks())
 @FORK
 @FORKS_WITH_THREADS
 def test_a_fork_while_another_thread_holds_a_lock_leaves_the_child_free(lock):
@@ -324,7 +314,7 @@ def test_a_fork_while_another_thread_loads_a_text_leaves_the_child_free():
     held, stop = threading.Event(), threading.Event()
 
     def hold():
-        with dense._guard:
+        with text_lock():
             held.set()
             stop.wait(60)
 
@@ -403,11 +393,11 @@ def test_the_users_random_states_are_untouched(use):
 
 def assert_usable():
     """No trace is open, no array locked, and the next calls are right."""
-    assert _tracer._innermost.get() is None
-    assert not _read_only._held
+    assert open_trace() is None
+    assert not locked_arrays()
     assert A.flags.writeable
     assert X.flags.writeable
-    assert all(lock.acquire(blocking=False) and not lock.release() for lock in LOCKS.values())
+    assert all(lock.acquire(blocking=False) and not lock.release() for lock in locks().values())
     np.testing.assert_array_equal(eg.hessian(quadratic)(X), A + A.T)
 
 
@@ -448,7 +438,7 @@ def places(job):
     seen = {}
 
     def look(frame):
-        if frame.f_code.co_name == "_forget":  # a finalizer: Python prints its errors, and goes on
+        if frame.f_code.co_name == FINALIZER:
             return False
         key = frame.f_code.co_filename, frame.f_lineno
         seen[key] = seen.get(key, 0) + 1
@@ -488,13 +478,12 @@ def test_an_interrupt_at_any_line_leaves_everything_usable():
 @pytest.mark.parametrize("skipped", range(0, 60, 7))
 def test_an_interrupt_at_any_visit_of_a_closing_trace_leaves_everything_usable(skipped):
     """Not only the first: the second closing, and that of a trace inside a trace."""
-    closing = {"close", "__exit__", "release", "_set_back", "encloses", "_owners"}
     visits = 0
 
     def chosen(frame):
         nonlocal visits
-        visits += frame.f_code.co_name in closing
-        return visits > skipped and frame.f_code.co_name in closing
+        visits += frame.f_code.co_name in CLOSING
+        return visits > skipped and frame.f_code.co_name in CLOSING
 
     with pytest.raises(KeyboardInterrupt):
         interrupted_at(chosen, lambda: eg.jacobian(lambda x: x * eg.grad(quadratic)(x))(X))

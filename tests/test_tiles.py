@@ -2,13 +2,22 @@
 
 import math
 import pickle
-import sys
 
 import numpy as np
 import pytest
 from cases import CASES, diagonal_blocks, find
 from hypothesis import given
 from hypothesis import strategies as st
+from inside import (
+    LEAST_WRITING,
+    MAY_BE_CUT,
+    MOST_LOOP_TIME,
+    SLICED_BYTES,
+    Part,
+    compose,
+    tile_step,
+    traced,
+)
 from reference import allocated, assert_close, derivatives, evaluate
 from strategies import functions, point
 
@@ -18,7 +27,6 @@ from eingrad._cache import input_specs
 from eingrad._plan import kernels, lower, pairwise, tiles
 from eingrad._run import Kernel
 from eingrad._simplify import simplify
-from eingrad._tracer import Expression
 
 
 @pytest.fixture
@@ -27,12 +35,10 @@ def small(monkeypatch):
     make_small(monkeypatch)
 
 
-compose = sys.modules["eingrad._plan.compose"]  # the function has its name
-
-
 def make_small(monkeypatch):
-    for name, value in (("TILE_BYTES", 24), ("LEAST_BYTES", 32), ("_SLICED_BYTES", 1)):
-        monkeypatch.setattr(tiles, name, value)
+    monkeypatch.setattr(tiles, "TILE_BYTES", 24)
+    monkeypatch.setattr(tiles, "LEAST_BYTES", 32)
+    SLICED_BYTES.replace(monkeypatch, 1)
 
 
 def looped(roots, inputs):
@@ -50,7 +56,7 @@ def run(program, *arrays):
 
 def derivative_roots(f, x, order):
     variable = _ir.new_input("x", x.shape)
-    roots = derivatives([f(Expression(variable))._node], [variable], (order,))
+    roots = derivatives([traced(f, variable)], [variable], (order,))
     return pairwise(simplify(roots)), variable
 
 
@@ -112,7 +118,7 @@ def test_a_loop_covers_every_row_once(n, small):
 
 @given(st.integers(1, 10_000), st.data())
 def test_tiles_cover_a_range(size, data):
-    step = tiles._step(size, data.draw(st.integers(1, size)))
+    step = tile_step(size, data.draw(st.integers(1, size)))
     loop = tiles.Loop({}, (), (), (), (), size, step)
     rows = [row for r in loop.tiles() for start in r for row in range(start, start + r.step)]
     assert rows == list(range(size))
@@ -226,7 +232,7 @@ def test_predicted_memory_holds_where_a_loop_reads_slices_of_intermediates(monke
         return np.linalg.inv(np.outer(s, s) + eye)
 
     x = np.random.default_rng(0).normal(size=(n, n)) + eye
-    monkeypatch.setattr(compose, "_WRITING", 0)
+    LEAST_WRITING.replace(monkeypatch, 0)
     eg.cache_clear()
     plan = eg.derivative(f, 0).plan(x)
     eg.cache_clear()
@@ -265,8 +271,8 @@ def test_a_singular_matrix_that_a_loop_made_is_named_by_the_loop():
 
 def test_a_loop_that_saves_less_than_half_the_memory_is_not_kept(monkeypatch):
     """Of two arrays, the result must be there whole."""
-    monkeypatch.setattr(compose, "_may_be_cut", lambda program: True)
-    monkeypatch.setattr(compose, "_MOST_TIME", 10)
+    MAY_BE_CUT.replace(monkeypatch, lambda program: True)
+    MOST_LOOP_TIME.replace(monkeypatch, 10)
     seen = []
     monkeypatch.setattr(compose, "tile", lambda *args: seen.append(tiles.tile(*args)) or seen[-1])
     eg.cache_clear()
@@ -278,9 +284,9 @@ def test_a_loop_that_saves_less_than_half_the_memory_is_not_kept(monkeypatch):
 
 def test_a_loop_that_costs_much_more_or_saves_little_is_not_made(monkeypatch):
     f, x = diagonal_blocks(np.random.default_rng(0), 500)
-    for name, value in (("_MOST_TIME", 0.1), ("TILE_BYTES", 2**30)):
+    for part, value in ((MOST_LOOP_TIME, 0.1), (Part(compose, "TILE_BYTES"), 2**30)):
         with monkeypatch.context() as patch:
-            patch.setattr(compose, name, value)
+            part.replace(patch, value)
             eg.cache_clear()
             assert not loops(eg.derivative(f, 0).plan(x).program)
     eg.cache_clear()
@@ -315,8 +321,8 @@ def test_a_loop_is_not_made_where_multiplying_takes_the_time():
 
 def test_a_loop_goes_through_small_intermediates_too(monkeypatch):
     """All layers of a network are in one loop over the samples, not in one each."""
-    monkeypatch.setattr(compose, "_WRITING", 0)
-    monkeypatch.setattr(compose, "_MOST_TIME", 10)
+    LEAST_WRITING.replace(monkeypatch, 0)
+    MOST_LOOP_TIME.replace(monkeypatch, 10)
     case = find("tanh network, first weight", 2)
     f, x = case.build(case.sizes)
     eg.cache_clear()

@@ -1,0 +1,233 @@
+"""The inside of eingrad as tests and benchmarks reach it: all private names they use stand here.
+
+In: objects that the public interface gave. Out: what they hold inside, in the words of the project.
+Guaranteed: no other file of `tests/` or `benchmarks/` names anything of the library that begins
+with an underscore, modules apart; `test_inside.py` fails where one does.
+
+A room of the library may be split, or keep its state in another way: then this file changes, and
+no test. It is type-checked with the library, so that a name that is gone is noticed at once. Users
+do not get it. A `Part` is what tests replace: they say which, not where it stands.
+"""
+
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from numpy.typing import NDArray
+
+import eingrad as eg
+from eingrad import (
+    _cache,
+    _diff,
+    _formula,
+    _place,
+    _read_only,
+    _reuse,
+    _tracer,
+    identities,
+)
+from eingrad._ir import Input, Node, Placement, nodes
+from eingrad._numpy_functions import reductions, refusals
+from eingrad._plan import Program, duration, halves, path, price, tiles
+from eingrad._plan.lower import calls
+from eingrad._run import Kernel, dense, interpret
+from eingrad._simplify import contractions
+from eingrad._tracer import Expression
+
+compose = sys.modules["eingrad._plan.compose"]  # the function of that room has its name
+
+
+# Expressions and nodes ---------------------------------------------------------------------------
+
+
+def node_of(expression: Any) -> Node:
+    """Give the node of the graph that an expression stands for."""
+    node: Node = expression._node
+    return node
+
+
+def traced(f: Callable[..., Any], *inputs: Input) -> Node:
+    """Trace a function of inputs of the graph; give the node of what it returns."""
+    return node_of(f(*map(Expression, inputs)))
+
+
+def delta_pattern(piece: Placement) -> object:
+    """Say which axes the deltas of a term of a derivative tie: terms of one pattern are added."""
+    return _diff._pattern(piece)
+
+
+# Plans -------------------------------------------------------------------------------------------
+
+
+def kernel_of(plan: eg.Plan) -> Kernel:
+    """Give what a plan runs: a program with its source and function."""
+    return plan._kernel
+
+
+def emitted_function(plan: eg.Plan) -> Callable[..., Any]:
+    """Give the function that the source of a plan defines."""
+    return plan._kernel.function
+
+
+def replace_emitted_function(plan: eg.Plan, function: Callable[..., Any]) -> None:
+    """Let a plan call another function; its entry is written anew, for it holds the function."""
+    plan._kernel.function = function
+    plan.__setstate__(plan.__getstate__())
+
+
+def captured_arrays(plan: eg.Plan) -> tuple[NDArray[Any], ...]:
+    """Give the arrays that a plan holds, where `Plan.captured` gives views of them."""
+    return plan._captured
+
+
+def entry_of(plan: eg.Plan) -> Callable[..., Any]:
+    """Give the emitted function that takes the arguments of a call as they are nested."""
+    return plan._entry
+
+
+def interpreted(plan: eg.Plan, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+    """Call a plan as it is called where its entry does not take the arguments."""
+    return plan._interpret(args, dict(kwargs))
+
+
+def derivative_of(compiled: Any) -> Any:
+    """Give the derivative that `eingrad.compiled` traces."""
+    return compiled._derivative
+
+
+# Planner and interpreter -------------------------------------------------------------------------
+
+
+def forget_paths() -> None:
+    """Forget the contraction paths that were found, so that they are searched for again."""
+    path._searched.cache_clear()
+
+
+def with_halves(program: Program, wanted: Sequence[tuple[int, bool]]) -> Program:
+    """Compute one triangle only of these values of a program: the upper one where True."""
+    return halves._with_halves(program, wanted)
+
+
+def tile_step(size: int, most: int) -> int:
+    """Choose how many rows of `size` a pass of a loop takes, `most` at the most."""
+    return tiles._step(size, most)
+
+
+def body_picoseconds(body: Program) -> int:
+    """Predict the time of one pass of a loop."""
+    return duration._of_body(body)
+
+
+def gathered(core: Any, steps: Any, xp: Any) -> Any:
+    """Add entries up where gathers say, on arrays of a namespace of the array API standard."""
+    return interpret._gathered(core, steps, interpret._Space(xp, None))
+
+
+# State, and who guards it ------------------------------------------------------------------------
+
+
+def locked_arrays() -> dict[int, Any]:
+    """Give the arrays that are read-only while they are traced, by their id; the record itself."""
+    return _read_only._held
+
+
+def open_trace() -> Any:
+    """Give the innermost trace that is open, or None."""
+    return _tracer._innermost.get()
+
+
+def sweeps_kept() -> int:
+    """Count the derivatives of inner traces that are kept for the next call."""
+    return len(_reuse._derived)
+
+
+def most_table_bytes_kept() -> int:
+    """Give the bytes of index tables that may be kept between calls."""
+    return _reuse._MOST_BYTES
+
+
+def locks() -> dict[str, Any]:
+    """Name the locks that a fork waits for."""
+    return {
+        "nodes": nodes._lock,
+        "contractions": contractions._lock,
+        "captured arrays": _read_only._guard,
+        "cache": _cache.cache._lock,
+    }
+
+
+def text_lock() -> Any:
+    """Give the lock of emitted texts, which a fork replaces."""
+    return dense._guard
+
+
+# Names that are looked for -----------------------------------------------------------------------
+
+
+def verbs() -> tuple[str, ...]:
+    """List the files of the public verbs, which messages do not name as the user's line."""
+    return _place._VERBS
+
+
+def names_of_other_libraries() -> dict[str, str]:
+    """Give the advice for names that other libraries have, and eingrad has not."""
+    return eg._ELSEWHERE
+
+
+# Functions that run while a trace closes: where an interrupt could leave an array locked.
+CLOSING = frozenset(
+    f.__name__
+    for f in (
+        _tracer.Trace.close,
+        _tracer.Trace.__exit__,
+        _tracer.Trace.encloses,
+        _read_only.release,
+        _read_only._set_back,
+        _read_only._owners,
+    )
+)
+FINALIZER = dense._forget.__name__  # Python prints its errors and goes on
+# Calls that build a node of the row whose name they are given.
+ROW_BUILDERS = frozenset({"apply", reductions._extreme.__name__, reductions._flags.__name__})
+
+
+def relative_error(actual: Any, expected: Any) -> float:
+    """Compare as the checks of identities do."""
+    return identities._error(actual, expected)
+
+
+# Parts that tests replace ------------------------------------------------------------------------
+
+
+class Part(NamedTuple):
+    """A function, method or limit of the library, by who has it and its name there."""
+
+    owner: Any
+    name: str
+
+    def get(self) -> Any:
+        """Give it as it is now."""
+        return getattr(self.owner, self.name)
+
+    def replace(self, monkeypatch: Any, value: Any) -> None:
+        """Put another in its place until the test ends."""
+        monkeypatch.setattr(self.owner, self.name, value)
+
+
+INTERPRET = Part(eg.Plan, "_interpret")  # computes a call that the entry does not take
+NUMPYS_ANSWER = Part(refusals, "_answer")  # asks NumPy whether a call is right
+COLLECT = Part(_diff, "_collect")  # adds the terms of a derivative by delta pattern
+PIECES = Part(_diff, "_pieces")  # parts of a derivative that a product is distributed over
+IDENTITY_ERROR = Part(identities, "_error")  # compares the sides of an identity
+
+MOST_SWEEPS = Part(_reuse, "_MOST_DERIVED")  # derivatives of inner traces that are kept
+MIRRORED_AT_ONCE = Part(calls, "_MIRRORED_AT_ONCE")  # elements; more are mirrored in place
+SLICED_BYTES = Part(tiles, "_SLICED_BYTES")  # least of what is sliced with a large intermediate
+MOST_LOOP_TIME = Part(compose, "_MOST_TIME")  # of a program with loops, in times that without
+LEAST_WRITING = Part(compose, "_WRITING")  # share of the cost from which loops are tried
+MAY_BE_CUT = Part(compose, "_may_be_cut")  # whether loops are tried
+LITTLE_WORK = Part(price, "_LITTLE")  # share of the cost besides writing the result
+
+WITH_SIGN = Part(_formula._Writer, "_with_sign")  # writes a term and its sign
+HEAD = Part(_formula._Writer, "_head")  # writes what a sum runs over
+NAMED = Part(_formula._Writer, "_named")  # names an operand
