@@ -9,6 +9,11 @@ from collections import Counter
 import fuzz
 import numpy as np
 import pytest
+from fuzzing.generate import KINDS, random_program
+from fuzzing.lines import TEMPLATES, functions_of
+from fuzzing.oracles import check
+from fuzzing.programs import Program, Step
+from fuzzing.quotients import Mismatch
 from inside import HEAD, NAMED, WITH_SIGN, node_of
 
 import eingrad as eg
@@ -22,7 +27,7 @@ SHARDS = [range(start, start + 50) for start in range(0, 500, 50)]
 @functools.cache
 def programs():
     """Make the programs of the shards, and as many again for those who choose among them."""
-    return [fuzz.random_program(SEED, number) for number in range(1000)]
+    return [random_program(SEED, number) for number in range(1000)]
 
 
 @pytest.mark.parametrize("numbers", SHARDS, ids=lambda numbers: f"{numbers[0]}-{numbers[-1]}")
@@ -40,17 +45,13 @@ def test_derivatives_of_random_programs_are_right(numbers):
 def test_the_plain_evaluator_counts_where_structure_stands_alone():
     """It added zeros and ones by "or", and called a right derivative wrong (seed 8006)."""
     steps = (
-        fuzz.Step("xp.resize({0}, (2, 3))", (0,)),
-        fuzz.Step(
-            "xp.linalg.tensorinv(3 * E(4).reshape(2, 2, 4) + 0.2 * xp.sin(xp.sum({0})))", (1,)
-        ),
-        fuzz.Step("xp.dot({0}, {1})", (2, 1)),
-        fuzz.Step(
-            "xp.take_along_axis({0}, np.argsort(K(*{0}.shape), -1), -1)", (3,), analytic=True
-        ),
+        Step("xp.resize({0}, (2, 3))", (0,)),
+        Step("xp.linalg.tensorinv(3 * E(4).reshape(2, 2, 4) + 0.2 * xp.sin(xp.sum({0})))", (1,)),
+        Step("xp.dot({0}, {1})", (2, 1)),
+        Step("xp.take_along_axis({0}, np.argsort(K(*{0}.shape), -1), -1)", (3,), analytic=True),
     )
-    program = fuzz.Program(((2,),), ("float64",), 0, steps, 2, (8006, 1103))
-    assert fuzz.check(program)["order 2"] == 1
+    program = Program(((2,),), ("float64",), 0, steps, 2, (8006, 1103))
+    assert check(program)["order 2"] == 1
 
 
 @pytest.mark.skipif(importlib.util.find_spec("jax") is None, reason="JAX is not installed")
@@ -58,13 +59,13 @@ def test_random_programs_agree_with_jax():
     """A sample, for JAX compiles slowly."""
     counts = Counter()
     for program in [p for p in programs() if not p.complex][::250]:
-        counts += fuzz.check(program, with_jax=True)
+        counts += check(program, with_jax=True)
     assert counts["blocks checked by jax"] > counts["blocks"] / 2
 
 
 def test_programs_call_every_supported_function():
     """And every array method, and every method of a ufunc, that docs/functions.md lists."""
-    called = {name for p in programs() for s in p.steps for name in fuzz.functions_of(s.text)}
+    called = {name for p in programs() for s in p.steps for name in functions_of(s.text)}
     called_on_ufuncs = {
         name for name in called if re.fullmatch(r"[a-z_]+\.(outer|reduce|accumulate)", name)
     }
@@ -83,10 +84,10 @@ def test_programs_call_every_supported_function():
 
 def test_program_k_holds_a_line_of_template_k():
     """So every template is met again and again, and reaches the result."""
-    for number, program in enumerate(programs()[: len(fuzz.TEMPLATES)]):
-        template = fuzz.TEMPLATES[number]
-        wanted = fuzz.functions_of(template.text)
-        assert any(wanted <= fuzz.functions_of(step.text) for step in program.steps)
+    for number, program in enumerate(programs()[: len(TEMPLATES)]):
+        template = TEMPLATES[number]
+        wanted = functions_of(template.text)
+        assert any(wanted <= functions_of(step.text) for step in program.steps)
         live = {len(program.shapes) + len(program.steps) - 1}
         for k in reversed(range(len(program.steps))):
             assert len(program.shapes) + k in live
@@ -96,7 +97,7 @@ def test_program_k_holds_a_line_of_template_k():
 def test_programs_have_every_dtype_order_and_depth():
     """Also one argument of several, some of them, and dtypes mixed."""
     made = programs()
-    assert {d for p in made for d in p.dtypes} == set(fuzz.KINDS) - {"mixed"}
+    assert {d for p in made for d in p.dtypes} == set(KINDS) - {"mixed"}
     assert {len(p.steps) for p in made} == {1, 2, 3, 4, 5, 6}
     assert {p.order for p in made} == {1, 2, 3}
     assert {len(p.shapes) for p in made} == {1, 2, 3}
@@ -164,10 +165,10 @@ def test_a_wrong_rule_is_found(monkeypatch, name, k):
     for number in users[:40]:
         program = dataclasses.replace(programs()[number], order=order)
         found.append(fuzz.failure_of(program))
-        if isinstance(found[-1], fuzz.Mismatch):
+        if isinstance(found[-1], Mismatch):
             break
     eg.cache_clear()
-    assert isinstance(found[-1], fuzz.Mismatch), found
+    assert isinstance(found[-1], Mismatch), found
 
 
 WRONG_FORMULAS = {  # in place of what a formula is written with, and programs that meet it
@@ -192,7 +193,7 @@ def test_a_wrong_formula_is_found(monkeypatch, where, name, wrong):
     found = None
     for program in programs()[:200]:
         found = fuzz.failure_of(program)
-        if isinstance(found, fuzz.Mismatch):
+        if isinstance(found, Mismatch):
             break
-    assert isinstance(found, fuzz.Mismatch)
+    assert isinstance(found, Mismatch)
     assert str(found).startswith("print")
