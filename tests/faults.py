@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 
-def fixed(values, dtype=float):
-    """Make a read-only array, as every input of a test is."""
-    array = np.array(values, dtype)
+def fixed(values, dtype=None):
+    """Make a read-only array, as every input of a test is; of Python's numbers, one of floats."""
+    array = np.array(values, getattr(values, "dtype", float) if dtype is None else dtype)
     array.flags.writeable = False
     return array
 

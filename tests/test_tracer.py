@@ -10,6 +10,7 @@ from decimal import Decimal
 
 import numpy as np
 import pytest
+from faults import A, Subclass, W, fixed
 from inside import node_of
 
 import eingrad as eg
@@ -25,24 +26,10 @@ from eingrad.errors import (
     UnsupportedFunctionError,
 )
 
-
-def fixed(values):
-    """Make a read-only float array, as every input of a test is."""
-    array = np.array(values, float)
-    array.flags.writeable = False
-    return array
-
-
 X = fixed([0.5, 1.5, 2.5])
-A = fixed([[2.0, 1.0, 0.0], [0.5, 3.0, 1.0], [0.0, 1.0, 4.0]])
-W = fixed([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])
 Z = X + 0j
 Z.flags.writeable = False
 HERE = r"test_tracer\.py:\d+"  # a message names the user's line
-
-
-class Subclass(np.ndarray):
-    """An array whose meaning nobody knows."""
 
 
 def set_first(x):
