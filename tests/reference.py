@@ -1,9 +1,11 @@
 """Oracles: the reference evaluator, the complex step, closeness."""
 
+import gc
 import math
 import tracemalloc
 
 import numpy as np
+from inside import traced
 
 from eingrad import _ir
 from eingrad._derive import derive
@@ -82,13 +84,33 @@ def allocated(call):
     """Most bytes that arrays take at once while something is computed, as Python counts them."""
     call()  # what the first call alone allocates
     tracemalloc.start()
-    call()
-    _, peak = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
+    try:
+        call()
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
     return peak
+
+
+def held_after(job):
+    """Bytes that are still allocated when a job is done and garbage is collected."""
+    tracemalloc.start()
+    try:
+        job()
+        gc.collect()
+        held, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    return held
 
 
 def derivatives(outputs, variables, orders, mode="cheapest"):
     """Differentiate; give the derivatives as they were derived, not mirrored."""
     found, _ = derive(outputs, variables, orders, mode)
     return [root.plain() for root in found]
+
+
+def raw_derivatives(f, shape, *orders, dtype=float):
+    """Differentiate a function of one array; give them as derived, and the input."""
+    variable = _ir.new_input("x", shape, dtype)
+    return derivatives([traced(f, variable)], [variable], orders), variable

@@ -1,14 +1,13 @@
 """Laws of index tables: operations on them are those on zero-one matrices; none is in the text."""
 
-import gc
 import pickle
-import tracemalloc
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from inside import most_table_bytes_kept
+from reference import held_after
 
 import eingrad as eg
 from eingrad import _cache, _ir
@@ -169,16 +168,13 @@ def test_the_cache_is_bounded_in_bytes():
     eg.cache_clear()
     x = np.ones(1000)
     rng = np.random.default_rng(0)
-    tracemalloc.start()
-    try:
+
+    def job():
         for _ in range(300):
             index = rng.integers(0, 1000, 20_000)
             eg.grad(lambda x, index=index: np.sum(x[index] ** 3))(x)
-        gc.collect()
-        held, _ = tracemalloc.get_traced_memory()
-    finally:
-        tracemalloc.stop()
-    assert held < 2 * _cache.cache.maxbytes
+
+    assert held_after(job) < 2 * _cache.cache.maxbytes
     assert 1 < eg.cache_info().currsize < 300
 
 
@@ -202,14 +198,12 @@ def test_indices_of_many_batches_are_not_kept():
     """What calls leave for the next is bounded in bytes of tables too."""
     eg.cache_clear()
     rng, w = np.random.default_rng(0), np.ones(1000)
-    tracemalloc.start()
-    try:
+
+    def job():
         for _ in range(120):
             batch = rng.integers(0, 1000, 100_000)
             eg.grad(lambda w, batch=batch: np.sum(w[batch] ** 2))(w)
-        gc.collect()
-        held, _ = tracemalloc.get_traced_memory()
-    finally:
-        tracemalloc.stop()
-        eg.cache_clear()
+
+    held = held_after(job)
+    eg.cache_clear()
     assert held < most_table_bytes_kept() + 2 * _cache.cache.maxbytes
