@@ -8,13 +8,8 @@ over the rounds, a difference the median of differences within a round.
 ``python benchmarks/entry.py [--once] [--json]``
 """
 
-import argparse
-import json
-import statistics
 import sys
-import time
 from collections import namedtuple
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +19,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 
 import eingrad as eg
+from common.timing import Calls, arguments, medians, microseconds, print_json, print_table
 from inside import captured_arrays, emitted_function, interpreted
 
 _RNG = np.random.default_rng(0)
@@ -64,7 +60,7 @@ CASES = (
 )  # fmt: skip
 
 
-def contenders(case: Case) -> dict[str, Callable[[], Any]]:
+def contenders(case: Case) -> Calls:
     """Calls to compare, by name; the first is the emitted function."""
     args, plan, compiled = case.args, case.derivative.plan(*case.args), eg.compiled(case.derivative)
     function, inputs = emitted_function(plan), (*case.inputs, *captured_arrays(plan))
@@ -94,49 +90,26 @@ def _items(value: Any) -> list[Any]:
     return [*value] if isinstance(value, tuple) else [value]
 
 
-def measure(calls: dict[str, Callable[[], Any]], rounds: int) -> dict[str, float]:
+def measure(calls: Calls, rounds: int) -> dict[str, float]:
     """Microseconds of the kernel, and what the others take on top of it."""
-    repeats = {name: _repeats(call) for name, call in calls.items()}
-    times: dict[str, list[float]] = {name: [] for name in calls}
-    for _ in range(rounds):
-        for name, call in calls.items():
-            times[name].append(1e6 * _seconds(call, repeats[name]))
+    times = microseconds(calls, rounds)
     kernel = times.pop("kernel")
     over = {
-        name: statistics.median(a - b for a, b in zip(values, kernel, strict=True))
-        for name, values in times.items()
+        name: [a - b for a, b in zip(values, kernel, strict=True)] for name, values in times.items()
     }
-    return {"kernel": statistics.median(kernel), **over}
-
-
-def _repeats(call: Callable[[], Any]) -> int:
-    """How many calls make about a millisecond."""
-    return max(1, round(1e-3 / min(_seconds(call, 1) for _ in range(3))))
-
-
-def _seconds(call: Callable[[], Any], repeats: int) -> float:
-    start = time.perf_counter()
-    for _ in range(repeats):
-        call()
-    return (time.perf_counter() - start) / repeats
+    return medians({"kernel": kernel, **over})
 
 
 def main() -> None:
     """Print a table, or JSON."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--once", action="store_true", help="few rounds")
-    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
-    options = parser.parse_args()
+    options = arguments(__doc__).parse_args()
     rounds = 5 if options.once else 200
     results = {case.name: measure(contenders(case), rounds) for case in CASES}
     if options.json:
-        print(json.dumps({"unit": "microseconds", "medians": results}, indent=2))
+        print_json(results)
         return
-    names = list(next(iter(results.values())))
-    heads = [names[0], *(f"+ {name}" for name in names[1:])]
-    print(f"{'microseconds a call':28}" + "".join(f"{head:>16}" for head in heads))
-    for name, medians in results.items():
-        print(f"{name:28}" + "".join(f"{medians[column]:16.2f}" for column in names))
+    first, *others = next(iter(results.values()))
+    print_table(results, [first, *(f"+ {name}" for name in others)], width=16, digits=2)
 
 
 if __name__ == "__main__":

@@ -6,11 +6,7 @@ is installed. All contenders are checked against the hand-written one, then time
 after round; a time is the median of the rounds. ``python benchmarks/overhead.py [--once] [--json]``
 """
 
-import argparse
-import json
-import statistics
 import sys
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +18,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 
 import eingrad as eg
+from common.timing import Calls, arguments, medians, microseconds, print_json, print_table
 from inside import captured_arrays, emitted_function
 
 try:
@@ -95,7 +92,7 @@ CASES = (
 )  # fmt: skip
 
 
-def contenders(case: Case) -> dict[str, Callable[[], Any]]:
+def contenders(case: Case) -> Calls:
     """Calls to compare, by name; the first is the one that the others are checked against."""
     f, x = case.build(np), case.x
     derivative = getattr(eg, case.verb)(f)
@@ -115,53 +112,25 @@ def contenders(case: Case) -> dict[str, Callable[[], Any]]:
     return calls
 
 
-def check(calls: dict[str, Callable[[], Any]]) -> None:
+def check(calls: Calls) -> None:
     """Refuse to time a wrong answer."""
     expected = next(iter(calls.values()))()
     for name, call in calls.items():
         np.testing.assert_allclose(call(), expected, rtol=1e-10, atol=1e-12, err_msg=name)
 
 
-def measure(calls: dict[str, Callable[[], Any]], rounds: int) -> dict[str, float]:
-    """Microseconds of one call: the median over rounds, each of which times every contender."""
-    repeats = {name: _repeats(call) for name, call in calls.items()}
-    times: dict[str, list[float]] = {name: [] for name in calls}
-    for _ in range(rounds):
-        for name, call in calls.items():
-            times[name].append(_seconds(call, repeats[name]))
-    return {name: 1e6 * statistics.median(values) for name, values in times.items()}
-
-
-def _repeats(call: Callable[[], Any]) -> int:
-    """How many calls make about a millisecond."""
-    return max(1, round(1e-3 / min(_seconds(call, 1) for _ in range(3))))
-
-
-def _seconds(call: Callable[[], Any], repeats: int) -> float:
-    start = time.perf_counter()
-    for _ in range(repeats):
-        call()
-    return (time.perf_counter() - start) / repeats
-
-
 def main() -> None:
     """Print a table, or JSON."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--once", action="store_true", help="few rounds")
-    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
-    options = parser.parse_args()
+    options = arguments(__doc__).parse_args()
     results = {}
     for case in CASES:
         calls = contenders(case)
         check(calls)
-        results[case.name] = measure(calls, rounds=5 if options.once else 200)
+        results[case.name] = medians(microseconds(calls, rounds=5 if options.once else 200))
     if options.json:
-        print(json.dumps({"unit": "microseconds", "medians": results}, indent=2))
+        print_json(results)
         return
-    names = list(next(iter(results.values())))
-    print(f"{'microseconds a call':28}" + "".join(f"{name:>12}" for name in names))
-    for case_name, medians in results.items():
-        print(f"{case_name:28}" + "".join(f"{medians[name]:12.1f}" for name in names))
+    print_table(results, list(next(iter(results.values()))), width=12, digits=1)
 
 
 if __name__ == "__main__":

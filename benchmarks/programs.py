@@ -9,10 +9,6 @@ after round; a time is the median over the rounds. Programs are small, so that c
 ``python benchmarks/programs.py [--once] [--json] [--times N]``
 """
 
-import argparse
-import json
-import statistics
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +16,7 @@ from typing import Any
 import numpy as np
 
 import eingrad as eg
+from common.timing import Calls, arguments, medians, microseconds, print_json
 
 try:
     import autograd
@@ -37,7 +34,6 @@ else:
 
 _RNG = np.random.default_rng(0)
 Program = Callable[[Any], Any]
-Calls = dict[str, Callable[[], Any]]
 
 
 @dataclass(frozen=True)
@@ -281,32 +277,24 @@ def check(calls: Calls) -> None:
 
 def measure(calls: Calls, rounds: int) -> dict[str, float]:
     """Microseconds of one call: the median over rounds, each of which times every contender."""
-    times: dict[str, list[float]] = {name: [] for name in calls}
-    for _ in range(rounds):
-        for name, call in calls.items():
-            start = time.perf_counter()
-            call()
-            times[name].append(time.perf_counter() - start)
-    medians = {name: 1e6 * statistics.median(values) for name, values in times.items()}
-    if "autograd, make_hvp" in medians:
-        medians["autograd"] = min(medians["autograd"], medians.pop("autograd, make_hvp"))
-    return medians
+    found = medians(microseconds(calls, rounds, least=0))
+    if "autograd, make_hvp" in found:
+        found["autograd"] = min(found["autograd"], found.pop("autograd, make_hvp"))
+    return found
 
 
-def _row(medians: dict[str, float]) -> str:
+def _row(row: dict[str, float]) -> str:
     """NumPy's time; the others in units of it; and ours in units of autograd's."""
-    unit = medians["NumPy"]
+    unit = row["NumPy"]
     names = ("plan", "compiled", "eingrad", "autograd", "JAX jitted")
-    cells = [f"{medians[name] / unit:12.2f}" if name in medians else f"{'-':>12}" for name in names]
-    against = f"{medians['eingrad'] / medians['autograd']:12.2f}" if "autograd" in medians else ""
+    cells = [f"{row[name] / unit:12.2f}" if name in row else f"{'-':>12}" for name in names]
+    against = f"{row['eingrad'] / row['autograd']:12.2f}" if "autograd" in row else ""
     return f"{unit:12.0f}" + "".join(cells) + against
 
 
 def main() -> None:
     """Print a table, or JSON."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--once", action="store_true", help="few rounds")
-    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    parser = arguments(__doc__)
     parser.add_argument("--times", type=int, default=1, help="how much data")
     options = parser.parse_args()
     data = make_data(options.times)
@@ -316,12 +304,12 @@ def main() -> None:
             check(calls)
             results[f"{case.name}, {what}"] = measure(calls, rounds=3 if options.once else 50)
     if options.json:
-        print(json.dumps({"unit": "microseconds", "medians": results}, indent=2))
+        print_json(results)
         return
     heads = ("NumPy, us", "plan", "compiled", "eingrad", "autograd", "JAX jitted", "/ autograd")
     print(f"{'in units of NumPy':36}" + "".join(f"{head:>12}" for head in heads))
-    for name, medians in results.items():
-        print(f"{name:36}" + _row(medians))
+    for name, row in results.items():
+        print(f"{name:36}" + _row(row))
 
 
 if __name__ == "__main__":

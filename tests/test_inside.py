@@ -12,7 +12,7 @@ SOURCE = Path(eg.__file__).parent
 TESTS = Path(__file__).resolve().parent
 READERS = sorted(
     path
-    for path in (*TESTS.rglob("*.py"), *(TESTS.parent / "benchmarks").glob("*.py"))
+    for path in (*TESTS.rglob("*.py"), *(TESTS.parent / "benchmarks").rglob("*.py"))
     if path.name != "inside.py"
 )
 OWN = {"self", "cls"}  # a class of the tests may have private names
