@@ -24,7 +24,6 @@ from eingrad import (
     _read_only,
     _reuse,
     _tracer,
-    identities,
 )
 from eingrad._ir import Input, Node, Placement, nodes
 from eingrad._numpy_functions import reductions, refusals
@@ -33,6 +32,7 @@ from eingrad._plan.lower import calls
 from eingrad._run import Kernel, dense, interpret
 from eingrad._simplify import contractions
 from eingrad._tracer import Expression
+from eingrad.identities import checks
 
 compose = sys.modules["eingrad._plan.compose"]  # the function of that room has its name
 
@@ -193,7 +193,7 @@ ROW_BUILDERS = frozenset({"apply", reductions._extreme.__name__, reductions._fla
 
 def relative_error(actual: Any, expected: Any) -> float:
     """Compare as the checks of identities do."""
-    return identities._error(actual, expected)
+    return checks._error(actual, expected)
 
 
 # Parts that tests replace ------------------------------------------------------------------------
@@ -218,7 +218,7 @@ INTERPRET = Part(eg.Plan, "_interpret")  # computes a call that the entry does n
 NUMPYS_ANSWER = Part(refusals, "_answer")  # asks NumPy whether a call is right
 COLLECT = Part(_diff, "_collect")  # adds the terms of a derivative by delta pattern
 PIECES = Part(_diff, "_pieces")  # parts of a derivative that a product is distributed over
-IDENTITY_ERROR = Part(identities, "_error")  # compares the sides of an identity
+IDENTITY_ERROR = Part(checks, "_error")  # compares the sides of an identity
 
 MOST_SWEEPS = Part(_reuse, "_MOST_DERIVED")  # derivatives of inner traces that are kept
 MIRRORED_AT_ONCE = Part(calls, "_MIRRORED_AT_ONCE")  # elements; more are mirrored in place

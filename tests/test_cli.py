@@ -10,6 +10,7 @@ import pytest
 from inside import IDENTITY_ERROR
 
 from eingrad import cli, identities
+from eingrad.identities import checks
 
 
 def test_identities_prints_a_table_and_passes(capsys):
@@ -82,7 +83,7 @@ def test_json_has_no_infinity(capsys, monkeypatch):
 
 def test_a_failed_check_is_an_exit_status(capsys, monkeypatch):
     """A tolerance that nothing meets."""
-    monkeypatch.setattr(identities, "TOLERANCE", -1.0)
+    monkeypatch.setattr(checks, "TOLERANCE", -1.0)
     assert cli.main(["identities", "5.100", "--order", "1"]) == 1
     assert "FAILED" in capsys.readouterr().out
     assert cli.main(["identities", "5.100", "--json"]) == 1
