@@ -1,8 +1,10 @@
-"""Hypothesis strategies: random functions of one array, and random contractions with structure."""
+"""Hypothesis strategies: random functions of one array, contractions with structure, nestings."""
 
 import math
+from collections import OrderedDict
 
 import numpy as np
+from faults import Pair
 from hypothesis import assume
 from hypothesis import strategies as st
 
@@ -164,3 +166,21 @@ def structured_networks(draw):
     out = tuple(draw(st.lists(index, max_size=4, unique=True)))
     assume(operands)
     return operands, terms, out, dict(enumerate(sizes))
+
+
+KEYS = st.one_of(st.text(max_size=3), st.integers(0, 9), st.just((1, "a")))
+
+
+def nestings(leaves, max_leaves):
+    """Leaves in lists, tuples, named tuples and dicts of both kinds, in each other."""
+    return st.recursive(
+        leaves,
+        lambda inner: st.one_of(
+            st.lists(inner, max_size=3),
+            st.lists(inner, max_size=3).map(tuple),
+            st.dictionaries(KEYS, inner, max_size=3),
+            st.dictionaries(KEYS, inner, max_size=3).map(OrderedDict),
+            st.tuples(inner, inner).map(lambda pair: Pair(*pair)),
+        ),
+        max_leaves=max_leaves,
+    )

@@ -7,13 +7,15 @@ import math
 import pickle
 import threading
 import weakref
-from collections import OrderedDict, namedtuple
+from collections import OrderedDict
 
 import numpy as np
 import pytest
+from faults import Pair
 from hypothesis import given
 from hypothesis import strategies as st
 from inside import INTERPRET, captured_arrays, entry_of, interpreted, replace_emitted_function
+from strategies import nestings
 
 import eingrad as eg
 from eingrad._tree import flatten
@@ -21,7 +23,6 @@ from eingrad.errors import DTypeError, ShapeError, SymmetryError
 
 X, Y = np.array([1.5, 2.5]), np.array([0.5, -2.0])
 A = np.array([[2.0, 1.0], [0.5, 3.0]])
-Pair = namedtuple("Pair", "a b")
 
 
 @pytest.fixture
@@ -55,18 +56,7 @@ LEAVES = st.one_of(
     ARRAYS, st.floats(-2, 2), st.just(1j), st.just(np.float64(2)), st.integers(-3, 3),
     st.booleans(), st.text(max_size=3), st.none(), st.just(np.sin), st.just(int), st.just(range(3)),
 )  # fmt: skip
-KEYS = st.one_of(st.text(max_size=3), st.integers(0, 9), st.just((1, "a")))
-NESTED = st.recursive(
-    LEAVES,
-    lambda inner: st.one_of(
-        st.lists(inner, max_size=3),
-        st.lists(inner, max_size=3).map(tuple),
-        st.dictionaries(KEYS, inner, max_size=3),
-        st.dictionaries(KEYS, inner, max_size=3).map(OrderedDict),
-        st.tuples(inner, inner).map(lambda pair: Pair(*pair)),
-    ),
-    max_leaves=8,
-)
+NESTED = nestings(LEAVES, max_leaves=8)
 
 
 def numbers_in(x, *args, **kwargs):
