@@ -167,6 +167,25 @@ def test_a_call_copies_no_large_captured_array(use):
     np.testing.assert_array_equal(*results)
 
 
+VERBS = {
+    "derivative": lambda A: eg.derivative(lambda x: A @ x, 0),
+    "value_and_grad": lambda A: eg.value_and_grad(lambda x: x @ A @ x),
+    "jvp": lambda A: lambda x: eg.jvp(lambda x: A @ x)(x, x),
+    "vjp": lambda A: lambda x: eg.vjp(lambda x: A @ x)(x, x),
+    "hvp": lambda A: lambda x: eg.hvp(lambda x: x @ A @ x)(x, x),
+    "an argument": lambda A: lambda x: eg.grad(lambda x, A: x @ A @ x)(x, A),
+    "of compiled": lambda A: eg.compiled(eg.grad(lambda x: x @ A @ x)),
+}
+
+
+@pytest.mark.parametrize("verb", VERBS.values(), ids=VERBS)
+def test_no_verb_copies_a_large_array(verb):
+    """Captured or given; `compiled` does once, which is not counted."""
+    A = np.ones((M, M))
+    call, x = verb(A), np.ones(M)
+    assert allocated(lambda: call(x)) < 1_000_000
+
+
 def test_a_plan_copies_a_large_captured_array():
     """It is made for good."""
     A = np.ones((200, 200))
