@@ -13,8 +13,8 @@ in all its arguments or some:
   the plan of order n - 1, which was checked before;
 - *reference*: the planned code against the plain evaluator of the same expression;
 - *print*: every order is written in text and in LaTeX, and the text, read by the independent reader
-  of `formula_reader`, has the value of the plan; texts of more than `LONGEST_READ` characters are
-  not read;
+  of `formula_reader`, has the value of the plan; texts of more than `laws.LONGEST_READ` characters
+  are not read;
 - *range*: inputs and constants near the ends of the range of float64 and float32, where all that
   the program computes is what it was; lines with such constants are among the templates;
 - *written*: a line that changes a value in place is refused, or gives what NumPy gives;
@@ -31,9 +31,11 @@ it may be `n` times their condition at the least, for the single-precision routi
 carry more digits than that: at a condition of 12,523 NumPy's own `solve` was 160 units of the last
 place from mpmath in double precision, and 0.01 units in single. A difference quotient may
 be wrong by 1e-8 more, to which two step sizes must agree, and by the rounding that its step
-amplifies. A case whose loss is above `LARGEST_LOSS`, or whose difference quotients disagree (a kink
-in between), is excluded and counted. A derivative that is not finite is a failure where the
+amplifies. A case whose loss is above `oracles.LARGEST_LOSS`, or whose difference quotients disagree
+(a kink in between), is excluded and counted. A derivative that is not finite is a failure where the
 oracle is. A failure prints the seed and a minimised program; the exit status is 1.
+
+What a program may say, how one is made and what it is compared with are modules of `fuzzing`.
 """
 
 import argparse
