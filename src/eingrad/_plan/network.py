@@ -101,24 +101,20 @@ class _Volumes(dict[int, int]):
     def __init__(self, sizes: Sequence[int]) -> None:
         super().__init__()
         self.sizes = sizes
-        self._bytes = [_products(sizes[n : n + 8]) for n in range(0, len(sizes), 8)]
+        of_size: dict[int, int] = {}  # indices by their size: there are few sizes
+        for n, size in enumerate(sizes):
+            of_size[size] = of_size.get(size, 0) | 1 << n
+        self._powers = [
+            (mask, [size**count for count in range(mask.bit_count() + 1)])
+            for size, mask in of_size.items()
+        ]
 
     def __missing__(self, indices: int) -> int:
         volume = 1
-        for products, byte in zip(
-            self._bytes, indices.to_bytes(len(self._bytes), "little"), strict=True
-        ):
-            volume *= products[byte]
+        for mask, powers in self._powers:
+            volume *= powers[(indices & mask).bit_count()]
         self[indices] = volume
         return volume
-
-
-def _products(sizes: Sequence[int]) -> list[int]:
-    """Products of all subsets of a few sizes, numbered by their bits."""
-    products = [1]
-    for size in sizes:
-        products += [size * product for product in products]
-    return products
 
 
 # Paths -------------------------------------------------------------------------------------------

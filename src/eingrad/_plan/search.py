@@ -34,6 +34,7 @@ _AGREEING = 3  # of them that end equally cheap: no more are tried
 _EQUALLY = 1.001  # times the least cost
 _MOVES = 10  # of an annealing, for each pair of operands
 _MOST_MOVES = 500  # for each operand
+_ALL_MOVES = 800_000  # of the annealings of one network, about
 _LONGER = 2  # times as many in the last one
 _HOT = 0.6  # temperature that an annealing begins with
 _WARM = 0.1  # the last one
@@ -272,7 +273,8 @@ def _anneal_until_agreed(
 ) -> list[Tree]:
     """Anneal one tree after the other, until the cheapest was found several times; best first."""
     found: list[tuple[int, int, Tree]] = []
-    for n, tree in enumerate(trees[:_ANNEALED]):
+    count = min(_ANNEALED, max(_AGREEING, _ALL_MOVES // _moves(parts)))
+    for n, tree in enumerate(trees[:count]):
         annealed = anneal(network, tree, _moves(parts), _HOT, n)
         found.append((network.cost(annealed), n, annealed))
         least = min(found)[0]
