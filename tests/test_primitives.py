@@ -157,7 +157,7 @@ NUMPYS_OWN = {  # functions, methods and keywords that a row shares its name wit
     "_numpy_functions/linear_algebra.py": {"det", "slogdet", "solve"},
     "_numpy_functions/metadata.py": {"all", "any", "cumsum", "max", "min", "prod"},
     "_numpy_functions/refusals.py": {"where"},
-    "_tracer.py": {"pow", "where"},
+    "_tracer/ufuncs.py": {"where"},
 }
 
 

@@ -449,7 +449,10 @@ def places(job):
 
 
 STATEFUL = (
-    "_tracer.py",
+    "_tracer/trace.py",
+    "_tracer/captured.py",
+    "_tracer/lookup.py",
+    "_tracer/value.py",
     "_read_only.py",
     "_api.py",
     "_cache.py",
