@@ -226,7 +226,7 @@ def sweeps(monkeypatch):
     made = []
     for module, names in (
         (_directional, ("derive", "pushforward", "pullback")),
-        (_api, ("derive",)),
+        (_derivative, ("derive",)),
     ):
         for name in names:
             function = getattr(module, name)

@@ -65,7 +65,7 @@ def keep(call: Hashable, result: Any) -> None:
     _results[call] = result
 
 
-def derived(key: Hashable, make: Callable[[], T]) -> T:
+def find_or_derive(key: Hashable, make: Callable[[], T]) -> T:
     """Find what was derived of the nodes in a key, which stay alive with it; else derive it."""
     known: T | None = _derived.get(key)
     if known is None:

@@ -17,7 +17,7 @@ import numpy as np
 
 from eingrad import _distribute, _ir, _numpy_functions, _opaque  # noqa: F401 - what it registers is used
 from eingrad._cache import input_specs
-from eingrad._derive import contracted, derive, placed
+from eingrad._derive import contract_derivatives, derive, substitute_outer
 from eingrad._exact import exact
 from eingrad._exact import sizes as sizes_of
 from eingrad._forms import Forms, compile_program
@@ -229,7 +229,7 @@ def differentiate(
     outputs = _ir.substitute([y._node], {node: free})
     forms = Forms()
     (root,), _ = derive(outputs, [free], (order,), mode, remembered(outputs), forms)
-    (result,), made = placed(forms.normal([root.plain()]), outputs, {free: node})
+    (result,), made = substitute_outer(forms.normal([root.plain()]), outputs, {free: node})
     remember([result], made)
     return Expression(result, trace_of((y, x)), symmetry=root.symmetry)
 
@@ -291,7 +291,7 @@ def compile(outputs: Any, *, path: str = "planned") -> Plan:
         raise DTypeError("a plan is compiled from symbols; this expression belongs to a trace")
     made = remembered(nodes)
     written = written_nodes(nodes, made)
-    nodes = contracted(nodes, made, written)
+    nodes = contract_derivatives(nodes, made, written)
     nodes, written = narrowed(nodes, written)
     constants = [n for n in _ir.topological(nodes) if isinstance(n, Constant)]
     large = [n for n in constants if n.size > _WRITTEN_OUT]

@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from eingrad._api import Derivative
 from eingrad._cache import Cache, CacheInfo
+from eingrad._derivative import Derivative
 from eingrad._locks import fork_safe
 from eingrad._run import Plan, state_of
 from eingrad._shown import shown

@@ -34,7 +34,7 @@ from eingrad._tracer.registry import (
     qualified_name,
 )
 from eingrad._tracer.terms import Term
-from eingrad._tracer.trace import Trace, is_tracing, tracing
+from eingrad._tracer.trace import Trace, is_tracing, tracing, within_trace
 from eingrad._tracer.value import how_to_hold, is_weak, trace_of
 
 __all__ = [
@@ -66,4 +66,5 @@ __all__ = [
     "qualified_name",
     "trace_of",
     "tracing",
+    "within_trace",
 ]

@@ -5,10 +5,10 @@ Guaranteed: no array of the user's is written while he is being traced; a closed
 read-only, and what it lent may be lent again.
 """
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -19,6 +19,8 @@ from eingrad._subscripts import Shape
 from eingrad._tracer.arrays import Array, native
 from eingrad._tracer.captured import Captured, capture, has_bits_of
 from eingrad.errors import InPlaceError, TraceError, TracerLeakError
+
+Result = TypeVar("Result")
 
 
 @dataclass(slots=True, eq=False)
@@ -184,6 +186,16 @@ innermost: ContextVar[Trace | None] = ContextVar("innermost", default=None)
 def tracing(*, lasting: bool = False) -> Trace:
     """Make a trace inside the one that is open, to be entered: ``with tracing() as trace:``."""
     return Trace(innermost.get(), opened=called_from(), lasting=lasting)
+
+
+def within_trace(record: Callable[[Trace], Result], *, lasting: bool = False) -> Result:
+    """Have something recorded within a trace of its own, which is closed however that ends."""
+    trace = tracing(lasting=lasting)
+    try:
+        with trace:
+            return record(trace)
+    finally:
+        trace.close()  # again: an interrupt may have cut the first short
 
 
 def is_tracing() -> bool:
