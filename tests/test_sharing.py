@@ -458,6 +458,7 @@ STATEFUL = (
     "_call.py",
     "_derivative.py",
     "_cache.py",
+    "refusals.py",
     "nodes.py",
     "plan.py",
     "dense.py",
