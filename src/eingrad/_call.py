@@ -125,7 +125,7 @@ def output_node(leaf: Any, trace: Trace | None, f: Callable[..., Any]) -> Node:
     Integers become floats: one that is differentiated is a float already, so the others are held
     constant, and the derivative is zero. Flags are refused, for a comparison may depend on it.
     """
-    if type(leaf) is Expression and leaf.dtype.kind in "fc":
+    if type(leaf) is Expression and leaf._node.dtype.kind in "fc":
         return node_of(leaf, trace)
     name = getattr(f, "__name__", "the function")
     if leaf is None or isinstance(leaf, str):

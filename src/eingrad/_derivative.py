@@ -149,9 +149,9 @@ class Derivative:
         return call
 
     def _check_scalar(self, call: TracedCall) -> None:
-        if self._scalar and (call.out_tree != LEAF or call.outputs[0].shape != ()):
+        if self._scalar and (call.out_tree is not LEAF or call.outputs[0].shape != ()):
             shapes = [node.shape for node in call.outputs]
-            said = shapes[0] if call.out_tree == LEAF else shapes
+            said = shapes[0] if call.out_tree is LEAF else shapes
             raise ShapeError(
                 f"the gradient needs a scalar function, but {self.__name__} returned shape {said};"
                 " use eingrad.jacobian, or sum the result"

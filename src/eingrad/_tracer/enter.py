@@ -17,7 +17,7 @@ from eingrad._executing import name_in
 from eingrad._ir import Node
 from eingrad._place import place, user_line
 from eingrad._shown import is_plain, shown
-from eingrad._tracer.arrays import DTYPES, as_array, check_array, native
+from eingrad._tracer.arrays import DTYPES, Array, as_array, check_array, native
 from eingrad._tracer.trace import Trace
 from eingrad._tracer.value import TracedValue, trace_of_traced
 from eingrad._tree import flatten
@@ -84,7 +84,10 @@ def capture_arrays(values: Sequence[Any]) -> Sequence[Any]:
     """Put traced values in the place of the arrays among the operands of a ufunc."""
     traced = [value for value in values if isinstance(value, TracedValue)]
     trace = trace_of_traced(traced)
-    return [value if trace is None else _enter(value, trace, type(traced[0])) for value in values]
+    if trace is None:
+        return values
+    kind = type(traced[0])
+    return [_enter(v, trace, kind) if type(v) is np.ndarray else v for v in values]
 
 
 def has_operands(values: Sequence[Any]) -> bool:
@@ -117,8 +120,7 @@ def _enter_within(value: Any, trace: Trace, kind: type[TracedValue]) -> Any:
     return value
 
 
-def _enter(value: Any, trace: Trace, kind: type[TracedValue]) -> Any:
-    """Make an array of numbers a traced value of some class; leave anything else as it is."""
-    if type(value) is not np.ndarray or not value.ndim or native(value.dtype) not in DTYPES:
-        return value
-    return kind(trace.capture(value), trace)
+def _enter(array: Array, trace: Trace, kind: type[TracedValue]) -> Any:
+    """Make an array of numbers a traced value of some class; leave another, or one of no axes."""
+    is_known = array.dtype in DTYPES or native(array.dtype) in DTYPES
+    return kind(trace.capture(array), trace) if is_known and array.ndim else array

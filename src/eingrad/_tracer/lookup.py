@@ -64,6 +64,9 @@ def _token(value: Any, found: list[TracedValue]) -> Hashable:
         return kind, value
     if kind is float and value and not math.isnan(value):
         return kind, value
+    if isinstance(value, TracedValue):
+        found.append(value)
+        return value._node.uid, value._weak, value._array
     if kind is float or kind is complex:  # 0.0 and -0.0 are two things, nan and nan are one
         return kind, repr(value)
     if kind is tuple or kind is list or kind is slice:
@@ -72,9 +75,6 @@ def _token(value: Any, found: list[TracedValue]) -> Hashable:
         return None if None in tokens else (kind, *tokens)
     if kind is np.ndarray and value.dtype.kind in "biu" and value.nbytes <= SMALL:
         return _positions_token(value)
-    if isinstance(value, TracedValue):
-        found.append(value)
-        return value._node.uid, value._weak, value._array
     if isinstance(value, np.generic) and value.dtype in DTYPES:
         return kind, value.tobytes()
     return None
