@@ -65,7 +65,7 @@ def at_once(jobs):
 
 @pytest.mark.usefixtures("impatient_threads")
 def test_threads_that_compile_one_function_at_once_get_one_result_and_one_entry():
-    """All sixteen miss or hit; one kernel is kept, and nobody gets a torn one."""
+    """All sixteen miss or hit; one executable is kept, and nobody gets a torn one."""
     expected = eg.hessian(energy)(X)
     for _ in range(3):
         eg.cache_clear()
@@ -224,8 +224,8 @@ def test_plans_of_long_chains_pickle_and_copy():
 def test_a_plan_pickled_by_a_version_that_emitted_other_source_is_refused(monkeypatch):
     """The program may mean something else here."""
     data = pickle.dumps(eg.grad(quadratic).plan(X))
-    emit = run_kernel.emit
-    monkeypatch.setattr(run_kernel, "emit", lambda program: emit(program) + "# changed\n")
+    emit = executable.emit
+    monkeypatch.setattr(executable, "emit", lambda program: emit(program) + "# changed\n")
     with pytest.raises(PlanError, match=r"pickled by another version .*; make the plan again"):
         pickle.loads(data)
 

@@ -17,7 +17,7 @@ what a product is made of decides `_plan`; so what is nearly as cheap is built t
 >>> loss = _ir.einsum("i,i->", y, y)
 >>> sweeps(loss, [x], "forward") // sweeps(loss, [x], "reverse")
 6
->>> directions(Step(loss, (x,)))
+>>> directions(Differentiation(loss, (x,)))
 (('reverse',), 'the other direction has the larger bound')
 """
 
@@ -48,7 +48,7 @@ Candidates = tuple[tuple[str, int], ...]
 
 
 @dataclass(frozen=True)
-class Step:
+class Differentiation:
     """One differentiation: of `y` in `variables`. Of a gradient, it may make a `hessian`."""
 
     y: Node
@@ -82,8 +82,8 @@ class Step:
 class Rule(NamedTuple):
     """A rule of choice: when it applies, the directions that are built then, what it says."""
 
-    applies: Callable[[Step], bool]
-    directions: Callable[[Step], tuple[str, ...]]
+    applies: Callable[[Differentiation], bool]
+    directions: Callable[[Differentiation], tuple[str, ...]]
     says: str
 
 
@@ -124,11 +124,11 @@ RULES = (
 )
 
 
-def directions(step: Step) -> tuple[tuple[str, ...], str]:
+def directions(step: Differentiation) -> tuple[tuple[str, ...], str]:
     """Say which directions are built, first the one that may settle it, and by what rule.
 
     >>> x = _ir.new_input("x", (2,))
-    >>> directions(Step(x, (x,), last=False))[0]
+    >>> directions(Differentiation(x, (x,), last=False))[0]
     ('forward', 'reverse')
     """
     rule = next(rule for rule in RULES if rule.applies(step))

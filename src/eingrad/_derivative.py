@@ -29,7 +29,7 @@ from eingrad._forms import Forms
 from eingrad._ir import Node
 from eingrad._locks import lazy
 from eingrad._place import warn
-from eingrad._run import FunctionForm, Kernel, Layout, Plan, state_of, statics
+from eingrad._run import Executable, FunctionForm, Layout, Plan, state_of, statics
 from eingrad._shown import shown
 from eingrad._simplify import remember, written_nodes
 from eingrad._tracer import Expression, Trace, is_value
@@ -70,9 +70,9 @@ class Derivative:
         call = self._trace(args, kwargs)
         if call.is_nested:
             return self._nesting(call).build(self._express(call, call.outer))
-        kernel = self._compile(call)
+        executable = self._compile(call)
         pairs = zip(call.values, call.inputs, strict=True)
-        results = kernel.run([np.asarray(value, node.dtype) for value, node in pairs])
+        results = executable.run([np.asarray(value, node.dtype) for value, node in pairs])
         return self._nesting(call).build(results)
 
     def plan(self, /, *args: Any, **kwargs: Any) -> Plan:
@@ -193,7 +193,7 @@ class Derivative:
             for node, root in zip(nodes, found, strict=True)
         ]
 
-    def _compile(self, call: TracedCall) -> Kernel:
+    def _compile(self, call: TracedCall) -> Executable:
         """Find what computes the derivative, or make it."""
         key = (
             self._orders,
@@ -205,7 +205,7 @@ class Derivative:
         )
         return cache.get(key, functools.partial(self._compile_anew, call))
 
-    def _compile_anew(self, call: TracedCall) -> Kernel:
+    def _compile_anew(self, call: TracedCall) -> Executable:
         check_inputs(call, self.__name__)
         forms = Forms()
         found, choice = derive(
@@ -213,14 +213,14 @@ class Derivative:
         )
         specs = input_specs(call.inputs)
         if not self._structured:
-            return Kernel(compile_derivatives(found, call.inputs, specs, choice, forms))
+            return Executable(compile_derivatives(found, call.inputs, specs, choice, forms))
         nodes = [root.plain() for root in found]
         cores, patterns = split(nodes, forms)
         layouts = tuple(
             Layout(node.shape, node.dtype, tuple(pattern))
             for node, pattern in zip(nodes, patterns, strict=True)
         )
-        return Kernel(forms.program(cores, call.inputs, specs, choice), layouts)
+        return Executable(forms.program(cores, call.inputs, specs, choice), layouts)
 
     def __repr__(self) -> str:
         return f"<derivative of {self.__name__}, order {self._orders[-1]}, argnums {self._argnums}>"

@@ -19,7 +19,7 @@ from eingrad._choose import (
     ONLY_WRITES,
     Candidates,
     Choice,
-    Step,
+    Differentiation,
     directions,
     is_almost_best,
     is_compared_in_print,
@@ -273,7 +273,7 @@ def _differentiate(
     """Differentiate in every variable, in the direction that was chosen, or the cheapest."""
     if mode in DIRECTIONS:
         return _take_direction(y, variables, mode), Choice()
-    names, rule = directions(Step(y, variables, last, hessian))
+    names, rule = directions(Differentiation(y, variables, last, hessian))
     names = DIRECTIONS if mode == "either" else names
     options: dict[str, list[Node]] = {}
     for name in names:

@@ -16,7 +16,7 @@ from eingrad._derive import derive, plan_derivatives
 from eingrad._forms import Forms, arguments_of
 from eingrad._ir import Node
 from eingrad._plan import compose
-from eingrad._run import Kernel, check_symmetry
+from eingrad._run import Executable, check_symmetry
 from eingrad._shown import shown
 from eingrad._tracer import (
     STATIC,
@@ -76,17 +76,17 @@ class Lift:
             *(n.digest for n in symbols.values()),
         )
 
-        def make() -> Kernel:
+        def make() -> Executable:
             forms = Forms()
             orders = tuple(range(order + 1))
             found, choice = derive(outputs, [x], orders, made=made, forms=forms)
             opened, inputs = _opaque.open_inputs(plan_derivatives(found, forms))
             arguments = arguments_of(inputs, input_specs(inputs))
-            return Kernel(compose(opened, arguments, choice.candidates))
+            return Executable(compose(opened, arguments, choice.candidates))
 
-        kernel = cache.get(key, make)
-        specs = kernel.program.inputs
-        results = kernel.run([np.asarray(values[spec.name], spec.dtype) for spec in specs])
+        executable = cache.get(key, make)
+        specs = executable.program.inputs
+        results = executable.run([np.asarray(values[spec.name], spec.dtype) for spec in specs])
         each = len(outputs)
         return tree.build(tuple(results[n::each]) for n in range(each))
 

@@ -23,7 +23,7 @@ from eingrad._exact import sizes as sizes_of
 from eingrad._forms import Forms, compile_program
 from eingrad._ir import Constant, Input, Node
 from eingrad._plan import find_path, greedy_path, left_to_right_path, mirror
-from eingrad._run import Kernel, Plan, SymbolForm
+from eingrad._run import Executable, Plan, SymbolForm
 from eingrad._shown import shown
 from eingrad._simplify import narrowed, remember, remembered, written_nodes
 from eingrad._tracer import (
@@ -312,7 +312,7 @@ def compile(outputs: Any, *, path: str = "planned") -> Plan:
     specs = input_specs(inputs)
     program = compile_program(roots, inputs, specs, PATHS[path], written)
     form = SymbolForm(names, tuple(map(_symmetry, inputs)), tree)
-    return Plan(Kernel(program), form, [values[n] for n in inputs if n in values])
+    return Plan(Executable(program), form, [values[n] for n in inputs if n in values])
 
 
 def _symmetry(node: Input) -> Any:

@@ -30,7 +30,7 @@ from eingrad._plan.kernels import (
     Position,
     SliceAxis,
     SplitAxis,
-    Table,
+    TableOperands,
 )
 from eingrad._subscripts import Shape
 
@@ -74,7 +74,7 @@ def _seen(seen: _Positions, look: Look, tables: Known) -> _Positions:
             assert_never(unknown)
 
 
-def _mask(table: Table, tables: Known) -> NDArray[Any]:
+def _mask(table: TableOperands, tables: Known) -> NDArray[Any]:
     """Say which positions of a table count."""
     if table.mask is None:
         return np.ones(tables[table.positions].shape, bool)
