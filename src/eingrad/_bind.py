@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from eingrad._arguments import named, roots
+from eingrad._arguments import label_leaves, roots
 from eingrad._described import described, remedy
 from eingrad._exact import exact
 from eingrad._ir import Input, Node
@@ -101,7 +101,7 @@ def bind(
         trees.append(tree)
         is_traced = is_traced or Expression in map(type, below)
     names = roots(parameters, len(args), [*kwargs])
-    trace.labels = named(names, trees)
+    trace.labels = label_leaves(names, trees)
     one = isinstance(argnums, int)
     argument_tree = trees[numbers[0]] if one else Tree(tuple, (), tuple(trees[n] for n in numbers))
     bound = Bound([], kwargs, names, [], [], [], argument_tree, is_traced)

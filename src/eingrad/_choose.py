@@ -225,7 +225,7 @@ def _forward(x: Node, order: Sequence[Node]) -> int:
         arriving = [_seed(x)] if node is x else []
         for k, below in enumerate(_ir.children(node)):
             if node is not x and below in carried:
-                state, work = _multiplied(carried[below], node, k, columns, up=True)
+                state, work = _multiply(carried[below], node, k, columns, up=True)
                 arriving.append(state)
                 cost += work
         if arriving:
@@ -246,7 +246,7 @@ def _backward(y: Node, order: Sequence[Node]) -> int:
         cost += work
         for k, below in enumerate(_ir.children(node)):
             if below in known:
-                state, work = _multiplied(carried, node, k, columns, up=False)
+                state, work = _multiply(carried, node, k, columns, up=False)
                 arriving[below].append(state)
                 cost += work
     return cost
@@ -269,7 +269,7 @@ def _sum(terms: Sequence[_Carried], node: Node, columns: _Columns) -> tuple[_Car
     return total, (len(terms) - 1) * weighted(size, size)
 
 
-def _multiplied(
+def _multiply(
     carried: _Carried, node: Node, k: int, columns: _Columns, *, up: bool
 ) -> tuple[_Carried, int]:
     """Multiply by the Jacobian of a node in its operand k, from either side."""

@@ -120,7 +120,7 @@ class Compiled:
         self._plans.clear()
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _restored, (self._derivative, self._plans.maxsize, self._plans.items())
+        return _restore, (self._derivative, self._plans.maxsize, self._plans.items())
 
     def __repr__(self) -> str:
         return f"<compiled {self._derivative!r}>"
@@ -183,7 +183,7 @@ def compiled(f: Callable[..., Any], *, maxsize: int = 128) -> Compiled:
     return Compiled(_derivative(f), maxsize)
 
 
-def _restored(derivative: Derivative, maxsize: int, plans: list[tuple[Hashable, Plan]]) -> Compiled:
+def _restore(derivative: Derivative, maxsize: int, plans: list[tuple[Hashable, Plan]]) -> Compiled:
     """Make it again with its plans: what they hold stays as it was."""
     made = Compiled(derivative, maxsize)
     for key, known in plans:

@@ -47,7 +47,7 @@ class Executable:
         return len(self.source) + constants
 
     def __reduce__(self) -> tuple[Any, tuple[Program, tuple[Layout, ...] | None, str]]:
-        return _unpickled, (self.program, self.layouts, _fingerprint(self.source))
+        return _unpickle, (self.program, self.layouts, _fingerprint(self.source))
 
     def run(self, arrays: Sequence[Array]) -> list[Any]:
         """Compute all outputs; inputs are not written, outputs share no memory with them.
@@ -102,9 +102,7 @@ def _fingerprint(source: str) -> str:
     return hashlib.sha256(source.encode()).hexdigest()
 
 
-def _unpickled(
-    program: Program, layouts: tuple[Layout, ...] | None, fingerprint: str
-) -> Executable:
+def _unpickle(program: Program, layouts: tuple[Layout, ...] | None, fingerprint: str) -> Executable:
     """Emit again; refuse a program to which this version of eingrad gives another meaning."""
     executable = Executable(program, layouts)
     if _fingerprint(executable.source) != fingerprint:

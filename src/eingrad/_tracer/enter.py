@@ -19,7 +19,7 @@ from eingrad._place import place, user_line
 from eingrad._shown import is_plain, shown
 from eingrad._tracer.arrays import DTYPES, Array, as_array, check_array, native
 from eingrad._tracer.trace import Trace
-from eingrad._tracer.value import TracedValue, trace_of_traced
+from eingrad._tracer.value import TracedValue, innermost_trace
 from eingrad._tree import flatten
 from eingrad.errors import DTypeError, TracerLeakError
 
@@ -44,10 +44,10 @@ def node_of(value: Any, trace: Trace | None, what: str = "an operand") -> Node:
         return _ir.constant(value) if value.ndim else number_node(value[()])
     if isinstance(value, (bool, int, float, complex, np.generic)):
         return number_node(value)
-    raise DTypeError(_refused(value, what))
+    raise DTypeError(_refusal(value, what))
 
 
-def _refused(value: Any, what: str) -> str:
+def _refusal(value: Any, what: str) -> str:
     """Say that a value is no operand, what it is, and how an array is got of it."""
     where = place()
     name = name_in(where, value)
@@ -83,7 +83,7 @@ def _has_negative_zero(value: Any) -> bool:
 def capture_arrays(values: Sequence[Any]) -> Sequence[Any]:
     """Put traced values in the place of the arrays among the operands of a ufunc."""
     traced = [value for value in values if isinstance(value, TracedValue)]
-    trace = trace_of_traced(traced)
+    trace = innermost_trace(traced)
     if trace is None:
         return values
     kind = type(traced[0])
@@ -105,7 +105,7 @@ _WITHIN = frozenset({np.ndarray, list, tuple})
 def capture_operands(values: tuple[Any, ...]) -> tuple[Any, ...]:
     """Put traced values in the place of such arrays."""
     traced = [leaf for leaf in flatten(values)[0] if isinstance(leaf, TracedValue)]
-    trace = trace_of_traced(traced)
+    trace = innermost_trace(traced)
     if trace is None:
         return values
     entered: tuple[Any, ...] = _enter_within(values, trace, type(traced[0]))

@@ -40,10 +40,10 @@ class TracedValue:
 
 def trace_of(values: Iterable[Any]) -> Trace | None:
     """Return the trace that values belong to: the innermost one."""
-    return trace_of_traced([value for value in values if isinstance(value, TracedValue)])
+    return innermost_trace([value for value in values if isinstance(value, TracedValue)])
 
 
-def trace_of_traced(values: Sequence[TracedValue]) -> Trace | None:
+def innermost_trace(values: Sequence[TracedValue]) -> Trace | None:
     """Return the trace that traced values belong to: the innermost one."""
     found: Trace | None = None
     current = innermost.get()  # closed, in a thread that goes on in the context of the call
