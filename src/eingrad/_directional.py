@@ -67,7 +67,7 @@ class _Sweep:
     def find_or_make(
         self, verb: str, seeds: Mapping[Node, Node], make_nodes: Callable[[], Sequence[Node]]
     ) -> Sequence[Node]:
-        """Make the nodes of a product, or find them: those of `outputs` are the same at each sweep.
+        """Make the nodes of a product, or find them: those of `outputs` are the same at each call.
 
         What the user did not write is noted: so that it is planned freely, as derivatives are. A
         lasting trace has inputs of its own, which nothing is found by.
@@ -241,7 +241,7 @@ def _product_of(
     required = sum(p.default is p.empty for p in positional)
 
     def check(args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
-        """Refuse a call without a point and a last argument, in the words of the user's sweep."""
+        """Refuse a call without a point and a last argument, in the words of the user's call."""
         missing = not kwargs and len(args) == required  # as if f itself were called
         if len(args) <= 1 or missing:
             raise ShapeError(
