@@ -56,16 +56,15 @@ def trace_call(
     parameters: Sequence[str], *, symbolic: bool = False,
 ) -> TracedCall:  # fmt: skip
     """Call the function on expressions; symbolic ones outlive the call, for the user keeps them."""
-
-    def record(trace: Trace) -> TracedCall:
-        bound = bind(trace, argnums, args, kwargs, parameters)
-        return _record(f, trace, bound, symbolic=symbolic)
-
-    return within_trace(record, lasting=symbolic)
+    return within_trace(_record, f, argnums, args, kwargs, parameters, symbolic, lasting=symbolic)
 
 
-def _record(f: Callable[..., Any], trace: Trace, bound: Bound, *, symbolic: bool) -> TracedCall:
+def _record(
+    trace: Trace, f: Callable[..., Any], argnums: Argnums, args: Sequence[Any],
+    kwargs: Mapping[str, Any], parameters: Sequence[str], symbolic: bool,
+) -> TracedCall:  # fmt: skip
     """Call the function, and note what its value depends on, and what stands for that outside."""
+    bound = bind(trace, argnums, args, kwargs, parameters)
     result = _call(f, trace, bound)
     trace.check_unwritten()
     leaves, out_tree = flatten(result)

@@ -19,7 +19,7 @@ from eingrad._place import place, user_line
 from eingrad._shown import is_plain, shown
 from eingrad._tracer.arrays import DTYPES, Array, as_array, check_array, native
 from eingrad._tracer.trace import Trace
-from eingrad._tracer.value import TracedValue, innermost_trace
+from eingrad._tracer.value import TracedValue, trace_of
 from eingrad._tree import flatten
 from eingrad.errors import DTypeError, TracerLeakError
 
@@ -82,11 +82,10 @@ def _has_negative_zero(value: Any) -> bool:
 
 def capture_arrays(values: Sequence[Any]) -> Sequence[Any]:
     """Put traced values in the place of the arrays among the operands of a ufunc."""
-    traced = [value for value in values if isinstance(value, TracedValue)]
-    trace = innermost_trace(traced)
+    trace = trace_of(values)
     if trace is None:
         return values
-    kind = type(traced[0])
+    kind = _kind_of(values)
     return [_enter(v, trace, kind) if type(v) is np.ndarray else v for v in values]
 
 
@@ -104,12 +103,20 @@ _WITHIN = frozenset({np.ndarray, list, tuple})
 
 def capture_operands(values: tuple[Any, ...]) -> tuple[Any, ...]:
     """Put traced values in the place of such arrays."""
-    traced = [leaf for leaf in flatten(values)[0] if isinstance(leaf, TracedValue)]
-    trace = innermost_trace(traced)
+    leaves = flatten(values)[0]
+    trace = trace_of(leaves)
     if trace is None:
         return values
-    entered: tuple[Any, ...] = _enter_within(values, trace, type(traced[0]))
+    entered: tuple[Any, ...] = _enter_within(values, trace, _kind_of(leaves))
     return entered
+
+
+def _kind_of(values: Sequence[Any]) -> type[TracedValue]:
+    """The class of the traced values among these, of which there are some."""
+    for value in values:
+        if isinstance(value, TracedValue):
+            return type(value)
+    raise AssertionError("a trace was found, but no value of it")
 
 
 def _enter_within(value: Any, trace: Trace, kind: type[TracedValue]) -> Any:

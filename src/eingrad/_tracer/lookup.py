@@ -15,7 +15,7 @@ import numpy as np
 from eingrad import _reuse
 from eingrad._tracer.arrays import DTYPES, Array
 from eingrad._tracer.captured import SMALL
-from eingrad._tracer.value import TracedValue, innermost_trace
+from eingrad._tracer.value import TracedValue, trace_of
 from eingrad._tree import LEAF, flatten
 
 _PLAIN = frozenset({int, bool, str, type(None), type(...)})  # what `==` tells apart, in one class
@@ -35,7 +35,7 @@ def find_or_perform(
         else:
             tokens.append(_token(value, found))
     options = [_token(item, found) for item in kwargs.items()] if kwargs else ()
-    trace = innermost_trace(found)
+    trace = trace_of(found)
     if trace is None or trace.lasting or None in tokens or None in options:
         return perform()
     call = function, (*tokens,), (*options,)

@@ -188,12 +188,12 @@ def tracing(*, lasting: bool = False) -> Trace:
     return Trace(innermost.get(), opened=called_from(), lasting=lasting)
 
 
-def within_trace(record: Callable[[Trace], Result], *, lasting: bool = False) -> Result:
-    """Have something recorded within a trace of its own, which is closed however that ends."""
+def within_trace(record: Callable[..., Result], *args: Any, lasting: bool = False) -> Result:
+    """Call ``record(trace, *args)`` within a trace of its own, closed however that ends."""
     trace = tracing(lasting=lasting)
     try:
         with trace:
-            return record(trace)
+            return record(trace, *args)
     finally:
         trace.close()  # again: an interrupt may have cut the first short
 

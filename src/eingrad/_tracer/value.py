@@ -4,7 +4,7 @@ In: a node. Out: a value; of several, the trace that a call with them belongs to
 Guaranteed: a value whose trace has ended, or is of another thread, is refused where it is used.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -40,20 +40,16 @@ class TracedValue:
 
 def trace_of(values: Iterable[Any]) -> Trace | None:
     """Return the trace that values belong to: the innermost one."""
-    return innermost_trace([value for value in values if isinstance(value, TracedValue)])
-
-
-def innermost_trace(values: Sequence[TracedValue]) -> Trace | None:
-    """Return the trace that traced values belong to: the innermost one."""
     found: Trace | None = None
     current = innermost.get()  # closed, in a thread that goes on in the context of the call
     for value in values:
-        trace = value._trace
-        if trace is not None and trace is not found:
-            if trace is not current or not trace.open:
-                trace.check_usable()
-            if found is None or trace.depth > found.depth:
-                found = trace
+        if isinstance(value, TracedValue):
+            trace = value._trace
+            if trace is not None and trace is not found:
+                if trace is not current or not trace.open:
+                    trace.check_usable()
+                if found is None or trace.depth > found.depth:
+                    found = trace
     return found
 
 
