@@ -11,7 +11,7 @@ from reference import allocated
 
 import eingrad as eg
 from eingrad import _tracer
-from eingrad._run import Kernel
+from eingrad._run import Executable
 from eingrad.errors import InPlaceError
 
 N = 4

@@ -16,11 +16,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from inside import CLOSING, FINALIZER, locked_arrays, locks, open_trace, text_lock
+from inside import (
+    CLOSING,
+    FINALIZER,
+    is_inside_of_handler,
+    locked_arrays,
+    locks,
+    open_trace,
+    text_lock,
+)
 
 import eingrad as eg
 from eingrad import _cache, identities
-from eingrad._run import kernel as run_kernel
+from eingrad._run import executable
 from eingrad.errors import PlanError
 
 SOURCE = str(Path(eg.__file__).parent)
@@ -395,6 +403,7 @@ def assert_usable():
     """No trace is open, no array locked, and the next calls are right."""
     assert open_trace() is None
     assert not locked_arrays()
+    assert not is_inside_of_handler()
     assert A.flags.writeable
     assert X.flags.writeable
     assert all(lock.acquire(blocking=False) and not lock.release() for lock in locks().values())

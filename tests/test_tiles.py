@@ -117,7 +117,7 @@ def test_a_loop_covers_every_row_once(n, small):
 @given(st.integers(1, 10_000), st.data())
 def test_tiles_cover_a_range(size, data):
     step = tile_step(size, data.draw(st.integers(1, size)))
-    loop = tiles.Loop({}, (), (), (), (), size, step)
+    loop = tiles.Tiling({}, (), (), (), (), size, step)
     rows = [row for r in loop.tiles() for start in r for row in range(start, start + r.step)]
     assert rows == list(range(size))
     assert all(passes.step <= step for passes in loop.tiles())
