@@ -8,6 +8,8 @@ import math
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from reference import assert_close, complex_step
 
 import eingrad as eg
@@ -130,3 +132,42 @@ def test_a_mask_does_not_grow_at_every_rebuilding(order):
     assert_close(eg.derivative(f, order)(x), expected)
     plan = eg.derivative(f, order).plan(x)
     assert plan.flops <= 4 * f(x).size
+
+
+NEIGHBOURS = RNG.integers(0, N, (N, 3))
+GATHERED = {
+    "sum over neighbours": lambda x: np.tanh(x[NEIGHBOURS].sum(1)),
+    "sum over nodes": lambda x: np.tanh(x[NEIGHBOURS.T].sum(1)),
+    "sum of differences": lambda x: np.tanh((x[:, None] - x[NEIGHBOURS]).sum(1)),
+    "sum over joined rows": lambda x: np.tanh(x[NEIGHBOURS.ravel()].reshape(N, -1).sum(1)),
+}
+
+
+@pytest.mark.parametrize("name", GATHERED)
+def test_a_hessian_of_sums_over_gathered_rows_adds_an_entry_for_each_pair(name):
+    """Which rows are in one sum was a table of as many entries as pairs of rows there are."""
+    f = GATHERED[name]
+    x = RNG.normal(size=(N, 2))
+
+    def square(x):
+        return (f(x) ** 2).sum()
+
+    plan = eg.hessian(square).plan(x)
+    assert_close(plan(x), complex_step(eg.grad(square), x))
+    assert all(c.ndim == 1 for c in plan.program.constants)
+    assert plan.flops <= 40 * NEIGHBOURS.size * 2 * len(NEIGHBOURS.T) * 2
+
+
+@given(
+    first=st.lists(st.integers(-1, 3), min_size=4, max_size=9),
+    second=st.lists(st.integers(-1, 3), min_size=4, max_size=9),
+)
+def test_what_is_scattered_and_gathered_again_has_its_derivative(first, second):
+    """Both repeat, and leave rows out; the derivative of a gradient gathers what was scattered."""
+    x = np.linspace(0.3, 0.9, 4)
+
+    def f(x):
+        gradient = eg.grad(lambda x: np.sin(x[first] * x[first][::-1]).sum())(x)
+        return gradient[second] ** 2
+
+    assert_close(eg.jacobian(f)(x), complex_step(f, x))

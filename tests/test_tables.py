@@ -56,10 +56,19 @@ def test_two_selections_of_one_index_match(first, second):
     table = tables.match_rows(*map(tables.canonical_table, (first, second)))
     wanted = matrix(first, N) @ matrix(second, N).T
     if table is None:
-        chosen = [row for row in second if row >= 0]
+        chosen = [row for row in second if row >= 0 and row in first]
         assert len({*chosen}) < len(chosen)
     else:
         np.testing.assert_array_equal(matrix(table, len(second)), wanted)
+
+
+@given(ROWS, ROWS)
+def test_two_selections_of_one_index_are_a_row_for_each_pair(first, second):
+    first, second = map(tables.canonical_table, (first, second))
+    mine, theirs = tables.pairs_of_rows(first, second)
+    assert len(mine) == len(theirs) == tables.number_of_pairs(first, second)
+    pairs = matrix(mine, len(first)).T.astype(int) @ matrix(theirs, len(second))
+    np.testing.assert_array_equal(pairs, matrix(first, N) @ matrix(second, N).T)
 
 
 @given(st.lists(st.integers(-1, 11), max_size=6))
