@@ -128,14 +128,14 @@ class Plan:
                 "a structured result has no array of its own to write to; leave out away, or make "
                 "the plan with structured=False"
             )
-        buffers, tree = flatten(out)
-        check_buffers(buffers, self._kernel.program)
-        _, expected = flatten(self._form.result.build(buffers))
-        if not tree.is_like(expected):
+        buffers, tree = flatten(out, self._form.result)
+        check_count(buffers, self._kernel.program)
+        if not tree.is_like(self._form.result):
             raise ShapeError(
                 "out is nested in another way than the result; nest it as the result is, with the "
-                "keys of dicts in the same order"
+                "same keys"
             )
+        check_buffers(buffers, self._kernel.program)
         self._kernel.fill([*arrays, *self._captured], buffers)
         return out
 
@@ -240,13 +240,17 @@ class Plan:
         return self._priced or self.program
 
 
-def check_buffers(buffers: Sequence[Any], program: Program) -> None:
-    """Refuse arrays that the results cannot be written to, before anything is computed."""
+def check_count(buffers: Sequence[Any], program: Program) -> None:
+    """Refuse more arrays than there are results, or fewer."""
     if len(buffers) != len(program.outputs):
         raise ShapeError(
             f"out holds {len(buffers)} arrays but the plan gives {len(program.outputs)}; "
             "nest it as the result is"
         )
+
+
+def check_buffers(buffers: Sequence[Any], program: Program) -> None:
+    """Refuse arrays that the results cannot be written to, before anything is computed."""
     for n, (buffer, (shape, dtype)) in enumerate(zip(buffers, program.results(), strict=True)):
         what = f"out, array {n}," if len(buffers) > 1 else "out"
         if type(buffer) is not np.ndarray:
