@@ -94,6 +94,11 @@ class Plan:
             If a dtype cannot be cast safely to that of the plan.
         SymmetryError
             If a given derivative tensor is not symmetric.
+
+        Notes
+        -----
+        A result that is mostly zeros takes longer to fill than to make: the system gives new memory
+        that holds zeros, which nobody writes; an array of the user's may hold anything.
         """
         if out is None:
             return self._entry(self, args, kwargs)
