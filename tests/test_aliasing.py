@@ -19,6 +19,7 @@ from eingrad import _ir
 from eingrad._tree import flatten
 from eingrad.errors import (
     DTypeError,
+    PlanError,
     ShapeError,
 )
 
@@ -185,10 +186,10 @@ REFUSED_OUT = {
     "dtype": (np.zeros((3, 3), np.float32), DTypeError, "out has dtype float32 but the result has"),
     "integers": (np.zeros((3, 3), int), DTypeError, "out has dtype int64 but the result has dtype"),
     "byte order": (np.zeros((3, 3), ">f8"), DTypeError, "out has dtype >f8 but the result has"),
-    "read-only": (fixed(np.zeros((3, 3))), ShapeError, "out is read-only; give an array that can"),
+    "read-only": (fixed(np.zeros((3, 3))), PlanError, "out is read-only; give an array that can"),
     "entries that share memory": (
         overlapping((3, 3)),
-        ShapeError,
+        PlanError,
         "out has entries that share memory; give an array of its own",
     ),
     "masked array": (np.ma.zeros((3, 3)), DTypeError, "out is a MaskedArray; it must be a NumPy"),

@@ -396,7 +396,10 @@ class Derivative:
         before = {n: state_of(leaf) for n, leaf in given.items()}
         traced = self._trace_for_good(args, kwargs)
         if traced.nested:
-            raise DTypeError("a plan needs arrays; it was asked for with traced values")
+            raise DTypeError(
+                "a plan needs arrays; it was asked for with traced values; call the function, or "
+                "eingrad.compiled(f), which is f where it is traced, or make the plan outside"
+            )
         count = sum(node.key[0] == "argument" for node in traced.inputs)
         chosen = {node.key[2] for node in traced.inputs[:count]}
         called = roots(self._positional, len(args), [*kwargs])

@@ -13,9 +13,9 @@ from eingrad._plan import InputSpec, Program, picoseconds
 from eingrad._run.entry import entry, filling_entry
 from eingrad._run.form import Form, check_symmetry, inputs_among, label, symmetries
 from eingrad._run.kernel import Kernel
-from eingrad._tracer import as_array
+from eingrad._tracer import Expression, as_array
 from eingrad._tree import flatten
-from eingrad.errors import DTypeError, ShapeError
+from eingrad.errors import DTypeError, PlanError, ShapeError
 
 Array = NDArray[Any]
 
@@ -92,6 +92,8 @@ class Plan:
             array has another shape, or a static argument has another state.
         DTypeError
             If a dtype cannot be cast safely to that of the plan.
+        PlanError
+            If `out` is read-only, or its entries share memory with each other.
         SymmetryError
             If a given derivative tensor is not symmetric.
 
@@ -265,11 +267,11 @@ def check_buffers(buffers: Sequence[Any], program: Program) -> None:
         if buffer.dtype != dtype:
             raise DTypeError(f"{what} has dtype {buffer.dtype} but the result has dtype {dtype}")
         if not buffer.flags.writeable:
-            raise ShapeError(f"{what} is read-only; give an array that can be written")
+            raise PlanError(f"{what} is read-only; give an array that can be written")
         if overlaps_itself(buffer):
-            raise ShapeError(f"{what} has entries that share memory; give an array of its own")
+            raise PlanError(f"{what} has entries that share memory; give an array of its own")
         if any(np.shares_memory(buffer, other) for other in buffers[:n]):
-            raise ShapeError(f"{what} shares memory with another array of out; give each its own")
+            raise PlanError(f"{what} shares memory with another array of out; give each its own")
 
 
 def overlaps_itself(array: Array) -> bool:
@@ -284,6 +286,11 @@ def overlaps_itself(array: Array) -> bool:
 
 def check(value: Any, spec: InputSpec, form: Form, n: int) -> Any:
     """Convert a value to what an input must be, or say what differs."""
+    if isinstance(value, Expression):
+        raise DTypeError(
+            f"argument {label(form, n)!r} is a traced value, but a plan computes with numbers; "
+            "call what the plan was made of, or eingrad.compiled(f), which is f where it is traced"
+        )
     array = value if type(value) is np.ndarray else as_array(value, f"argument {label(form, n)!r}")
     if array.shape != spec.shape:
         raise ShapeError(
