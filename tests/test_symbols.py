@@ -187,6 +187,10 @@ def test_a_large_constant_is_data_not_text():
     before = plan(np.ones(20))
     assert len(plan.source) < 500
     assert plan.inputs == ("x",)
+    assert not plan.captured
+    assert [c.shape for c in plan.program.constants] == [(20, 20)]
+    again = pickle.loads(pickle.dumps(plan))
+    assert_close(again(np.ones(20)), before, rtol=0)
     A *= 2
     assert_close(plan(np.ones(20)), before, rtol=0)
 
