@@ -123,6 +123,9 @@ SUBSTITUTES = {
     "scipy.interpolate.CubicSpline": (
         "scipy.interpolate.CubicSpline(s, np.eye(len(s)))(t) @ x  # of known t, s"
     ),
+    "scipy.optimize.rosen": (
+        "np.sum(100 * (x[1:] - x[:-1] ** 2) ** 2 + (1 - x[:-1]) ** 2, axis=0)"
+    ),
     "scipy.interpolate.interp1d": (
         f"{_PIECEWISE}  # of knots s, values y, linear, and x between the knots"
     ),
@@ -189,12 +192,18 @@ _SPECIAL = {
     "scipy.stats.norm": "cdf isf logcdf logsf ppf sf",
 }
 
+_STEPS = (
+    "write the steps out, of a Runge-Kutta rule say, in a loop; of an adaptive solver, take the "
+    "times t where it stepped, which are known"
+)
+
 # What to do without functions that have no row above, or without those of a module.
 ADVICE = {
     **{f"{module}.{name}": _NONE for module, all_ in _SPECIAL.items() for name in all_.split()},
     "decimal": "leave it out: derivatives here are of floats",
     "fractions": "leave it out: derivatives here are of floats",
     "scipy.fft": _LINEAR,
+    **dict.fromkeys(("scipy.integrate.odeint", "scipy.integrate.solve_ivp"), _STEPS),
     "scipy.integrate": (
         "write the rule out: with known nodes t and weights w, of "
         "np.polynomial.legendre.leggauss say, an integral is w @ f(t)"
