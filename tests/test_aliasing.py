@@ -8,6 +8,7 @@ import itertools
 import os
 import subprocess
 import sys
+from collections import OrderedDict
 
 import numpy as np
 import pytest
@@ -15,8 +16,10 @@ from faults import SINGULAR, A, X, fixed, matrix, parametrize, raises
 
 import eingrad as eg
 from eingrad import _ir
+from eingrad._tree import flatten
 from eingrad.errors import (
     DTypeError,
+    PlanError,
     ShapeError,
 )
 
@@ -183,10 +186,10 @@ REFUSED_OUT = {
     "dtype": (np.zeros((3, 3), np.float32), DTypeError, "out has dtype float32 but the result has"),
     "integers": (np.zeros((3, 3), int), DTypeError, "out has dtype int64 but the result has dtype"),
     "byte order": (np.zeros((3, 3), ">f8"), DTypeError, "out has dtype >f8 but the result has"),
-    "read-only": (fixed(np.zeros((3, 3))), ShapeError, "out is read-only; give an array that can"),
+    "read-only": (fixed(np.zeros((3, 3))), PlanError, "out is read-only; give an array that can"),
     "entries that share memory": (
         overlapping((3, 3)),
-        ShapeError,
+        PlanError,
         "out has entries that share memory; give an array of its own",
     ),
     "masked array": (np.ma.zeros((3, 3)), DTypeError, "out is a MaskedArray; it must be a NumPy"),
@@ -204,17 +207,35 @@ def test_an_out_that_cannot_be_written_is_refused(out, error, message):
     raises(lambda: plan(np.zeros((3, 3)), out=out), error, message)
 
 
-def test_an_out_with_keys_in_another_order_is_refused():
-    """The results were swapped."""
-    plan = eg.derivative(lambda x: {"a": x, "b": 2 * x}, 0).plan(X)
-    raises(
-        lambda: plan(X, out={"b": np.zeros(3), "a": np.zeros(3)}),
-        ShapeError,
-        "nested in another way than the result; nest it .* the keys of dicts in the same order",
-    )
-    out = {"a": np.zeros(3), "b": np.zeros(3)}
+KEYED = {  # a result, and an out for it
+    "dict": (lambda x: {"a": x, "b": 2 * x}, lambda a, b: {"b": b, "a": a}),
+    "of other shapes": (lambda x: {"a": x, "b": np.outer(x, x)}, lambda a, b: {"b": b, "a": a}),
+    "in a tuple": (lambda x: (x, {"b": x, "c": {"a": 3 * x, "d": 4 * x}})[1:],
+                   lambda a, b, c: ({"c": {"d": c, "a": b}, "b": a},)),
+    "in order or not": (lambda x: OrderedDict(a=x, b=2 * x), lambda a, b: {"b": b, "a": a}),
+}  # fmt: skip
+
+
+@parametrize("case", KEYED)
+def test_an_out_is_matched_by_its_keys(case):
+    """The results were swapped once; then their shapes were said to be wrong."""
+    f, nest = case
+    plan = eg.derivative(f, 0).plan(X)
+    expected, _ = flatten(plan(X))
+    buffers = [np.zeros_like(result) for result in expected]
+    out = nest(*buffers)
     assert plan(X, out=out) is out
-    np.testing.assert_array_equal(out["b"], 2 * X)
+    for buffer, result in zip(buffers, expected, strict=True):
+        np.testing.assert_array_equal(buffer, result)
+
+
+def test_an_out_with_other_keys_is_refused():
+    plan = eg.derivative(lambda x: {"a": x, "b": np.outer(x, x)}, 0).plan(X)
+    raises(
+        lambda: plan(X, out={"b": np.zeros(3), "c": np.zeros((3, 3))}),
+        ShapeError,
+        "nested in another way than the result; nest it as the result is, with the same keys$",
+    )
 
 
 OUTS = {

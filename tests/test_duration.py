@@ -84,11 +84,11 @@ def test_another_machine_gives_other_times(monkeypatch):
 
 
 def test_adding_at_positions_of_several_axes_is_dear():
-    """NumPy does it entry by entry: nine times what was predicted, before."""
-    index = np.arange(1000) % 7
-    rows = eg.grad(lambda x: np.sum(np.sin(x[index]))).plan(np.ones((7, 8)))
-    entries = eg.grad(lambda x: np.sum(np.sin(np.repeat(x, 8, 0)[: len(x) * 8]))).plan(
-        np.ones(1000)
-    )
-    assert rows.seconds > 8000 * MACHINE.added / 1e12
-    assert entries.seconds < rows.seconds
+    """NumPy does it entry by entry; as a vector, which is for fewer positions, it is quick."""
+
+    def seconds(rows):
+        index = np.arange(rows) % 7
+        return eg.grad(lambda x: np.sum(np.sin(x[index]))).plan(np.ones((7, 8))).seconds / rows
+
+    assert seconds(2**18) > 8 * MACHINE.added / 1e12
+    assert seconds(2**18) > 1.5 * seconds(2**10)

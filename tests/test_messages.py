@@ -273,6 +273,9 @@ SCIPY = {
     "special.logsumexp": ("write (c := np.max(x)) + np.log(np.sum(np.exp(x - c)))" + LISTED),
     "special.softmax": ("write (e := np.exp(x - np.max(x))) / np.sum(e)" + LISTED),
     "integrate.simpson": ADVICE["scipy.integrate"],
+    "optimize.rosen": (
+        "write np.sum(100 * (x[1:] - x[:-1] ** 2) ** 2 + (1 - x[:-1]) ** 2, axis=0)" + LISTED
+    ),
     "signal.hilbert": ADVICE["scipy.signal"],
     "stats.zscore": "write (x - np.mean(x)) / np.std(x)" + LISTED,
 }
@@ -284,6 +287,21 @@ def test_a_function_of_scipy_is_named(name):
     function = scipy(name)
     message = f"scipy.{name} does not dispatch to traced values (at AT); {SCIPY[name]}"
     assert message_of(lambda x: function(x), X, error=TracerLeakError) == message
+
+
+def test_solvers_of_differential_equations_have_an_advice_of_their_own():
+    """Theirs was that of quadrature."""
+    solve, integrate = scipy("integrate.solve_ivp"), scipy("integrate.odeint")
+    for name, call in {
+        "solve_ivp": lambda x: solve(lambda t, y: -y, (0, 1), x).y[0, -1],
+        "odeint": lambda x: integrate(lambda y, t: -y, x, [0, 1]).sum(),
+    }.items():
+        message = message_of(call, X, error=TracerLeakError)
+        advice = ADVICE[f"scipy.integrate.{name}"]
+        assert (
+            message
+            == f"scipy.integrate.{name} does not dispatch to traced values (at AT); {advice}"
+        )
 
 
 def test_functions_of_matrices_of_scipy_are_named():

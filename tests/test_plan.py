@@ -443,12 +443,14 @@ def test_an_argument_named_as_a_captured_array_is_not_confused_with_it():
     assert (known.name != "c0", known.variable) == (True, "B")
 
 
-def test_large_constants_of_symbols_have_no_variable():
-    """Nobody knows what they were called."""
+def test_large_constants_of_symbols_are_those_of_the_plan():
+    """Nobody knows what they were called; what a function captures may have no name either."""
     plan = eg.compile(np.arange(100.0) * eg.variable("x", 100))
-    (known,) = plan.captured
+    assert plan.captured == ()
+    (constant,) = plan.constants.values()
+    np.testing.assert_array_equal(constant, np.arange(100.0))
+    (known,) = eg.plan(lambda x: x * (np.ones(100) + 1), np.ones(100)).captured
     assert str(known) == "c0 is an array without a name"
-    np.testing.assert_array_equal(known.array, np.arange(100.0))
 
 
 def test_a_reshape_without_common_sizes_of_a_stack_is_placed_not_multiplied_out():

@@ -79,6 +79,7 @@ def test_a_small_call_makes_few_calls(derivative, x, most):
 
 POSITIONS = np.array([0, 2])
 LONG = (np.arange(300) % 3).astype(np.int16)  # more than a key holds as it is
+VERY_LONG, FLAGS = np.arange(100_000) % 3, np.arange(90_000) % 7 == 0
 INDICES = {
     "an item": lambda x: x[0] * x[-1],
     "a NumPy integer": lambda x: x[np.int64(1)] ** 2,
@@ -87,6 +88,9 @@ INDICES = {
     "a list": lambda x: (x[[0, 2]] ** 2).sum(),
     "an array": lambda x: (x[POSITIONS] ** 2).sum(),
     "a long array": lambda x: (x[LONG] ** 2).sum(),
+    "100,000 positions": lambda x: (x[VERY_LONG] ** 2).sum(),
+    "every second of them": lambda x: (x[VERY_LONG[::2]] ** 2).sum(),
+    "100,000 flags": lambda x: (np.concatenate([x] * 30_000)[FLAGS] ** 2).sum(),
     "a mask": lambda x: (x[np.array([True, False, True])] ** 2).sum(),
     "a pair of arrays": lambda x: np.outer(x, x)[POSITIONS, POSITIONS].sum(),
     "unpacking": lambda x: math.prod([*x]),
@@ -129,6 +133,10 @@ def test_an_index_is_told_by_its_values():
     np.testing.assert_array_equal(gradient(X), [2 * X[0], 2 * X[1], 0])
     where[:] = [2, 2]
     np.testing.assert_array_equal(gradient(X), [0, 0, 4 * X[2]])
+    where = np.zeros(50_000, int)
+    np.testing.assert_allclose(gradient(X), [100_000 * X[0], 0, 0])
+    where[31_234] = 1  # no sample would have it
+    np.testing.assert_allclose(gradient(X), [99_998 * X[0], 2 * X[1], 0])
     where = np.array([True, False, True])
     np.testing.assert_array_equal(gradient(X), [2 * X[0], 0, 2 * X[2]])
     where = np.array([1, 0, 1], np.uint8)

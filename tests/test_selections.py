@@ -8,9 +8,12 @@ import math
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from reference import assert_close, complex_step
 
 import eingrad as eg
+from eingrad._run.interpret import interpret
 
 N = 40
 RNG = np.random.default_rng(0)
@@ -130,3 +133,84 @@ def test_a_mask_does_not_grow_at_every_rebuilding(order):
     assert_close(eg.derivative(f, order)(x), expected)
     plan = eg.derivative(f, order).plan(x)
     assert plan.flops <= 4 * f(x).size
+
+
+NEIGHBOURS = RNG.integers(0, N, (N, 3))
+GATHERED = {
+    "sum over neighbours": lambda x: np.tanh(x[NEIGHBOURS].sum(1)),
+    "sum over nodes": lambda x: np.tanh(x[NEIGHBOURS.T].sum(1)),
+    "sum of differences": lambda x: np.tanh((x[:, None] - x[NEIGHBOURS]).sum(1)),
+    "sum over joined rows": lambda x: np.tanh(x[NEIGHBOURS.ravel()].reshape(N, -1).sum(1)),
+}
+
+
+@pytest.mark.parametrize("name", GATHERED)
+def test_a_hessian_of_sums_over_gathered_rows_adds_an_entry_for_each_pair(name):
+    """Which rows are in one sum was a table of as many entries as pairs of rows there are."""
+    f = GATHERED[name]
+    x = RNG.normal(size=(N, 2))
+
+    def square(x):
+        return (f(x) ** 2).sum()
+
+    plan = eg.hessian(square).plan(x)
+    assert_close(plan(x), complex_step(eg.grad(square), x))
+    assert all(c.ndim == 1 for c in plan.program.constants)
+    assert plan.flops <= 40 * NEIGHBOURS.size * 2 * len(NEIGHBOURS.T) * 2
+
+
+@given(
+    first=st.lists(st.integers(-1, 3), min_size=4, max_size=9),
+    second=st.lists(st.integers(-1, 3), min_size=4, max_size=9),
+)
+def test_what_is_scattered_and_gathered_again_has_its_derivative(first, second):
+    """Both repeat, and leave rows out; the derivative of a gradient gathers what was scattered."""
+    x = np.linspace(0.3, 0.9, 4)
+
+    def f(x):
+        gradient = eg.grad(lambda x: np.sin(x[first] * x[first][::-1]).sum())(x)
+        return gradient[second] ** 2
+
+    assert_close(eg.jacobian(f)(x), complex_step(f, x))
+
+
+ROWS, COLUMNS = RNG.integers(0, 6, (3, 2)), RNG.integers(0, 5, (3, 2))
+ADDED = {  # what is added where several axes say: of rows, columns, both, slices, and diagonals
+    "rows": lambda x: np.sin(x[ROWS.ravel()]),
+    "columns": lambda x: np.sin(x[:, COLUMNS.ravel()]),
+    "both": lambda x: np.sin(x[ROWS, COLUMNS]),
+    "rows of a slice": lambda x: np.sin(x[::2, 1:][ROWS // 2]),
+    "sums of rows": lambda x: np.sin(x[ROWS].sum(1)),
+    "rows that may be missing": lambda x: np.sin(np.pad(x, 1)[ROWS]),
+    "rows of what is reshaped": lambda x: np.sin(x.reshape(3, 10)[ROWS // 2]),
+    "products of rows": lambda x: np.sin(x[ROWS[:, 0]] @ x[ROWS[:, 1]].T),
+}
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.complex128])
+@pytest.mark.parametrize("name", ADDED)
+def test_entries_are_added_along_one_axis(name, dtype):
+    """NumPy has a fast loop for that; over several axes it takes six to ten times as long."""
+    f = ADDED[name]
+    x = RNG.normal(size=(6, 5)).astype(dtype)
+    for order in (1, 2):
+        plan = eg.derivative(lambda x: f(x).sum(), order=order).plan(x)
+        added = [line for line in plan.source.splitlines() if "np.add.at" in line]
+        assert added
+        assert all(".reshape(" in line and "arange" not in line for line in added)
+        result = plan(x)
+        assert result.dtype == dtype
+        below = eg.derivative(lambda x: f(x).sum(), order=order - 1)
+        expected = complex_step(below, x.real.astype(float))
+        np.testing.assert_allclose(result, expected, rtol=1e-5, atol=1e-6)
+        (interpreted,) = interpret(plan.program, [x], np)
+        assert interpreted.dtype == dtype
+        np.testing.assert_allclose(interpreted, result, rtol=1e-5, atol=1e-6)
+
+
+def test_of_more_positions_than_are_kept_each_axis_has_its_own():
+    """Eight MiB of positions are kept for one piece; beyond, and in a loop, none."""
+    x, rows = np.ones((6, 5)), np.arange(300_000) % 6
+    plan = eg.grad(lambda x: np.sin(x[rows]).sum()).plan(x)
+    assert sum(c.nbytes for c in plan.program.constants) == rows.nbytes
+    assert_close(plan(x), np.full((6, 5), 50_000 * np.cos(1)))

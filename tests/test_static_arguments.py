@@ -204,6 +204,25 @@ BEHIND = {
     "a class attribute": (an_object_of(), lambda c: setattr(type(c), "k", 3)),
     "one of a class below": (an_object_of(k=2), lambda c: setattr(type(c).__mro__[1], "k", 3)),
     "True for 1 in a class": (an_object_of(k=1), lambda c: setattr(type(c).__mro__[1], "k", True)),
+    "an array in a class": (
+        an_object_of(k=np.ones(2)),
+        lambda c: c.k.__setitem__(0, 3.0),
+    ),
+    "an array in a list in a class": (
+        an_object_of(k=[1, np.ones(2)]),
+        lambda c: c.k[1].__setitem__(0, 3.0),
+    ),
+    "a dict in a class": (an_object_of(k={"a": {1: 2}}), lambda c: c.k["a"].update({1: 3})),
+    "a list in a class": (an_object_of(k=[1, 2]), lambda c: c.k.append(3)),
+    "a NumPy scalar in a class": (
+        an_object_of(k=np.float64(2)),
+        lambda c: setattr(type(c).__mro__[1], "k", np.float64(3)),
+    ),
+    "an array in the class of an item": (
+        Config(2, inner=[an_object_of(k=np.ones(2))]),
+        lambda c: c.inner[0].k.__setitem__(0, 3.0),
+    ),
+    "an array on a function": (with_attribute(np.ones(2)), lambda g: g.n.__setitem__(0, 3.0)),
     "an attribute of a function": (with_attribute(2), set_n),
     "of a function within": (Config(2, inner=[with_attribute(2)]), lambda c: set_n(c.inner[0])),
     "one that a function lacked": (lambda x: x, set_n),
@@ -257,6 +276,18 @@ def test_what_does_not_change_is_taken_again(made):
     np.testing.assert_array_equal(plan(X, made), 2 * X)
     with pytest.raises(ShapeError, match="static argument"):
         plan(X, object())
+
+
+def test_what_else_a_class_holds_is_not_looked_at():
+    """A register of its objects, a lock, a list that contains itself."""
+    endless = [1]
+    endless.append(endless)
+    made = an_object_of(known={}, lock=threading.Lock(), endless=endless)
+    made.known["first"] = made
+    plan = eg.grad(summed).plan(X, made)
+    made.known["second"] = Plain(3)
+    endless.append(3)
+    np.testing.assert_array_equal(plan(X, made), 2 * X)
 
 
 EQUAL = {

@@ -26,6 +26,7 @@ HOLED = {"x": HOLES, "m": M, "n": 2}
 SIGNED = {"x": np.array([-2.5, 0.0, 1.5]), "y": np.array([-0.7, 0.7, 0.4]), "n": 3}
 POSITIVE = {"x": X, "y": Y, "n": 3, "k": K}
 KNOTS = {"x": X, "t": T, "s": S}
+RAMP = {"x": np.array([-1.0, 0.3, 2.0, 3.9, 7.0]), "s": S, "y": np.sin(S)}
 ENDS = {"x": 2.0, "y": 3.0, "n": 4}
 TALL, SPD, SYSTEM = {"A": A, "b": X}, {"A": SYMMETRIC}, {"A": SYMMETRIC, "b": X[:3]}
 NORMAL = {"x": X, "m": M, "s": 0.7}
@@ -59,7 +60,7 @@ EXPECTED = {
     "np.vander": (POSITIVE, lambda x, y, n, k: np.vander(x, n)),
     "np.convolve": (POSITIVE, lambda x, y, n, k: np.convolve(x, k)),
     "np.correlate": (POSITIVE, lambda x, y, n, k: np.correlate(x, k)),
-    "np.interp": (KNOTS, lambda x, t, s: np.interp(t, s, x)),
+    "np.interp": (RAMP, lambda **given: np.interp(*map(given.get, "xsy"))),
     "np.fft.fft2": (TALL, lambda A, b: np.fft.fft2(A)),
     "np.fft.ifft2": (TALL, lambda A, b: np.fft.ifft2(A)),
     "np.cov": (TALL, lambda A, b: np.cov(A)),
@@ -84,7 +85,10 @@ EXPECTED = {
         KNOTS,
         lambda x, t, s: scipy("interpolate.CubicSpline", s, x)(t),
     ),
-    "scipy.interpolate.interp1d": (KNOTS, lambda x, t, s: scipy("interpolate.interp1d", s, x)(t)),
+    "scipy.interpolate.interp1d": (
+        {**RAMP, "x": RAMP["x"][1:4]},
+        lambda x, s, y: scipy("interpolate.interp1d", s, y)(x),
+    ),
     "scipy.stats.multivariate_normal.logpdf": (
         {"x": X[:3], "y": Y[:3], "A": SYMMETRIC},
         lambda x, y, A: scipy("stats.multivariate_normal.logpdf", x, y, A),
@@ -164,6 +168,7 @@ def test_a_substitute_gives_what_the_function_gives(name):
     traced = [
         v for v in ("x", "y", "A", "b") if v in scope and re.search(rf"\b{v}\b", SUBSTITUTES[name])
     ]
+    traced += ["s"] if "np.diff(s)" in SUBSTITUTES[name] else []
     known = {**modules, **{k: v for k, v in scope.items() if k not in traced}}
 
     def f(*values):

@@ -12,7 +12,7 @@ from inside import node_of
 from reference import assert_close, complex_step
 
 import eingrad as eg
-from eingrad.errors import DTypeError, ShapeError, SymmetryError, TracerLeakError
+from eingrad.errors import DTypeError, PlanError, ShapeError, SymmetryError, TracerLeakError
 
 SEEDS = st.integers(0, 2**32 - 1)
 X = eg.variable("X", (2, 4))
@@ -187,6 +187,10 @@ def test_a_large_constant_is_data_not_text():
     before = plan(np.ones(20))
     assert len(plan.source) < 500
     assert plan.inputs == ("x",)
+    assert not plan.captured
+    assert [c.shape for c in plan.program.constants] == [(20, 20)]
+    again = pickle.loads(pickle.dumps(plan))
+    assert_close(again(np.ones(20)), before, rtol=0)
     A *= 2
     assert_close(plan(np.ones(20)), before, rtol=0)
 
@@ -219,7 +223,7 @@ def test_out_is_filled_and_returned():
         (np.zeros(3), ShapeError, r"out has shape \(3,\) but the result has shape \(2, 2\)"),
         (np.zeros((2, 2), np.float32), DTypeError, "out has dtype float32 but the result has"),
         ([[0.0, 0.0], [0.0, 0.0]], ShapeError, "out holds 4 arrays but the plan gives 1; nest"),
-        (np.broadcast_to(0.0, (2, 2)), ShapeError, "out is read-only; give an array that can"),
+        (np.broadcast_to(0.0, (2, 2)), PlanError, "out is read-only; give an array that can"),
         (0.0, DTypeError, "out is a float; it must be a NumPy array"),
     ],
 )
@@ -235,7 +239,7 @@ def test_buffers_that_share_memory_are_refused():
     """The second result would overwrite the first."""
     Z = eg.variable("Z", (2, 2))
     buffer = np.zeros((2, 2))
-    with pytest.raises(ShapeError, match="out, array 1, shares memory with another array of out"):
+    with pytest.raises(PlanError, match="out, array 1, shares memory with another array of out"):
         eg.compile((Z + 1, Z + 2))(np.ones((2, 2)), out=(buffer, buffer))
 
 

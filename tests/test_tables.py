@@ -12,6 +12,7 @@ from reference import held_after
 import eingrad as eg
 from eingrad import _cache, _ir
 from eingrad._ir import tables
+from eingrad._plan.kernels import Place, Slice, SliceAxis
 from eingrad._run import load
 
 N = 5
@@ -42,6 +43,39 @@ def test_a_table_that_is_a_range_is_one(given_rows):
     assert isinstance(table, range) or not table.flags.writeable
 
 
+WRITTEN = {
+    "steps": ([range(0, 12, 3), range(0, 10, 3), [0, 3, 6, 9]], range(0, 10, 3)),
+    "backwards": ([range(9, -3, -3), range(9, -1, -3), [9, 6, 3, 0]], range(9, -1, -3)),
+    "backwards, not to the start": ([range(9, 0, -4), range(9, -2, -4)[:3]], range(9, 0, -4)),
+    "one": ([range(4, 5), range(4, 20, 30), range(4, 0, -7), [4]], range(4, 5)),
+    "none": ([range(3, 3), range(5, 2), []], range(0)),
+}
+
+
+@pytest.mark.parametrize(("equal", "expected"), WRITTEN.values(), ids=WRITTEN)
+def test_equal_ranges_are_written_in_one_way(equal, expected):
+    """They stop next to the last position: within the axis, and in one digest."""
+    assert {repr(tables.canonical_table(table)) for table in equal} == {repr(expected)}
+
+
+@pytest.mark.parametrize(
+    "f",
+    [lambda x: x[[0, 3, 6, 9]], lambda x: x[[9, 6, 3, 0]], lambda x: x[::3][::3],
+     lambda x: x[::-1][1::4], lambda x: np.take(x, [9, 5, 1])],
+)  # fmt: skip
+def test_no_slice_is_beyond_its_axis(f):
+    """The standard of array libraries does not say what that is."""
+    x = np.arange(1.0, 11.0)
+    for order in (0, 1):
+        plan = eg.derivative(lambda x: np.sin(f(x)), order).plan(x)
+        kernels = [s.kernel for s in plan.program.statements]
+        found = [k.positions for k in kernels if isinstance(k, Slice)]
+        pieces = [p for k in kernels if isinstance(k, Place) for p in k.pieces]
+        found += [w.positions for p in pieces for w in p.where if isinstance(w, SliceAxis)]
+        assert found
+        assert all(-1 <= positions.stop <= 10 for positions in found)
+
+
 @given(
     st.lists(st.integers(-1, 3), min_size=1, max_size=6),
     st.lists(st.integers(-1, N - 1), min_size=4, max_size=4),
@@ -56,10 +90,19 @@ def test_two_selections_of_one_index_match(first, second):
     table = tables.match_rows(*map(tables.canonical_table, (first, second)))
     wanted = matrix(first, N) @ matrix(second, N).T
     if table is None:
-        chosen = [row for row in second if row >= 0]
+        chosen = [row for row in second if row >= 0 and row in first]
         assert len({*chosen}) < len(chosen)
     else:
         np.testing.assert_array_equal(matrix(table, len(second)), wanted)
+
+
+@given(ROWS, ROWS)
+def test_two_selections_of_one_index_are_a_row_for_each_pair(first, second):
+    first, second = map(tables.canonical_table, (first, second))
+    mine, theirs = tables.pairs_of_rows(first, second)
+    assert len(mine) == len(theirs) == tables.number_of_pairs(first, second)
+    pairs = matrix(mine, len(first)).T.astype(int) @ matrix(theirs, len(second))
+    np.testing.assert_array_equal(pairs, matrix(first, N) @ matrix(second, N).T)
 
 
 @given(st.lists(st.integers(-1, 11), max_size=6))

@@ -3,6 +3,7 @@
 import copy
 import enum
 import pickle
+import re
 import threading
 from collections import OrderedDict, namedtuple
 from types import SimpleNamespace
@@ -155,6 +156,10 @@ OTHER = {
     "list or tuple": (((X, [X]), {}), ((X, (X,)), {})),
     "named tuple": (((X, (X, X)), {}), ((X, Pair(X, X)), {})),
     "ordered dict": (((X, {"a": X}), {}), ((X, OrderedDict(a=X)), {})),
+    "key 1 or True": (((X, {1: X}), {}), ((X, {True: X}), {})),
+    "key 1 or 1.0": (((X, {1: X}), {}), ((X, {1.0: X}), {})),
+    "key 0.0 or -0.0": (((X, {0.0: X}), {}), ((X, {-0.0: X}), {})),
+    "key within a key": (((X, [{(1, "a"): X}]), {}), ((X, [{(True, "a"): X}]), {})),
     "depth": (((X, ((X,), X)), {}), ((X, ((X, X),)), {})),
     "number or string": (((X, 1), {}), ((X, "1"), {})),
     "static value": (((X, 2), {}), ((X, 3), {})),
@@ -182,6 +187,20 @@ def test_of_two_kinds(one, other):
     for args, kwargs in (one, other, one, other):
         np.testing.assert_array_equal(fast(*args, **kwargs), args[0])
     assert fast.cache_info()[:2] == (2, 2)
+
+
+@pytest.mark.parametrize("keys", [(1, True, 1.0), (True, 1), (0.0, -0.0), ((1,), (True,))])
+def test_a_result_has_the_keys_that_were_given(keys):
+    """Those that are equal to others of another type too, in values, derivatives and messages."""
+    fast = eg.compiled(lambda given: {key: value**2 for key, value in given.items()})
+    slope = eg.compiled(eg.grad(lambda given: sum((v**2).sum() for v in given.values())))
+    for key in (*keys, *keys):
+        for made in (fast({key: X}), slope({key: X})):
+            ((found, _),) = made.items()
+            assert repr(found) == repr(key)
+        plan = eg.plan(lambda given: sum(given.values()), {key: X})
+        with pytest.raises(ShapeError, match=re.escape(f"'given[{key!r}]' has shape")):
+            plan({key: np.ones(7)})
 
 
 def test_an_integer_that_is_differentiated_is_an_input():

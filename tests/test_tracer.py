@@ -357,8 +357,26 @@ def test_a_plan_refuses_other_arguments():
 
 def test_a_plan_is_not_made_inside_a_trace():
     """It needs arrays."""
-    with pytest.raises(DTypeError, match="a plan needs arrays"):
+    message = (
+        "a plan needs arrays; it was asked for with traced values; call the function, or "
+        r"eingrad.compiled\(f\), which is f where it is traced, or make the plan outside$"
+    )
+    with pytest.raises(DTypeError, match=message):
         eg.jacobian(lambda x: eg.jacobian(np.sin).plan(x))(X)
+    with pytest.raises(DTypeError, match=message):
+        eg.jacobian(lambda x: eg.plan(np.sin, x)(x))(X)
+
+
+def test_a_plan_is_not_called_inside_a_trace():
+    """It was said to be of another type, to be made an array of: which is refused, too."""
+    plan = eg.plan(np.sin, X)
+    message = (
+        "argument 'x' is a traced value, but a plan computes with numbers; call what the plan was "
+        r"made of, or eingrad.compiled\(f\), which is f where it is traced$"
+    )
+    with pytest.raises(DTypeError, match=message):
+        eg.jacobian(plan)(X)
+    assert eg.jacobian(eg.compiled(np.sin))(X).shape == 2 * X.shape
 
 
 def test_an_expression_shows_its_shape_and_its_formula():
@@ -366,6 +384,31 @@ def test_an_expression_shows_its_shape_and_its_formula():
     shown = []
     eg.jacobian(lambda x: shown.extend([repr(x), f"{x}"]) or x)(X)
     assert shown == ["<Expression of shape (3,), float64>", "[i] = x[i]"]
+
+
+TUPLES = {
+    "alone": ((0, 2),),
+    "before a slice": ((0, 2), slice(1, None)),
+    "after one": (slice(None), (0, 0, 1)),
+    "two": ((0, 2), (1, 0)),
+    "nested": (((0, 1), (2, 2)),),
+    "in a list": ([(0, 1), (2, 2)],),
+    "with an array": ((0, 2), np.array([1, 0])),
+    "of flags": ((True, False, True),),
+    "empty": ((),),
+}
+
+
+@pytest.mark.parametrize("index", TUPLES.values(), ids=TUPLES)
+def test_a_tuple_within_an_index_is_what_a_list_is(index):
+    """It was refused."""
+    a = np.arange(6.0).reshape(3, 2)
+    for _ in range(2):  # found in the record, too
+        np.testing.assert_array_equal(eg.derivative(lambda a: a[index], 0)(a), a[index])
+    slope = eg.grad(lambda a: np.sum(a[index] ** 2))(a)
+    counts = np.zeros_like(a)
+    np.add.at(counts, index, 1.0)
+    np.testing.assert_array_equal(slope, 2 * a * counts)
 
 
 def test_a_boolean_is_not_an_integer_index():

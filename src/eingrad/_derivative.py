@@ -88,7 +88,10 @@ class Derivative:
         before = {n: state_of(leaf) for n, leaf in held.items()}
         call = self._trace_to_keep(args, kwargs)
         if call.is_nested:
-            raise DTypeError("a plan needs arrays; it was asked for with traced values")
+            raise DTypeError(
+                "a plan needs arrays; it was asked for with traced values; call the function, or "
+                "eingrad.compiled(f), which is f where it is traced, or make the plan outside"
+            )
         count = sum(node.key[0] == "argument" for node in call.inputs)
         inputs = {node.key[2] for node in call.inputs[:count]}
         arguments = roots(self._parameters, len(args), [*kwargs])

@@ -5,9 +5,10 @@ only if the objects hold the same: 1, 1.0 and True are three things, and so are 
 Guaranteed: an object that cannot be looked into is refused, not taken to be equal to itself.
 
 Numbers, strings and arrays are compared by value, and so are containers and other objects, by what
-pickle would keep of them and by the plain attributes of their classes. A value that a cached
-property keeps counts where both have it. Functions are compared by identity and plain attributes,
-classes and modules by identity: what code is called, or reads from elsewhere, is not looked at.
+pickle would keep of them and by the data in their classes: numbers, texts, arrays and containers of
+these alone. A value that a cached property keeps counts where both have it. Functions are compared
+by identity and such data, classes and modules by identity: what code is called, or reads from
+elsewhere, is not looked at.
 
 >>> values = [1, {2}]
 >>> before = snapshot(values)
@@ -34,6 +35,7 @@ _WRITTEN = frozenset({bool, int, float, complex, str, bytes, type(None)})
 _CACHED = functools.cached_property
 _OF_PYTHON = 1 << 9  # a flag of classes that were made by a statement, not by C
 _DEEPEST = 200  # levels
+_DEEPEST_DATA = 8  # levels, in a class: what contains itself is none
 
 
 def snapshot(value: Any) -> Hashable:
@@ -78,7 +80,7 @@ class _Look:
         if kind in _PLAIN:
             return kind, value
         if isinstance(value, types.FunctionType) and value.__dict__:
-            return _Same(value), _plain(value.__dict__)
+            return _Same(value), self._data(value.__dict__)
         if isinstance(value, _NAMED):
             return _Same(value)
         if kind in (float, complex):
@@ -90,7 +92,7 @@ class _Look:
         if len(self.inside) > _DEEPEST:
             raise TypeError(f"it is nested more than {_DEEPEST} deep")
         self.inside[id(value)] = len(self.inside)
-        state = kind, _of_classes(kind), self._of(kind, value), self._cached(value)
+        state = kind, self._of_classes(kind), self._of(kind, value), self._cached(value)
         del self.inside[id(value)]
         self.known[id(value)] = value, state
         return state
@@ -114,6 +116,24 @@ class _Look:
         held: Any = getattr(value, "__dict__", {})  # a partial makes one where it is asked for
         names = _cached_names(value, held)
         return _Cached({name: self.state(held[name]) for name in names})
+
+    def _of_classes(self, kind: type) -> Hashable:
+        """Data in the class of an object and in those that it is made of."""
+        bases = (base for base in kind.__mro__ if base.__flags__ & _OF_PYTHON)
+        return tuple([self._data(vars(base)) for base in bases])
+
+    def _data(self, attributes: Any) -> Hashable:
+        """Attributes that are data; not those whose names Python and `enum` keep for themselves."""
+        found: list[Hashable] = []
+        for name, value in attributes.items():
+            kind = type(value)
+            if kind is types.FunctionType or (name.startswith("_") and name.endswith("_")):
+                continue
+            if kind in _WRITTEN:
+                found.append((name, kind, repr(value)))
+            elif _is_data(value):
+                found.append((name, self.state(value)))
+        return tuple(found)
 
     def _each(self, items: Iterable[Any]) -> tuple[Hashable, ...]:
         return tuple([self.state(item) for item in items])
@@ -143,18 +163,19 @@ def _cached_names(value: Any, held: dict[str, Any]) -> list[str]:
     return [k for k in held if isinstance(getattr(type(value), k, None), _CACHED)]
 
 
-def _plain(attributes: Any) -> Hashable:
-    """Attributes that are numbers, texts or flags."""
-    return tuple(
-        (name, type(value), repr(value))
-        for name, value in attributes.items()
-        if type(value) in _WRITTEN and not (name.startswith("__") and name.endswith("__"))
-    )
+def _is_data(value: Any, depth: int = 0) -> bool:
+    """Whether something is made of numbers, texts and arrays alone.
 
-
-def _of_classes(kind: type) -> Hashable:
-    """Plain attributes of the class of an object and of those that it is made of."""
-    return tuple(_plain(vars(base)) for base in kind.__mro__ if base.__flags__ & _OF_PYTHON)
+    No more is compared of a class: what else stands there is code, or, as a register of its
+    objects may be, no business of this one.
+    """
+    kind = type(value)
+    if kind is np.ndarray:
+        return not value.dtype.hasobject
+    if kind in (tuple, list, set, frozenset, dict):
+        items = [*value, *value.values()] if kind is dict else value
+        return depth < _DEEPEST_DATA and all(_is_data(item, depth + 1) for item in items)
+    return kind in _WRITTEN or isinstance(value, np.generic)
 
 
 class _Cached:

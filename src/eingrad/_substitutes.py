@@ -8,6 +8,8 @@ evaluates every one, against the function and on traced values.
 'np.sum(np.where(np.isnan(x), 0, x))'
 """
 
+_PIECEWISE = "y[0] + np.clip(x[..., None] - s[:-1], 0, np.diff(s)) @ (np.diff(y) / np.diff(s))"
+
 # `x` and `y` are of any shape, or vectors where they have a length; `A` is a matrix, `b` a vector.
 # What is applied to `np.eye` alone is a captured matrix: it is known when the function is traced.
 SUBSTITUTES = {
@@ -105,7 +107,7 @@ SUBSTITUTES = {
     "np.convolve": "np.array([np.convolve(e, k) for e in np.eye(len(x))]).T @ x  # of a known k",
     "np.correlate": "np.array([np.correlate(e, k) for e in np.eye(len(x))]).T @ x  # of a known k",
     "np.gradient": "np.gradient(np.eye(len(x)), axis=0) @ x",
-    "np.interp": "np.array([np.interp(t, s, e) for e in np.eye(len(s))]).T @ x  # of known t, s",
+    "np.interp": f"{_PIECEWISE}  # of knots s, values y",
     "np.fft.fft": "np.fft.fft(np.eye(len(x))) @ x",
     "np.fft.ifft": "np.fft.ifft(np.eye(len(x))) @ x",
     "np.fft.fft2": "np.fft.fft(np.eye(len(A))) @ A @ np.fft.fft(np.eye(len(A.T)))",
@@ -121,8 +123,11 @@ SUBSTITUTES = {
     "scipy.interpolate.CubicSpline": (
         "scipy.interpolate.CubicSpline(s, np.eye(len(s)))(t) @ x  # of known t, s"
     ),
+    "scipy.optimize.rosen": (
+        "np.sum(100 * (x[1:] - x[:-1] ** 2) ** 2 + (1 - x[:-1]) ** 2, axis=0)"
+    ),
     "scipy.interpolate.interp1d": (
-        "scipy.interpolate.interp1d(s, np.eye(len(s)), axis=0)(t) @ x  # of known t, s"
+        f"{_PIECEWISE}  # of knots s, values y, linear, and x between the knots"
     ),
     # linear algebra
     "np.cov": "(d := A - A.mean(1, keepdims=True)) @ d.T / (len(A.T) - 1)",
@@ -187,12 +192,18 @@ _SPECIAL = {
     "scipy.stats.norm": "cdf isf logcdf logsf ppf sf",
 }
 
+_STEPS = (
+    "write the steps out, of a Runge-Kutta rule say, in a loop; of an adaptive solver, take the "
+    "times t where it stepped, which are known"
+)
+
 # What to do without functions that have no row above, or without those of a module.
 ADVICE = {
     **{f"{module}.{name}": _NONE for module, all_ in _SPECIAL.items() for name in all_.split()},
     "decimal": "leave it out: derivatives here are of floats",
     "fractions": "leave it out: derivatives here are of floats",
     "scipy.fft": _LINEAR,
+    **dict.fromkeys(("scipy.integrate.odeint", "scipy.integrate.solve_ivp"), _STEPS),
     "scipy.integrate": (
         "write the rule out: with known nodes t and weights w, of "
         "np.polynomial.legendre.leggauss say, an integral is w @ f(t)"

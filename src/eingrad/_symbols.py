@@ -21,7 +21,7 @@ from eingrad._derive import contract_derivatives, derive, substitute_outer
 from eingrad._exact import exact
 from eingrad._exact import sizes as sizes_of
 from eingrad._forms import Forms, compile_program
-from eingrad._ir import Constant, Input, Node
+from eingrad._ir import Input, Node
 from eingrad._plan import find_path, greedy_path, left_to_right_path, mirror
 from eingrad._run import Executable, Plan, SymbolForm
 from eingrad._shown import shown
@@ -40,7 +40,6 @@ PATHS = {
     "greedy": greedy_path,
     "left to right": left_to_right_path,
 }
-_WRITTEN_OUT = 64  # entries; a larger constant is an input of the plan, not text
 
 
 # Symbols -----------------------------------------------------------------------------------------
@@ -293,18 +292,11 @@ def compile(outputs: Any, *, path: str = "planned") -> Plan:
     written = written_nodes(nodes, made)
     nodes = contract_derivatives(nodes, made, written)
     nodes, written = narrowed(nodes, written)
-    constants = [n for n in _ir.topological(nodes) if isinstance(n, Constant)]
-    large = [n for n in constants if n.size > _WRITTEN_OUT]
-    captured: dict[Node, Input] = {
-        n: _ir.new_input(f"c{k}", n.shape, n.dtype) for k, n in enumerate(large)
-    }
-    opened, inputs = _opaque.open_inputs(_ir.substitute([*nodes, *written], captured))
+    opened, inputs = _opaque.open_inputs([*nodes, *written])
     roots, written = opened[: len(nodes)], opened[len(nodes) :]
     needed = {*_ir.inputs(roots)}
     inputs = [n for n in inputs if n in needed]
-    values = {captured[n]: n.value for n in large}
-    inputs = [n for n in inputs if n not in values] + [n for n in inputs if n in values]
-    names = tuple(n.name for n in inputs if n not in values)
+    names = tuple(n.name for n in inputs)
     for name in names:
         if names.count(name) > 1:
             raise ValueError(f"two symbols are named {name!r}; give them different names")
@@ -312,7 +304,7 @@ def compile(outputs: Any, *, path: str = "planned") -> Plan:
     specs = input_specs(inputs)
     program = compile_program(roots, inputs, specs, PATHS[path], written)
     form = SymbolForm(names, tuple(map(_symmetry, inputs)), tree)
-    return Plan(Executable(program), form, [values[n] for n in inputs if n in values])
+    return Plan(Executable(program), form, [])
 
 
 def _symmetry(node: Input) -> Any:

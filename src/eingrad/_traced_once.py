@@ -21,7 +21,7 @@ from eingrad._locks import fork_safe
 from eingrad._run import Plan, state_of
 from eingrad._shown import shown
 from eingrad._tracer import Expression, is_tracing, is_value
-from eingrad._tree import DEEPEST
+from eingrad._tree import DEEPEST, typed
 
 _lock = fork_safe(threading.Lock())  # one for all: what is done at a fork cannot be taken back
 
@@ -204,7 +204,7 @@ def _describe(value: Any, key: list[Any], wanted: bool, depth: int = 0) -> bool:
     elif is_value(value) or (wanted and kind is int):
         key.append(kind)
     elif kind in (dict, OrderedDict):
-        key += (kind, tuple(value))
+        key += (kind, typed(value))
         return _describe_each(value.values(), key, wanted, depth)
     elif kind in (tuple, list) or (issubclass(kind, tuple) and hasattr(kind, "_fields")):
         key += (kind, len(value))

@@ -8,8 +8,8 @@
 """
 
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Hashable, Iterable, Iterator
+from dataclasses import dataclass, field
 from typing import Any
 
 from eingrad.errors import ShapeError
@@ -19,11 +19,12 @@ DEEPEST = 100  # levels; deeper is a mistake, or a list that contains itself
 
 @dataclass(frozen=True, slots=True)
 class Tree:
-    """A nesting without its leaves; hashable."""
+    """A nesting without its leaves; hashable. Keys 1, 1.0 and True are three, as they are shown."""
 
     kind: Any = None  # the class of the nesting; None: a leaf
     keys: tuple[Any, ...] = ()
     branches: tuple["Tree", ...] = ()
+    typed: tuple[Hashable, ...] = field(default=(), repr=False)  # what tells the keys from others
 
     def build(self, leaves: Iterable[Any]) -> Any:
         """Put leaves in, in the order `flatten` gave them."""
@@ -63,7 +64,8 @@ class Tree:
         """Put a nesting in the place of every leaf."""
         if self.kind is None:
             return inner
-        return Tree(self.kind, self.keys, tuple(branch.nest(inner) for branch in self.branches))
+        branches = tuple(branch.nest(inner) for branch in self.branches)
+        return Tree(self.kind, self.keys, branches, self.typed)
 
 
 LEAF = Tree()
@@ -104,4 +106,17 @@ def _flatten(value: Any, leaves: list[Any], depth: int, like: Tree | None) -> Tr
     branches = (
         _flatten(item, leaves, depth + 1, each) for item, each in zip(items, below, strict=True)
     )
-    return Tree(kind, keys, tuple(branches))
+    return Tree(kind, keys, tuple(branches), typed(keys))
+
+
+def typed(keys: Iterable[Any]) -> tuple[Hashable, ...]:
+    """Write keys so that those which are equal but of other types, or signs of zero, differ."""
+    return tuple([key if type(key) is str else _typed(key) for key in keys])
+
+
+def _typed(key: Any) -> Hashable:
+    kind = type(key)
+    if kind in (tuple, frozenset):
+        items = typed(key)
+        return kind, items if kind is tuple else frozenset(items)
+    return kind, repr(key) if kind in (float, complex) else key

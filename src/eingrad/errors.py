@@ -92,7 +92,8 @@ class PlanError(EingradError, ValueError):
     """A plan that cannot be used as it is, or that would not notice when it no longer holds.
 
     Raised when one is unpickled that another version of eingrad made: make it again. And when one
-    is made with a static argument whose state cannot be compared later: capture that instead.
+    is made with a static argument whose state cannot be compared later: capture that instead. And
+    for an ``out`` that it cannot write to, read-only say: give an array that can be written.
     """
 
 

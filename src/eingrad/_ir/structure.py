@@ -9,6 +9,7 @@ index that it determines, so it ends.
 ``sum_j delta[i,j] A[j,k]  ->  A[i,k]``                     rename
 ``sum_j S[i,j] A[j,k]      ->  A[table[i],k]``              take: slice, gather, flip
 ``sum_j S[i,j] T[j,k]      ->  (T after S)[i,k]``           compose
+``sum_j S[i,j] T[k,j]      ->  sum_p V[p,i] W[p,k]``        a row for each pair that meets in a j
 ``sum_m M[m,i,j] M[m,k,l]  ->  delta[i,k] delta[j,l]``      split after merge
 ``delta[i,k] A[k]          ->  delta[i,k] A[i]``            i, k both in the output: it stands alone
 """
@@ -23,6 +24,8 @@ from eingrad._ir.tables import (
     Table,
     compose,
     match_rows,
+    number_of_pairs,
+    pairs_of_rows,
     positions_of,
     ravel,
     selects,
@@ -30,6 +33,8 @@ from eingrad._ir.tables import (
 )
 
 Rewrite = Callable[["Network"], bool]
+
+_FEW = 256  # multiplications in a matrix product take as long as adding one entry at a position
 
 
 @dataclass(slots=True)
@@ -240,13 +245,9 @@ def _express_in_row(
             if first == column:
                 table = compose(selection.table, other.table)
                 user.node, user.term = make.selection(table, other.shape[1]), (row, second)
-            else:
-                matched = match_rows(selection.table, other.table)
-                if matched is None:
-                    _make_dense(network, user)
-                    _take_axes(network, selection, row, column, user)
-                else:
-                    user.node, user.term = make.selection(matched, other.shape[0]), (row, first)
+            elif not _match_rows(network, selection, row, column, user):
+                _make_dense(network, user)
+                _take_axes(network, selection, row, column, user)
         case Merge() as merge if user in network.structure:
             network.drop(user)
             sizes = merge.shape[1:]
@@ -255,6 +256,58 @@ def _express_in_row(
                 network.structure.append(Operand(make.selection(table, sizes[axis]), (row, index)))
         case _:
             _take_axes(network, selection, row, column, user)
+
+
+def _match_rows(
+    network: Network, selection: Selection, row: int, column: int, user: Operand
+) -> bool:
+    """``sum_c S[r,c] T[q,c] -> U[r,q]``, or ``U[q,r]``, or where both repeat ``V[p,r] W[p,q]``.
+
+    There is a row p for each pair that selects the same. Only where c goes: else this need not end.
+    """
+    make, other, first = network.make, user.node, user.term[0]
+    assert isinstance(other, Selection)
+    if first == row:
+        mine, theirs = positions_of(selection.table), positions_of(other.table)
+        mask = np.asarray((mine == theirs) & (mine >= 0), bool)
+        network.drop(user)
+        network.cores.append(Operand(make.constant(mask), (row,)))
+        return True
+    matched = match_rows(selection.table, other.table)
+    if matched is not None:
+        user.node, user.term = make.selection(matched, other.shape[0]), (row, first)
+        return True
+    if column in network.out or any(
+        isinstance(f.node, Merge) and column in f.term[1:] for f in network.structure
+    ):
+        return False
+    matched = match_rows(other.table, selection.table)
+    if matched is not None:
+        user.node, user.term = make.selection(matched, selection.shape[0]), (first, row)
+        return True
+    count = number_of_pairs(selection.table, other.table)
+    if not _are_few(network, count, (row, first), column):
+        return False
+    rows, users_rows = pairs_of_rows(selection.table, other.table)
+    pair = network.fresh(count)
+    network.summed.add(pair)
+    user.node, user.term = make.selection(rows, selection.shape[0]), (pair, row)
+    network.structure.append(Operand(make.selection(users_rows, other.shape[0]), (pair, first)))
+    return True
+
+
+def _are_few(network: Network, pairs: int, rows: tuple[int, int], column: int) -> bool:
+    """Whether to add pairs one by one, rather than to multiply by a dense table.
+
+    With rows that are only summed with arrays, a dense table makes a matrix product.
+    """
+    entries = network.sizes[rows[0]] * network.sizes[rows[1]]
+    is_product = any(
+        row not in network.out
+        and all({*f.term} == {row, column} for f in network.structure if row in f.term)
+        for row in rows
+    )
+    return pairs * (_FEW if is_product else 1) < entries
 
 
 def _take_axes(

@@ -5,8 +5,8 @@ Guaranteed: equal tables are written alike; no loop over entries in Python. Posi
 machine word, of axes that no array has, are Python integers in an array of objects.
 
 >>> canonical_table([2, 4, 6])
-range(2, 8, 2)
->>> compose(canonical_table([1, -1, 0]), range(2, 8, 2))
+range(2, 7, 2)
+>>> compose(canonical_table([1, -1, 0]), range(2, 7, 2))
 array([ 4, -1,  2])
 """
 
@@ -33,11 +33,16 @@ def length(table: Table) -> int:
 
 
 def canonical_table(table: range | ArrayLike) -> Table:
-    """Use a range where the table is one, so that equal selections are equal nodes."""
+    """Use a range where the table is one, so that equal selections are equal nodes.
+
+    It stops next to its last position, so that it is written in one way, and within the axis.
+    """
     if isinstance(table, range):
-        start, stop, step = sizes_of((table.start, table.stop, table.step))
-        plain, table = range(length(table)), range(start, stop, step)
-        return plain if table == plain else table
+        start, step = sizes_of((table.start, table.step))
+        count = length(table)
+        if count <= 1:
+            return range(start, start + 1) if count else range(0)
+        return range(start, start + step * (count - 1) + (1 if step > 0 else -1), step)
     positions = _array(table)
     if not positions.size:
         return range(0)
@@ -47,7 +52,7 @@ def canonical_table(table: range | ArrayLike) -> Table:
     if positions.size > 1 and first >= 0 and positions[-1] >= 0:
         step = int(positions[1]) - first
         if step and np.all(np.diff(positions) == step):
-            return range(first, first + step * positions.size, step)
+            return canonical_table(range(first, first + step * positions.size, step))
     return positions
 
 
@@ -109,10 +114,10 @@ def _wide(table: range) -> Any:
 def match_rows(first: Table, second: Table) -> Table | None:
     """Table of ``sum_j S1[i,j] S2[k,j]``: the row k of S2 that selects what row i of S1 does.
 
-    None where S2 selects something twice: then a row would select two.
+    None where S2 selects twice what S1 does: then a row would select two.
     """
     wanted, given = positions_of(first), positions_of(second)
-    rows = np.flatnonzero(given >= 0)
+    rows = np.flatnonzero((given >= 0) & np.isin(given, wanted))
     found, places = np.unique(given[rows], return_index=True)
     if len(found) < len(rows):
         return None
@@ -120,6 +125,33 @@ def match_rows(first: Table, second: Table) -> Table | None:
         return canonical_table(np.full(len(wanted), -1))
     at = np.minimum(np.searchsorted(found, wanted), len(found) - 1)
     return canonical_table(np.where(found[at] == wanted, rows[places[at]], -1))
+
+
+def number_of_pairs(first: Table, second: Table) -> int:
+    """Count the pairs of a row of S1 and one of S2 that select the same."""
+    _, _, counts = _rows_that_match(first, second)
+    return int(counts.sum())
+
+
+def pairs_of_rows(first: Table, second: Table) -> tuple[Table, Table]:
+    """Tables of ``sum_j S1[i,j] S2[k,j]`` as ``sum_p V[p,i] W[p,k]``: i, and k, of each pair."""
+    rows, start, counts = _rows_that_match(first, second)
+    wanted = np.repeat(np.arange(len(counts)), counts)
+    within = np.arange(len(wanted)) - np.repeat(np.cumsum(counts) - counts, counts)
+    given = rows[np.repeat(start, counts) + within]
+    return canonical_table(wanted), canonical_table(given)
+
+
+def _rows_that_match(
+    first: Table, second: Table
+) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]]:
+    """Rows of S2 by what they select; for each row of S1, where its like begin, how many."""
+    wanted, given = positions_of(first), positions_of(second)
+    rows = np.argsort(given, kind="stable")
+    ordered = given[rows]
+    start = np.searchsorted(ordered, wanted)
+    counts = np.searchsorted(ordered, wanted, side="right") - start
+    return rows, start, np.where(wanted >= 0, counts, 0)
 
 
 def unravel(table: Table, sizes: Sequence[int], axis: int) -> Table:

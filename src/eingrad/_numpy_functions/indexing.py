@@ -86,8 +86,8 @@ def _index_part(part: Any) -> Any:
         )
     if isinstance(part, (int, np.integer)) and not isinstance(part, bool):
         return operator.index(part)
-    if isinstance(part, (list, np.ndarray)):
-        empty = isinstance(part, list) and not np.size(part)  # NumPy takes it for integers
+    if isinstance(part, (list, tuple, np.ndarray)):  # a tuple within a tuple is like a list
+        empty = not isinstance(part, np.ndarray) and not np.size(part)  # NumPy: integers
         array = np.asarray(part, np.intp if empty else None)
         if array.dtype.kind in "iu" or (array.dtype.kind == "b" and array.ndim):
             return array

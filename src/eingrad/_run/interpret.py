@@ -46,8 +46,9 @@ from eingrad._plan.kernels import (
     Triangle,
     View,
 )
+from eingrad._plan.positions import Known, positions_of
 from eingrad._primitives import standard_dtype
-from eingrad._run.gathers import Gathers, Known, gathers, positions_of
+from eingrad._run.gathers import Gathers, gathers
 from eingrad._subscripts import Shape, Subscripts
 
 _Array = Any  # of the namespace

@@ -13,9 +13,9 @@ from eingrad._plan import InputSpec, Program, picoseconds
 from eingrad._run.entry import entry, filling_entry
 from eingrad._run.executable import Executable
 from eingrad._run.form import Form, check_symmetry, inputs_among, label, symmetries
-from eingrad._tracer import as_array
+from eingrad._tracer import Expression, as_array
 from eingrad._tree import flatten
-from eingrad.errors import DTypeError, ShapeError
+from eingrad.errors import DTypeError, PlanError, ShapeError
 
 Array = NDArray[Any]
 
@@ -92,8 +92,15 @@ class Plan:
             array has another shape, or a static argument has another state.
         DTypeError
             If a dtype cannot be cast safely to that of the plan.
+        PlanError
+            If `out` is read-only, or its entries share memory with each other.
         SymmetryError
             If a given derivative tensor is not symmetric.
+
+        Notes
+        -----
+        A result that is mostly zeros takes longer to fill than to make: the system gives new memory
+        that holds zeros, which nobody writes; an array of the user's may hold anything.
         """
         if out is None:
             return self._entry(self, args, kwargs)
@@ -128,14 +135,14 @@ class Plan:
                 "a structured result has no array of its own to write to; leave out away, or make "
                 "the plan with structured=False"
             )
-        buffers, tree = flatten(out)
-        check_buffers(buffers, self._executable.program)
-        _, expected = flatten(self._form.result.build(buffers))
-        if not tree.is_like(expected):
+        buffers, tree = flatten(out, self._form.result)
+        check_count(buffers, self._executable.program)
+        if not tree.is_like(self._form.result):
             raise ShapeError(
                 "out is nested in another way than the result; nest it as the result is, with the "
-                "keys of dicts in the same order"
+                "same keys"
             )
+        check_buffers(buffers, self._executable.program)
         self._executable.fill([*arrays, *self._captured], buffers)
         return out
 
@@ -240,13 +247,17 @@ class Plan:
         return self._priced or self.program
 
 
-def check_buffers(buffers: Sequence[Any], program: Program) -> None:
-    """Refuse arrays that the results cannot be written to, before anything is computed."""
+def check_count(buffers: Sequence[Any], program: Program) -> None:
+    """Refuse more arrays than there are results, or fewer."""
     if len(buffers) != len(program.outputs):
         raise ShapeError(
             f"out holds {len(buffers)} arrays but the plan gives {len(program.outputs)}; "
             "nest it as the result is"
         )
+
+
+def check_buffers(buffers: Sequence[Any], program: Program) -> None:
+    """Refuse arrays that the results cannot be written to, before anything is computed."""
     for n, (buffer, (shape, dtype)) in enumerate(zip(buffers, program.results(), strict=True)):
         what = f"out, array {n}," if len(buffers) > 1 else "out"
         if type(buffer) is not np.ndarray:
@@ -256,11 +267,11 @@ def check_buffers(buffers: Sequence[Any], program: Program) -> None:
         if buffer.dtype != dtype:
             raise DTypeError(f"{what} has dtype {buffer.dtype} but the result has dtype {dtype}")
         if not buffer.flags.writeable:
-            raise ShapeError(f"{what} is read-only; give an array that can be written")
+            raise PlanError(f"{what} is read-only; give an array that can be written")
         if overlaps_itself(buffer):
-            raise ShapeError(f"{what} has entries that share memory; give an array of its own")
+            raise PlanError(f"{what} has entries that share memory; give an array of its own")
         if any(np.shares_memory(buffer, other) for other in buffers[:n]):
-            raise ShapeError(f"{what} shares memory with another array of out; give each its own")
+            raise PlanError(f"{what} shares memory with another array of out; give each its own")
 
 
 def overlaps_itself(array: Array) -> bool:
@@ -275,6 +286,11 @@ def overlaps_itself(array: Array) -> bool:
 
 def check(value: Any, spec: InputSpec, form: Form, n: int) -> Any:
     """Convert a value to what an input must be, or say what differs."""
+    if isinstance(value, Expression):
+        raise DTypeError(
+            f"argument {label(form, n)!r} is a traced value, but a plan computes with numbers; "
+            "call what the plan was made of, or eingrad.compiled(f), which is f where it is traced"
+        )
     array = value if type(value) is np.ndarray else as_array(value, f"argument {label(form, n)!r}")
     if array.shape != spec.shape:
         raise ShapeError(

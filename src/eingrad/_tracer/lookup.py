@@ -14,12 +14,12 @@ import numpy as np
 
 from eingrad import _reuse
 from eingrad._tracer.arrays import DTYPES, Array
-from eingrad._tracer.captured import SMALL
 from eingrad._tracer.value import TracedValue, trace_of
 from eingrad._tree import LEAF, flatten
 
 _PLAIN = frozenset({int, bool, str, type(None), type(...)})  # what `==` tells apart, in one class
 _DIGESTED = 64  # bytes of an array in a key above which a digest stands for it
+_MOST_INDEXED = 1 << 23  # bytes of an index that is looked up, an eighth of what `_reuse` keeps
 
 
 def find_or_perform(
@@ -73,7 +73,7 @@ def _token(value: Any, found: list[TracedValue]) -> Hashable:
         items = (value.start, value.stop, value.step) if kind is slice else value
         tokens = [_token(item, found) for item in items]
         return None if None in tokens else (kind, *tokens)
-    if kind is np.ndarray and value.dtype.kind in "biu" and value.nbytes <= SMALL:
+    if kind is np.ndarray and value.dtype.kind in "biu" and value.nbytes <= _MOST_INDEXED:
         return _positions_token(value)
     if isinstance(value, np.generic) and value.dtype in DTYPES:
         return kind, value.tobytes()
@@ -82,7 +82,8 @@ def _token(value: Any, found: list[TracedValue]) -> Hashable:
 
 def _positions_token(value: Array) -> Hashable:
     """Tell integers and flags by their values: they say where, and are read while traced."""
-    content = value.tobytes()
-    if len(content) > _DIGESTED:
-        content = blake2b(content, digest_size=16).digest()
+    if value.nbytes <= _DIGESTED:
+        content = value.tobytes()
+    else:
+        content = blake2b(np.ascontiguousarray(value).data, digest_size=16).digest()
     return np.ndarray, value.dtype.str, value.shape, content

@@ -21,15 +21,19 @@ from eingrad._plan.mirror import is_mirror
 from eingrad._plan.program import InputSpec, Program
 from eingrad._plan.tiles import Tiling
 
+_MOST_POSITIONS = 2**20  # eight MiB
+
 
 def lower(
     roots: Sequence[Node],
     arguments: Sequence[tuple[Input, InputSpec]],
     candidates: tuple[tuple[str, int], ...] = (),
+    *,
+    most_positions: int = _MOST_POSITIONS,
 ) -> Program:
     """Lower roots to statements over these inputs."""
     order = _ir.topological(roots)
-    writer = Writer(dict(arguments), find_folded(roots, order))
+    writer = Writer(dict(arguments), find_folded(roots, order), most_positions)
     for node in order:
         if node not in writer.number and not isinstance(node, Structural):
             writer.number[node] = _lower_node(writer, node)
@@ -78,7 +82,7 @@ def _lower_loop(writer: Writer, loop: Tiling, node: Apply) -> int:
     for passes in loop.tiles():
         inputs, roots = loop.body(passes.step)
         specs = [InputSpec(n.name, "", n.shape, n.dtype) for n in inputs]
-        body = lower(roots, [*zip(inputs, specs, strict=True)])
+        body = lower(roots, [*zip(inputs, specs, strict=True)], most_positions=0)  # text, in a body
         writer.emit(
             kernels.Loop(body, passes, loop.axes, loop.writes), operands,
             flops=len(passes) * (body.flops + added), workspace_bytes=body.peak_bytes,

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,11 +12,12 @@ from eingrad import _ir
 from eingrad._cost import contraction_flops
 from eingrad._ir import Coefficient, Merge, Node, Placement, Selection
 from eingrad._plan import kernels
-from eingrad._plan.kernels import At, Look, Piece, TableOperands
+from eingrad._plan.kernels import At, Look, MergeAxes, PickAxis, Piece, TableOperands
 from eingrad._plan.lower.writer import Writer
 from eingrad._plan.placement import look_at, positions
+from eingrad._plan.positions import positions_of
 from eingrad._plan.program import Result
-from eingrad._subscripts import Subscripts
+from eingrad._subscripts import Shape, Subscripts
 
 
 def lower_structured(writer: Writer, node: Placement) -> int:
@@ -125,10 +127,43 @@ def _piece(
         return Piece((), node.out, node.out, dense, 1), node.size
     labels, place = where
     entries = math.prod(node.sizes[i] for i in {*labels})
-    if node.core is None:
-        return Piece(place, labels, (), None, coefficient), entries
-    value = operands.add(writer.scale(writer.number[node.core.node], coefficient))
-    return Piece(place, labels, core, value, 1), entries
+    value = None
+    if node.core is not None:
+        value = writer.scale(writer.number[node.core.node], coefficient)
+    piece = Piece(place, labels, core, None, 1 if node.core else coefficient)
+    if _is_added_over_axes(piece) and 0 < entries <= writer.most_positions:
+        return _flat(writer, operands, count, piece, value, node.shape), entries
+    return replace(piece, core=None if value is None else operands.add(value)), entries
+
+
+def _is_added_over_axes(piece: Piece) -> bool:
+    """Whether entries are added at positions that several axes give, or arithmetic."""
+    if isinstance(piece.where, At):
+        return True
+    return len(piece.labels) > 1 and any(isinstance(look, PickAxis) for look in piece.where)
+
+
+def _flat(
+    writer: Writer, operands: _Operands, count: int, piece: Piece, value: int | None, shape: Shape
+) -> Piece:
+    """Add to the buffer as a vector, at positions that are worked out now.
+
+    Along one axis `np.add.at` has a loop of its own, six to ten times as fast. The entries go in
+    the order in which the core has them, so that it need not be copied.
+    """
+    tables = {k: writer.constants[-1 - n] for k, n in enumerate(operands) if n < 0}
+    found = positions_of(piece, shape, tables)
+    del operands[count:]  # tables of the axes
+    labels = (*dict.fromkeys(piece.labels),)
+    order = (*(i for i in labels if i not in piece.term), *dict.fromkeys(piece.term))
+    found = found.transpose([labels.index(i) for i in order])
+    table = operands.table(_ir.selection(found.reshape(-1), math.prod(shape)))
+    looks = (MergeAxes(0, len(shape)), PickAxis(0, table))[len(shape) == 1 :]
+    if value is None:
+        return replace(piece, where=looks, labels=(0,))
+    sizes = dict(zip(order, found.shape, strict=True))
+    entries = writer.reshape(writer.view(value, piece.term, order, sizes), (found.size,))
+    return Piece(looks, (0,), (0,), operands.add(entries), 1)
 
 
 def _dense(writer: Writer, node: Placement, coefficient: Coefficient) -> int:

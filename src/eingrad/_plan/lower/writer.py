@@ -28,9 +28,13 @@ class Writer:
     """Statements so far. `number` maps a node to its value."""
 
     def __init__(
-        self, inputs: Mapping[Node, InputSpec], folded: Mapping[Node, Coefficient]
+        self,
+        inputs: Mapping[Node, InputSpec],
+        folded: Mapping[Node, Coefficient],
+        most_positions: int,
     ) -> None:
         self.inputs = tuple(inputs.values())
+        self.most_positions = most_positions  # that are kept for one piece of a placement
         self.folded = folded  # scales that an operand takes, see `sums`
         self.number: dict[Node, int] = {node: n for n, node in enumerate(inputs)}
         self.statements: list[Statement] = []
