@@ -145,3 +145,35 @@ def test_a_selection_of_the_part_of_a_merge_is_a_mask():
     values = np.arange(1.0, 7.0)
     expected = (values * (np.arange(6) % 2 == [0, 0, 0, 1, 1, 1])).reshape(3, 2)
     assert_close(evaluate(node, {a: values}), expected)
+
+
+CIRCLES = {
+    "two merges, two selections": (
+        [(2, 3), (2, 3), (1, 0, 1, 1, 1, 1), (1, 0, 0, 1, 1, 1)],
+        [(0, 2, 3), (4, 1, 5), (0, 1), (4, 2), (1,), (5, 1)],
+        (4, 2, 0, 3),
+    ),
+    "a merge that determines a part of itself": ([(2, 1)], [(0, 0, 1), (0,)], (0, 1)),
+    "two selections": ([(1, 0, 2), (2, 0, 1)], [(0, 1), (1, 0), (0,)], (0, 1)),
+    "a merge and a selection": ([(2, 3), (0, 1, 1, 0, 1, 0)], [(0, 1, 2), (0, 1), (1, 2)], (2,)),
+    "three selections": ([(1, 2, 0), (0, 2, 1), (1, 1, 2)], [(0, 1), (1, 2), (2, 0), (2,)], (0,)),
+}
+
+
+@pytest.mark.parametrize(("structure", "terms", "out"), CIRCLES.values(), ids=CIRCLES)
+def test_structure_that_determines_itself_in_a_circle_comes_to_an_end(structure, terms, out):
+    """An array's index was expressed in those that determine it, round and round."""
+    sizes = {}
+    nodes = []
+    for spec, term in zip(structure, terms, strict=False):
+        is_merge = len(term) > 2
+        nodes.append(_ir.merge(spec) if is_merge else _ir.selection(spec, max(spec) + 1))
+        sizes.update(zip(term, nodes[-1].shape, strict=True))
+    rng = np.random.default_rng(0)
+    arrays = [rng.normal(size=[sizes[i] for i in t]) for t in terms[len(nodes) :]]
+    inputs = [_ir.new_input("a", x.shape) for x in arrays]
+    node = _ir.contract(zip([*nodes, *inputs], terms, strict=True), out)
+    _ir.verify([node])
+    values = [*(_ir.dense(n).astype(float) for n in nodes), *arrays]
+    expected = np.einsum(*(x for pair in zip(values, terms, strict=True) for x in pair), out)
+    assert_close(evaluate(node, dict(zip(inputs, arrays, strict=True))), expected)

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from eingrad._ir.nodes import Constant, Einsum, Merge, Node, Selection
+from eingrad._ir.nodes import Constant, Einsum, Merge, Node, Selection, Structural
 from eingrad._ir.tables import (
     Table,
     compose,
@@ -96,6 +96,7 @@ def eliminate(network: Network) -> None:
         _gather_on_one_index,
         _mask_the_diagonal_of_a_selection,
         _mask_the_part_of_a_merge,
+        _open_a_circle,
         _free_the_column_of_a_selection,
         _unify_merges,
         _select_whole_positions,
@@ -174,6 +175,40 @@ def _mask_the_part_of_a_merge(network: Network) -> bool:
                 network.cores.append(Operand(network.make.constant(mask), (row,)))
                 return True
     return False
+
+
+def _open_a_circle(network: Network) -> bool:
+    """Multiply out one of several that determine each other in a circle, and indices of arrays.
+
+    ``S[r,c] M[q,c,j] T[q,p] M[r,p,k] A[r]``: A would be expressed in p and k, p in q, q in c and j,
+    c in r, and so on round.
+    """
+    ring = _find_ring(network.structure)
+    determined = {index for f in ring for index in _determine(f)[0]}
+    if not any(determined.intersection(f.term) for f in network.cores):
+        return False
+    _make_dense(network, min(ring, key=lambda f: (f.node.size, f.node.digest, f.term)))
+    return True
+
+
+def _find_ring(structure: list[Operand]) -> list[Operand]:
+    """Structural operands that determine each other; what only leads to them is left out."""
+    ring = structure
+    while True:
+        determined = {index for f in ring for index in _determine(f)[0]}
+        by = {index for f in ring for index in _determine(f)[1]}
+        rest = [
+            f for f in ring
+            if not by.isdisjoint(_determine(f)[0]) and not determined.isdisjoint(_determine(f)[1])
+        ]  # fmt: skip
+        if len(rest) == len(ring):
+            return ring
+        ring = rest
+
+
+def _determine(factor: Operand) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    assert isinstance(factor.node, Structural)
+    return factor.node.determine(factor.term)
 
 
 def _free_the_column_of_a_selection(network: Network) -> bool:
