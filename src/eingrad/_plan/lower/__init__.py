@@ -47,7 +47,8 @@ def lower_alone(node: Node) -> tuple[Writer, dict[int, Node]]:
     """
     below = dict.fromkeys(n for n in _below(node) if not isinstance(n, Structural))
     inputs = {n: InputSpec("", "", n.shape, n.dtype) for n in below}
-    writer = Writer(inputs, scales_taken(node) if isinstance(node, Add) else {})
+    scales = scales_taken(node) if isinstance(node, Add) else {}
+    writer = Writer(inputs, scales, _MOST_POSITIONS)
     writer.number[node] = _lower_node(writer, node)
     return writer, dict(enumerate(below))
 
