@@ -27,7 +27,7 @@ from eingrad._cache import input_specs
 from eingrad._derive import compile_derivatives, derive
 from eingrad._forms import Forms
 from eingrad._plan import Program, picoseconds
-from eingrad._run import Kernel
+from eingrad._run import Executable
 from inside import traced
 
 _LARGEST_BYTES = 2**28
@@ -156,12 +156,12 @@ def measure(problem: Problem, rounds: int) -> dict[str, Any] | None:
     found = programs(f, np.asarray(x), order)
     if not found:
         return None
-    kernels = [Kernel(program) for program in found]
-    expected = kernels[0].run([x])[0]
-    for kernel in kernels[1:]:
+    executables = [Executable(program) for program in found]
+    expected = executables[0].run([x])[0]
+    for executable in executables[1:]:
         close = 1e-6 * np.abs(expected).max(initial=1e-300)
-        np.testing.assert_allclose(kernel.run([x])[0], expected, rtol=1e-6, atol=close)
-    calls = [lambda kernel=kernel: kernel.run([x]) for kernel in kernels]
+        np.testing.assert_allclose(executable.run([x])[0], expected, rtol=1e-6, atol=close)
+    calls = [lambda executable=executable: executable.run([x]) for executable in executables]
     times = seconds(calls, rounds)
     predicted = [picoseconds(program) for program in found]
     fastest, shortest = min(times), times[predicted.index(min(predicted))]

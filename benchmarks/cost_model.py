@@ -26,7 +26,7 @@ from eingrad._cache import input_specs
 from eingrad._forms import compile_program
 from eingrad._limits import MACHINE
 from eingrad._plan import find_path, greedy_path, left_to_right_path, picoseconds
-from eingrad._run import Kernel
+from eingrad._run import Executable
 
 PATHS = {"planned": find_path, "greedy": greedy_path, "left to right": left_to_right_path}
 _LARGEST_BYTES = 2**28
@@ -75,11 +75,11 @@ def of_networks(count: int, rounds: int) -> list[tuple[str, float, float]]:
             if program.peak_bytes > _LARGEST_BYTES:
                 continue
             seen.add(program.statements)
-            kernel = Kernel(program)
-            (result,) = kernel.run(values)
+            executable = Executable(program)
+            (result,) = executable.run(values)
             expected = result if expected is None else expected
             np.testing.assert_allclose(result, expected, rtol=1e-8, atol=1e-8)
-            call = lambda kernel=kernel, values=values: kernel.run(values)  # noqa: E731
+            call = lambda executable=executable, values=values: executable.run(values)  # noqa: E731
             predicted = picoseconds(program) / 1e12
             measured.append((f"network {seed}, {name}", predicted, seconds(call, rounds)))
     return measured

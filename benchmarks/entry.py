@@ -1,4 +1,4 @@
-"""What calling a plan costs besides its kernel, in microseconds.
+"""What calling a plan costs besides its function, in microseconds.
 
 For each form of arguments: the emitted function alone; then, on top of it, ``plan(...)``, which
 checks the arguments and nests the results; the same where the form is interpreted, as it is for
@@ -67,7 +67,7 @@ def contenders(case: Case) -> Calls:
     _check(plan, function(*inputs), plan(*args))
     _check(plan, function(*inputs), compiled(*args))
     return {
-        "kernel": lambda: function(*inputs),
+        "function": lambda: function(*inputs),
         "plan": lambda: plan(*args),
         "interpreted": lambda: interpreted(plan, args, {}),
         "compiled": lambda: compiled(*args),

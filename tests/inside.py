@@ -30,7 +30,7 @@ from eingrad._ir import Input, Node, Placement, nodes
 from eingrad._numpy_functions import reductions, refusals
 from eingrad._plan import Program, duration, halves, path, price, tiles
 from eingrad._plan.lower import calls
-from eingrad._run import Kernel, dense, interpret
+from eingrad._run import Executable, dense, interpret
 from eingrad._simplify import contractions
 from eingrad._tracer import Expression
 from eingrad.identities import checks
@@ -60,19 +60,19 @@ def delta_pattern(piece: Placement) -> object:
 # Plans -------------------------------------------------------------------------------------------
 
 
-def kernel_of(plan: eg.Plan) -> Kernel:
+def kernel_of(plan: eg.Plan) -> Executable:
     """Give what a plan runs: a program with its source and function."""
-    return plan._kernel
+    return plan._executable
 
 
 def emitted_function(plan: eg.Plan) -> Callable[..., Any]:
     """Give the function that the source of a plan defines."""
-    return plan._kernel.function
+    return plan._executable.function
 
 
 def replace_emitted_function(plan: eg.Plan, function: Callable[..., Any]) -> None:
     """Let a plan call another function; its entry is written anew, for it holds the function."""
-    plan._kernel.function = function
+    plan._executable.function = function
     plan.__setstate__(plan.__getstate__())
 
 
@@ -134,7 +134,12 @@ def locked_arrays() -> dict[int, Any]:
 
 def open_trace() -> Any:
     """Give the innermost trace that is open, or None."""
-    return _tracer._innermost.get()
+    return _tracer.trace.innermost.get()
+
+
+def is_inside_of_handler() -> bool:
+    """Whether NumPy is not asked about a call, for it is made within a handler."""
+    return refusals._inside.get()
 
 
 def sweeps_kept() -> int:

@@ -31,7 +31,7 @@ from strategies import functions, point, random_function
 
 import eingrad as eg
 from eingrad import _ir
-from eingrad._derive import compared, derive
+from eingrad._derive import compare_directions, derive
 from eingrad._plan import InputSpec, kernels, lower, pairwise
 from eingrad._simplify import Memo, simplify
 
@@ -306,7 +306,7 @@ def test_a_long_gradient_is_differentiated_forward_at_hardly_more_than_the_best(
     f, x = case.build(case.sizes)
     roots, variable = roots_of(f, x, 0)
     _, taken = derive(roots, [variable], (2,))
-    found = dict(compared(roots, [variable], (2,), frozenset()))
+    found = dict(compare_directions(roots, [variable], (2,), frozenset()))
     if "4 blocks" not in case.name:
         assert taken.candidates == (("forward", 0),)
     assert found["forward"] <= 1.013 * found["reverse"]

@@ -12,7 +12,7 @@ from reference import assert_close
 from strategies import functions, point
 
 import eingrad as eg
-from eingrad import _api, _directional
+from eingrad import _derivative, _directional
 from eingrad._plan import kernels
 from eingrad.errors import ShapeError
 
@@ -226,7 +226,7 @@ def sweeps(monkeypatch):
     made = []
     for module, names in (
         (_directional, ("derive", "pushforward", "pullback")),
-        (_api, ("derive",)),
+        (_derivative, ("derive",)),
     ):
         for name in names:
             function = getattr(module, name)

@@ -177,7 +177,7 @@ def test_sum_over_a_split_axis_stays_a_reshape():
 
 
 def test_an_inner_derivative_sees_the_outer_variable_by_closure():
-    """At a plain number or array; a cached kernel of y*y*y must not answer for x*y*y."""
+    """At a plain number or array; a cached executable of y*y*y must not answer for x*y*y."""
     eg.grad(lambda y: y * y * y)(1.0)
     assert eg.grad(lambda x: eg.grad(lambda y: x * y * y)(1.0))(5.0) == 2.0
     x = np.arange(1.0, 4.0)

@@ -11,7 +11,7 @@ import eingrad as eg
 from eingrad import _ir
 from eingrad._cache import input_specs
 from eingrad._plan import kernels, lower
-from eingrad._run import Kernel
+from eingrad._run import Executable
 
 
 def logistic(samples, n, dtype=float):
@@ -175,7 +175,7 @@ def test_one_triangle_of_a_product_is_that_of_the_whole(upper):
     wanted = [(program.outputs[0], True)]
     half = with_halves(program, wanted)
     assert half_products(half)
-    (found,) = Kernel(half).run([left, right])
+    (found,) = Executable(half).run([left, right])
     whole = left @ right if upper else (left @ right).T
     np.testing.assert_allclose(np.triu(found), np.triu(whole), atol=1e-12)
     assert np.count_nonzero(found) < 0.7 * found.size

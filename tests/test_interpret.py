@@ -39,10 +39,10 @@ from eingrad._plan.kernels import (
     Place,
     SliceAxis,
     SplitAxis,
-    Table,
+    TableOperands,
 )
 from eingrad._primitives import PRIMITIVES, Primitive, apply
-from eingrad._run import Kernel
+from eingrad._run import Executable
 from eingrad._run.gathers import gathers
 from eingrad._run.interpret import interpret
 from eingrad._simplify import simplify
@@ -74,7 +74,7 @@ def run(program, arrays, xp):
 
 def assert_agrees(program, arrays, xp, rtol=1e-12):
     """With the emitted source: shapes, dtypes, values."""
-    expected = Kernel(program).run(arrays)
+    expected = Executable(program).run(arrays)
     for found, value in zip(run(program, arrays, xp), expected, strict=True):
         assert found.dtype == value.dtype
         assert_close(found, value, rtol)
@@ -255,7 +255,9 @@ def test_random_networks_with_structure_agree(space, network, factor):
     assert_agrees(program, arrays, space)
 
 
-PICKS = Table(0, 1)  # which are the first operands; the first position is given several times
+PICKS = TableOperands(
+    0, 1
+)  # which are the first operands; the first position is given several times
 PAIRS, MERGED = (Merged((2, n), (Label(0), Label(1))) for n in (2, 3))
 PIECES = {  # shape of the buffer, how it is looked at, labels, their sizes
     "a pick": ((6, 2), (PickAxis(0, PICKS),), (0, 1), (4, 2)),

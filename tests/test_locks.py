@@ -11,7 +11,7 @@ from reference import allocated
 
 import eingrad as eg
 from eingrad import _tracer
-from eingrad._run import Kernel
+from eingrad._run import Executable
 from eingrad.errors import InPlaceError
 
 N = 4
@@ -301,13 +301,13 @@ def test_no_array_is_locked_while_its_derivative_is_computed(monkeypatch):
     """The function has returned, so that only another thread could write, and it may."""
     A, x = np.ones((200, 200)), np.ones(200)
     writable = []
-    run = Kernel.run
+    run = Executable.run
 
-    def watched(kernel, arrays):
+    def watched(executable, arrays):
         writable.append((A.flags.writeable, x.flags.writeable))
-        return run(kernel, arrays)
+        return run(executable, arrays)
 
-    monkeypatch.setattr(Kernel, "run", watched)
+    monkeypatch.setattr(Executable, "run", watched)
     eg.grad(lambda x: x @ A @ x)(x)
     assert writable == [(True, True)]
 

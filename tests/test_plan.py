@@ -29,7 +29,7 @@ from eingrad._cost import contraction_flops
 from eingrad._emit import emit
 from eingrad._forms import compile_program
 from eingrad._plan import find_path, greedy_path, pairwise
-from eingrad._run import Kernel
+from eingrad._run import Executable
 from eingrad._simplify import MOST_OPERANDS, regroup, simplify, walk
 
 
@@ -161,7 +161,7 @@ def test_every_structure_is_lowered_right(network, seed):
     rng = np.random.default_rng(seed)
     inputs = _ir.inputs([node])
     values = {n: rng.normal(size=n.shape) for n in inputs}
-    (result,) = Kernel(compile_program([node], inputs)).run([values[n] for n in inputs])
+    (result,) = Executable(compile_program([node], inputs)).run([values[n] for n in inputs])
     assert_close(result, evaluate(node, values), rtol=1e-12)
 
 
@@ -243,7 +243,7 @@ def test_the_text_of_a_plan_is_forgotten_with_it():
     eg.cache_clear()
     names = {name for name in linecache.cache if name.startswith("<eingrad")} - before
     texts = ["".join(linecache.getlines(name)) for name in names]
-    assert len(texts) == 2  # of the entry, which both plans have, and of the kernel
+    assert len(texts) == 2  # of the entry, which both plans have, and of the executable
     assert plans[0].source in texts
     del plans[0]
     gc.collect()
@@ -293,7 +293,7 @@ def test_constants_are_written_to_the_bit():
     """Numbers that repr would lose: -0.0 as an array entry, subnormals, nan, infinity."""
     values = np.array([-0.0, 5e-324, np.nan, np.inf, -np.inf, 1e308, 0.1])
     node = _ir.constant(values)
-    (result,) = Kernel(compile_program([node], [])).run([])
+    (result,) = Executable(compile_program([node], [])).run([])
     assert result.tobytes() == values.tobytes()
 
 
@@ -304,7 +304,7 @@ def test_hostile_names_never_become_source():
     program = compile_program([_ir.add(inputs)], inputs, input_specs(inputs))
     source = emit(program)
     assert "os" not in source
-    assert_close(Kernel(program).run([np.float64(k) for k in range(7)])[0], 21.0)
+    assert_close(Executable(program).run([np.float64(k) for k in range(7)])[0], 21.0)
 
 
 @pytest.mark.parametrize(("out", "expected"), [((1,), [1, 1, 2]), ((), 4)])
@@ -312,7 +312,7 @@ def test_a_selection_and_a_merge_that_tie_summed_indices_count(out, expected):
     """``sum_mj S[m,j] M[m,i,j]`` was lowered as if the tie placed entries: to ones."""
     picks, merge = _ir.selection((0, 0, 0, 0, 0, 1), 2), _ir.merge((3, 2))
     node = _ir.contract([(picks, (0, 2)), (merge, (0, 1, 2))], out, dtype=np.float64)
-    (result,) = Kernel(compile_program([node], [])).run([])
+    (result,) = Executable(compile_program([node], [])).run([])
     np.testing.assert_array_equal(result, expected)
 
 

@@ -11,7 +11,7 @@ from inside import traced
 
 import eingrad as eg
 from eingrad import _derive, _ir
-from eingrad._choose import RULES, Step, directions, sweeps
+from eingrad._choose import RULES, Differentiation, directions, sweeps
 from eingrad._cost import roughly
 from eingrad._limits import MACHINE
 from eingrad._plan import InputSpec, Prices, compose, lower, pairwise, picoseconds
@@ -89,7 +89,7 @@ def test_the_direction_with_fewer_sweeps_has_the_smaller_bound(rows, columns):
     y, x = chain(rows, columns)
     forward, reverse = (sweeps(y, [x], name) for name in ("forward", "reverse"))
     assert 0.7 * columns / rows <= forward / reverse <= 1.4 * columns / rows
-    assert directions(Step(y, (x,)))[0] == ("forward" if columns < rows else "reverse",)
+    assert directions(Differentiation(y, (x,)))[0] == ("forward" if columns < rows else "reverse",)
 
 
 def test_deltas_are_divided_out():

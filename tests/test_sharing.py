@@ -16,11 +16,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from inside import CLOSING, FINALIZER, locked_arrays, locks, open_trace, text_lock
+from inside import (
+    CLOSING,
+    FINALIZER,
+    is_inside_of_handler,
+    locked_arrays,
+    locks,
+    open_trace,
+    text_lock,
+)
 
 import eingrad as eg
 from eingrad import _cache, identities
-from eingrad._run import kernel as run_kernel
+from eingrad._run import executable
 from eingrad.errors import PlanError
 
 SOURCE = str(Path(eg.__file__).parent)
@@ -65,7 +73,7 @@ def at_once(jobs):
 
 @pytest.mark.usefixtures("impatient_threads")
 def test_threads_that_compile_one_function_at_once_get_one_result_and_one_entry():
-    """All sixteen miss or hit; one kernel is kept, and nobody gets a torn one."""
+    """All sixteen miss or hit; one executable is kept, and nobody gets a torn one."""
     expected = eg.hessian(energy)(X)
     for _ in range(3):
         eg.cache_clear()
@@ -224,8 +232,8 @@ def test_plans_of_long_chains_pickle_and_copy():
 def test_a_plan_pickled_by_a_version_that_emitted_other_source_is_refused(monkeypatch):
     """The program may mean something else here."""
     data = pickle.dumps(eg.grad(quadratic).plan(X))
-    emit = run_kernel.emit
-    monkeypatch.setattr(run_kernel, "emit", lambda program: emit(program) + "# changed\n")
+    emit = executable.emit
+    monkeypatch.setattr(executable, "emit", lambda program: emit(program) + "# changed\n")
     with pytest.raises(PlanError, match=r"pickled by another version .*; make the plan again"):
         pickle.loads(data)
 
@@ -395,6 +403,7 @@ def assert_usable():
     """No trace is open, no array locked, and the next calls are right."""
     assert open_trace() is None
     assert not locked_arrays()
+    assert not is_inside_of_handler()
     assert A.flags.writeable
     assert X.flags.writeable
     assert all(lock.acquire(blocking=False) and not lock.release() for lock in locks().values())
@@ -449,10 +458,16 @@ def places(job):
 
 
 STATEFUL = (
-    "_tracer.py",
+    "_tracer/trace.py",
+    "_tracer/captured.py",
+    "_tracer/lookup.py",
+    "_tracer/value.py",
     "_read_only.py",
-    "_api.py",
+    "_bind.py",
+    "_call.py",
+    "_derivative.py",
     "_cache.py",
+    "refusals.py",
     "nodes.py",
     "plan.py",
     "dense.py",

@@ -8,7 +8,6 @@ array([[2., 3.],
 """
 
 from eingrad._api import (
-    Derivative,
     derivative,
     grad,
     hessian,
@@ -17,6 +16,7 @@ from eingrad._api import (
     value_and_grad,
 )
 from eingrad._cache import cache_clear, cache_info
+from eingrad._derivative import Derivative
 from eingrad._directional import hvp, jvp, vjp
 from eingrad._lift import Lift, lift
 from eingrad._remark import product, terms, trace, transpose

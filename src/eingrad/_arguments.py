@@ -40,15 +40,15 @@ def roots(positional: Sequence[str], count: int, keywords: Sequence[str]) -> lis
     return names
 
 
-def named(names: Sequence[str], trees: Sequence[Tree]) -> dict[str, str]:
+def label_leaves(names: Sequence[str], trees: Sequence[Tree]) -> dict[str, str]:
     """Give the identifier of every leaf, in order, and its label; not to be changed."""
     if trees.count(LEAF) == len(trees):
         return dict(zip(names, names, strict=True))
-    return _named((*names,), (*trees,))
+    return _label_leaves((*names,), (*trees,))
 
 
 @functools.lru_cache(maxsize=256)
-def _named(names: tuple[str, ...], trees: tuple[Tree, ...]) -> dict[str, str]:
+def _label_leaves(names: tuple[str, ...], trees: tuple[Tree, ...]) -> dict[str, str]:
     return dict(zip(identifiers(names, trees), labels(names, trees), strict=True))
 
 

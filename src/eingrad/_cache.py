@@ -1,7 +1,8 @@
-"""From a program to a kernel: names for its inputs, the cache.
+"""From a program to an executable: names for its inputs, the cache.
 
-In: inputs and a way to make a kernel. Out: the kernel, made or found.
-Guaranteed: the cache is bounded; a kernel is in it only when it is complete; threads may share it.
+In: inputs and a way to make an executable. Out: the executable, made or found.
+Guaranteed: the cache is bounded; an executable is in it only when it is complete; threads may
+share it.
 
 >>> from eingrad import _ir
 >>> [spec.variable for spec in input_specs([_ir.new_input(name, ()) for name in ("x", "lambda")])]
@@ -20,7 +21,7 @@ from eingrad._emit import OWN, RESERVED
 from eingrad._ir import Input
 from eingrad._locks import fork_safe
 from eingrad._plan import InputSpec
-from eingrad._run import Kernel
+from eingrad._run import Executable
 
 
 class CacheInfo(NamedTuple):
@@ -36,7 +37,7 @@ Held = TypeVar("Held")
 
 
 class Cache(Generic[Held]):
-    """Kernels or plans by what they compute, the least recently used dropped.
+    """Executables or plans by what they compute, the least recently used dropped.
 
     Bounded in number, and where `weigh` gives the bytes of a value, in bytes too; the last one is
     always kept.
@@ -99,8 +100,8 @@ class Cache(Generic[Held]):
             self._hits = self._misses = 0
 
 
-cache: Cache[Kernel] = Cache(
-    512, fork_safe(threading.Lock()), maxbytes=2**25, weigh=lambda kernel: kernel.nbytes
+cache: Cache[Executable] = Cache(
+    512, fork_safe(threading.Lock()), maxbytes=2**25, weigh=lambda held: held.nbytes
 )
 
 

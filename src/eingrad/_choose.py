@@ -17,7 +17,7 @@ what a product is made of decides `_plan`; so what is nearly as cheap is built t
 >>> loss = _ir.einsum("i,i->", y, y)
 >>> sweeps(loss, [x], "forward") // sweeps(loss, [x], "reverse")
 6
->>> directions(Step(loss, (x,)))
+>>> directions(Differentiation(loss, (x,)))
 (('reverse',), 'the other direction has the larger bound')
 """
 
@@ -40,7 +40,7 @@ Candidates = tuple[tuple[str, int], ...]
 
 
 @dataclass(frozen=True)
-class Step:
+class Differentiation:
     """One differentiation: of `y` in `variables`. Of a gradient, it may make a `hessian`."""
 
     y: Node
@@ -75,8 +75,8 @@ class Step:
 class Rule(NamedTuple):
     """A rule of choice: when it applies, the directions that are built then, what it says."""
 
-    applies: Callable[[Step], bool]
-    directions: Callable[[Step], tuple[str, ...]]
+    applies: Callable[[Differentiation], bool]
+    directions: Callable[[Differentiation], tuple[str, ...]]
     says: str
 
 
@@ -120,11 +120,11 @@ RULES = (
 )
 
 
-def directions(step: Step) -> tuple[tuple[str, ...], str]:
+def directions(step: Differentiation) -> tuple[tuple[str, ...], str]:
     """Say which directions are built, first the one that may settle it, and by what rule.
 
     >>> x = _ir.new_input("x", (2,))
-    >>> directions(Step(x, (x,), last=False))[0]
+    >>> directions(Differentiation(x, (x,), last=False))[0]
     ('forward',)
     """
     rule = next(rule for rule in RULES if rule.applies(step))
@@ -212,7 +212,7 @@ def _forward(x: Node, order: Sequence[Node]) -> int:
         arriving = [_seed(x)] if node is x else []
         for k, below in enumerate(_ir.children(node)):
             if node is not x and below in carried:
-                state, work = _multiplied(carried[below], node, k, columns, up=True)
+                state, work = _multiply(carried[below], node, k, columns, up=True)
                 arriving.append(state)
                 cost += work
         if arriving:
@@ -233,7 +233,7 @@ def _backward(y: Node, order: Sequence[Node]) -> int:
         cost += work
         for k, below in enumerate(_ir.children(node)):
             if below in known:
-                state, work = _multiplied(carried, node, k, columns, up=False)
+                state, work = _multiply(carried, node, k, columns, up=False)
                 arriving[below].append(state)
                 cost += work
     return cost
@@ -256,7 +256,7 @@ def _sum(terms: Sequence[_Carried], node: Node, columns: _Columns) -> tuple[_Car
     return total, (len(terms) - 1) * roughly(size, size)
 
 
-def _multiplied(
+def _multiply(
     carried: _Carried, node: Node, k: int, columns: _Columns, *, up: bool
 ) -> tuple[_Carried, int]:
     """Multiply by the Jacobian of a node in its operand k, from either side."""

@@ -19,7 +19,7 @@ from eingrad._choose import (
     ONLY_WRITES,
     Candidates,
     Choice,
-    Step,
+    Differentiation,
     directions,
     is_compared_in_print,
     may_plan_between,
@@ -85,14 +85,15 @@ def derive(
     forms = forms or Forms()
     values, forms.written = prepare(outputs, made)
     # Both ways of going on from the first order have that order in common.
-    step = functools.cache(functools.partial(_jacobians, mode=mode, forms=forms))
-    found, choice = _derived(values, variables, orders, step)
+    once = functools.partial(_differentiate, mode=mode, forms=forms)
+    differentiate = functools.cache(once)
+    found, choice = _derive_orders(values, variables, orders, differentiate)
     if mode in DIRECTIONS or not may_plan_between(values, max(orders)):
         return found, choice
     if max(orders) == 2 and forms.price(_nodes(found)).only_writes:  # noqa: PLR2004
         return found, choice
-    between = functools.partial(_in_pairs, forms=forms)
-    others, other_choice = _derived(values, variables, orders, step, between)
+    between = functools.partial(_plan_pairwise, forms=forms)
+    others, other_choice = _derive_orders(values, variables, orders, differentiate, between)
     if forms.least([_nodes(found), _nodes(others)]) == 0:
         return found, choice
     return others, other_choice
@@ -104,7 +105,7 @@ def prepare(outputs: Sequence[Node], made: Made) -> tuple[list[Node], frozenset[
     Derivatives among them, digests of which are `made`, are contracted with what they meet.
     """
     written = written_nodes(outputs, made)
-    values, written = narrowed(contracted(outputs, made, written), written)
+    values, written = narrowed(contract_derivatives(outputs, made, written), written)
     planned = pairwise([*values, *written])
     return planned[: len(values)], frozenset(planned[len(values) :])
 
@@ -113,7 +114,7 @@ def _nodes(found: Sequence[Root]) -> list[Node]:
     return [*dict.fromkeys(root.node for root in found)]
 
 
-def compared(
+def compare_directions(
     outputs: Sequence[Node], variables: Sequence[Node], orders: Sequence[int], made: Made
 ) -> Candidates:
     """Price both directions of the last order, also where `derive` looks at one.
@@ -128,19 +129,19 @@ def compared(
 _Level = dict[tuple[int, ...], Node]  # by the numbers of the variables, in ascending order
 
 
-class _Step(Protocol):
-    """`_jacobians`, with mode and forms given."""
+class _Differentiate(Protocol):
+    """`_differentiate`, with mode and forms given."""
 
     def __call__(
         self, y: Node, variables: tuple[Node, ...], /, *, last: bool, hessian: bool
     ) -> tuple[list[Node], Choice]: ...
 
 
-def _derived(
+def _derive_orders(
     values: Sequence[Node],
     variables: Sequence[Node],
     orders: Sequence[int],
-    step: _Step,
+    differentiate: _Differentiate,
     between: Callable[[_Level], _Level] = dict,
 ) -> tuple[list[Root], Choice]:
     """Differentiate order by order; `between` is done to derivatives before their own ones."""
@@ -150,22 +151,27 @@ def _derived(
     for order in range(max(orders) + 1):
         if order:
             last = order == max(orders)
-            steps = [
-                _differentiated(nodes, variables, step, last=last, of_scalar=y.size == 1)
+            raised = [
+                _raise_order(nodes, variables, differentiate, last=last, of_scalar=y.size == 1)
                 for y, nodes in zip(values, level, strict=True)
             ]
-            level = [nodes for nodes, _ in steps]
-            choice = _total([c for _, each in steps for c in each])
+            level = [nodes for nodes, _ in raised]
+            choice = _add_up([c for _, each in raised for c in each])
             if not last:
                 level = [between(nodes) for nodes in level]
         if order in orders:
             for y, nodes in zip(values, level, strict=True):
-                found += _ordered(y, nodes, variables, order)
+                found += _arrange(y, nodes, variables, order)
     return found, choice
 
 
-def _differentiated(
-    nodes: _Level, variables: Sequence[Node], step: _Step, *, last: bool, of_scalar: bool
+def _raise_order(
+    nodes: _Level,
+    variables: Sequence[Node],
+    differentiate: _Differentiate,
+    *,
+    last: bool,
+    of_scalar: bool,
 ) -> tuple[_Level, list[Choice]]:
     """Differentiate once more, in the variables that keep the numbers ascending."""
     level: _Level = {}
@@ -174,13 +180,13 @@ def _differentiated(
         first = numbers[-1] if numbers else 0
         rest = tuple(variables[first:])
         hessian = of_scalar and len(numbers) == len(rest) == 1
-        made, choice = step(node, rest, last=last, hessian=hessian)
+        made, choice = differentiate(node, rest, last=last, hessian=hessian)
         level.update({(*numbers, n): x for n, x in enumerate(made, first)})
         choices.append(choice)
     return level, choices
 
 
-def _ordered(y: Node, nodes: _Level, variables: Sequence[Node], order: int) -> list[Root]:
+def _arrange(y: Node, nodes: _Level, variables: Sequence[Node], order: int) -> list[Root]:
     """Give the derivatives in every order of the variables: those with ascending ones, transposed.
 
     Which axes belong to a differentiation follows from how often each variable came before.
@@ -200,7 +206,7 @@ def _ordered(y: Node, nodes: _Level, variables: Sequence[Node], order: int) -> l
     return found
 
 
-def _in_pairs(level: _Level, forms: Forms) -> _Level:
+def _plan_pairwise(level: _Level, forms: Forms) -> _Level:
     """Plan derivatives before they are differentiated again.
 
     Then the product rule meets their intermediates, and the sum is in factors: of
@@ -210,7 +216,7 @@ def _in_pairs(level: _Level, forms: Forms) -> _Level:
     return dict(zip(level, forms.pairwise(forms.normal([*level.values()])), strict=True))
 
 
-def placed(
+def substitute_outer(
     derivatives: Sequence[Node], outputs: Sequence[Node], replaced: Mapping[Node, Node]
 ) -> tuple[list[Node], Made]:
     """Substitute outer values; return also the nodes that push-in may open."""
@@ -219,7 +225,9 @@ def placed(
     return nodes[:count], made_by_differentiation(nodes[:count], nodes[count:])
 
 
-def contracted(roots: Sequence[Node], made: Made, written: Sequence[Node] = ()) -> list[Node]:
+def contract_derivatives(
+    roots: Sequence[Node], made: Made, written: Sequence[Node] = ()
+) -> list[Node]:
     """Contract derivatives with what they meet before they are written out, where that is faster.
 
     Or where else there would be far more work: that it takes fewer calls is true of small sizes.
@@ -244,14 +252,14 @@ def split(roots: Sequence[Node], forms: Forms) -> tuple[list[Node], list[list[Pa
     return cores, [[(deltas, axes) for deltas, _, axes in parts] for parts in terms]
 
 
-def _total(choices: Sequence[Choice]) -> Choice:
+def _add_up(choices: Sequence[Choice]) -> Choice:
     """Add up the candidates of several derivatives; what was taken comes first."""
     rules = {choice.rule for choice in choices}
     rule = rules.pop() if len(rules) == 1 else ""
-    return Choice(_total_candidates([choice.candidates for choice in choices]), rule)
+    return Choice(_add_up_candidates([choice.candidates for choice in choices]), rule)
 
 
-def _total_candidates(candidates: Sequence[Candidates]) -> Candidates:
+def _add_up_candidates(candidates: Sequence[Candidates]) -> Candidates:
     """Add up candidates, where each derivative was compared.
 
     "mixed" is each in its own best direction. One candidate alone was not priced.
@@ -268,35 +276,37 @@ def _total_candidates(candidates: Sequence[Candidates]) -> Candidates:
     return (("mixed", sum(c[0][1] for c in candidates)), *others)
 
 
-def _jacobians(
+def _differentiate(
     y: Node, variables: tuple[Node, ...], *, last: bool, hessian: bool, mode: str, forms: Forms
 ) -> tuple[list[Node], Choice]:
     """Differentiate in every variable, in the direction that was chosen, or the cheapest."""
     if mode in DIRECTIONS:
-        return _differentiate(y, variables, mode), Choice()
-    names, rule = directions(Step(y, variables, last, hessian))
+        return _take_direction(y, variables, mode), Choice()
+    names, rule = directions(Differentiation(y, variables, last, hessian))
     names = DIRECTIONS if mode == "either" else names
     options: dict[str, list[Node]] = {}
     for name in names:
-        options[name] = _differentiate(y, variables, name)
+        options[name] = _take_direction(y, variables, name)
         may_stop = hessian and last and len(names) > 1 and mode != "either"
         if may_stop and forms.price(options[name]).only_writes:
             return options[name], Choice(((name, 0),), ONLY_WRITES)
     if len(options) == 1:
         return options[name], Choice(((name, 0),), rule)
-    return _cheapest(options, rule, forms)
+    return _take_cheapest(options, rule, forms)
 
 
-def _differentiate(y: Node, variables: Sequence[Node], direction: str) -> list[Node]:
+def _take_direction(y: Node, variables: Sequence[Node], direction: str) -> list[Node]:
     if direction == "reverse":
         return reverse(y, variables)
     return [forward(y, x) for x in variables]
 
 
-def _cheapest(options: dict[str, list[Node]], rule: str, forms: Forms) -> tuple[list[Node], Choice]:
+def _take_cheapest(
+    options: dict[str, list[Node]], rule: str, forms: Forms
+) -> tuple[list[Node], Choice]:
     """Take the lowest price, of either direction or of the better one for each variable."""
     options = {name: options[name] for name in DIRECTIONS}  # reverse, where they cost the same
-    mixed = _mixed(options, forms)
+    mixed = _mix(options, forms)
     if mixed not in options.values():
         options = {**options, "mixed": mixed}
     names = list(options)
@@ -306,7 +316,7 @@ def _cheapest(options: dict[str, list[Node]], rule: str, forms: Forms) -> tuple[
     return options[best], Choice(tuple((name, prices[name].flops) for name in ordered), rule)
 
 
-def _mixed(options: dict[str, list[Node]], forms: Forms) -> list[Node]:
+def _mix(options: dict[str, list[Node]], forms: Forms) -> list[Node]:
     """Take for each variable what is cheaper by itself: each direction may be best for some."""
     pairs = list(zip(options["reverse"], options["forward"], strict=True))
     if len(pairs) == 1:
@@ -322,11 +332,13 @@ def compile_derivatives(
     forms: Forms,
 ) -> Program:
     """Plan and lower derivatives, mirrored; what was planned to compare candidates is not again."""
-    program = compose(planned(found, forms), arguments_of(inputs, specs), choice.candidates)
+    program = compose(
+        plan_derivatives(found, forms), arguments_of(inputs, specs), choice.candidates
+    )
     return replace(program, rule=choice.rule)
 
 
-def planned(found: Sequence[Root], forms: Forms) -> list[Node]:
+def plan_derivatives(found: Sequence[Root], forms: Forms) -> list[Node]:
     """Plan derivatives together, and mirror them."""
     nodes = _nodes(found)
     form = dict(zip(nodes, forms.form(nodes), strict=True))

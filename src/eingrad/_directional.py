@@ -14,7 +14,9 @@ from typing import Any
 import numpy as np
 
 from eingrad import _ir, _reuse
-from eingrad._api import Derivative, argument_numbers, check_argnums, output_node
+from eingrad._bind import Argnums, argument_numbers, check_argnums
+from eingrad._call import output_node
+from eingrad._derivative import Derivative
 from eingrad._derive import derive
 from eingrad._diff import pullback, pushforward
 from eingrad._ir import Node
@@ -25,11 +27,9 @@ from eingrad._tracer import Expression, node_of, trace_of
 from eingrad._tree import Tree, flatten
 from eingrad.errors import ShapeError
 
-Argnums = int | tuple[int, ...]
 
-
-class _Call:
-    """One call of the user's function inside a trace, as nodes; the last argument apart."""
+class _Sweep:
+    """One call of the user's function inside a trace, as nodes, and what is swept through them."""
 
     def __init__(
         self, f: Callable[..., Any], argnums: Argnums, args: Sequence[Any], kwargs: dict[str, Any]
@@ -64,8 +64,8 @@ class _Call:
             seeds[node] = value if node not in seeds else _ir.add([seeds[node], value])
         return seeds
 
-    def swept(
-        self, verb: str, seeds: Mapping[Node, Node], sweep: Callable[[], Sequence[Node]]
+    def find_or_make(
+        self, verb: str, seeds: Mapping[Node, Node], make_nodes: Callable[[], Sequence[Node]]
     ) -> Sequence[Node]:
         """Make the nodes of a product, or find them: those of `outputs` are the same at each call.
 
@@ -74,7 +74,7 @@ class _Call:
         """
 
         def make() -> tuple[Sequence[Node], Set[bytes]]:
-            nodes = sweep()
+            nodes = make_nodes()
             return nodes, made_by_differentiation(nodes, [*self.outputs, *seeds.values()])
 
         if self.trace is None:
@@ -84,11 +84,11 @@ class _Call:
         key = verb, (*self.variables,), (*self.outputs,), (*seeds.items(),)
         is_again = not self.trace.lasting
         known = (*key, frozenset(self.trace.made))
-        nodes, made = _reuse.derived(known, make) if is_again else make()
+        nodes, made = _reuse.find_or_derive(known, make) if is_again else make()
         self.trace.made |= made
         return nodes
 
-    def wrapped(self, tree: Tree, nodes: Sequence[Node]) -> Any:
+    def nest(self, tree: Tree, nodes: Sequence[Node]) -> Any:
         """Nest results."""
         return tree.build([Expression(node, self.trace, array=True) for node in nodes])
 
@@ -133,10 +133,10 @@ def jvp(f: Callable[..., Any], argnums: Argnums = 0) -> Derivative:
     """
 
     def product(*args: Any, **kwargs: Any) -> Any:
-        call = _Call(f, argnums, args, kwargs)
-        seeds = call.seeds(call.variables, call.argument_tree, "tangent", "the argument")
-        nodes = call.swept("jvp", seeds, lambda: pushforward(call.outputs, seeds))
-        return call.wrapped(call.out_tree, nodes)
+        sweep = _Sweep(f, argnums, args, kwargs)
+        seeds = sweep.seeds(sweep.variables, sweep.argument_tree, "tangent", "the argument")
+        nodes = sweep.find_or_make("jvp", seeds, lambda: pushforward(sweep.outputs, seeds))
+        return sweep.nest(sweep.out_tree, nodes)
 
     return _product_of(f, product, argnums, "jvp", "tangent")
 
@@ -170,11 +170,11 @@ def vjp(f: Callable[..., Any], argnums: Argnums = 0) -> Derivative:
     """
 
     def product(*args: Any, **kwargs: Any) -> Any:
-        call = _Call(f, argnums, args, kwargs)
-        result = f"the result of {call.name}"
-        seeds = call.seeds(call.outputs, call.out_tree, "cotangent", result)
-        nodes = call.swept("vjp", seeds, lambda: pullback(seeds, call.variables))
-        return call.wrapped(call.argument_tree, nodes)
+        sweep = _Sweep(f, argnums, args, kwargs)
+        result = f"the result of {sweep.name}"
+        seeds = sweep.seeds(sweep.outputs, sweep.out_tree, "cotangent", result)
+        nodes = sweep.find_or_make("vjp", seeds, lambda: pullback(seeds, sweep.variables))
+        return sweep.nest(sweep.argument_tree, nodes)
 
     return _product_of(f, product, argnums, "vjp", "cotangent")
 
@@ -207,16 +207,16 @@ def hvp(f: Callable[..., Any], argnums: Argnums = 0) -> Derivative:
     """
 
     def product(*args: Any, **kwargs: Any) -> Any:
-        call = _Call(f, argnums, args, kwargs)
-        seeds = call.seeds(call.variables, call.argument_tree, "tangent", "the argument")
+        sweep = _Sweep(f, argnums, args, kwargs)
+        seeds = sweep.seeds(sweep.variables, sweep.argument_tree, "tangent", "the argument")
 
-        def sweep() -> Sequence[Node]:
-            made = call.trace.made if call.trace else frozenset()
-            gradients, _ = derive(call.outputs, call.variables, (1,), made=made)
+        def make_nodes() -> Sequence[Node]:
+            made = sweep.trace.made if sweep.trace else frozenset()
+            gradients, _ = derive(sweep.outputs, sweep.variables, (1,), made=made)
             return pushforward([root.plain() for root in gradients], seeds)
 
-        nodes = call.swept("hvp", seeds, sweep)
-        return call.wrapped(call.out_tree.nest(call.argument_tree), nodes)
+        nodes = sweep.find_or_make("hvp", seeds, make_nodes)
+        return sweep.nest(sweep.out_tree.nest(sweep.argument_tree), nodes)
 
     return _product_of(f, product, argnums, "hvp", "tangent")
 

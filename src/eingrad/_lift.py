@@ -12,21 +12,22 @@ import numpy as np
 
 from eingrad import _distribute, _ir, _numpy_functions, _opaque  # noqa: F401 - what it registers is used
 from eingrad._cache import cache, input_specs
-from eingrad._derive import derive, planned
+from eingrad._derive import derive, plan_derivatives
 from eingrad._forms import Forms, arguments_of
 from eingrad._ir import Node
 from eingrad._plan import compose
-from eingrad._run import Kernel, check_symmetry
+from eingrad._run import Executable, check_symmetry
 from eingrad._shown import shown
 from eingrad._tracer import (
     STATIC,
     Array,
     Expression,
+    Trace,
     check_array,
     node_of,
-    tracing,
+    within_trace,
 )
-from eingrad._tree import flatten
+from eingrad._tree import Tree, flatten
 from eingrad.errors import DTypeError, ShapeError
 
 
@@ -51,42 +52,41 @@ class Lift:
         }
         order, below = _order_and_variable(jets)
         x = _ir.new_input("X", below, key=("lifted", "X"))
+        symbols = {n: jet.symbol(f"F{n}", x) for n, jet in jets.items()}
         values: dict[str, Array] = {}
-        trace = tracing()
-        try:
-            with trace:
-                symbols = {n: jet.symbol(f"F{n}", x) for n, jet in jets.items()}
-                for n, jet in jets.items():
-                    values.update(jet.named(f"F{n}"))
-                passed = {n: Expression(node, trace, array=True) for n, node in symbols.items()}
-                result = self._f(*(passed.get(n, value) for n, value in enumerate(arguments)))
-                leaves, tree = flatten(result)
-                outputs = [node_of(leaf, trace, "the result") for leaf in leaves]
-                trace.check_unwritten()
-                for known in trace.root.captured.values():
-                    values[known.node.name] = known.values
-        finally:
-            trace.close()  # again: an interrupt may have cut the first short
+        for n, jet in jets.items():
+            values.update(jet.by_name(f"F{n}"))
+
+        def record(trace: Trace) -> tuple[list[Node], Tree, frozenset[bytes]]:
+            known = {n: Expression(node, trace, array=True) for n, node in symbols.items()}
+            result = self._f(*(known.get(n, value) for n, value in enumerate(arguments)))
+            leaves, tree = flatten(result)
+            outputs = [node_of(leaf, trace, "the result") for leaf in leaves]
+            trace.check_unwritten()
+            values.update((c.node.name, c.values) for c in trace.root.captured.values())
+            return outputs, tree, frozenset(trace.made)
+
+        outputs, tree, made = within_trace(record)
         key = (
             "lift",
             order,
             below,
-            frozenset(trace.made),
+            made,
             *(n.digest for n in outputs),
             *(n.digest for n in symbols.values()),
         )
 
-        def make() -> Kernel:
+        def make() -> Executable:
             forms = Forms()
             orders = tuple(range(order + 1))
-            found, choice = derive(outputs, [x], orders, made=trace.made, forms=forms)
-            opened, inputs = _opaque.open_inputs(planned(found, forms))
+            found, choice = derive(outputs, [x], orders, made=made, forms=forms)
+            opened, inputs = _opaque.open_inputs(plan_derivatives(found, forms))
             arguments = arguments_of(inputs, input_specs(inputs))
-            return Kernel(compose(opened, arguments, choice.candidates))
+            return Executable(compose(opened, arguments, choice.candidates))
 
-        kernel = cache.get(key, make)
-        specs = kernel.program.inputs
-        results = kernel.run([np.asarray(values[spec.name], spec.dtype) for spec in specs])
+        executable = cache.get(key, make)
+        specs = executable.program.inputs
+        results = executable.run([np.asarray(values[spec.name], spec.dtype) for spec in specs])
         each = len(outputs)
         return tree.build(tuple(results[n::each]) for n in range(each))
 
@@ -199,7 +199,7 @@ class _Jet:
             return _opaque.function(name, first.shape, first.dtype, (x,))
         return _ir.new_input(name, first.shape, first.dtype, ("lifted", name))
 
-    def named(self, name: str) -> dict[str, Array]:
+    def by_name(self, name: str) -> dict[str, Array]:
         """Name the arrays as `_opaque.label` names their symbols."""
         power = ["", "d", *(f"d{n}" for n in range(2, self.order + 1))]
         return {f"{power[n]}{name}{'_dX' * n}": array for n, array in enumerate(self.arrays)}

@@ -1,6 +1,6 @@
 """Every number that a plan depends on: what the machine costs, what bounds work, what is policy.
 
-In: nothing. Out: `MACHINE`, `BUDGET`, `POLICY`.
+In: nothing. Out: `MACHINE`, `BUDGET`, `TREES`, `POLICY`.
 Guaranteed: integers, so that plans are the same everywhere. Each number of `MACHINE` is one that
 ``python benchmarks/cost_model.py --fit`` measures, rounded, on one core of a common server, with
 NumPy 2 and OpenBLAS; those that it does not print are told of here. `entry` and `row` are a call
@@ -50,14 +50,6 @@ MACHINE = Machine()
 class Budget:
     """What bounds the work of planning: more takes longer, and seldom finds more."""
 
-    # Contraction trees: tuned on random networks against opt_einsum's and cotengra's searches.
-    exact_parts: int = 12  # operands of a product: 3**n / 2 pairs are looked at
-    parts_at_once: int = 9  # operands for which any tree bounds the search well enough
-    window: int = 8  # parts of a tree that are searched again together
-    last_window: int = 11  # the same at the end
-    pairs: int = 200_000  # looked at to improve the trees of one network
-    starts: int = 16  # trees that opt_einsum's greedy search makes for it
-    agreeing: int = 4  # of them that end equally cheap: no more are tried
     # Products of a program, together: a few more searches each.
     rounds: int = 100  # one or two are usual
     opened_operands: int = 8  # that a product has after others were opened in it
@@ -83,6 +75,31 @@ class Budget:
 
 
 @dataclass(frozen=True, slots=True)
+class Trees:
+    """How long contraction trees are sought.
+
+    Tuned on the networks of ``benchmarks/orders.py``: more of any takes longer, and finds one per
+    cent less on a few of them.
+    """
+
+    exact: int = 12  # operands of which all trees are looked at: 3**n / 2 pairs
+    at_once: int = 9  # operands for which any tree bounds that well enough
+    few_moves: int = 100  # of an annealing for each operand, where only a bound is wanted
+    random: int = 32  # random greedy trees
+    annealed: int = 16  # trees that are annealed, at most
+    agreeing: int = 3  # of them that end equally cheap: no more are tried
+    equally: int = 1000  # a thousandth more is equally cheap
+    moves: int = 10  # of an annealing, for each pair of operands
+    most_moves: int = 500  # for each operand
+    all_moves: int = 800_000  # of the annealings of one network, about
+    longer: int = 2  # trees that are annealed again, and times as many moves
+    window: int = 8  # parts of a tree that are searched again together
+    last_window: int = 11  # the same at the end
+    pairs: int = 100_000  # looked at to improve one tree by windows
+    singled: int = 128  # operands that are singled out for the canonical order
+
+
+@dataclass(frozen=True, slots=True)
 class Policy:
     """What no measurement decides alone: how candidates are compared, what memory is worth."""
 
@@ -105,4 +122,5 @@ class Policy:
 
 
 BUDGET = Budget()
+TREES = Trees()
 POLICY = Policy()

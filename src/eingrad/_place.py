@@ -31,10 +31,13 @@ _LIBRARIES = tuple(
     }
 )
 _INSTALLED = tuple(f"{os.sep}{name}-packages{os.sep}" for name in ("site", "dist"))
+_OUTSIDE = (
+    "_bind.py", "_call.py", "_derivative.py", "_directional.py", "_lift.py", "_remark.py",
+    "_symbols.py", "verify",
+)  # fmt: skip
 _VERBS = tuple(
-    _HERE + name
-    for name in ("_api.py", "_lift.py", "_directional.py", "_remark.py", "_symbols.py", "verify")
-)
+    _HERE + name for name in _OUTSIDE
+)  # what the user calls, and what calls his function
 _LONGEST_LINE = 100
 
 

@@ -53,9 +53,7 @@ def give_back(inputs: Iterable[Input]) -> None:
         _free.setdefault((node.name, node.shape, node.dtype, node.key), []).append(node)
 
 
-def find(call: Hashable) -> Any:
-    """Find what a call gave; None if it is not known."""
-    return _results.get(call)
+find = _results.get  # what a call gave; None if it is not known. Asked at every call of NumPy
 
 
 def keep(call: Hashable, result: Any) -> None:
@@ -65,7 +63,7 @@ def keep(call: Hashable, result: Any) -> None:
     _results[call] = result
 
 
-def derived(key: Hashable, make: Callable[[], T]) -> T:
+def find_or_derive(key: Hashable, make: Callable[[], T]) -> T:
     """Find what was derived of the nodes in a key, which stay alive with it; else derive it."""
     known: T | None = _derived.get(key)
     if known is None:

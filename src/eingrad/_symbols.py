@@ -17,13 +17,13 @@ import numpy as np
 
 from eingrad import _distribute, _ir, _numpy_functions, _opaque  # noqa: F401 - what it registers is used
 from eingrad._cache import input_specs
-from eingrad._derive import contracted, derive, placed
+from eingrad._derive import contract_derivatives, derive, substitute_outer
 from eingrad._exact import exact
 from eingrad._exact import sizes as sizes_of
 from eingrad._forms import Forms, compile_program
 from eingrad._ir import Input, Node
 from eingrad._plan import find_path, greedy_path, left_to_right_path, mirror
-from eingrad._run import Kernel, Plan, SymbolForm
+from eingrad._run import Executable, Plan, SymbolForm
 from eingrad._shown import shown
 from eingrad._simplify import narrowed, remember, remembered, written_nodes
 from eingrad._tracer import (
@@ -228,7 +228,7 @@ def differentiate(
     outputs = _ir.substitute([y._node], {node: free})
     forms = Forms()
     (root,), _ = derive(outputs, [free], (order,), mode, remembered(outputs), forms)
-    (result,), made = placed(forms.normal([root.plain()]), outputs, {free: node})
+    (result,), made = substitute_outer(forms.normal([root.plain()]), outputs, {free: node})
     remember([result], made)
     return Expression(result, trace_of((y, x)), symmetry=root.symmetry)
 
@@ -290,7 +290,7 @@ def compile(outputs: Any, *, path: str = "planned") -> Plan:
         raise DTypeError("a plan is compiled from symbols; this expression belongs to a trace")
     made = remembered(nodes)
     written = written_nodes(nodes, made)
-    nodes = contracted(nodes, made, written)
+    nodes = contract_derivatives(nodes, made, written)
     nodes, written = narrowed(nodes, written)
     opened, inputs = _opaque.open_inputs([*nodes, *written])
     roots, written = opened[: len(nodes)], opened[len(nodes) :]
@@ -304,7 +304,7 @@ def compile(outputs: Any, *, path: str = "planned") -> Plan:
     specs = input_specs(inputs)
     program = compile_program(roots, inputs, specs, PATHS[path], written)
     form = SymbolForm(names, tuple(map(_symmetry, inputs)), tree)
-    return Plan(Kernel(program), form, [])
+    return Plan(Executable(program), form, [])
 
 
 def _symmetry(node: Input) -> Any:

@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from eingrad._api import Derivative
 from eingrad._cache import Cache, CacheInfo
+from eingrad._derivative import Derivative
 from eingrad._locks import fork_safe
 from eingrad._run import Plan, state_of
 from eingrad._shown import shown
@@ -120,7 +120,7 @@ class Compiled:
         self._plans.clear()
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _restored, (self._derivative, self._plans.maxsize, self._plans.items())
+        return _restore, (self._derivative, self._plans.maxsize, self._plans.items())
 
     def __repr__(self) -> str:
         return f"<compiled {self._derivative!r}>"
@@ -183,7 +183,7 @@ def compiled(f: Callable[..., Any], *, maxsize: int = 128) -> Compiled:
     return Compiled(_derivative(f), maxsize)
 
 
-def _restored(derivative: Derivative, maxsize: int, plans: list[tuple[Hashable, Plan]]) -> Compiled:
+def _restore(derivative: Derivative, maxsize: int, plans: list[tuple[Hashable, Plan]]) -> Compiled:
     """Make it again with its plans: what they hold stays as it was."""
     made = Compiled(derivative, maxsize)
     for key, known in plans:

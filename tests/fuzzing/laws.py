@@ -13,7 +13,7 @@ from reference import evaluate
 
 import eingrad as eg
 from eingrad import _formula, _ir
-from eingrad._run import Kernel
+from eingrad._run import Executable
 from eingrad._run.interpret import interpret
 from eingrad._tree import flatten
 from fuzzing.programs import Unwritable, blocks, foreign
@@ -172,7 +172,7 @@ def check_standard(program, f, order, at, losses):
         given = [array_api_strict.asarray(a) for a in arrays]
         found = [np.asarray(a) for a in interpret(plan.program, given, array_api_strict)]
     for n, (value, expected) in enumerate(
-        zip(found, Kernel(plan.program).run(arrays), strict=True)
+        zip(found, Executable(plan.program).run(arrays), strict=True)
     ):
         if value.dtype != expected.dtype:
             raise Mismatch(f"interpreted, result {n}: dtype {value.dtype}, not {expected.dtype}")

@@ -30,7 +30,7 @@ from eingrad._plan.kernels import (
     Position,
     SliceAxis,
     SplitAxis,
-    Table,
+    TableOperands,
 )
 
 
@@ -103,8 +103,8 @@ def _look(buffer: str, shape: Sequence[int], looks: Sequence[Look]) -> tuple[str
 
 
 def _added_at(
-    look: str, labels: Sequence[int], sizes: Sequence[int], picks: dict[int, Table], core: str,
-    operands: Sequence[str],
+    look: str, labels: Sequence[int], sizes: Sequence[int], picks: dict[int, TableOperands],
+    core: str, operands: Sequence[str],
 ) -> str:  # fmt: skip
     """Add a core at positions that tables give; a position may be given twice."""
     unique = [*dict.fromkeys(labels)]

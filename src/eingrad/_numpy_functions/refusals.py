@@ -65,15 +65,18 @@ def checked(function: Any, handler: Handler, name: str = "") -> Handler:
     def call(*args: Any, **kwargs: Any) -> Any:
         if _inside.get():
             return handler(*args, **kwargs)
-        token = _inside.set(True)
         try:
-            result = handler(*args, **kwargs)
-        except _FROM_INSIDE as error:
-            if isinstance(error, EingradError) or user_line() in str(error):
-                raise
-            raise _misread(name, function, args, kwargs, error) from error
+            try:
+                _inside.set(True)
+                result = handler(*args, **kwargs)
+            except _FROM_INSIDE as error:
+                if isinstance(error, EingradError) or user_line() in str(error):
+                    raise
+                raise _misread(name, function, args, kwargs, error) from error
+            finally:
+                _inside.set(False)
         finally:
-            _inside.reset(token)
+            _inside.set(False)  # again: an interrupt may have cut the first short
         if kwargs or not all(map(_is_operand, args)):
             args = (*args, *(kwargs.pop(k) for k in leading if k in kwargs))
             _ask(name, function, args, kwargs, result)

@@ -252,14 +252,14 @@ class PickAxis:
     """Positions along an axis of the buffer that a table gives, some perhaps several times."""
 
     axis: int
-    table: "Table"
+    table: "TableOperands"
 
 
 Look = SplitAxis | MergeAxes | SliceAxis | PickAxis
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class TableOperands:
     """Positions that an operand of the statement gives, and whether each counts: another one.
 
     `positions` and `mask` count the statement's operands; without a mask all count.
@@ -292,7 +292,7 @@ class Affine:
 class LookUp:
     """``table[position]``."""
 
-    table: Table
+    table: TableOperands
     position: "Position"
 
 

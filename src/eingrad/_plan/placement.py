@@ -29,13 +29,13 @@ from eingrad._plan.kernels import (
     Position,
     SliceAxis,
     SplitAxis,
-    Table,
+    TableOperands,
 )
 from eingrad._subscripts import Subscripts
 
 _ORDER = {SplitAxis: 0, MergeAxes: 0, SliceAxis: 1, PickAxis: 2}  # looks that come later, last
 
-ToTable = Callable[[Selection], Table]
+ToOperands = Callable[[Selection], TableOperands]
 _By = dict[int, tuple[Node, Subscripts]]  # what an index is determined by, and by which indices
 
 
@@ -43,7 +43,7 @@ def look_at(
     out: Subscripts,
     structure: Sequence[Factor],
     core: Subscripts,
-    table: ToTable,
+    table: ToOperands,
 ) -> tuple[Subscripts, tuple[Look, ...]] | None:
     """How to look at a buffer with indices `out` so that the core lies on it: labels and looks.
 
@@ -77,7 +77,7 @@ def _rank(look: Look | None) -> int:
     return 0 if look is None else _ORDER[type(look)]
 
 
-def positions(piece: Placement, table: ToTable) -> tuple[Subscripts, At] | None:
+def positions(piece: Placement, table: ToOperands) -> tuple[Subscripts, At] | None:
     """Where each entry of the core lies in the buffer: labels, and an expression for each axis.
 
     An expression is an output index as a function of the indices that nothing determines. A merge
@@ -113,7 +113,7 @@ def _determined(
     return by
 
 
-def _as_functions(out: Subscripts, by: _By, table: ToTable) -> tuple[Position, ...] | None:
+def _as_functions(out: Subscripts, by: _By, table: ToOperands) -> tuple[Position, ...] | None:
     """Write output indices as functions of those that nothing determines; None for a cycle."""
     reached: set[int] = set()
 
@@ -143,7 +143,7 @@ def _as_functions(out: Subscripts, by: _By, table: ToTable) -> tuple[Position, .
     return functions if len(functions) == len(expressions) else None
 
 
-def _selected(node: Selection, position: Position, table: ToTable) -> Position:
+def _selected(node: Selection, position: Position, table: ToOperands) -> Position:
     if node.is_delta:
         return position
     if isinstance(node.table, range):
@@ -152,7 +152,7 @@ def _selected(node: Selection, position: Position, table: ToTable) -> Position:
 
 
 def _look(  # noqa: PLR0911 - one for each kind of structure
-    node: Node, term: Subscripts, labels: Sequence[int], used: set[int], table: ToTable
+    node: Node, term: Subscripts, labels: Sequence[int], used: set[int], table: ToOperands
 ) -> tuple[int, int, Subscripts, Look | None] | None:
     """Axis and number of the labels to replace, the new labels, and the look at the buffer."""
     determined = term[1] if isinstance(node, Selection) else term[0]

@@ -31,7 +31,7 @@ from eingrad._plan.kernels import (
     Position,
     SliceAxis,
     SplitAxis,
-    Table,
+    TableOperands,
 )
 from eingrad._subscripts import Shape
 
@@ -84,7 +84,7 @@ def _look(axes: list[Positions], counts: list[NDArray[Any]], look: Look, tables:
             assert_never(unknown)
 
 
-def _mask(table: Table, tables: Known) -> NDArray[Any]:
+def _mask(table: TableOperands, tables: Known) -> NDArray[Any]:
     """Say which positions of a table count."""
     if table.mask is None:
         return np.ones(tables[table.positions].shape, bool)

@@ -30,7 +30,7 @@ _Slices = dict[Node, int]  # the axis that each node is sliced along
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Loop:
+class Tiling:
     """The operation of a node: a result of a body that runs once for each tile of an index.
 
     Operand n is sliced along ``axes[n]``, or whole where that is None. Result n of the body is a
@@ -281,7 +281,7 @@ class _Region:
         operands = tuple(n for n, _ in given)
         axes = tuple(axis for _, axis in given)
         step = _step(self.size, math.ceil(self.size / self._passes(picoseconds)))
-        loop = Loop(self.sliced, nodes, roots, operands, axes, self.size, step)
+        loop = Tiling(self.sliced, nodes, roots, operands, axes, self.size, step)
         key = {"of": tuple(n.digest for n in roots), "axes": axes, "writes": loop.writes}
         return {
             root: _ir.apply_node(loop, operands, key, n, root.shape, root.dtype)

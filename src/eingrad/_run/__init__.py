@@ -1,15 +1,15 @@
 """Run emitted source: one signature for every way of running."""
 
 from eingrad._run.dense import load
+from eingrad._run.executable import Executable
 from eingrad._run.form import FunctionForm, SymbolForm, check_symmetry, state_of, statics
-from eingrad._run.kernel import Kernel
 from eingrad._run.plan import CapturedArray, Plan
 from eingrad._run.structured import Layout, StructuredTensor
 
 __all__ = [
     "CapturedArray",
+    "Executable",
     "FunctionForm",
-    "Kernel",
     "Layout",
     "Plan",
     "StructuredTensor",

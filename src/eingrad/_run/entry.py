@@ -1,6 +1,6 @@
 """The entry of a plan: how it is called, written out as code for the one form that it has.
 
-In: a kernel, a form, captured arrays. Out: a function of the plan and the arguments of a call.
+In: an executable, a form, captured arrays. Out: a function of the plan and the arguments of a call.
 Guaranteed: it takes only calls that need no conversion, and gives what interpreting the form would;
 every other call, each error among them, it hands to `Plan._interpret`. It holds no plan, so that a
 plan is freed with its last reference.
@@ -36,9 +36,9 @@ from numpy.typing import NDArray
 
 from eingrad._plan import InputSpec, Program
 from eingrad._run.dense import load
+from eingrad._run.executable import Executable
 from eingrad._run.explain import singular
 from eingrad._run.form import Form, Static, SymbolForm, check_symmetry, symmetries
-from eingrad._run.kernel import Kernel
 from eingrad._run.structured import Layout
 from eingrad._snapshots import held, is_by_identity, is_by_value
 from eingrad._tree import Tree
@@ -75,44 +75,48 @@ class _Text:
         self.lines += [f"if {condition}:", f"    {_INTERPRET}"]
 
 
-def entry(kernel: Kernel, form: Form, captured: Sequence[Array]) -> Callable[..., Any]:
+def entry(executable: Executable, form: Form, captured: Sequence[Array]) -> Callable[..., Any]:
     """Write the entry of a plan, and load it."""
-    if kernel.too_large:
+    if executable.too_large:
         return _refuse
-    program = kernel.program
-    text = _Text({"function": kernel.function, "ndarray": np.ndarray, "asarray": np.asarray})
-    arguments = _inputs(text, kernel, form, captured)
+    program = executable.program
+    text = _Text({"function": executable.function, "ndarray": np.ndarray, "asarray": np.asarray})
+    arguments = _inputs(text, executable, form, captured)
     results = _call(text, program, arguments)
-    if kernel.layouts is not None:
-        results = _fill(text, kernel.layouts, results)
+    if executable.layouts is not None:
+        results = _fill(text, executable.layouts, results)
     text.lines.append(f"return {_nested(text, form.result, results)}")
     return _loaded(text)
 
 
-def filling_entry(kernel: Kernel, form: Form, captured: Sequence[Array]) -> Callable[..., Any]:
+def filling_entry(
+    executable: Executable, form: Form, captured: Sequence[Array]
+) -> Callable[..., Any]:
     """Write the entry of a plan that fills an array of the user's; not of several."""
-    if kernel.too_large or kernel.layouts is not None or form.result.kind is not None:
+    if executable.too_large or executable.layouts is not None or form.result.kind is not None:
         return _refuse
-    text = _Text({"function": kernel.filling(in_order=True), "ndarray": np.ndarray})
-    arguments = _inputs(text, kernel, form, captured)
-    ((shape, dtype),) = kernel.program.results()
+    text = _Text({"function": executable.filling(in_order=True), "ndarray": np.ndarray})
+    arguments = _inputs(text, executable, form, captured)
+    ((shape, dtype),) = executable.program.results()
     text.refuse(
         f"not (type(out) is ndarray and out.shape == {shape} and out.dtype == "
         f"{text.bind('d', dtype)} and out.flags.carray)"
     )
     overlaps = text.bind("overlaps", np.may_share_memory)
-    shaped = [*kernel.program.values()][: len(arguments)]
+    shaped = [*executable.program.values()][: len(arguments)]
     for argument, known in zip(arguments, shaped, strict=True):
         if known.shape:
             text.refuse(f"{overlaps}(out, {argument})")
-    _guarded(text, kernel.program, f"function({', '.join([*arguments, 'out'])})")
+    _guarded(text, executable.program, f"function({', '.join([*arguments, 'out'])})")
     text.lines.append("return out")
     return _loaded(text)
 
 
-def _inputs(text: _Text, kernel: Kernel, form: Form, captured: Sequence[Array]) -> list[str]:
-    """Check the arguments; name what the function of the kernel takes."""
-    inputs, specs = _arguments(text, form), kernel.program.inputs
+def _inputs(
+    text: _Text, executable: Executable, form: Form, captured: Sequence[Array]
+) -> list[str]:
+    """Check the arguments; name what the function of the executable takes."""
+    inputs, specs = _arguments(text, form), executable.program.inputs
     for variable, spec in zip(inputs, specs, strict=False):
         _check(text, variable, spec)
     known = symmetries(form)
@@ -120,7 +124,7 @@ def _inputs(text: _Text, kernel: Kernel, form: Form, captured: Sequence[Array]) 
         if known.get(spec.name):
             _check_symmetry(text, variable, known[spec.name], spec.name)
     held = [array if array.ndim else array[()] for array in captured]
-    return [*inputs, *(text.bind("c", array) for array in (*held, *kernel.constants))]
+    return [*inputs, *(text.bind("c", array) for array in (*held, *executable.constants))]
 
 
 def _refuse(plan: Any, args: tuple[Any, ...], kwargs: dict[str, Any], out: Any = None) -> Any:
@@ -270,7 +274,7 @@ def _check_symmetry(text: _Text, variable: str, symmetry: Any, name: str) -> Non
 
 
 def _call(text: _Text, program: Program, arguments: Sequence[str]) -> list[str]:
-    """Call the function of the kernel; what it gives without axes may be a scalar."""
+    """Call the function of the executable; what it gives without axes may be a scalar."""
     shapes = [shape for shape, _ in program.results()]
     names = [f"r{n}" for n in range(len(shapes))]
     target = names[0] if len(names) == 1 else f"[{', '.join(names)}]"

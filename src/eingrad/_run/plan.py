@@ -11,8 +11,8 @@ from eingrad._emit import parameters
 from eingrad._ir import Symmetry
 from eingrad._plan import InputSpec, Program, picoseconds
 from eingrad._run.entry import entry, filling_entry
+from eingrad._run.executable import Executable
 from eingrad._run.form import Form, check_symmetry, inputs_among, label, symmetries
-from eingrad._run.kernel import Kernel
 from eingrad._tracer import Expression, as_array
 from eingrad._tree import flatten
 from eingrad.errors import DTypeError, PlanError, ShapeError
@@ -53,20 +53,20 @@ class Plan:
 
     def __init__(
         self,
-        kernel: Kernel,
+        executable: Executable,
         form: Form,
         captured: Sequence[Array],
         variables: Sequence[str | None] = (),
         directions: Callable[[], Sequence[tuple[str, int]]] | None = None,
     ) -> None:
-        self._kernel = kernel
-        unpriced = len(kernel.program.candidates) == 1
+        self._executable = executable
+        unpriced = len(executable.program.candidates) == 1
         self._directions = directions if unpriced else None
         self._priced: Program | None = None
         self._form = form
         self._captured = tuple(np.array(array) for array in captured)
         self._variables = tuple(variables) or (None,) * len(self._captured)
-        self._entry = entry(kernel, form, self._captured)
+        self._entry = entry(executable, form, self._captured)
         self._filling_entry: Callable[..., Any] | None = None  # written when it is asked for
 
     def __call__(self, /, *args: Any, out: Any = None, **kwargs: Any) -> Any:
@@ -105,7 +105,7 @@ class Plan:
         if out is None:
             return self._entry(self, args, kwargs)
         if self._filling_entry is None:
-            self._filling_entry = filling_entry(self._kernel, self._form, self._captured)
+            self._filling_entry = filling_entry(self._executable, self._form, self._captured)
         return self._filling_entry(self, args, kwargs, out)
 
     def _interpret(self, args: tuple[Any, ...], kwargs: dict[str, Any], out: Any = None) -> Any:
@@ -113,11 +113,11 @@ class Plan:
         arrays = self._arrays(args, kwargs)
         if out is not None:
             return self._fill(out, arrays)
-        return self._form.result.build(self._kernel.run([*arrays, *self._captured]))
+        return self._form.result.build(self._executable.run([*arrays, *self._captured]))
 
     def _arrays(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Array]:
         """Find the inputs among the arguments, and convert them."""
-        form, specs = self._form, self._kernel.program.inputs
+        form, specs = self._form, self._executable.program.inputs
         values = inputs_among(form, args, kwargs)
         arrays = [
             check(value, spec, form, n)
@@ -130,20 +130,20 @@ class Plan:
 
     def _fill(self, out: Any, arrays: Sequence[Array]) -> Any:
         """Write the results to arrays of the user's."""
-        if self._kernel.layouts is not None:
+        if self._executable.layouts is not None:
             raise DTypeError(
                 "a structured result has no array of its own to write to; leave out away, or make "
                 "the plan with structured=False"
             )
         buffers, tree = flatten(out, self._form.result)
-        check_count(buffers, self._kernel.program)
+        check_count(buffers, self._executable.program)
         if not tree.is_like(self._form.result):
             raise ShapeError(
                 "out is nested in another way than the result; nest it as the result is, with the "
                 "same keys"
             )
-        check_buffers(buffers, self._kernel.program)
-        self._kernel.fill([*arrays, *self._captured], buffers)
+        check_buffers(buffers, self._executable.program)
+        self._executable.fill([*arrays, *self._captured], buffers)
         return out
 
     @property
@@ -153,7 +153,7 @@ class Plan:
         Its function takes the arrays of `inputs`, then those of `captured`, then those of
         `constants`.
         """
-        return self._kernel.source
+        return self._executable.source
 
     @property
     def constants(self) -> dict[str, Array]:
@@ -166,7 +166,7 @@ class Plan:
     @property
     def program(self) -> Program:
         """The statements, as data."""
-        return self._kernel.program
+        return self._executable.program
 
     @property
     def flops(self) -> int:
@@ -223,7 +223,7 @@ class Plan:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
-        self._entry = entry(self._kernel, self._form, self._captured)
+        self._entry = entry(self._executable, self._form, self._captured)
 
     def __repr__(self) -> str:
         return self._shown(self.program)

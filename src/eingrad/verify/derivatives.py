@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from eingrad._api import argument_numbers, check_argnums, check_order
+from eingrad._api import check_order
+from eingrad._bind import argument_numbers, check_argnums
 from eingrad._locks import lazy
 from eingrad._shown import shown
 from eingrad.verify.functions import Function

@@ -19,7 +19,7 @@ from eingrad._plan.lower.sums import find_folded, lower_sum, scales_taken
 from eingrad._plan.lower.writer import Writer
 from eingrad._plan.mirror import is_mirror
 from eingrad._plan.program import InputSpec, Program
-from eingrad._plan.tiles import Loop
+from eingrad._plan.tiles import Tiling
 
 _MOST_POSITIONS = 2**20  # eight MiB
 
@@ -72,7 +72,7 @@ def _lower_node(writer: Writer, node: Node) -> int:
             return lower_sum(writer, node)
         case Apply() if is_mirror(node):
             return lower_mirror(writer, node)
-        case Apply(primitive=Loop() as loop):
+        case Apply(primitive=Tiling() as loop):
             return _lower_loop(writer, loop, node)
         case Apply():
             return lower_call(writer, node)
@@ -90,7 +90,7 @@ def _lower_einsum(writer: Writer, node: Einsum) -> int:
     return lower_unary(writer, node)
 
 
-def _lower_loop(writer: Writer, loop: Loop, node: Apply) -> int:
+def _lower_loop(writer: Writer, loop: Tiling, node: Apply) -> int:
     """Make all results of a loop, each a buffer that every pass writes or adds to."""
     key = ("loop", node.operands, node.attributes)
     found = writer.find(key)

@@ -12,7 +12,7 @@ from eingrad import _ir
 from eingrad._cost import contraction_flops
 from eingrad._ir import Coefficient, Merge, Node, Placement, Selection
 from eingrad._plan import kernels
-from eingrad._plan.kernels import At, Look, MergeAxes, PickAxis, Piece, Table
+from eingrad._plan.kernels import At, Look, MergeAxes, PickAxis, Piece, TableOperands
 from eingrad._plan.lower.writer import Writer
 from eingrad._plan.placement import look_at, positions
 from eingrad._plan.positions import positions_of
@@ -80,11 +80,11 @@ class _Operands(list[int]):
         super().__init__()
         self.writer = writer
 
-    def table(self, picks: Selection) -> Table:
+    def table(self, picks: Selection) -> TableOperands:
         """Add a selection's positions, and where a row selects nothing, a mask."""
         values = [self.writer.constant(array) for array in _arrays(picks)]
         positions, *mask = (self.index(n) if n in self else self.add(n) for n in values)
-        return Table(positions, mask[0] if mask else None)
+        return TableOperands(positions, mask[0] if mask else None)
 
     def add(self, value: int) -> int:
         """Add a value; return its position."""

@@ -1,4 +1,4 @@
-"""`Kernel`: a program that can be run.
+"""`Executable`: a program that can be run.
 
 In: a program. Out: an object that computes its outputs.
 Guaranteed: it holds nothing of a call, so that threads may share it; it pickles as the program.
@@ -21,7 +21,7 @@ from eingrad.errors import PlanError, ShapeError
 Array = NDArray[Any]
 
 
-class Kernel:
+class Executable:
     """A program, its source text, and the function that the text defines.
 
     With layouts, the outputs are the cores of structured tensors. Holds nothing of a call, so
@@ -47,7 +47,7 @@ class Kernel:
         return len(self.source) + constants
 
     def __reduce__(self) -> tuple[Any, tuple[Program, tuple[Layout, ...] | None, str]]:
-        return _unpickled, (self.program, self.layouts, _fingerprint(self.source))
+        return _unpickle, (self.program, self.layouts, _fingerprint(self.source))
 
     def run(self, arrays: Sequence[Array]) -> list[Any]:
         """Compute all outputs; inputs are not written, outputs share no memory with them.
@@ -102,12 +102,12 @@ def _fingerprint(source: str) -> str:
     return hashlib.sha256(source.encode()).hexdigest()
 
 
-def _unpickled(program: Program, layouts: tuple[Layout, ...] | None, fingerprint: str) -> Kernel:
+def _unpickle(program: Program, layouts: tuple[Layout, ...] | None, fingerprint: str) -> Executable:
     """Emit again; refuse a program to which this version of eingrad gives another meaning."""
-    kernel = Kernel(program, layouts)
-    if _fingerprint(kernel.source) != fingerprint:
+    executable = Executable(program, layouts)
+    if _fingerprint(executable.source) != fingerprint:
         raise PlanError(
             "the plan was pickled by another version of eingrad, which emitted other source for "
             "it; make the plan again with this version"
         )
-    return kernel
+    return executable

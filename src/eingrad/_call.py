@@ -1,0 +1,152 @@
+"""One call of the user's function on expressions.
+
+In: the function and its arguments. Out: the nodes of its results, the inputs that they depend on,
+and the arrays for these.
+Guaranteed: the trace is closed when the call ends, however it ends; a result that has no derivative
+is refused by the name of the function.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from eingrad import _ir, _numpy_functions  # noqa: F401 - imported for what it registers
+from eingrad._bind import Argnums, Bound, bind
+from eingrad._conversions import cause
+from eingrad._ir import Input, Node
+from eingrad._primitives import cast
+from eingrad._shown import shown
+from eingrad._tracer import (
+    Array,
+    Captured,
+    Expression,
+    Trace,
+    is_supported,
+    node_of,
+    within_trace,
+)
+from eingrad._tree import Tree, flatten
+from eingrad.errors import DTypeError, TracerLeakError
+
+_TRACED = frozenset({Expression})
+
+
+@dataclass(slots=True)
+class TracedCall:
+    """One call of the user's function on expressions."""
+
+    outputs: list[Node]
+    out_tree: Tree
+    variables: list[Node]
+    argument_tree: Tree
+    inputs: list[Input]  # arguments, then captured arrays
+    values: list[Any]  # the arrays for them
+    captured: list[Array]  # as they were found
+    replaced: dict[Node, Node]  # what inputs stand for, outside
+    is_nested: bool  # whether the value depends on what an outer call traces
+    outer: Trace | None
+    made: set[bytes]  # digests of derivatives that the outputs are made of
+    is_independent: bool  # whether a result is no expression: its derivative is zero
+
+
+def trace_call(
+    f: Callable[..., Any], argnums: Argnums, args: Sequence[Any], kwargs: Mapping[str, Any],
+    parameters: Sequence[str], *, symbolic: bool = False,
+) -> TracedCall:  # fmt: skip
+    """Call the function on expressions; symbolic ones outlive the call, for the user keeps them."""
+    return within_trace(_record, f, argnums, args, kwargs, parameters, symbolic, lasting=symbolic)
+
+
+def _record(
+    trace: Trace, f: Callable[..., Any], argnums: Argnums, args: Sequence[Any],
+    kwargs: Mapping[str, Any], parameters: Sequence[str], symbolic: bool,
+) -> TracedCall:  # fmt: skip
+    """Call the function, and note what its value depends on, and what stands for that outside."""
+    bound = bind(trace, argnums, args, kwargs, parameters)
+    result = _call(f, trace, bound)
+    trace.check_unwritten()
+    leaves, out_tree = flatten(result)
+    outputs = [output_node(leaf, trace, f) for leaf in leaves]
+    inputs, values, outer = bound.inputs, bound.values, trace.outer
+    captured = [*trace.root.captured.values()]
+    is_nested = bound.is_traced or (
+        outer is not None and _reaches_outside(outputs, inputs, captured)
+    )
+    replaced: dict[Node, Node] = {}
+    if is_nested:
+        replaced.update((n, node_of(v, outer)) for n, v in zip(inputs, values, strict=True))
+    if symbolic or (is_nested and outer is None):
+        replaced.update((known.node, _ir.constant(known.values)) for known in captured)
+    if not is_nested:
+        inputs += [known.node for known in captured]
+        values += [known.values for known in captured]
+    return TracedCall(
+        outputs,
+        out_tree,
+        bound.variables,
+        bound.argument_tree,
+        inputs,
+        values,
+        [known.array for known in captured],
+        replaced,
+        is_nested,
+        outer,
+        trace.made,
+        is_independent=not _TRACED.issuperset(map(type, leaves)),
+    )
+
+
+def _call(f: Callable[..., Any], trace: Trace, bound: Bound) -> Any:
+    """Call the function; an error that does not name its cause is replaced by one that does."""
+    try:
+        return f(*bound.args, **bound.kwargs)
+    except (TypeError, ValueError, AttributeError) as error:
+        arguments = zip(bound.names, (*bound.args, *bound.kwargs.values()), strict=True)
+        refusal = trace.refusal(error) or cause(error, arguments, Expression, is_supported)
+        if refusal is None:
+            raise
+        raise refusal.with_traceback(error.__traceback__) from None
+
+
+def _reaches_outside(
+    outputs: Sequence[Node], inputs: Sequence[Input], captured: Sequence[Captured]
+) -> bool:
+    """Whether outputs use what an outer call traces: ``grad(lambda y: x * y)`` inside ``f(x)``."""
+    own = {*inputs, *(known.node for known in captured)}
+    return any(node not in own for node in _ir.inputs(outputs))
+
+
+def output_node(leaf: Any, trace: Trace | None, f: Callable[..., Any]) -> Node:
+    """Make the node of a result of the user's function; refuse what has no derivative.
+
+    Integers become floats: one that is differentiated is a float already, so the others are held
+    constant, and the derivative is zero. Flags are refused, for a comparison may depend on it.
+    """
+    if type(leaf) is Expression and leaf._node.dtype.kind in "fc":
+        return node_of(leaf, trace)
+    name = getattr(f, "__name__", "the function")
+    if leaf is None or isinstance(leaf, str):
+        raise DTypeError(f"{name} returned {shown(leaf)}; it must return arrays or numbers")
+    node = node_of(leaf, trace, f"the result of {name}")
+    if node.dtype.kind in "iu":
+        return cast(node, np.float64)
+    if node.dtype.kind == "b":
+        if isinstance(leaf, Expression):
+            raise DTypeError(
+                f"{name} returned {node.dtype} values, which have no derivative; "
+                "return floats (np.where turns a condition into numbers)"
+            )
+        return _ir.constant(np.asarray(leaf, np.float64))
+    return node
+
+
+def check_inputs(call: TracedCall, name: str) -> None:
+    """Refuse symbols that the function got by closure: they have no values."""
+    strangers = [n.name for n in _ir.inputs(call.outputs) if n not in {*call.inputs}]
+    if strangers:
+        raise TracerLeakError(
+            f"{name} uses {', '.join(map(repr, strangers))}, a symbol that has no value in this "
+            "call; pass it as an argument, or build the derivative with eingrad.differentiate"
+        )
