@@ -30,7 +30,7 @@ from eingrad._run import Executable
 
 PATHS = {"planned": find_path, "greedy": greedy_path, "left to right": left_to_right_path}
 _LARGEST_BYTES = 2**28
-_LARGEST_COST = 10**9
+_LARGEST_FLOPS = 10**9
 _LARGE = 1e-4  # seconds: above that the time is not that of NumPy's calls
 
 
@@ -70,11 +70,11 @@ def of_networks(count: int, rounds: int) -> list[tuple[str, float, float]]:
         expected, seen = None, set()
         for name, search in PATHS.items():
             program = compile_program([node], inputs, input_specs(inputs), search=search)
-            if program.cost in seen or program.cost > _LARGEST_COST:
+            if program.statements in seen or program.flops > _LARGEST_FLOPS:
                 continue
             if program.peak_bytes > _LARGEST_BYTES:
                 continue
-            seen.add(program.cost)
+            seen.add(program.statements)
             executable = Executable(program)
             (result,) = executable.run(values)
             expected = result if expected is None else expected
@@ -91,7 +91,7 @@ def of_derivatives(step: int, rounds: int) -> list[tuple[str, float, float]]:
     for case in CASES[::step]:
         f, x = case.build(case.sizes)
         plan = eg.derivative(f, case.order).plan(x)
-        if plan.peak_bytes > _LARGEST_BYTES or plan.program.cost > _LARGEST_COST:
+        if plan.peak_bytes > _LARGEST_BYTES or plan.flops > _LARGEST_FLOPS:
             continue
         call = lambda plan=plan, x=x: plan(x)  # noqa: E731
         measured.append((str(case), plan.seconds, seconds(call, rounds)))
@@ -110,6 +110,7 @@ def fit() -> None:
     few, square = rng.normal(size=3), rng.normal(size=(3, 3))
     near, far = rng.normal(size=2**16), rng.normal(size=2**23)
     matrix, stack = rng.normal(size=(600, 600)), rng.normal(size=(2, 3, 3))
+    many = rng.normal(size=(10_000, 2, 2))
     short, long = rng.normal(size=(2**16, 4)), rng.normal(size=2**18)
     table, column = rng.integers(0, 2**16, 2**16), np.ones((4, 2**16)).T
     good = rng.normal(size=(200, 200)) + 20 * np.eye(200)
@@ -122,10 +123,13 @@ def fit() -> None:
     call, product = time(lambda: few * few), time(lambda: square @ square)
     found = {
         "call": call,
+        "broadcast": time(lambda: few[:, None] * few) - call,
         "view": time(lambda: square.transpose(1, 0)),
         "diagonal": time(lambda: np.einsum("ii->i", square)),
         "product": product,
         "batch": time(lambda: stack @ stack) - product,
+        "matrix": time(lambda: many @ many) / len(many),
+        "dot": time(lambda: np.matmul(short[:, None], short[:, :, None])) / len(short),
         "reduction": time(few.sum),
         "selection": time(lambda: np.where(mask, square.T, square)),
         "factorisation": time(lambda: np.linalg.inv(square)),

@@ -9,6 +9,7 @@ no test. It is type-checked with the library, so that a name that is gone is not
 do not get it. A `Part` is what tests replace: they say which, not where it stands.
 """
 
+import dataclasses
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -219,6 +220,18 @@ class Part(NamedTuple):
         monkeypatch.setattr(self.owner, self.name, value)
 
 
+class Limit(NamedTuple):
+    """A number of `eingrad._limits.POLICY`, as one room of the library reads it."""
+
+    owner: Any
+    name: str
+
+    def replace(self, monkeypatch: Any, value: int) -> None:
+        """Put another in its place until the test ends, for this room alone."""
+        changed = dataclasses.replace(self.owner.POLICY, **{self.name: value})
+        monkeypatch.setattr(self.owner, "POLICY", changed)
+
+
 INTERPRET = Part(eg.Plan, "_interpret")  # computes a call that the entry does not take
 NUMPYS_ANSWER = Part(refusals, "_answer")  # asks NumPy whether a call is right
 COLLECT = Part(_diff, "_collect")  # adds the terms of a derivative by delta pattern
@@ -226,12 +239,15 @@ PIECES = Part(_diff, "_pieces")  # parts of a derivative that a product is distr
 IDENTITY_ERROR = Part(checks, "_error")  # compares the sides of an identity
 
 MOST_SWEEPS = Part(_reuse, "_MOST_DERIVED")  # derivatives of inner traces that are kept
-MIRRORED_AT_ONCE = Part(calls, "_MIRRORED_AT_ONCE")  # elements; more are mirrored in place
-SLICED_BYTES = Part(tiles, "_SLICED_BYTES")  # least of what is sliced with a large intermediate
-MOST_LOOP_TIME = Part(compose, "_MOST_TIME")  # of a program with loops, in times that without
-LEAST_WRITING = Part(compose, "_WRITING")  # share of the cost from which loops are tried
+MIRRORED_AT_ONCE = Limit(calls, "mirrored_at_once")  # elements; more are mirrored in place
+HALF_ROWS = Limit(halves, "half_rows")  # of a product that is made by halves
+TILE_BYTES = Limit(tiles, "tile_bytes")  # of what a pass of a loop makes
+LEAST_TILE_BYTES = Limit(compose, "tile_bytes")  # of what is cut into tiles
+SEED_BYTES = Limit(tiles, "seed_bytes")  # of an intermediate that is worth a loop
+SLICED_BYTES = Limit(tiles, "sliced_bytes")  # least of what is sliced with a large intermediate
+PERCENT_FOR_MEMORY = Limit(compose, "percent_for_memory")  # time of a program with loops
 MAY_BE_CUT = Part(compose, "_may_be_cut")  # whether loops are tried
-LITTLE_WORK = Part(price, "_LITTLE")  # share of the cost besides writing the result
+FEW_PASSES = Limit(price, "few_passes")  # over a result that is little but written
 
 WITH_SIGN = Part(_formula._Writer, "_with_sign")  # writes a term and its sign
 HEAD = Part(_formula._Writer, "_head")  # writes what a sum runs over

@@ -110,3 +110,12 @@ def _step(network, left, right):
     a, b, made = (_indices(network.terms, network.out, s) for s in (left, right, left | right))
     flops = contraction_flops({i: network.sizes[i] for i in a | b}, summed=a | b != made)
     return weighted(flops, math.prod(network.sizes[i] for i in made))
+
+
+def cost_of(program, but=()):
+    """What the steps of a program cost, as the search charges them."""
+    return sum(
+        weighted(s.flops, s.traffic_bytes // 8)
+        for s in program.statements
+        if not isinstance(s.kernel, but)
+    )

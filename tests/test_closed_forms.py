@@ -30,6 +30,7 @@ from eingrad._plan import kernels
 from eingrad._primitives import BY_NAME
 
 ROOM = 1.1
+IN_PIECES = 1.45  # large sums are made in a loop: some more flops, less memory, less time
 
 
 def plan_of(make, order, sizes):
@@ -76,7 +77,7 @@ def test_derivatives_of_logdet(order, n):
     dense = (1 + ADDITIONS[max(1, order - 1)]) * n ** (2 * order)
     given = BY_NAME["inverse"].flops((n, n), (n, n))
     partial = sum(n ** (2 * k) for k in range(1, order))
-    assert plan_of(logdet, order, (n,)).flops <= ROOM * (dense + given + partial)
+    assert plan_of(logdet, order, (n,)).flops <= IN_PIECES * (dense + given + partial)
 
 
 @pytest.mark.parametrize(("order", "n"), [(1, 32), (2, 10), (3, 5), (4, 4)])
@@ -85,7 +86,7 @@ def test_derivatives_of_an_inverse(order, n):
     dense = (1 + ADDITIONS[order]) * n ** (2 * order + 2)
     given = BY_NAME["inverse"].flops((n, n), (n, n))
     partial = sum(n ** (2 * k) for k in range(1, order + 1))
-    assert plan_of(inverse, order, (n,)).flops <= ROOM * (dense + given + partial)
+    assert plan_of(inverse, order, (n,)).flops <= IN_PIECES * (dense + given + partial)
 
 
 @pytest.mark.parametrize(("order", "n"), [(1, 32), (2, 32), (3, 10), (4, 5)])

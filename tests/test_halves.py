@@ -4,13 +4,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from inside import with_halves
+from inside import HALF_ROWS, with_halves
 from reference import allocated
 
 import eingrad as eg
 from eingrad import _ir
 from eingrad._cache import input_specs
-from eingrad._plan import halves, kernels, lower
+from eingrad._plan import kernels, lower
 from eingrad._run import Executable
 
 
@@ -196,7 +196,7 @@ def test_without_halves_a_hessian_takes_more(monkeypatch):
     hessian = eg.hessian(lambda w: np.exp(data @ w).sum())
     eg.cache_clear()
     half = hessian.plan(w).flops
-    monkeypatch.setattr(halves, "LEAST_ROWS", 10**9)
+    HALF_ROWS.replace(monkeypatch, 10**9)
     eg.cache_clear()
     assert hessian.plan(w).flops >= 1.55 * half
     eg.cache_clear()

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import inside
 import pytest
+from inside import Limit, Part
 
 import eingrad as eg
 
@@ -96,10 +97,14 @@ def test_private_names_are_found_in_the_source(ours):
 
 def test_parts_are_there_to_be_replaced():
     """A type checker does not know their names."""
-    parts = [value for value in vars(inside).values() if isinstance(value, inside.Part)]
-    assert len(parts) > 10
+    named = vars(inside).values()
+    parts = [value for value in named if isinstance(value, Part)]
+    limits = [value for value in named if isinstance(value, Limit)]
+    assert len(parts) + len(limits) > 15
     for part in parts:
         assert part.get() is getattr(part.owner, part.name)
+    for limit in limits:
+        assert type(getattr(limit.owner.POLICY, limit.name)) is int
 
 
 def test_inside_has_nothing_that_nobody_uses():

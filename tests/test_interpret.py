@@ -9,7 +9,7 @@ import pytest
 from cases import CASES, find
 from hypothesis import given
 from hypothesis import strategies as st
-from inside import MIRRORED_AT_ONCE, gathered
+from inside import HALF_ROWS, MIRRORED_AT_ONCE, TILE_BYTES, gathered
 from reference import assert_close, raw_derivatives
 from strategies import functions, point, structured_networks
 from test_tiles import looped, loops, make_small
@@ -22,11 +22,9 @@ from eingrad._plan import (
     Program,
     Result,
     Statement,
-    halves,
     kernels,
     lower,
     pairwise,
-    tiles,
 )
 from eingrad._plan.kernels import (
     Affine,
@@ -206,7 +204,7 @@ def test_diagonals_agree(subscripts, xp):
 @pytest.mark.parametrize("in_place", [True, False])
 def test_halves_agree(in_place, xp, monkeypatch):
     """A half is made whole, and the mirror reads one triangle of it; alone and in a loop."""
-    monkeypatch.setattr(halves, "LEAST_ROWS", 4)
+    HALF_ROWS.replace(monkeypatch, 4)
     MIRRORED_AT_ONCE.replace(monkeypatch, 1 if in_place else 10**9)
     eg.cache_clear()
     rng = np.random.default_rng(0)
@@ -361,7 +359,7 @@ def test_loops_agree(name, xp, monkeypatch):
 def test_loops_that_write_and_accumulate_agree(n, count, xp, monkeypatch):
     """A shorter tile comes last where no step divides the size: a loop of its own."""
     make_small(monkeypatch)
-    monkeypatch.setattr(tiles, "TILE_BYTES", 96)  # three rows
+    TILE_BYTES.replace(monkeypatch, 96)  # three rows
     x, w = _ir.new_input("x", (n, 3)), _ir.new_input("w", (3, 4))
     z = _ir.einsum("ij,jk->ik", x, w)
     program = looped([_ir.einsum("ik,ik->k", z, z), _ir.einsum("ik,ik->i", z, z)], [x, w])

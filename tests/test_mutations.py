@@ -51,7 +51,7 @@ NEEDED = {
     "diagonals": ("diagonal blocks, N = 400", 0, 1.8, "nodes"),
     "expand": ("Gaussian process, n = 300", 2, 2.4),
     "regroup": ("tanh network, first weight", 2, 9),
-    "flatten": ("logdet", 5, 1.2),
+    "flatten": ("inverse", 3, 1.2),
     "merge": ("tr X^4", 1, 1.4),
     "symmetrise": ("inverse form", 4, 1.4),
     "factor": ("tanh network, first weight", 2, 2),

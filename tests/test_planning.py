@@ -12,7 +12,9 @@ from inside import traced
 import eingrad as eg
 from eingrad import _derive, _ir
 from eingrad._choose import RULES, Differentiation, directions, sweeps
-from eingrad._plan import InputSpec, Prices, compose, lower, pairwise
+from eingrad._cost import roughly
+from eingrad._limits import MACHINE
+from eingrad._plan import InputSpec, Prices, compose, lower, pairwise, picoseconds
 
 PATH = Path(__file__).resolve().parent.parent / "benchmarks" / "planning.py"
 BENCHMARK = runpy.run_path(str(PATH))
@@ -97,8 +99,8 @@ def test_deltas_are_divided_out():
     for _ in range(3):
         y = _ir.einsum("i,i->i", y, y)
         y = _ir.add([y, x])
-    assert sweeps(y, [x], "forward") <= 100 * 100
-    assert sweeps(y, [x], "reverse") <= 100 * 100
+    assert sweeps(y, [x], "forward") <= roughly(2_000, 2_000)
+    assert sweeps(y, [x], "reverse") <= roughly(2_000, 2_000)
 
 
 def test_a_node_that_depends_on_one_entry_has_one_column():
@@ -106,7 +108,7 @@ def test_a_node_that_depends_on_one_entry_has_one_column():
     entry = _ir.contract([(_ir.take(p, 0, _ir.selection((7,), 50)), (0,))], ())
     y = _ir.einsum("ij,->ij", _ir.new_input("a", (9, 9)), entry)
     y = _ir.einsum("ij,jk->ik", y, y)
-    assert sweeps(y, [p], "forward") <= 2 * 2 * 9**3 + 5 * 4 * 81
+    assert sweeps(y, [p], "forward") <= roughly(2 * 2 * 9**3, 5 * 81)
 
 
 def test_bounds_build_nothing():
@@ -120,7 +122,9 @@ def test_bounds_build_nothing():
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.says)
 def test_every_rule_decides_for_some_derivative_and_print_tells_it(rule):
-    plans = [eg.grad(BENCHMARK["runge_kutta"](5, steps=2).f).plan(np.ones(5))]
+    a, b, c = np.ones((2, 40)), np.ones((40, 30)), np.ones((40, 40))
+    plans = [eg.jacobian(lambda x: a @ np.tanh(c @ np.tanh(c @ np.tanh(b @ x)))).plan(np.ones(30))]
+    plans += [eg.grad(BENCHMARK["runge_kutta"](5, steps=2).f).plan(np.ones(5))]
     for name, order in (("tanh network, first weight", 2), ("X^8", 1), ("softmax", 2)):
         f, x = find(name, order).build(find(name, order).sizes)
         plans.append(eg.derivative(f, order).plan(x))
@@ -132,7 +136,7 @@ def test_every_rule_decides_for_some_derivative_and_print_tells_it(rule):
 
 
 @pytest.mark.parametrize("case", [c for c in CASES if c.order <= 2], ids=str)
-def test_a_price_is_about_the_cost_of_the_program(case):
+def test_a_price_is_about_the_time_of_the_program(case):
     """Within a fifth: what may differ is where a number is multiplied in."""
     f, x = case.build(case.sizes)
     variable = _ir.new_input("x", x.shape)
@@ -140,5 +144,6 @@ def test_a_price_is_about_the_cost_of_the_program(case):
     roots = pairwise([root.node for root in found])
     spec = InputSpec("x", "x", x.shape, variable.dtype)
     price, program = Prices().of(roots), lower(roots, [(variable, spec)])
-    assert 0.8 * program.cost <= price.cost <= 1.2 * program.cost
+    time = picoseconds(program) - MACHINE.entry
+    assert 0.8 * time <= price.picoseconds <= 1.2 * time
     assert 0.8 * program.flops <= price.flops <= 1.2 * program.flops

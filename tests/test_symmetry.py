@@ -105,7 +105,7 @@ def test_mixed_derivatives_cost_what_one_of_each_pair_costs():
     blocks = {(i, j): eg.differentiate(gradients[i], matrices[j]) for i, j in pairs}
     upper = eg.compile([block for (i, j), block in blocks.items() if i <= j])
     assert whole.flops <= 1.05 * upper.flops
-    assert whole.flops <= 0.75 * eg.compile(list(blocks.values())).flops
+    assert whole.flops <= 0.9 * eg.compile(list(blocks.values())).flops
 
 
 @pytest.mark.parametrize(

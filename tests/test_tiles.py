@@ -9,11 +9,12 @@ from cases import CASES, diagonal_blocks, find
 from hypothesis import given
 from hypothesis import strategies as st
 from inside import (
-    LEAST_WRITING,
+    LEAST_TILE_BYTES,
     MAY_BE_CUT,
-    MOST_LOOP_TIME,
+    PERCENT_FOR_MEMORY,
+    SEED_BYTES,
     SLICED_BYTES,
-    Part,
+    TILE_BYTES,
     compose,
     tile_step,
 )
@@ -35,8 +36,8 @@ def small(monkeypatch):
 
 
 def make_small(monkeypatch):
-    monkeypatch.setattr(tiles, "TILE_BYTES", 24)
-    monkeypatch.setattr(tiles, "LEAST_BYTES", 32)
+    TILE_BYTES.replace(monkeypatch, 24)
+    SEED_BYTES.replace(monkeypatch, 32)
     SLICED_BYTES.replace(monkeypatch, 1)
 
 
@@ -230,7 +231,6 @@ def test_predicted_memory_holds_where_a_loop_reads_slices_of_intermediates(monke
         return np.linalg.inv(np.outer(s, s) + eye)
 
     x = np.random.default_rng(0).normal(size=(n, n)) + eye
-    LEAST_WRITING.replace(monkeypatch, 0)
     eg.cache_clear()
     plan = eg.derivative(f, 0).plan(x)
     eg.cache_clear()
@@ -270,7 +270,7 @@ def test_a_singular_matrix_that_a_loop_made_is_named_by_the_loop():
 def test_a_loop_that_saves_less_than_half_the_memory_is_not_kept(monkeypatch):
     """Of two arrays, the result must be there whole."""
     MAY_BE_CUT.replace(monkeypatch, lambda program: True)
-    MOST_LOOP_TIME.replace(monkeypatch, 10)
+    PERCENT_FOR_MEMORY.replace(monkeypatch, 1000)
     seen = []
     monkeypatch.setattr(compose, "tile", lambda *args: seen.append(tiles.tile(*args)) or seen[-1])
     eg.cache_clear()
@@ -282,7 +282,7 @@ def test_a_loop_that_saves_less_than_half_the_memory_is_not_kept(monkeypatch):
 
 def test_a_loop_that_costs_much_more_or_saves_little_is_not_made(monkeypatch):
     f, x = diagonal_blocks(np.random.default_rng(0), 500)
-    for part, value in ((MOST_LOOP_TIME, 0.1), (Part(compose, "TILE_BYTES"), 2**30)):
+    for part, value in ((PERCENT_FOR_MEMORY, 10), (LEAST_TILE_BYTES, 2**30)):
         with monkeypatch.context() as patch:
             part.replace(patch, value)
             eg.cache_clear()
@@ -319,8 +319,7 @@ def test_a_loop_is_not_made_where_multiplying_takes_the_time():
 
 def test_a_loop_goes_through_small_intermediates_too(monkeypatch):
     """All layers of a network are in one loop over the samples, not in one each."""
-    LEAST_WRITING.replace(monkeypatch, 0)
-    MOST_LOOP_TIME.replace(monkeypatch, 10)
+    PERCENT_FOR_MEMORY.replace(monkeypatch, 1000)
     case = find("tanh network, first weight", 2)
     f, x = case.build(case.sizes)
     eg.cache_clear()

@@ -27,19 +27,11 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from eingrad import _ir
-from eingrad._cost import call_flops, contraction_flops, weighted
+from eingrad._cost import call_flops, contraction_flops, roughly
 from eingrad._ir import Add, Apply, Einsum, Node, Placement, Product
+from eingrad._limits import BUDGET, POLICY
 from eingrad._locks import lazy
-from eingrad._plan.program import PASS
 from eingrad._primitives import core_ndims, is_elementwise
-
-_WITHIN = 3  # times the smaller bound: above that, a direction is not built
-_PASSES = 2  # over the result, in any direction
-_MANY_NODES = 40  # of a scalar or gradient: built once
-_TOO_MANY_NODES = 2000  # of anything else: built once
-_PLANNED_BETWEEN = 20  # nodes of a value whose derivatives are planned before the next order
-_PRICED_IN_PRINT = 200  # nodes of a value whose derivative is derived again for `print(plan)`
-_ALMOST = 1.01  # times the cost of the best candidate
 
 Candidates = tuple[tuple[str, int], ...]
 
@@ -63,8 +55,9 @@ class Differentiation:
 
     @lazy
     def bounds(self) -> dict[str, int]:
-        """Least cost of each direction, with that of writing the result, which is the same."""
-        result = _PASSES * PASS * self.y.size * sum(x.size for x in self.variables)
+        """Least time of each direction, with that of writing the result, which is the same."""
+        size = POLICY.passes * self.y.size * sum(x.size for x in self.variables)
+        result = roughly(size, size)
         return {name: result + sweeps(self.y, self.variables, name) for name in DIRECTIONS}
 
     @property
@@ -76,7 +69,7 @@ class Differentiation:
     def is_decided(self) -> bool:
         """Whether one bound is far above the other."""
         least, most = sorted(self.bounds.values())
-        return most > _WITHIN * least
+        return most > POLICY.within * least
 
 
 class Rule(NamedTuple):
@@ -99,20 +92,23 @@ DIRECTIONS = ("reverse", "forward")
 
 # The first that applies decides. A scalar in many numbers is never much cheaper forward. A gradient
 # is one network that is read from either end: its derivative costs the same both ways, but for a
-# hundredth, and forward leaves fewer terms to differentiate.
+# hundredth, and forward leaves fewer terms. So it does where more orders follow.
 RULES = (
     Rule(
-        lambda s: s.y.size == 1 and (not s.last or s.nodes > _MANY_NODES),
+        lambda s: s.y.size == 1 and (not s.last or s.nodes > POLICY.nodes_one_way),
         lambda _: ("reverse",),
         "a scalar of many nodes, or to be differentiated again, is taken in reverse",
     ),
     Rule(
-        lambda s: s.hessian and s.nodes > _MANY_NODES,
+        lambda s: (
+            (s.hessian and s.nodes > POLICY.nodes_one_way)
+            or (not s.last and s.y.size > 1 and not s.is_decided)
+        ),
         lambda _: ("forward",),
         "a gradient of many nodes is differentiated forward: both ends are alike",
     ),
     Rule(
-        lambda s: s.is_decided or s.nodes > _TOO_MANY_NODES,
+        lambda s: s.is_decided or s.nodes > BUDGET.compared_nodes,
         lambda s: (s.smaller,),
         "the other direction has the larger bound",
     ),
@@ -129,33 +125,24 @@ def directions(step: Differentiation) -> tuple[tuple[str, ...], str]:
 
     >>> x = _ir.new_input("x", (2,))
     >>> directions(Differentiation(x, (x,), last=False))[0]
-    ('forward', 'reverse')
+    ('forward',)
     """
     rule = next(rule for rule in RULES if rule.applies(step))
     found = rule.directions(step)
     if len(found) > 1:
-        first = "forward" if step.hessian or not step.last else step.smaller
+        first = "forward" if step.hessian else step.smaller
         found = tuple(sorted(found, key=lambda name: name != first))
     return found, rule.says
 
 
-def is_almost_best(cost: int, least: int) -> bool:
-    """Whether the forward direction is taken before a further order: it leaves fewer terms.
-
-    (So the third derivative of a network in its first weight costs 4% less, though its Hessian
-    costs 0.3% more.)
-    """
-    return cost <= _ALMOST * least
-
-
 def may_plan_between(values: Sequence[Node], order: int) -> bool:
     """Whether derivatives may be planned before their own are taken: where that is little work."""
-    return order > 1 and len(_ir.topological(values)) <= _PLANNED_BETWEEN
+    return order > 1 and len(_ir.topological(values)) <= BUDGET.nodes_between
 
 
 def is_compared_in_print(outputs: Sequence[Node]) -> bool:
     """Whether the directions that were not built are priced for `print(plan)`."""
-    return len(_ir.topological(outputs)) <= _PRICED_IN_PRINT
+    return len(_ir.topological(outputs)) <= BUDGET.nodes_in_print
 
 
 Axes = frozenset[int]
@@ -266,7 +253,7 @@ def _sum(terms: Sequence[_Carried], node: Node, columns: _Columns) -> tuple[_Car
         tied &= term.tied
     total = _Carried(sources, tied, all(term.pure for term in terms))
     size = 0 if total.pure else total.size(node, columns.of(sources))
-    return total, (len(terms) - 1) * weighted(size, size)
+    return total, (len(terms) - 1) * roughly(size, size)
 
 
 def _multiply(
@@ -286,7 +273,7 @@ def _multiply(
     each = max(1, math.prod(start.shape[axis] for axis in carried.tied))
     many = columns.of(carried.sources)
     after = _Carried(carried.sources, tied, False)
-    work = 0 if carried.pure else weighted(flops * many // each, after.size(end, many))
+    work = 0 if carried.pure else roughly(flops * many // each, after.size(end, many))
     return after, work
 
 

@@ -21,7 +21,6 @@ from eingrad._choose import (
     Choice,
     Differentiation,
     directions,
-    is_almost_best,
     is_compared_in_print,
     may_plan_between,
 )
@@ -29,6 +28,7 @@ from eingrad._diff import forward, reverse
 from eingrad._forms import Forms, arguments_of
 from eingrad._formula import Pattern, split_terms
 from eingrad._ir import Add, Input, Node, Symmetry
+from eingrad._limits import POLICY
 from eingrad._plan import InputSpec, Program, compose, mirror, pairwise
 from eingrad._simplify import (
     Made,
@@ -228,12 +228,21 @@ def substitute_outer(
 def contract_derivatives(
     roots: Sequence[Node], made: Made, written: Sequence[Node] = ()
 ) -> list[Node]:
-    """Contract derivatives with what they meet before they are written out, where that is less."""
+    """Contract derivatives with what they meet before they are written out, where that is faster.
+
+    Or where else there would be far more work: that it takes fewer calls is true of small sizes.
+    """
     forms = Forms(written=written)
     pushed = push(roots, made) if made else [*roots]
     if all(a is b for a, b in zip(pushed, roots, strict=True)):
         return [*roots]
-    return min(pushed, [*roots], key=lambda nodes: forms.price(nodes).cost)
+    options = [pushed, [*roots]]
+    prices = [forms.price(nodes) for nodes in options]
+    most = POLICY.most_work * min(price.work for price in prices)
+    return min(
+        zip(options, prices, strict=True),
+        key=lambda pair: (pair[1].work > most, pair[1].picoseconds),
+    )[0]
 
 
 def split(roots: Sequence[Node], forms: Forms) -> tuple[list[Node], list[list[Pattern]]]:
@@ -283,7 +292,7 @@ def _differentiate(
             return options[name], Choice(((name, 0),), ONLY_WRITES)
     if len(options) == 1:
         return options[name], Choice(((name, 0),), rule)
-    return _take_cheapest(options, rule, forms, before_another=not last and y.size > 1)
+    return _take_cheapest(options, rule, forms)
 
 
 def _take_direction(y: Node, variables: Sequence[Node], direction: str) -> list[Node]:
@@ -293,7 +302,7 @@ def _take_direction(y: Node, variables: Sequence[Node], direction: str) -> list[
 
 
 def _take_cheapest(
-    options: dict[str, list[Node]], rule: str, forms: Forms, *, before_another: bool
+    options: dict[str, list[Node]], rule: str, forms: Forms
 ) -> tuple[list[Node], Choice]:
     """Take the lowest price, of either direction or of the better one for each variable."""
     options = {name: options[name] for name in DIRECTIONS}  # reverse, where they cost the same
@@ -303,8 +312,6 @@ def _take_cheapest(
     names = list(options)
     best = names[forms.least([*options.values()])]
     prices = {name: forms.price(nodes) for name, nodes in options.items()}
-    if before_another and is_almost_best(prices["forward"].cost, prices[best].cost):
-        best = "forward"
     ordered = sorted(names, key=lambda name: name != best)
     return options[best], Choice(tuple((name, prices[name].flops) for name in ordered), rule)
 

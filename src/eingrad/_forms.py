@@ -1,9 +1,9 @@
 """Forms of derivatives: each is normalised, planned and priced, and the cheapest is computed.
 
 In: roots as they were derived. Out: equal roots whose products are pairwise, and their price.
-Guaranteed: the form as it was derived is kept where its normal form would cost more; it is planned
-only below `COMPARED` nodes, and where an estimate of its work is not above. What two candidates
-have in common is normalised and priced once.
+Guaranteed: the form as it was derived is kept where its normal form would take longer; it is
+planned only below `BUDGET.compared_nodes`, and where an estimate of its work is not above. What two
+candidates have in common is normalised and priced once.
 """
 
 from collections.abc import Iterable, Sequence
@@ -12,6 +12,7 @@ from dataclasses import replace
 from eingrad import _ir
 from eingrad._choose import Choice
 from eingrad._ir import Input, Node
+from eingrad._limits import BUDGET
 from eingrad._plan import (
     InputSpec,
     Price,
@@ -21,12 +22,8 @@ from eingrad._plan import (
     compose,
     find_path,
     pairwise,
-    peak_bytes,
 )
 from eingrad._simplify import Memo, simplify, work
-
-COMPARED = 2000  # nodes; above that, nothing is compared: the normal form is taken
-
 
 _Roots = tuple[Node, ...]
 
@@ -99,9 +96,9 @@ class Forms:
     def _least(self, forms: Sequence[_Roots]) -> int:
         if len(forms) == 1:
             return 0
-        costs = [self._price(form).cost for form in forms]
-        best = [n for n, cost in enumerate(costs) if cost == min(costs)]
-        return min(best, key=lambda n: peak_bytes(forms[n])) if len(best) > 1 else best[0]
+        times = [self._price(form).picoseconds for form in forms]
+        best = [n for n, time in enumerate(times) if time == min(times)]
+        return min(best, key=lambda n: self._nodes.peak_bytes(forms[n])) if best[1:] else best[0]
 
     def _price(self, form: _Roots) -> Price:
         if form not in self._prices:
@@ -111,7 +108,7 @@ class Forms:
 
 def _may_be_cheaper(raw: Sequence[Node], normal: Sequence[Node]) -> bool:
     """Whether a form is worth planning beside the normal one: by an estimate of both."""
-    if len(_ir.topological(raw)) > COMPARED:
+    if len(_ir.topological(raw)) > BUDGET.compared_nodes:
         return False
     before, after = (sum(work(root, ()) for root in roots) for roots in (raw, normal))
     return before < after

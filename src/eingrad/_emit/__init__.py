@@ -22,6 +22,7 @@ from eingrad._emit.into import buffers, write_into
 from eingrad._emit.literals import Lines, array_text, number
 from eingrad._emit.statements import write
 from eingrad._exact import is_exact
+from eingrad._limits import POLICY
 from eingrad._plan import Program, Statement
 from eingrad._plan.kernels import Loop, Number, Triangle
 from eingrad._primitives import Primitive
@@ -29,7 +30,6 @@ from eingrad._primitives import Primitive
 OWN = re.compile(r"[tk]\d[\d_]*(_\w*)?")  # names of steps, constants and loops
 RESERVED = frozenset({"np", "row", "block"})  # what the source itself calls something
 _LARGEST_KEPT = 2**16  # bytes of a triangle that outlives a call
-_WRITTEN_OUT = 64  # entries of a constant that is written into the text
 
 Line = tuple[str, Statement | None]  # with the statement that begins on it
 
@@ -75,7 +75,7 @@ def line_of(program: Program, number: int) -> str:
 
 
 def _is_written(array: NDArray[Any]) -> bool:
-    return array.size <= _WRITTEN_OUT
+    return array.size <= POLICY.written_out
 
 
 class _Module(NamedTuple):

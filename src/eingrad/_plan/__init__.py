@@ -14,7 +14,7 @@ from eingrad._plan.lower import lower
 from eingrad._plan.mirror import mirror
 from eingrad._plan.pairs import pairwise
 from eingrad._plan.path import Search, find_path, greedy_path, left_to_right_path
-from eingrad._plan.price import Price, Prices, peak_bytes
+from eingrad._plan.price import Price, Prices
 from eingrad._plan.program import InputSpec, Program, Result, Statement
 
 __all__ = [
@@ -32,6 +32,5 @@ __all__ = [
     "lower",
     "mirror",
     "pairwise",
-    "peak_bytes",
     "picoseconds",
 ]

@@ -11,9 +11,8 @@ given a colour of its own, and the order that writes the network first is taken.
 from collections.abc import Sequence
 
 from eingrad._ir.order import ranks
+from eingrad._limits import TREES
 from eingrad._plan.network import Network
-
-_MOST_SINGLED = 128  # operands that are given a colour of their own, to see what comes of it
 
 _Order = list[int]
 _Written = list[tuple[int, list[int]]]  # of each index: what kind it is of, and which operands
@@ -47,7 +46,7 @@ class _Graph:
     def candidates(self) -> list[tuple[_Order, _Written]]:
         """Order the operands in each way that singling one out leads to."""
         colours = self.refine([0] * len(self.indices))
-        tied = _tied(colours)[:_MOST_SINGLED] or [0]
+        tied = _tied(colours)[: TREES.singled] or [0]
         orders = {tuple(self.settle(_single_out(colours, n))) for n in tied}
         return [([*order], self.write(order)) for order in sorted(orders)]
 

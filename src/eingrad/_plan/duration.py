@@ -9,11 +9,12 @@ inner loops of NumPy, which are short where the last axis is; the order in which
 """
 
 import math
-from collections.abc import Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import Any, assert_never
 
 import numpy as np
 
+from eingrad._cost import time_to_write
 from eingrad._limits import MACHINE
 from eingrad._plan.kernels import (
     Add,
@@ -39,6 +40,8 @@ from eingrad._plan.kernels import (
 )
 from eingrad._plan.program import Program, Result, Statement
 
+_Values = Sequence[Result] | Mapping[int, Result]  # by number
+
 
 def picoseconds(program: Program) -> int:
     """Predict the time of a call, the entry included."""
@@ -46,14 +49,14 @@ def picoseconds(program: Program) -> int:
 
 
 def _of_body(program: Program) -> int:
-    values, disordered = program.values(), _disordered(program)
-    return sum(_of_statement(s, values, disordered) for s in program.statements)
+    values, disordered = program.values(), out_of_order(program.statements)
+    return sum(of_statement(s, values, disordered) for s in program.statements)
 
 
-def _disordered(program: Program) -> set[int]:
+def out_of_order(statements: Iterable[Statement]) -> set[int]:
     """Values whose axes may not lie in order: NumPy gives a result the order of its operands."""
     found: set[int] = set()
-    for statement in program.statements:
+    for statement in statements:
         match statement.kernel:
             case View(out=out) if len(out) > 1:
                 found.update(statement.targets)
@@ -62,9 +65,10 @@ def _disordered(program: Program) -> set[int]:
     return found
 
 
-def _of_statement(  # noqa: C901, PLR0911, PLR0912 - one case for each kernel
-    statement: Statement, values: Sequence[Result], disordered: Set[int]
+def of_statement(  # noqa: C901, PLR0911, PLR0912 - one case for each kernel
+    statement: Statement, values: _Values, disordered: Set[int]
 ) -> int:
+    """Predict the picoseconds of one step; `values` are those that it is given."""
     operands = [values[n] for n in statement.operands]
     written = sum(map(_written, statement.results))
     match statement.kernel:
@@ -126,8 +130,7 @@ def _adds_over_axes(kernel: Place) -> bool:
 
 def _written(result: Result) -> int:
     """Time to write a new array."""
-    near = result.bytes < MACHINE.near_bytes
-    return result.bytes * (MACHINE.byte_written if near else MACHINE.byte_far)
+    return time_to_write(result.bytes)
 
 
 def _runs(result: Result) -> int:
@@ -138,9 +141,9 @@ def _runs(result: Result) -> int:
 
 def _broadcast(statement: Statement, product: Multiply) -> int:
     """Time for factors that do not lie as the result does: long runs along the last axis only."""
-    if all(term == product.out for term in product.terms):
+    if all(term in ((), product.out) for term in product.terms):
         return 0
-    return 2 * MACHINE.view + MACHINE.inner_loop * _runs(statement.results[0])
+    return MACHINE.broadcast + MACHINE.inner_loop * _runs(statement.results[0])
 
 
 def _in_disorder(result: Result) -> int:
@@ -168,12 +171,20 @@ def _multiplied(
         (side.flat is not None) + ([*side.axes] != sorted(side.axes)) for side in product.sides
     )
     calls = MACHINE.product + (MACHINE.batch if product.batch else 0)
+    calls += _many(statement, product)
     pairs = zip(statement.operands, product.sides, operands, strict=True)
     late = sum(r.bytes for n, side, r in pairs if n in disordered and side.flat is not None)
     moved = MACHINE.byte_moved * max(late, statement.workspace_bytes)
     flops = statement.flops * _flop(statement.results[0].dtype)
     read = MACHINE.byte_read * sum(operand.bytes for operand in operands)
     return calls + MACHINE.view * looks + moved + max(flops, read)
+
+
+def _many(statement: Statement, product: MatMul) -> int:
+    """Time for the starts of BLAS, or of a loop of NumPy's, one for each matrix of a batch."""
+    matrices = math.prod(statement.shape[: product.batch]) if product.batch else 0
+    dots = all(side.is_vector for side in product.sides)
+    return matrices * (MACHINE.dot if dots else MACHINE.matrix)
 
 
 def _flop(dtype: np.dtype[Any]) -> int:

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
 
+from eingrad._limits import POLICY
 from eingrad._plan.kernels import (
     Add,
     Copy,
@@ -24,9 +25,6 @@ from eingrad._plan.kernels import (
     View,
 )
 from eingrad._plan.program import Program, Statement
-
-LEAST_ROWS = 256  # rows of a product that is worth it
-_BLOCKS = 4
 
 _Wanted = tuple[int, bool]  # a value, and whether its upper triangle is what is needed
 
@@ -99,12 +97,12 @@ def _half(statement: Statement, product: MatMul, *, upper: bool) -> Statement:
     left, _ = product.terms
     sizes = zip(product.out, shape, strict=True)
     rows = math.prod(size for index, size in sizes if index in left)
-    large = rows >= LEAST_ROWS and math.prod(shape) == rows * rows
+    large = rows >= POLICY.half_rows and math.prod(shape) == rows * rows
     by_itself = len({*statement.operands}) == 1
     vectors = any(side.is_vector for side in product.sides)
     if not large or by_itself or product.batch or vectors:
         return statement
-    step = -(-rows // _BLOCKS)
+    step = -(-rows // POLICY.half_blocks)
     made = sum(min(step, rows - row) * (rows - row) for row in range(0, rows, step))
     return replace(
         statement,

@@ -6,7 +6,7 @@ Guaranteed: a step is charged what lowering charges it: its flops, and the eleme
 
 >>> network = Network([(0, 1), (1, 2), (2,)], (0,), {0: 9, 1: 9, 2: 9})
 >>> network.cost({0b111: (0b1, 0b110), 0b110: (0b10, 0b100)})
-396
+522
 """
 
 from collections.abc import Mapping, Sequence

@@ -24,13 +24,10 @@ from typing import NamedTuple, TypeGuard
 
 from eingrad import _ir
 from eingrad._ir import Factor, Node, Product
+from eingrad._limits import BUDGET
 from eingrad._plan.network import Tree, tree_of_path
 from eingrad._plan.parts import Part, SharedParts, Value, is_product, network_of, value_of
 from eingrad._plan.path import Search, adapted_tree, cheapest_tree, find_path
-
-_MOST_ROUNDS = 100  # one or two are usual
-_MOST_OPENED = 8  # operands that a product has after others were opened in it
-_MOST_TRIED = 48  # values that might be made for several products
 
 
 def pairwise(
@@ -51,7 +48,7 @@ def pairwise(
     """
     roots = list(roots)
     kept = {value_of(node) for node in written or () if is_product(node)}
-    for number in range(_MOST_ROUNDS):
+    for number in range(BUDGET.rounds):
         nodes = _ir.topological(roots)
         values = [*dict.fromkeys(value_of(node) for node in nodes if is_product(node))]
         if search is find_path:
@@ -62,7 +59,9 @@ def pairwise(
         if not plans:
             return roots
         roots = _Assembly(plans).rewrite(roots, nodes)
-    raise AssertionError(f"products of more than two operands are left after {_MOST_ROUNDS} rounds")
+    raise AssertionError(
+        f"products of more than two operands are left after {BUDGET.rounds} rounds"
+    )
 
 
 # Products and their forms ------------------------------------------------------------------------
@@ -111,7 +110,7 @@ def _opened(value: Value, kept: Set[Value], *, deep: bool) -> tuple[list[Factor]
     while k >= 0:
         inner, term = factors[k]
         count = len(_ir.children(inner))
-        if _opens(inner, kept) and len(factors) + count - 1 <= _MOST_OPENED:
+        if _opens(inner, kept) and len(factors) + count - 1 <= BUDGET.opened_operands:
             factors[k : k + 1] = _ir.splice(inner, term, fresh)
             rest = [s << count - 1 for s in made if not s >> k & 1]  # one that is opened is gone
             made = [(1 << count) - 1 << k, *rest]
@@ -200,7 +199,7 @@ def _candidates(parts: SharedParts, known: Set[Value]) -> list[Value]:
         if count > 1 and value not in known:
             network = value.network
             saved[value] = (count - 1) * network.cost(cheapest_tree(network))
-    return sorted(saved, key=lambda value: (-saved[value], value.rank))[:_MOST_TRIED]
+    return sorted(saved, key=lambda value: (-saved[value], value.rank))[: BUDGET.shared_values]
 
 
 # Building ----------------------------------------------------------------------------------------

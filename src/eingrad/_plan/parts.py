@@ -20,11 +20,10 @@ from typing import NamedTuple, TypeGuard
 
 from eingrad import _ir
 from eingrad._ir import Apply, Factor, Node, Product
+from eingrad._limits import BUDGET
 from eingrad._locks import lazy
 from eingrad._plan.network import Network
 from eingrad._subscripts import Subscripts, renumber
-
-_MOST_PARTS = 512  # of one product that are compared with those of others
 
 Signature = tuple[int, ...]  # the operands of a part, however they are wired
 
@@ -197,7 +196,7 @@ def _signatures(value: Value) -> dict[int, Signature]:
     count = len(uids)
     found: dict[int, Signature] = {}
     for size in range(2, count):
-        if len(found) + math.comb(count, size) > _MOST_PARTS:
+        if len(found) + math.comb(count, size) > BUDGET.parts:
             break
         for chosen in itertools.combinations(range(count), size):
             found[sum(1 << k for k in chosen)] = tuple(sorted(uids[k] for k in chosen))

@@ -11,9 +11,10 @@ import functools
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
+from eingrad._limits import TREES
 from eingrad._plan.greedy import greedy_tree
 from eingrad._plan.network import Network, Tree, path_of_tree
-from eingrad._plan.search import MOST_EXACT, adapt, find_tree
+from eingrad._plan.search import adapt, find_tree
 from eingrad._subscripts import Subscripts
 
 Path = tuple[tuple[int, ...], ...]
@@ -41,7 +42,7 @@ def adapted_tree(network: Network, tree: Tree, made: frozenset[int], new: Collec
 
     A short search is done again; a long one would be for each set that might be made.
     """
-    if len(network.operands) <= MOST_EXACT:
+    if len(network.operands) <= TREES.exact:
         return cheapest_tree(network, made)
     return adapt(network, tree, new)
 

@@ -15,6 +15,7 @@ import math
 from collections.abc import Callable, Sequence
 
 from eingrad._ir import Factor, Merge, Node, Placement, Selection
+from eingrad._limits import BUDGET
 from eingrad._plan.kernels import (
     Affine,
     At,
@@ -33,7 +34,6 @@ from eingrad._plan.kernels import (
 from eingrad._subscripts import Subscripts
 
 _ORDER = {SplitAxis: 0, MergeAxes: 0, SliceAxis: 1, PickAxis: 2}  # looks that come later, last
-_MOST_READINGS = 16  # of the merges of a placement
 
 ToOperands = Callable[[Selection], TableOperands]
 _By = dict[int, tuple[Node, Subscripts]]  # what an index is determined by, and by which indices
@@ -86,7 +86,9 @@ def positions(piece: Placement, table: ToOperands) -> tuple[Subscripts, At] | No
     structure = piece.structure
     core: Subscripts = () if piece.core is None else piece.core.term
     merges = sum(isinstance(node, Merge) for node, _ in structure)
-    for splits in itertools.islice(itertools.product((False, True), repeat=merges), _MOST_READINGS):
+    for splits in itertools.islice(
+        itertools.product((False, True), repeat=merges), BUDGET.readings
+    ):
         by = _determined(structure, splits, core)
         found = None if by is None else _as_functions(piece.out, by, table)
         if by is not None and found is not None:

@@ -13,12 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eingrad import _subscripts
-from eingrad._cost import weighted
 from eingrad._plan import kernels
 from eingrad._plan.kernels import Kernel, Loop, MatMul, Mirror, Number, Reshape, Slice, View
 from eingrad._subscripts import Shape
-
-PASS = 16  # a streaming pass costs at most that per element: it reads three or four, writes one
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,11 +102,6 @@ class Statement:
         return self.bytes
 
     @property
-    def cost(self) -> int:
-        """Arithmetic, and every element written, each time."""
-        return weighted(self.flops, self.traffic_bytes // 8)
-
-    @property
     def subscripts(self) -> str:
         """Subscripts as text, where the step has any."""
         kernel = self.kernel
@@ -157,25 +149,6 @@ class Program:
     def written_bytes(self) -> int:
         """Memory of all results."""
         return sum(s.bytes for s in self.statements)
-
-    @property
-    def cost(self) -> int:
-        """One number to compare programs by: arithmetic, and every element written, each time."""
-        return sum(s.cost for s in self.statements)
-
-    @property
-    def passes(self) -> tuple[int, int]:
-        """Count passes over what is as large as the largest result; add up what all else costs.
-
-        A pass takes a few flops for each element; a contraction takes more.
-        """
-        largest = max((math.prod(result.shape) for result in self.results()), default=0)
-        other = [
-            s.cost
-            for s in self.statements
-            if math.prod(s.shape) < largest or s.cost > PASS * math.prod(s.shape)
-        ]
-        return len(self.statements) - len(other), sum(other)
 
     @property
     def peak_bytes(self) -> int:

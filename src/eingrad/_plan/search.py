@@ -1,7 +1,7 @@
 """Contraction trees: which operands meet, and when, at the least cost.
 
 In: a `Network`, operands and indices as bits of integers. Out: a `Tree`.
-Guaranteed: up to `MOST_EXACT` operands the cheapest tree of all, outer products included. Above
+Guaranteed: up to `TREES.exact` operands the cheapest tree of all, outer products included. Above
 that, many cheap trees are made (`greedy`), the best are annealed until the cheapest was found
 several times (`anneal`), and every part of it is searched again exactly. The network is put in
 canonical order first, so that nothing depends on the order or names of operands. Deterministic: no
@@ -16,6 +16,7 @@ clock, random numbers from seeds of its own; work is bounded by counts.
 import itertools
 from collections.abc import Callable, Collection, Mapping, Sequence
 
+from eingrad._limits import TREES
 from eingrad._plan.anneal import anneal
 from eingrad._plan.canonical import canonical
 from eingrad._plan.greedy import greedy_tree, random_tree, weighted_trees
@@ -23,28 +24,13 @@ from eingrad._plan.network import WRITTEN, Network, Tree
 
 _Known = dict[tuple[int, ...], int]  # disjoint sets of operands, and the least cost to join them
 
-MOST_EXACT = 12  # operands; 3**n / 2 candidate pairs
-_MOST_AT_ONCE = 9  # operands for which any tree bounds the search well enough
-_WINDOW = 8  # parts of a tree that are searched again together
-_LAST_WINDOW = 11  # at the end
-_MOST_PAIRS = 100_000  # candidates looked at to improve a tree by windows
-_RANDOM = 32  # random greedy trees that are made
-_ANNEALED = 16  # trees that are annealed, at most
-_AGREEING = 3  # of them that end equally cheap: no more are tried
-_EQUALLY = 1.001  # times the least cost
-_MOVES = 10  # of an annealing, for each pair of operands
-_MOST_MOVES = 500  # for each operand
-_ALL_MOVES = 800_000  # of the annealings of one network, about
-_LONGER = 2  # times as many in the last one
 _HOT = 0.6  # temperature that an annealing begins with
 _WARM = 0.1  # the last one
-_LONG = 2  # trees that are annealed longer
-_FEW_MOVES = 100  # for each operand, where an exact search only wants a bound
 
 
 def find_tree(network: Network, made: Collection[int] = ()) -> Tree:
     """Find the cheapest tree; sets of operands in `made` cost nothing, and have no steps."""
-    if len(network.operands) <= MOST_EXACT:
+    if len(network.operands) <= TREES.exact:
         return _find_tree(network, made)
     ordered, order = canonical(network)
     place = {operand: n for n, operand in enumerate(order)}
@@ -58,7 +44,7 @@ def adapt(network: Network, tree: Tree, made: Collection[int]) -> Tree:
 
     Each in turn, where the tree is then cheaper; the rest of it changes a little.
     """
-    moves = _FEW_MOVES * len(network.operands)
+    moves = TREES.few_moves * len(network.operands)
     for part in sorted(made):
         other = _take_out(tree, part)
         if other is not None:
@@ -98,11 +84,11 @@ def _moved(part: int, to: Mapping[int, int] | Sequence[int]) -> int:
 def _find_tree(network: Network, made: Collection[int]) -> Tree:
     joined, parts = _alike(network, made)
     best = greedy_tree(network, parts)
-    if len(parts) > MOST_EXACT:
+    if len(parts) > TREES.exact:
         best = _search_widely(network, parts, best, made)
-    elif len(parts) > _MOST_AT_ONCE:
-        best = anneal(network, best, _FEW_MOVES * len(parts), _HOT, 0)
-    if len(parts) <= MOST_EXACT:
+    elif len(parts) > TREES.at_once:
+        best = anneal(network, best, TREES.few_moves * len(parts), _HOT, 0)
+    if len(parts) <= TREES.exact:
         best = _cheapest(network, parts, network.cost(best), made)[0] or best
     return {**best, **joined}
 
@@ -253,19 +239,21 @@ def _search_widely(
 ) -> Tree:
     """Anneal many trees, the best ones longer, and search every part of those exactly."""
     trees = [start, *weighted_trees(network, parts)]
-    trees += [random_tree(network, parts, seed) for seed in range(_RANDOM)]
+    trees += [random_tree(network, parts, seed) for seed in range(TREES.random)]
     annealed = _anneal_until_agreed(network, parts, sorted(trees, key=network.cost))
-    moves = _LONGER * _moves(parts)
-    longer = [anneal(network, tree, moves, _WARM, n) for n, tree in enumerate(annealed[:_LONG])]
+    moves = TREES.longer * _moves(parts)
+    longer = [
+        anneal(network, tree, moves, _WARM, n) for n, tree in enumerate(annealed[: TREES.longer])
+    ]
     known = _Known()
     best = min(
         (_improve(network, tree, known, made) for tree in (*longer, start)), key=network.cost
     )
-    return _improve(network, best, _Known(), made, _LAST_WINDOW)
+    return _improve(network, best, _Known(), made, TREES.last_window)
 
 
 def _moves(parts: Sequence[int]) -> int:
-    return min(_MOVES * len(parts), _MOST_MOVES) * len(parts)
+    return min(TREES.moves * len(parts), TREES.most_moves) * len(parts)
 
 
 def _anneal_until_agreed(
@@ -273,22 +261,22 @@ def _anneal_until_agreed(
 ) -> list[Tree]:
     """Anneal one tree after the other, until the cheapest was found several times; best first."""
     found: list[tuple[int, int, Tree]] = []
-    count = min(_ANNEALED, max(_AGREEING, _ALL_MOVES // _moves(parts)))
+    count = min(TREES.annealed, max(TREES.agreeing, TREES.all_moves // _moves(parts)))
     for n, tree in enumerate(trees[:count]):
         annealed = anneal(network, tree, _moves(parts), _HOT, n)
         found.append((network.cost(annealed), n, annealed))
         least = min(found)[0]
-        if sum(cost <= _EQUALLY * least for cost, _, _ in found) == _AGREEING:
+        if sum(cost - least <= least // TREES.equally for cost, _, _ in found) == TREES.agreeing:
             break
     return [tree for _, _, tree in sorted(found)]
 
 
 def _improve(
-    network: Network, tree: Tree, known: _Known, made: Collection[int], window: int = _WINDOW
+    network: Network, tree: Tree, known: _Known, made: Collection[int], window: int = TREES.window
 ) -> Tree:
     """Search windows of so many parts of a tree again, exactly, until none can be improved.
 
-    It ends after `_MOST_PAIRS`.
+    It ends after `TREES.pairs`.
     """
     tree, pairs, again = dict(tree), 0, True
     while again:
@@ -298,7 +286,7 @@ def _improve(
             (network.step_cost, _operands_below),
         )
         for whole, rank in windows:
-            if whole not in tree or pairs > _MOST_PAIRS:
+            if whole not in tree or pairs > TREES.pairs:
                 continue
             steps, parts = _window(tree, whole, rank, window)
             now = network.cost(steps)

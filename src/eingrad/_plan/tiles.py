@@ -10,7 +10,7 @@ whole operand to multiply with it, a scale or a copy in another order, is done i
 >>> from eingrad import _ir
 >>> x, w = _ir.new_input("x", (1000, 500)), _ir.new_input("w", (500, 600))
 >>> z = _ir.einsum("ij,jk->ik", x, w)
->>> (root,) = tile([_ir.einsum("ik,ik->k", z, z)], cost=10**9)
+>>> (root,) = tile([_ir.einsum("ik,ik->k", z, z)], picoseconds=10**11)
 >>> root.primitive.tiles(), root.primitive.axes, root.primitive.writes
 ([range(0, 1000, 250)], (0, None), (None,))
 """
@@ -21,17 +21,10 @@ from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 
 from eingrad import _ir
-from eingrad._cost import weighted
+from eingrad._cost import time_to_write
 from eingrad._ir import Add, Apply, Einsum, Input, Node, Placement, Product
+from eingrad._limits import BUDGET, POLICY
 from eingrad._primitives import is_elementwise
-
-TILE_BYTES = 2**21  # of what one pass makes: about what a cache holds
-LEAST_BYTES = TILE_BYTES // 8  # of an intermediate that is worth a loop
-_SLICED_BYTES = 2**16  # of those that are sliced with it
-_MOST_LOOPS = 8
-_MOST_SEEDS = 8  # large intermediates that are tried
-_MOST_STEPS = 1000  # lengths of a tile that are looked at
-_MOST_ADDED = 0.05  # of the cost of a program, for what the passes of a loop add up
 
 _Slices = dict[Node, int]  # the axis that each node is sliced along
 
@@ -83,18 +76,48 @@ class Tiling:
         return [*given.values()], [new[root] for root in self.roots]
 
 
-def tile(roots: Sequence[Node], cost: int) -> list[Node]:
+def tile(roots: Sequence[Node], picoseconds: int) -> list[Node]:
     """Put loops in the place of large intermediates, the one that saves most memory first.
 
-    `cost` is that of the program without loops.
+    `picoseconds` are those of the program without loops.
     """
-    roots = [*roots]
-    for _ in range(_MOST_LOOPS):
-        best = max(_regions(roots), key=lambda region: region.saved, default=None)
-        if best is None or best.saved <= 0:
-            break
-        roots = _ir.substitute(roots, best.looped(cost))
-    return roots
+    cut = _best_to_cut([*roots], _ir.rewrite(roots, _with_plain_sum))
+    for number in range(BUDGET.loops):
+        best = _best_region(cut)
+        if best is None:
+            return cut if number else [*roots]
+        cut = _ir.substitute(cut, best.looped(picoseconds))
+    return cut
+
+
+def _best_to_cut(roots: list[Node], split: list[Node]) -> list[Node]:
+    """Take the form of two in which a loop saves more memory; the first, where they are alike."""
+    if roots == split:
+        return roots
+    one, other = map(_best_region, (roots, split))
+    return split if other and (one is None or other.saved > one.saved) else roots
+
+
+def _best_region(roots: Sequence[Node]) -> "_Region | None":
+    """Find the region that saves most memory, if there is one."""
+    best = max(_regions(roots), key=lambda region: region.saved, default=None)
+    return best if best and best.saved > 0 else None
+
+
+def _with_plain_sum(node: Node) -> Node:
+    """Make a sum of its own of the plain terms that others are placed onto: it can be sliced.
+
+    Lowering does the same, so a program without loops is what it was.
+    """
+    if not isinstance(node, Add):
+        return node
+    pairs = [*zip(node.terms, node.coefficients, strict=True)]
+    plain = [(n, c) for n, c in pairs if not _ir.carries_delta(n)]
+    if not 1 < len(plain) < len(pairs):
+        return node
+    placed = [(n, c) for n, c in pairs if _ir.carries_delta(n)]
+    base = _ir.add([n for n, _ in plain], [c for _, c in plain])
+    return _ir.add([base, *(n for n, _ in placed)], [1, *(c for _, c in placed)])
 
 
 def _regions(roots: Sequence[Node]) -> Iterator["_Region"]:
@@ -105,9 +128,9 @@ def _regions(roots: Sequence[Node]) -> Iterator["_Region"]:
         for below in dict.fromkeys(_ir.children(node)):
             users.setdefault(below, []).append(node)
     outputs = {*roots}
-    large = [n for n in order if _is_cut(n, LEAST_BYTES) and n not in outputs]
+    large = [n for n in order if _is_cut(n, POLICY.seed_bytes) and n not in outputs]
     seen: set[tuple[Node, int]] = set()
-    for seed in itertools.islice(sorted(large, key=_bytes, reverse=True), _MOST_SEEDS):
+    for seed in itertools.islice(sorted(large, key=_bytes, reverse=True), BUDGET.seeds):
         for axis in range(seed.ndim):
             if (seed, axis) not in seen:
                 region = _Region(order, outputs, _reached(users, seed, axis))
@@ -245,7 +268,7 @@ class _Region:
         """Whether a node may as well be made outside: a view of what is not sliced."""
         return _is_virtual(node) and not any(n in self.sliced for n in _ir.children(node))
 
-    def looped(self, cost: int) -> dict[Node, Node]:
+    def looped(self, picoseconds: int) -> dict[Node, Node]:
         """Give, for each node that is written or added up, a result of the loop."""
         roots = (*self.written, *self.added)
         nodes = (*self.sliced, *self.added)
@@ -257,7 +280,7 @@ class _Region:
         )
         operands = tuple(n for n, _ in given)
         axes = tuple(axis for _, axis in given)
-        step = _step(self.size, math.ceil(self.size / self._passes(cost)))
+        step = _step(self.size, math.ceil(self.size / self._passes(picoseconds)))
         loop = Tiling(self.sliced, nodes, roots, operands, axes, self.size, step)
         key = {"of": tuple(n.digest for n in roots), "axes": axes, "writes": loop.writes}
         return {
@@ -265,26 +288,26 @@ class _Region:
             for n, root in enumerate(roots)
         }
 
-    def _passes(self, cost: int) -> int:
+    def _passes(self, picoseconds: int) -> int:
         """Choose how many passes there are: so many that each makes what a cache holds.
 
-        Fewer where adding up would take more than a small part of the cost.
+        Fewer where adding up would take more than a small part of the time.
         """
         made_bytes = sum(_bytes(n) for n in (*self.sliced, *self.added) if not _is_virtual(n))
-        adding = sum(weighted(n.size, n.size) for n in self.added)
-        most = int(_MOST_ADDED * cost) // max(adding, 1)
-        return max(1, min(self.size, most, math.ceil(made_bytes / TILE_BYTES)))
+        adding = POLICY.part_added * sum(time_to_write(_bytes(n)) for n in self.added)
+        most = picoseconds // max(adding, 1)
+        return max(1, min(self.size, most, math.ceil(made_bytes / POLICY.tile_bytes)))
 
 
 def _step(size: int, most: int) -> int:
     """Choose the length of a tile: one that divides the size, or else leaves the most over."""
-    least = max(most // 2, most - _MOST_STEPS) + 1
+    least = max(most // 2, most - BUDGET.tile_lengths) + 1
     return max(range(least, most + 1), key=lambda step: (size % step == 0, size % step, step))
 
 
 def _spreads(node: Node) -> bool:
     """Whether to slice this operand with its user, and not to materialise it before."""
-    return _is_cut(node, _SLICED_BYTES) or (_is_virtual(node) and _may_be_sliced(node))
+    return _is_cut(node, POLICY.sliced_bytes) or (_is_virtual(node) and _may_be_sliced(node))
 
 
 def _reached(users: Mapping[Node, Sequence[Node]], seed: Node, axis: int) -> _Slices:

@@ -20,6 +20,7 @@ from collections.abc import Callable, Container, Sequence, Set
 
 from eingrad import _ir
 from eingrad._ir import Node, Product
+from eingrad._limits import BUDGET
 from eingrad._simplify.contractions import (
     Made,
     made_by_differentiation,
@@ -34,8 +35,6 @@ from eingrad._simplify.sums import factor, flatten, merge
 from eingrad._simplify.twins import symmetrise
 from eingrad._simplify.work import work
 from eingrad._simplify.written import narrow, written_nodes
-
-_MOST_WALKS = 8  # `benchmarks/normal_form.py --walks` counts how many change something
 
 Pass = Callable[[Node, Container[Node]], Node]
 
@@ -100,7 +99,7 @@ def simplify(
     """
     memo = memo or Memo()
     forms = [[*roots]]
-    for _ in range(_MOST_WALKS):
+    for _ in range(BUDGET.walks):
         form = walk(forms[-1], PASSES, memo, written)
         if form in forms:
             circle = forms[forms.index(form) :]

@@ -16,10 +16,9 @@ from collections.abc import Container
 
 from eingrad import _ir
 from eingrad._ir import Add, Apply, Factor, Node, Placement, Product
+from eingrad._limits import BUDGET
 from eingrad._primitives import is_elementwise
 from eingrad._subscripts import Subscripts
-
-_DEEPEST = 24  # steps that are looked through
 
 _Found = dict[tuple[Node, Subscripts], Node]  # entries of a node, by which indices are equal
 
@@ -29,15 +28,16 @@ def diagonals(node: Node, once: Container[Node]) -> Node:
 
     Keeps value, shape and dtype; a zero that the algebra knows is exact, also where x is infinite,
     or what it is multiplied with.
-    Terminates: it looks once, at most `_DEEPEST` steps down. Leaves alone diagonals that depend on
-    an input: they are views of what is computed anyway.
+    Terminates: it looks once, at most `BUDGET.diagonal_steps` down. Leaves alone diagonals that
+    depend on an input: they are views of what is computed anyway.
     """
     del once
     if not isinstance(node, Product) or not any(map(_repeats, node.terms)):
         return node
     factors = [
         Factor(entries, tuple(dict.fromkeys(term)))
-        if _repeats(term) and not _ir.inputs([entries := _entries(n, term, {}, _DEEPEST)])
+        if _repeats(term)
+        and not _ir.inputs([entries := _entries(n, term, {}, BUDGET.diagonal_steps)])
         else Factor(n, term)
         for n, term in node.factors
     ]

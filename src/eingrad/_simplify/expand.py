@@ -4,10 +4,11 @@ from collections.abc import Container, Sequence
 
 from eingrad import _ir
 from eingrad._ir import Add, Coefficient, Factor, Node, Product
+from eingrad._limits import BUDGET
 from eingrad._simplify.products import is_outgrown, regroup
 from eingrad._simplify.work import work
 
-MOST_OPENED = 32  # terms of a sum that is opened, and of the result
+MOST_OPENED = BUDGET.opened_terms
 
 
 def expand(node: Node, once: Container[Node]) -> Node:

@@ -5,8 +5,9 @@ from collections.abc import Container
 
 from eingrad import _ir
 from eingrad._ir import Factor, Node, Product
+from eingrad._limits import BUDGET
 
-MOST_OPERANDS = 16
+MOST_OPERANDS = BUDGET.operands
 
 
 def regroup(node: Node, once: Container[Node]) -> Node:

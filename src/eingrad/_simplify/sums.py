@@ -6,11 +6,12 @@ from dataclasses import dataclass
 
 from eingrad import _ir
 from eingrad._ir import Add, Coefficient, Factor, Node, Placement, Product
+from eingrad._limits import BUDGET
 from eingrad._simplify.products import MOST_OPERANDS, is_outgrown, open_operands
 from eingrad._simplify.work import work
 from eingrad._subscripts import Shape, Subscripts
 
-MOST_TERMS = 128
+MOST_TERMS = BUDGET.terms
 
 
 def flatten(node: Node, once: Container[Node]) -> Node:

@@ -6,14 +6,15 @@ from dataclasses import dataclass
 
 from eingrad import _ir
 from eingrad._ir import Add, Coefficient, Factor, Node, Placement, Product
+from eingrad._limits import BUDGET
 from eingrad._simplify.expand import distribute, is_open
 from eingrad._simplify.products import is_outgrown
 from eingrad._simplify.sums import factor
 from eingrad._simplify.work import work
 from eingrad._subscripts import Subscripts
 
-MOST_TWINS = 64  # terms
-MOST_SYMMETRIES = 24
+MOST_TWINS = BUDGET.twins
+MOST_SYMMETRIES = BUDGET.symmetries
 
 Axes = tuple[int, ...]  # an order of axes, as np.transpose takes it
 

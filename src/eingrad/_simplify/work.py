@@ -3,13 +3,13 @@
 import math
 from collections.abc import Container, Sequence
 
-from eingrad._cost import contraction_flops, weighted
+from eingrad._cost import contraction_flops, roughly
 from eingrad._ir import Add, Node, Placement, Product
 from eingrad._subscripts import Shape, Subscripts
 
 
 def work(root: Node, given: Container[Node]) -> int:
-    """Flops and writes of sums and products below a node, each node once, down to given ones."""
+    """Rough time of sums and products below a node, each node once, down to given ones."""
     total = 0
     stack = [root]
     seen: set[Node] = set()
@@ -21,7 +21,7 @@ def work(root: Node, given: Container[Node]) -> int:
         match node:
             case Add():
                 additions = (len(node.terms) - 1) * node.size
-                total += weighted(additions, additions)
+                total += roughly(additions, additions)
                 stack += node.terms
             case Product():
                 if not node.is_view:
@@ -33,7 +33,7 @@ def work(root: Node, given: Container[Node]) -> int:
 
 
 def product_work(terms: Sequence[Subscripts], out: Subscripts, sizes: Shape) -> int:
-    """Flops and writes of a product, the pair with the smallest result first."""
+    """Rough time of a product, the pair with the smallest result first."""
     live = [frozenset(term) for term in terms]
     total = 0
     while len(live) > 1:
@@ -49,6 +49,6 @@ def product_work(terms: Sequence[Subscripts], out: Subscripts, sizes: Shape) -> 
         assert best is not None
         size, m, n, union, kept = best
         flops = contraction_flops({i: sizes[i] for i in union}, summed=kept != union)
-        total += weighted(flops, size)
+        total += roughly(flops, size)
         live = [t for k, t in enumerate(live) if k not in (m, n)] + [kept]
     return total

@@ -7,7 +7,7 @@ multiply; a placement writes zeros once and then each core onto its view; nothin
 `writer` appends statements, `sums`, `products`, `placements` and `calls` each lower a kind of node.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from eingrad import _ir
 from eingrad._ir import Add, Apply, Constant, Einsum, Input, Node, Placement, Product, Structural
@@ -15,7 +15,7 @@ from eingrad._plan import kernels
 from eingrad._plan.lower.calls import lower_call, lower_mirror
 from eingrad._plan.lower.placements import lower_structured
 from eingrad._plan.lower.products import lower_pair, lower_unary
-from eingrad._plan.lower.sums import find_folded, lower_sum
+from eingrad._plan.lower.sums import find_folded, lower_sum, scales_taken
 from eingrad._plan.lower.writer import Writer
 from eingrad._plan.mirror import is_mirror
 from eingrad._plan.program import InputSpec, Program
@@ -38,6 +38,27 @@ def lower(
         if node not in writer.number and not isinstance(node, Structural):
             writer.number[node] = _lower_node(writer, node)
     return writer.program([writer.number[root] for root in roots], candidates)
+
+
+def lower_alone(node: Node) -> tuple[Writer, dict[int, Node]]:
+    """Lower one node, as if what it is made of were inputs; return their numbers too.
+
+    A sum's products take its scales where they may: as they do where nothing else uses them.
+    """
+    below = dict.fromkeys(n for n in _below(node) if not isinstance(n, Structural))
+    inputs = {n: InputSpec("", "", n.shape, n.dtype) for n in below}
+    scales = scales_taken(node) if isinstance(node, Add) else {}
+    writer = Writer(inputs, scales, _MOST_POSITIONS)
+    writer.number[node] = _lower_node(writer, node)
+    return writer, dict(enumerate(below))
+
+
+def _below(node: Node) -> Iterator[Node]:
+    """Go through operands, and the cores of those that a sum places."""
+    for below in _ir.children(node):
+        yield below
+        if isinstance(node, Add) and _ir.carries_delta(below) and below.core is not None:
+            yield below.core.node
 
 
 def _lower_node(writer: Writer, node: Node) -> int:

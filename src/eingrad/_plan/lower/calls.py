@@ -5,6 +5,7 @@ import numpy as np
 from eingrad import _ir
 from eingrad._cost import call_flops
 from eingrad._ir import Apply, Placement
+from eingrad._limits import POLICY
 from eingrad._plan import kernels
 from eingrad._plan.lower.writer import Writer
 from eingrad._plan.mirror import comparators, is_exactly_symmetric
@@ -12,7 +13,6 @@ from eingrad._plan.program import Result
 from eingrad._primitives import is_elementwise, results_of, row_of
 
 _BOOL = np.dtype(bool)
-_MIRRORED_AT_ONCE = 4096  # elements; more of them row by row, in place
 
 
 def lower_call(writer: Writer, node: Apply) -> int:
@@ -51,7 +51,7 @@ def lower_mirror(writer: Writer, node: Apply) -> int:
         return value
     axes = tuple(axis for axis, _ in pairs)
     result = Result(node.shape, node.dtype)
-    if node.size <= _MIRRORED_AT_ONCE:
+    if node.size <= POLICY.mirrored_at_once:
         triangles = [_triangle(writer, n) for _, n in pairs]
         kernel = kernels.Mirror(flat, axes, in_place=False)
         return writer.emit(kernel, (value, *triangles), result)

@@ -42,6 +42,15 @@ def find_folded(roots: Sequence[Node], order: Sequence[Node]) -> dict[Node, Coef
     return folded
 
 
+def scales_taken(node: Add) -> dict[Node, Coefficient]:
+    """Scales of a sum's terms that products among them take if nothing else uses these."""
+    return {
+        n: c
+        for n, c in zip(node.terms, node.coefficients, strict=True)
+        if isinstance(n, Product) and len(n.factors) > 1 and _takes_scale(n, c)
+    }
+
+
 def _common(coefficients: Sequence[Coefficient]) -> Coefficient | None:
     """The coefficient that all are, but for signs; None where they differ."""
     c = coefficients[0] if len({*coefficients}) == 1 else _size(coefficients[0])

@@ -40,13 +40,13 @@ class Writer:
         self.statements: list[Statement] = []
         self.constants: list[NDArray[Any]] = []
         self.twins: dict[Hashable, tuple[Product, Coefficient]] = {}  # products, see `products`
-        self._results = {n: Result(s.shape, s.dtype) for n, s in enumerate(self.inputs)}
+        self.results = {n: Result(s.shape, s.dtype) for n, s in enumerate(self.inputs)}
         self._known: dict[Hashable, int] = {}  # values by what they are: constants, calls, ...
         self._made: dict[int, Statement] = {}  # the statement that a value is a result of
 
     def shape(self, value: int) -> Shape:
         """Shape of a value."""
-        return self._results[value].shape
+        return self.results[value].shape
 
     def size(self, value: int) -> int:
         """Number of elements of a value."""
@@ -54,7 +54,7 @@ class Writer:
 
     def dtype(self, value: int) -> np.dtype[Any]:
         """Dtype of a value."""
-        return self._results[value].dtype
+        return self.results[value].dtype
 
     def statement(self, value: int) -> Statement | None:
         """The statement that computes a value; None of an input and a constant."""
@@ -70,7 +70,7 @@ class Writer:
         first = len(self.inputs) + len(self._made)
         targets = tuple(range(first, first + len(results)))
         made = Statement(kernel, tuple(operands), targets, results, flops, workspace_bytes)
-        self._results.update(zip(targets, results, strict=True))
+        self.results.update(zip(targets, results, strict=True))
         self._made.update(dict.fromkeys(targets, made))
         self.statements.append(made)
         return first
@@ -102,7 +102,7 @@ class Writer:
             array.flags.writeable = False
             self.constants.append(array)
             self._known[key] = number = -len(self.constants)
-            self._results[number] = Result(array.shape, array.dtype)
+            self.results[number] = Result(array.shape, array.dtype)
         return self._known[key]
 
     # Kernels that many nodes need ----------------------------------------------------------------
@@ -117,7 +117,7 @@ class Writer:
 
     def copy(self, value: int) -> int:
         """Copy a value."""
-        return self.emit(kernels.Copy(), (value,), self._results[value])
+        return self.emit(kernels.Copy(), (value,), self.results[value])
 
     def view(self, value: int, term: Subscripts, out: Subscripts, sizes: Mapping[int, int]) -> int:
         """Permute, take diagonals, repeat along new axes: no copy."""
@@ -137,7 +137,7 @@ class Writer:
         """Multiply by a number, once per value and number."""
         if coefficient == 1:
             return value
-        known = self._results[value]
+        known = self.results[value]
         key = ("scale", value, repr(coefficient))
         if (
             key not in self._known
@@ -182,7 +182,7 @@ class Writer:
 
     def _separated(self, outputs: Sequence[int]) -> list[int]:
         """Copy an output whose memory is an input's or another output's, or repeats entries."""
-        base = {n: n for n in self._results}
+        base = {n: n for n in self.results}
         taken = {n for n in base if n not in self._made}
         repeating: set[int] = set()  # broadcast views: read-only, one entry in many places
         for s in self.statements:
