@@ -91,13 +91,13 @@ def _items(value: Any) -> list[Any]:
 
 
 def measure(calls: Calls, rounds: int) -> dict[str, float]:
-    """Microseconds of the kernel, and what the others take on top of it."""
+    """Microseconds of the emitted function, and what the others take on top of it."""
     times = microseconds(calls, rounds)
-    kernel = times.pop("kernel")
+    least = times.pop("function")
     over = {
-        name: [a - b for a, b in zip(values, kernel, strict=True)] for name, values in times.items()
+        name: [a - b for a, b in zip(values, least, strict=True)] for name, values in times.items()
     }
-    return medians({"kernel": kernel, **over})
+    return medians({"function": least, **over})
 
 
 def main() -> None:

@@ -1,0 +1,35 @@
+"""Benchmarks run: what nobody calls for a while breaks with the names that it uses."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+FOLDER = Path(__file__).resolve().parent.parent / "benchmarks"
+SLOW = {"choices", "orders", "programs"}  # ``make bench`` runs them too
+NAMES = sorted(path.stem for path in FOLDER.glob("*.py"))
+
+
+def run(name, *options):
+    """Run a benchmark as a user does."""
+    return subprocess.run(
+        [sys.executable, FOLDER / f"{name}.py", *options],
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name not in SLOW])
+def test_a_benchmark_runs_once(name):
+    done = run(name, "--once")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout
+
+
+@pytest.mark.parametrize("name", sorted(SLOW))
+def test_a_slow_benchmark_finds_what_it_imports(name):
+    done = run(name, "--help")
+    assert done.returncode == 0, done.stderr
+    assert "--once" in done.stdout
