@@ -101,7 +101,7 @@ def derivative_of(compiled: Any) -> Any:
 
 def forget_paths() -> None:
     """Forget the contraction paths that were found, so that they are searched for again."""
-    path._searched.cache_clear()
+    path._search.cache_clear()
 
 
 def with_halves(program: Program, wanted: Sequence[tuple[int, bool]]) -> Program:
@@ -121,7 +121,7 @@ def body_picoseconds(body: Program) -> int:
 
 def gathered(core: Any, steps: Any, xp: Any) -> Any:
     """Add entries up where gathers say, on arrays of a namespace of the array API standard."""
-    return interpret._gathered(core, steps, interpret._Space(xp, None))
+    return interpret._gather(core, steps, interpret._Space(xp, None))
 
 
 # State, and who guards it ------------------------------------------------------------------------

@@ -166,9 +166,9 @@ def difference(name: str, made: Tree, given: Tree) -> str:
         missing = [key for key in made.keys if key not in given.keys]
         extra = [key for key in given.keys if key not in made.keys]
         if missing:
-            return f"{argument} has no key {_listed(missing)}"
+            return f"{argument} has no key {_list(missing)}"
         if extra:
-            return f"{argument} has an unexpected key {_listed(extra)}"
+            return f"{argument} has an unexpected key {_list(extra)}"
     elif len(made.branches) != len(given.branches):
         count = len(given.branches)
         return (
@@ -189,9 +189,9 @@ def calls_differ(names: Sequence[str], made: Tree, given: Tree) -> str:
     missing = [key for key in kwargs.keys if key not in new_kwargs.keys]
     extra = [key for key in new_kwargs.keys if key not in kwargs.keys]
     if missing:
-        return f"the keyword argument {_listed(missing)} is missing"
+        return f"the keyword argument {_list(missing)} is missing"
     if extra:
-        return f"the plan was made without a keyword argument {_listed(extra)}"
+        return f"the plan was made without a keyword argument {_list(extra)}"
     pairs = zip(
         names,
         (*args.branches, *kwargs.branches),
@@ -205,11 +205,11 @@ def _kind(tree: Tree) -> str:
     if tree.kind is None:
         return "an array"
     if issubclass(tree.kind, dict):
-        keys = f" with keys {_listed(tree.keys)}" if tree.keys else ""
+        keys = f" with keys {_list(tree.keys)}" if tree.keys else ""
         return f"a dict{keys}"
     return f"a {_KINDS.get(tree.kind, tree.kind.__name__)}"
 
 
-def _listed(keys: Sequence[Any]) -> str:
+def _list(keys: Sequence[Any]) -> str:
     more = f" and {len(keys) - _MOST} more" if len(keys) > _MOST else ""
     return ", ".join(cut(shown(key), _LONGEST) for key in keys[:_MOST]) + more

@@ -60,7 +60,7 @@ def seen_by(f: Any, kinds: type | tuple[type, ...]) -> Iterator[tuple[str, Any]]
             for place, item in _with_items(pairs):
                 if isinstance(item, kinds):
                     yield place, item
-                elif isinstance(item, _CALLABLES) or _called(item) or _wrapped(item):
+                elif isinstance(item, _CALLABLES) or _find_method(item) or _unwrap(item):
                     waiting.append(item)
 
 
@@ -86,7 +86,7 @@ def _scope(f: Any) -> tuple[dict[str, Any], set[str], list[Any]]:
         names = _parameters(f.__func__)
         return {**scope, **({names[0]: f.__self__} if names else {})}, attributes, inner
     if not isinstance(f, FunctionType):
-        return {}, set(), [*_wrapped(f), *_called(f)]
+        return {}, set(), [*_unwrap(f), *_find_method(f)]
     codes = [*_codes(f.__code__)]
     used = {name for code in codes for name in code.co_names}
     scope = {name: f.__globals__[name] for name in sorted(used) if name in f.__globals__}
@@ -99,10 +99,10 @@ def _scope(f: Any) -> tuple[dict[str, Any], set[str], list[Any]]:
             scope[name] = cell.cell_contents
         except ValueError:  # not assigned yet
             continue
-    return scope, used, _wrapped(f)
+    return scope, used, _unwrap(f)
 
 
-def _wrapped(f: Any) -> list[Any]:
+def _unwrap(f: Any) -> list[Any]:
     """What a decorator, or a derivative, was made of."""
     held = _held(f)
     return [held["__wrapped__"]] if "__wrapped__" in held else []
@@ -117,7 +117,7 @@ def _held(value: Any) -> Mapping[str, Any]:
     return held
 
 
-def _called(f: Any) -> list[Any]:
+def _find_method(f: Any) -> list[Any]:
     """The method that runs when an object of the user's is called."""
     call = type(f).__dict__.get("__call__")
     return [MethodType(call, f)] if isinstance(call, FunctionType) else []

@@ -98,7 +98,7 @@ def _forward(
     They have the dtypes of the nodes, or, where seeds are `wider`, such as hold both.
     """
     tangents = dict(seeds)
-    needed = _needed(y, selects)
+    needed = _find_needed(y, selects)
     for node in order:
         if node not in seeds and node in needed:
             dtype = np.result_type(node.dtype, *wider) if wider else node.dtype
@@ -154,7 +154,7 @@ def _dependents(
     return order
 
 
-def _needed(y: Node, selects: Selects) -> set[Node]:
+def _find_needed(y: Node, selects: Selects) -> set[Node]:
     """Nodes that the derivative of y is made of: a select leads straight to its leaves."""
     needed: set[Node] = set()
     stack = [y]

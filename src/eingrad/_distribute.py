@@ -92,7 +92,7 @@ def _forms(root: Node) -> dict[Node, Polynomial] | None:
     try:
         for node in _ir.topological([root]):
             if not isinstance(node, Structural):
-                forms[node] = _expanded(node, forms)
+                forms[node] = _expand_node(node, forms)
     except (_GivenUpError, OverflowError):
         return None
     return forms
@@ -135,7 +135,7 @@ def _sum(form: Polynomial, like: Node) -> Node:
     return _ir.add(nodes, coefficients)
 
 
-def _expanded(node: Node, forms: dict[Node, Polynomial]) -> Polynomial:
+def _expand_node(node: Node, forms: dict[Node, Polynomial]) -> Polynomial:
     match node:
         case Add(terms=terms, coefficients=coefficients):
             total: Polynomial = {}
@@ -144,7 +144,7 @@ def _expanded(node: Node, forms: dict[Node, Polynomial]) -> Polynomial:
                     _collect(total, monomial, _exact(c) * factor)
             return total
         case Einsum():
-            return _distributed(node, forms)
+            return _multiply_out(node, forms)
         case Apply() if not is_opaque(node):
             operands = [_sum(forms[n], n) for n in node.operands]
             return _law(node, operands)
@@ -195,7 +195,7 @@ def _collect(total: Polynomial, monomial: Node, coefficient: Coefficient) -> Non
         del total[monomial]
 
 
-def _distributed(node: Einsum, forms: dict[Node, Polynomial]) -> Polynomial:
+def _multiply_out(node: Einsum, forms: dict[Node, Polynomial]) -> Polynomial:
     """``(a + b) c -> a c + b c``, every factor opened to its own factors."""
     choices = [
         [(n, 1)] if isinstance(n, Structural) else list(forms[n].items()) for n in node.operands
@@ -221,11 +221,11 @@ def _monomial(
 ) -> Node:
     """Build one product of atoms, opened and cancelled until nothing changes."""
     while True:
-        apart = _without_ones(_opened(factors, out), out)
+        apart = _without_ones(_open(factors, out), out)
         node = _ir.contract(apart, out, sizes, dtype=dtype)
         if not isinstance(node, Einsum):
             return node
-        cancelled = _cancelled(_opened([Factor(node, node.out)], node.out), node.out)
+        cancelled = _cancel(_open([Factor(node, node.out)], node.out), node.out)
         if cancelled is None:
             return node
         factors, out, sizes = cancelled, node.out, node.sizes  # the coefficient is a factor
@@ -250,7 +250,7 @@ def _fresh(factors: Factors, out: Subscripts) -> Iterator[int]:
     return itertools.count(1 + max((*out, *(i for _, term in factors for i in term)), default=-1))
 
 
-def _opened(factors: Factors, out: Subscripts) -> Factors:
+def _open(factors: Factors, out: Subscripts) -> Factors:
     """Replace every product among the factors by its own factors."""
     fresh = _fresh(factors, out)
     opened: Factors = []
@@ -266,7 +266,7 @@ def _opened(factors: Factors, out: Subscripts) -> Factors:
     return opened
 
 
-def _cancelled(factors: Factors, out: Subscripts) -> Factors | None:
+def _cancel(factors: Factors, out: Subscripts) -> Factors | None:
     """Cancel one inverse or reciprocal with what it is the inverse of; None where none meets it."""
     for n, (node, term) in enumerate(factors):
         cancel = _CANCEL.get(_law_of(node))
@@ -284,7 +284,7 @@ def _cancelled(factors: Factors, out: Subscripts) -> Factors | None:
     return None
 
 
-def _cancelled_reciprocal(
+def _cancel_reciprocal(
     node: Node, term: Subscripts, other: Subscripts, used: set[int]
 ) -> Factors | None:
     """``1/x[i] x[i] -> 1``; an index that nothing else uses would still be summed."""
@@ -292,7 +292,7 @@ def _cancelled_reciprocal(
     return [] if term == other and used.issuperset(term) else None
 
 
-def _cancelled_inverse(
+def _cancel_inverse(
     node: Node, term: Subscripts, other: Subscripts, used: set[int]
 ) -> Factors | None:
     """``A^-1[i,j] A[j,k] -> delta[i,k]`` where j is summed, and is an index of these two alone."""
@@ -308,8 +308,8 @@ def _cancelled_inverse(
 
 
 _CANCEL: dict[Law | None, Callable[..., Factors | None]] = {
-    Law.RECIPROCAL: _cancelled_reciprocal,
-    Law.INVERSE: _cancelled_inverse,
+    Law.RECIPROCAL: _cancel_reciprocal,
+    Law.INVERSE: _cancel_inverse,
 }
 
 
@@ -319,7 +319,7 @@ _CANCEL: dict[Law | None, Callable[..., Factors | None]] = {
 def _law(node: Apply, operands: Sequence[Node]) -> Polynomial:
     """Rewrite a call whose operands are expanded: what pulls out goes out."""
     total: Polynomial = {}
-    made = _defined(node, operands)
+    made = _define(node, operands)
     if isinstance(made, Einsum) and made.factors:
         for monomial, c in _monomials_of(made):
             _collect(total, monomial, c)
@@ -327,7 +327,7 @@ def _law(node: Apply, operands: Sequence[Node]) -> Polynomial:
     return _atom(made)
 
 
-def _defined(node: Apply, operands: Sequence[Node]) -> Node:
+def _define(node: Apply, operands: Sequence[Node]) -> Node:
     """Write a call by what its row says that it is equal to; else as a call."""
     number = _ir.number_of(node)
     if number is not None:
@@ -349,7 +349,7 @@ def _law_of(node: Node) -> Law | None:
 
 def _monomials_of(made: Einsum) -> Iterator[tuple[Node, Coefficient]]:
     """Distribute a product that a definition or a law made: its factors may be calls and sums."""
-    factors = _opened([Factor(made, made.out)], made.out)
+    factors = _open([Factor(made, made.out)], made.out)
     nodes = [_lawful(n) for n, _ in factors]
     choices = [
         list(zip(n.terms, n.coefficients, strict=True)) if isinstance(n, Add) else [(n, 1)]

@@ -24,11 +24,11 @@ _BUILT_IN = frozenset({"builtins", "_operator"})
 
 def expression(place: Place) -> ast.AST | None:
     """Parse the expression that is evaluated in the traced function, or ``z += x``."""
-    return _parsed(place.text) if place.is_inside else None
+    return _parse(place.text) if place.is_inside else None
 
 
 @functools.lru_cache(maxsize=1)
-def _parsed(text: str) -> ast.AST | None:
+def _parse(text: str) -> ast.AST | None:
     for source in (f"({text}\n)", text):
         try:
             (statement,) = ast.parse(source).body
@@ -124,7 +124,7 @@ def called(place: Place) -> tuple[str, Any]:
 
     A function handed to one of Python's own, as in ``map(math.sin, x)``, is what counts.
     """
-    node = _parsed(place.text)
+    node = _parse(place.text)
     passed = [] if node is None else _passed_on(node, place)
     if isinstance(node, ast.Call) and place.is_inside:
         name, function = _callee(node.func, place)
@@ -168,7 +168,7 @@ def _callee(node: ast.expr, place: Place) -> tuple[str, Any]:
     if isinstance(node, ast.Call):  # np.vectorize(f)(x)
         name, made = _callee(node.func, place)
         return (name, made) if isinstance(made, type) else ("", UNKNOWN)
-    found = _unwrapped(value_of(node, place.frame))
+    found = _unwrap(value_of(node, place.frame))
     if found is UNKNOWN:
         return "", UNKNOWN
     if not is_function(found):
@@ -179,7 +179,7 @@ def _callee(node: ast.expr, place: Place) -> tuple[str, Any]:
 def _passed_on(node: ast.AST, place: Place) -> list[tuple[str, Any]]:
     """Functions of plain numbers that an expression names."""
     names = [n for n in ast.walk(node) if isinstance(n, (ast.Name, ast.Attribute))]
-    values = [_unwrapped(value_of(n, place.frame)) for n in names]
+    values = [_unwrap(value_of(n, place.frame)) for n in names]
     return [(public_name(v), v) for v in values if is_of_numbers(v)]
 
 
@@ -197,7 +197,7 @@ def is_function(value: Any) -> bool:
     )
 
 
-def _unwrapped(value: Any) -> Any:
+def _unwrap(value: Any) -> Any:
     while isinstance(value, functools.partial):
         value = value.func
     return value

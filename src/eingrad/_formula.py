@@ -69,7 +69,7 @@ class _Writer:
 
     def __init__(self, notation: Text, root: Node, shown: int) -> None:
         self.notation, self.root, self.shown = notation, root, shown
-        self.order = _printed([root])
+        self.order = _find_printed([root])
         self.symbols = _symbols(notation, self.order)
         taken = set(self.symbols.values())
         self.delta = next(name for name in notation.deltas if name not in taken)
@@ -230,7 +230,7 @@ class _Writer:
     def _einsum(self, node: Einsum, indices: Sequence[Phrase]) -> Phrase:
         names = dict(zip(node.out, indices, strict=True))
         structure = node.structure if isinstance(node, Placement) else ()
-        cores = _chained(node.factors[: len(node.factors) - len(structure)], node.out)
+        cores = _chain(node.factors[: len(node.factors) - len(structure)], node.out)
         single = (index for index, size in enumerate(node.sizes) if size == 1)
         names.update({index: Phrase("0") for index in single if index not in names})
         summed, ties = self._name_indices(cores, structure, names)
@@ -390,7 +390,7 @@ def _is_partial(node: Node) -> bool:
     return isinstance(node, Selection) and _ir.selects(node.table) is not None
 
 
-def _chained(factors: Sequence[Factor], out: Subscripts) -> list[Factor]:
+def _chain(factors: Sequence[Factor], out: Subscripts) -> list[Factor]:
     """Order factors as one reads a product: along shared indices, from the first axis on."""
     place = {index: n for n, index in enumerate(out)}
     first = [min((place.get(i, len(out)) for i in term), default=-1) for _, term in factors]
@@ -439,7 +439,7 @@ def _below(node: Node) -> tuple[Node, ...]:
     return tuple(n for n in _ir.children(node) if not isinstance(n, Structural))
 
 
-def _printed(roots: Sequence[Node]) -> list[Node]:
+def _find_printed(roots: Sequence[Node]) -> list[Node]:
     """Nodes that a formula writes, children first."""
     wanted: set[Node] = set()
     stack = list(roots)

@@ -147,7 +147,7 @@ class Text:
 
     def number(self, value: Any) -> str:
         """Write a number, so that it can be read as a factor."""
-        value = _written(value)
+        value = _write(value)
         grouped = isinstance(value, Fraction) or (isinstance(value, complex) and value.real == 0)
         return f"({value})" if grouped and not f"{value}".startswith("(") else f"{value}"
 
@@ -226,7 +226,7 @@ class Latex(Text):
         return self.head("\\left[\\,\\cdot\\,\\right]", heads)
 
     def head(self, name: str, heads: Sequence[str]) -> str:
-        return f"{name}_{{{_listed(heads)}}}" if heads else name
+        return f"{name}_{{{_list(heads)}}}" if heads else name
 
     def mentions(self, written: str, index: str) -> bool:
         return index in re.sub(r"\\[A-Za-z]+(\{\w*\})?", "", written)
@@ -259,7 +259,7 @@ class Latex(Text):
         return Phrase(self.group(position.text)) if loose else position
 
     def sum(self, heads: Sequence[str], summand: str) -> str:
-        return f"\\sum_{{{_listed(heads)}}} {summand}"
+        return f"\\sum_{{{_list(heads)}}} {summand}"
 
     def raised(self, factor: Phrase, count: int) -> str:
         plain = re.fullmatch(r"\w(_\{\w+\})?", factor.text) or factor.text.endswith("\\right)")
@@ -267,7 +267,7 @@ class Latex(Text):
         return f"{factor.text if plain else self.group(factor.signed)}^{{{count}}}"
 
     def number(self, value: Any) -> str:
-        value = _written(value)
+        value = _write(value)
         match value:
             case bool():
                 return f"\\mathrm{{{str(value).lower()}}}"
@@ -309,7 +309,7 @@ class Latex(Text):
         attributes.pop("dtype", None)
         placed = [attributes[key] for key in _PLACES.findall(row.source) if key in attributes]
         given = [", ".join(p.signed for p in operands), ", ".join(placed)]
-        known = f"\\operatorname{{{_escaped(row.name)}}}"
+        known = f"\\operatorname{{{_escape(row.name)}}}"
         return Phrase(known + self.group("; ".join(filter(None, given))))
 
     def aligned(self, lines: Sequence[str]) -> str:
@@ -321,13 +321,13 @@ class Latex(Text):
         return "\\begin{aligned}\n" + " \\\\\n".join(rows) + "\n\\end{aligned}"
 
 
-def _written(value: Any) -> Any:
+def _write(value: Any) -> Any:
     """A number as a program has it: a long rational is rounded."""
     is_long = isinstance(value, (int, Fraction)) and not _ir.is_short(value)
     return _ir.as_float(value) if is_long else value
 
 
-def _listed(heads: Sequence[str]) -> str:
+def _list(heads: Sequence[str]) -> str:
     return ("," if any(len(head) > 1 for head in heads) else "").join(heads)
 
 
@@ -339,11 +339,11 @@ def _as_emitted(source: str) -> Written:
 
 def _word(word: str) -> str:
     """Write a word in LaTeX: a letter in italics, more of them upright, Greek by its commands."""
-    written = _escaped(word)
+    written = _escape(word)
     return written.removesuffix("{}") if len(word) == 1 else f"\\mathrm{{{written}}}"
 
 
-def _escaped(word: str) -> str:
+def _escape(word: str) -> str:
     return "".join(_GREEK.get(c, f"\\{c}" if c in "_#$%&{}" else c) for c in word)
 
 

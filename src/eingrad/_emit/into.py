@@ -112,7 +112,7 @@ def write_into(  # noqa: PLR0911 - one for each kernel that can
             return [f"np.multiply({operands[0]}, {number(factor)}, out={buffer})"]
         case Multiply() as product:
             run = _run_of(product, statement.shape) if in_order else ()
-            return [_multiplied(statement, product, names, buffer, run)]
+            return [_multiply(statement, product, names, buffer, run)]
         case MatMul(half=None, batch=0, splits=False) as product if statement.shape:
             left, right = sides(statement, product, names)
             return [f"np.matmul({left}, {right}, out={buffer})"]
@@ -126,7 +126,7 @@ def write_into(  # noqa: PLR0911 - one for each kernel that can
     return [*write(statement, renamed), f"{buffer}[...] = {local}", f"del {local}"]
 
 
-def _multiplied(
+def _multiply(
     statement: Statement, product: Multiply, names: Sequence[str], buffer: str, run: Subscripts
 ) -> str:
     """Multiply in the order of the array, a long run of it at a time.

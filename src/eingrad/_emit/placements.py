@@ -49,12 +49,12 @@ def place(statement: Statement, kernel: Place, names: Sequence[str]) -> Lines:
 def scatter(statement: Statement, kernel: Place, buffer: str, operands: Sequence[str]) -> Lines:
     """Write each piece onto the buffer."""
     return [
-        _scattered(buffer, statement.shape, piece, operands, first=k == 0 and not kernel.has_base)
+        _scatter(buffer, statement.shape, piece, operands, first=k == 0 and not kernel.has_base)
         for k, piece in enumerate(kernel.pieces)
     ]
 
 
-def _scattered(
+def _scatter(
     buffer: str, shape: Sequence[int], piece: Piece, operands: Sequence[str], *, first: bool
 ) -> str:
     """Write one core onto the look at the buffer that its structure asks for."""

@@ -69,13 +69,13 @@ def write(  # noqa: C901, PLR0912 - one case for each kernel
         case View() as view:
             text = _view(statement, view, x)
         case Scale(factor=factor):
-            text = _scaled(x, factor)
+            text = _scale(x, factor)
         case Fill(value=value):
-            text = _filled(statement, value)
+            text = _fill(statement, value)
         case Slice(axis=axis, positions=positions):
             text = x + sliced(axis, positions)
         case Take(axis=axis):
-            text = _taken(statement, axis, *(names[n] for n in statement.operands))
+            text = _take(statement, axis, *(names[n] for n in statement.operands))
         case Reshape():
             text = f"{x}.reshape({statement.shape})"
         case Copy():
@@ -124,21 +124,21 @@ def _diagonals(x: str, term: list[int], out: Sequence[int]) -> str:
     return permuted(x, [term.index(index) for index in out])
 
 
-def _scaled(x: str, factor: _ir.Coefficient) -> str:
+def _scale(x: str, factor: _ir.Coefficient) -> str:
     if factor == -1:
         return f"-{x}"
     divisor = _ir.divisor(factor)
     return f"{number(factor)} * {x}" if divisor is None else f"{x} / {number(divisor)}"
 
 
-def _filled(statement: Statement, value: _ir.Coefficient) -> str:
+def _fill(statement: Statement, value: _ir.Coefficient) -> str:
     shape, dtype = statement.results[0]
     if value == 0:
         return f"np.zeros({shape}, {dtype.str!r})"
     return f"np.full({shape}, {number(value)}, {dtype.str!r})"
 
 
-def _taken(statement: Statement, axis: int, x: str, table: str, mask: str = "") -> str:
+def _take(statement: Statement, axis: int, x: str, table: str, mask: str = "") -> str:
     text = f"{x}.take({table}, {axis})"
     if not mask:
         return text
@@ -236,13 +236,13 @@ def _mirror(statement: Statement, mirror: Mirror, target: str, x: str, *triangle
             lines.append(f"for row in range(1, {mirror.flat[axis]}):")
             lines.append(f"    {target}[{before}row, :row] = {target}[{before}:row, row]")
     else:
-        lines = _selected(mirror, target, x, triangles)
+        lines = _select(mirror, target, x, triangles)
     if mirror.flat != statement.shape:
         lines.append(f"{target} = {target}.reshape({tuple_text(statement.shape)})")
     return lines
 
 
-def _selected(mirror: Mirror, target: str, x: str, triangles: Sequence[str]) -> Lines:
+def _select(mirror: Mirror, target: str, x: str, triangles: Sequence[str]) -> Lines:
     lines = []
     for axis, triangle in zip(mirror.axes, triangles, strict=True):
         if not x.isidentifier():

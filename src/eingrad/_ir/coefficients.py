@@ -94,7 +94,7 @@ def multiply(a: Coefficient, b: Coefficient) -> Coefficient:
         return canonical_coefficient(complex(a) * complex(b))
     if not (_is_finite(a) and _is_finite(b)):
         return canonical_coefficient(float(a) * float(b))
-    return _shortened(Fraction(a) * Fraction(b))
+    return _shorten(Fraction(a) * Fraction(b))
 
 
 @functools.lru_cache(maxsize=4096, typed=True)
@@ -106,14 +106,14 @@ def add_exactly(a: Coefficient, b: Coefficient) -> Coefficient:
         return canonical_coefficient(complex(a) + complex(b))
     if not (_is_finite(a) and _is_finite(b)):
         return canonical_coefficient(float(a) + float(b))
-    return _shortened(Fraction(a) + Fraction(b))
+    return _shorten(Fraction(a) + Fraction(b))
 
 
 def _is_finite(value: int | Fraction | float) -> bool:
     return not isinstance(value, float) or math.isfinite(value)
 
 
-def _shortened(value: Fraction) -> Coefficient:
+def _shorten(value: Fraction) -> Coefficient:
     bits = max(value.numerator.bit_length(), value.denominator.bit_length())
     if bits > _MOST_BITS:
         unit = Fraction(2) ** (_exponent(value) - _ROUNDED_TO)

@@ -137,7 +137,7 @@ def contract(
 def _simplify(network: Network, coefficient: Coefficient, dtype: np.dtype[Any]) -> Node:
     """Fold and eliminate what can be, and build the nodes of what stands."""
     out = network.out
-    balanced = None if is_harmless(coefficient, dtype) else _balanced(network, coefficient, dtype)
+    balanced = None if is_harmless(coefficient, dtype) else _balance(network, coefficient, dtype)
     if balanced is not None:
         return balanced
     shape = tuple(network.sizes[index] for index in out)
@@ -157,7 +157,7 @@ def _simplify(network: Network, coefficient: Coefficient, dtype: np.dtype[Any]) 
     return _close(network, coefficient, dtype)
 
 
-def _balanced(network: Network, coefficient: Coefficient, dtype: np.dtype[Any]) -> Node | None:
+def _balance(network: Network, coefficient: Coefficient, dtype: np.dtype[Any]) -> Node | None:
     """Take numbers out of operands where they bring a coefficient nearer to one; None where not.
 
     Of ``(s x) (y / s)`` the derivative by x is ``s (y / s)``: by itself, neither factor need have a
@@ -334,24 +334,24 @@ def _take_axis(node: Node, axis: int, picks: Selection) -> Node:
     term = tuple(range(node.ndim))
     row = node.ndim
     out = (*term[:axis], row, *term[axis + 1 :])
-    return _placed(node, Factor(picks, (row, axis)), out)
+    return _place(node, Factor(picks, (row, axis)), out)
 
 
 def _split_axis(node: Node, axis: int, parts: Merge) -> Node:
     term = tuple(range(node.ndim))
     new = tuple(range(node.ndim, node.ndim + parts.ndim - 1))
     out = (*term[:axis], *new, *term[axis + 1 :])
-    return _placed(node, Factor(parts, (axis, *new)), out)
+    return _place(node, Factor(parts, (axis, *new)), out)
 
 
 def _merge_axes(node: Node, axes: tuple[int, ...], parts: Merge) -> Node:
     term = tuple(range(node.ndim))
     flat = node.ndim
     out = tuple(flat if i == axes[0] else i for i in term if i not in axes[1:])
-    return _placed(node, Factor(parts, (flat, *axes)), out)
+    return _place(node, Factor(parts, (flat, *axes)), out)
 
 
-def _placed(node: Node, by: Factor, out: Subscripts) -> Node:
+def _place(node: Node, by: Factor, out: Subscripts) -> Node:
     core = Factor(node, tuple(range(node.ndim)))
     return intern_placement(core, [by], out, sizes_of([core, by]), 1, node.dtype)
 

@@ -50,18 +50,18 @@ def settle_symmetry(
     factors = (*cores, *placed)
     colours = _refine({i: 0 for f in factors for i in f.term}, factors, out)
     blocked = {i for core in symmetric for i in core.term}
-    while ties := _tied(colours, blocked):
+    while ties := _find_tied(colours, blocked):
         colours[min(ties)] = max(colours.values()) + 1  # alike in wiring: any choice is the same
         colours = _refine(colours, factors, out)
     for core in symmetric:
-        core.term = _sorted_blocks(core, colours)
+        core.term = _sort_blocks(core, colours)
 
 
 def _symmetry(factor: Operand) -> Symmetry:
     return factor.node.symmetry if isinstance(factor.node, Apply) else ()
 
 
-def _tied(colours: Colours, indices: set[int]) -> list[int]:
+def _find_tied(colours: Colours, indices: set[int]) -> list[int]:
     """Indices of the first colour that several have."""
     groups: dict[int, list[int]] = {}
     for index in indices:
@@ -77,7 +77,7 @@ def _refine(colours: Colours, factors: Sequence[Operand], out: Sequence[int]) ->
         seen: dict[int, list[Hashable]] = {index: [] for index in colours}
         for factor in factors:
             role = _roles(factor)
-            term = _sorted_blocks(factor, colours)
+            term = _sort_blocks(factor, colours)
             whole = (factor.node.digest, tuple(colours[i] for i in term))
             mates = _mates(factor, colours)
             for axis, index in enumerate(factor.term):
@@ -110,7 +110,7 @@ def _mates(factor: Operand, colours: Colours) -> list[tuple[int, ...]]:
     return mates
 
 
-def _sorted_blocks(factor: Operand, colours: Colours) -> tuple[int, ...]:
+def _sort_blocks(factor: Operand, colours: Colours) -> tuple[int, ...]:
     term = list(factor.term)
     for group in _symmetry(factor):
         blocks = sorted(

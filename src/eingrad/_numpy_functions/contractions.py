@@ -32,8 +32,8 @@ def _einsum(*arguments: Any, optimize: Any = False) -> Traced:
         spec, arrays = arguments[0], arguments[1:]
     else:
         pairs = arguments[: len(arguments) - len(arguments) % 2]
-        out = _numbered(arguments[-1]) if len(arguments) % 2 else None
-        arrays, spec = pairs[::2], ([_numbered(t) for t in pairs[1::2]], out)
+        out = _number(arguments[-1]) if len(arguments) % 2 else None
+        arrays, spec = pairs[::2], ([_number(t) for t in pairs[1::2]], out)
     nodes, wrap = operands(*arrays)
     shapes = [n.shape for n in nodes]
     terms, out_term = _subscripts.parse(spec, shapes)
@@ -75,7 +75,7 @@ def _check_path(optimize: Any) -> None:
         )
 
 
-def _numbered(subscripts: Any) -> list[Any]:
+def _number(subscripts: Any) -> list[Any]:
     """Subscripts given as numbers from 0, any number of them, and an ellipsis."""
     items = list(subscripts) if isinstance(subscripts, (list, tuple)) else [subscripts]
     numbers = [k if k is Ellipsis else integer(k, "a subscript") for k in items]
@@ -171,14 +171,14 @@ def _linalg_tensordot(x1: Any, x2: Any, /, *, axes: Any = 2) -> Traced:
     return np.tensordot(x1, x2, axes)
 
 
-def _conjugated(x: Any) -> Any:
+def _conjugate(x: Any) -> Any:
     """Conjugate an array; of a traced complex value that would not be holomorphic."""
     return np.conjugate(x if isinstance(x, Expression) else as_array(x, "an operand"))
 
 
 @implements(np.vdot)
 def _vdot(a: Any, b: Any) -> Traced:
-    return np.dot(np.ravel(_conjugated(a)), np.ravel(b))
+    return np.dot(np.ravel(_conjugate(a)), np.ravel(b))
 
 
 def _last_axis(a: Any, b: Any, name: str) -> None:
@@ -192,7 +192,7 @@ def _last_axis(a: Any, b: Any, name: str) -> None:
 @implements(np.vecdot)
 def _vecdot(a: Any, b: Any) -> Traced:
     _last_axis(a, b, "vecdot")
-    return np.einsum("...i,...i->...", _conjugated(a), b)
+    return np.einsum("...i,...i->...", _conjugate(a), b)
 
 
 @implements(np.linalg.vecdot)
@@ -311,7 +311,7 @@ def _matrix_vector(name: str, spec: str, *, conjugates: bool) -> Any:
                 f"np.{name} of shapes {shapes[0]} and {shapes[1]} at {user_line()}: too few axes"
             )
         _no_stretching(name, shapes, terms)
-        return np.einsum(spec, _conjugated(a) if conjugates else a, b)
+        return np.einsum(spec, _conjugate(a) if conjugates else a, b)
 
     return handler
 

@@ -194,7 +194,7 @@ def _column_stack(tup: Any) -> Traced:
 def _block(arrays: Any) -> Traced:
     depth = _depth(arrays)
     count = max(depth, _most_axes(arrays))
-    return _joined(arrays, depth, count)
+    return _join(arrays, depth, count)
 
 
 def _depth(arrays: Any) -> int:
@@ -210,21 +210,21 @@ def _most_axes(arrays: Any) -> int:
     return max(map(_most_axes, arrays)) if isinstance(arrays, list) else np.ndim(arrays)
 
 
-def _joined(arrays: Any, depth: int, count: int) -> Any:
+def _join(arrays: Any, depth: int, count: int) -> Any:
     if not isinstance(arrays, list):
         return np.reshape(arrays, (1,) * (count - np.ndim(arrays)) + np.shape(arrays))
-    return np.concatenate([_joined(x, depth - 1, count) for x in arrays], count - depth)
+    return np.concatenate([_join(x, depth - 1, count) for x in arrays], count - depth)
 
 
 def _at_least(count: int) -> Any:
     def handler(*arys: Any) -> Traced:
-        made = tuple(_widened(x, count) for x in arys)
+        made = tuple(_widen(x, count) for x in arys)
         return made[0] if len(made) == 1 else made
 
     return handler
 
 
-def _widened(x: Any, count: int) -> Any:
+def _widen(x: Any, count: int) -> Any:
     """Give a value at least so many axes, placed where NumPy places them."""
     shape = np.shape(x)
     if len(shape) >= count:

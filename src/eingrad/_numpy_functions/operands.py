@@ -77,10 +77,10 @@ def operands(*values: Any, flags: bool = False) -> tuple[list[Node], Callable[[N
     nodes = [node_of(v, trace, f"operand {n}") for n, v in enumerate(values)]
     dtype = result_dtype(values, nodes, flags=flags)
     made = None if trace is None else trace.made
-    return [_kept_in_range(cast(n, dtype), made) for n in nodes], lambda n: Expression(n, trace)
+    return [_keep_in_range(cast(n, dtype), made) for n in nodes], lambda n: Expression(n, trace)
 
 
-def _kept_in_range(node: Node, made: Set[bytes] | None) -> Node:
+def _keep_in_range(node: Node, made: Set[bytes] | None) -> Node:
     """Make a scale of the user's an operation, so that nothing takes it out of the operand.
 
     Not a sign, nor a harmless number that divides a sum: the sum was there before. And not what
@@ -95,14 +95,14 @@ def _kept_in_range(node: Node, made: Set[bytes] | None) -> Node:
         return node
     is_half = abs(number) == Fraction(1, 2) and len(node.factors) == 1
     if is_half and isinstance(node.operands[0], Add):
-        return _halved(node)
+        return _halve(node)
     if isinstance(node, Product) or not node.structure:
-        return _scaled(_ir.with_coefficient(node, 1), number)
-    factors = [(n if isinstance(n, Structural) else _scaled(n, number), t) for n, t in node.factors]
+        return _scale(_ir.with_coefficient(node, 1), number)
+    factors = [(n if isinstance(n, Structural) else _scale(n, number), t) for n, t in node.factors]
     return _ir.contract(factors, node.out, node.sizes)
 
 
-def _halved(node: Einsum) -> Node:
+def _halve(node: Einsum) -> Node:
     """``(A + A^T) / 2`` as a sum, whose symmetry can be seen: halves are exact."""
     ((total, term),) = node.factors
     assert isinstance(total, Add)
@@ -114,10 +114,10 @@ def _is_sum(node: Einsum) -> bool:
     return node.sums or any(isinstance(n, Einsum) and n.sums for n in node.operands)
 
 
-def _scaled(node: Node, coefficient: Coefficient) -> Node:
+def _scale(node: Node, coefficient: Coefficient) -> Node:
     """Multiply by a number, in a step of its own; its sign is harmless."""
     if not isinstance(coefficient, complex) and coefficient < 0:
-        return _ir.scale(_scaled(node, -coefficient), -1)
+        return _ir.scale(_scale(node, -coefficient), -1)
     divisor = _ir.divisor(coefficient)
     if divisor is not None:
         return apply("divided", node, divisor=divisor)

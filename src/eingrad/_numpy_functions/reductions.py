@@ -28,12 +28,12 @@ from eingrad.errors import DTypeError, ShapeError, TraceError
 _BLOCK = 64  # a running sum longer than this is one of blocks: its Jacobian stays this small
 
 
-def _chosen(x: Any, where: Any, neutral: Any) -> Any:
+def _choose(x: Any, where: Any, neutral: Any) -> Any:
     """What the keyword `where` asks for: the neutral element where an entry takes no part."""
     return x if where is None or where is True else np.where(where, x, neutral)
 
 
-def _started(initial: Any, like: Any) -> Any:
+def _start_with(initial: Any, like: Any) -> Any:
     """Where a reduction starts: NumPy computes it in the dtype of the result."""
     if isinstance(initial, Expression):
         return converted(initial, like.dtype)
@@ -84,12 +84,12 @@ def _sum(
     initial: Any = None,
     where: Any = None,
 ) -> Traced:
-    (node,), wrap = operands(_chosen(converted(a, dtype), where, 0))
+    (node,), wrap = operands(_choose(converted(a, dtype), where, 0))
     axes = normal_axes(axis, node.ndim)
     term = tuple(range(node.ndim))
     out = [i if i not in axes else node.ndim + i for i in term if keepdims or i not in axes]
     total = wrap(_ir.contract([(node, term)], out, {i: 1 for i in out if i >= node.ndim}))
-    return total if initial is None else total + _started(initial, total)
+    return total if initial is None else total + _start_with(initial, total)
 
 
 @implements(np.mean)
@@ -101,10 +101,10 @@ def _mean(
         return converted(mean, np.float16)
     count = _count(a, axis, where, keepdims=keepdims)
     _need_elements(a, axis, "mean", count)
-    return _divided(np.sum(a, axis, dtype, keepdims=keepdims, where=_or_true(where)), count)
+    return _divide(np.sum(a, axis, dtype, keepdims=keepdims, where=_or_true(where)), count)
 
 
-def _divided(total: Any, count: Any) -> Any:
+def _divide(total: Any, count: Any) -> Any:
     """Divide by a count, which does not decide the dtype; NumPy's float64 is a float and would."""
     return total / (count if _is_number(count) else count.astype(total.dtype))
 
@@ -219,14 +219,14 @@ def _prod(
     where: Any = None,
 ) -> Traced:
     """Multiply in NumPy's order; the derivative divides by nothing, so zeros are right."""
-    x, axes = last(_chosen(converted(a, dtype), where, 1), axis)
+    x, axes = last(_choose(converted(a, dtype), where, 1), axis)
     (node,), wrap = operands(x)
     n = node.shape[-1]
     if n > 1:
         product = wrap(apply("prod", node))
     else:
         product = wrap(node)[..., 0] if n else wrap(_ir.fill(1, node.shape[:-1], node.dtype))
-    product = product if initial is None else product * _started(initial, product)
+    product = product if initial is None else product * _start_with(initial, product)
     return np.expand_dims(product, axes) if keepdims else product
 
 
@@ -251,8 +251,8 @@ def _extreme(name: str, pick: Any) -> Any:
     ) -> Traced:
         if where is not None and where is not True and initial is None:
             raise ShapeError(f"np.{name} with where= needs initial= too, at {user_line()}")
-        start = None if initial is None else _started(initial, a)
-        x, axes = last(_chosen(a, where, start), axis)
+        start = None if initial is None else _start_with(initial, a)
+        x, axes = last(_choose(a, where, start), axis)
         (node,), wrap = operands(x)
         refuse_complex(node, f"np.{name}")
         if initial is None and not node.shape[-1]:
@@ -316,7 +316,7 @@ def _spread(a: Any, name: str, ddof: Any, axis: Axis, where: Any, mean: Any) -> 
     if mean is None:
         mean = np.mean(a, axis, keepdims=True, where=_or_true(where))
     left = max(count - ddof, 0) if _is_number(count) else np.maximum(count - ddof, 0)
-    return _chosen(a - mean, where, 0), left
+    return _choose(a - mean, where, 0), left
 
 
 def _single(count: Any, where: Any, mean: Any, left: Any) -> Any:
@@ -355,7 +355,7 @@ def _var(  # noqa: PLR0913 - NumPy's signature
 ) -> Traced:
     x = converted(a, dtype)
     apart, count = _spread(x, "var", _ddof(ddof, correction), axis, where, mean)
-    total = _divided(np.sum(apart * apart, axis, keepdims=True), count)
+    total = _divide(np.sum(apart * apart, axis, keepdims=True), count)
     return total if keepdims else np.squeeze(total, normal_axes(axis, np.ndim(a)))
 
 
@@ -380,7 +380,7 @@ def _std(  # noqa: PLR0913 - NumPy's signature
     single = _single(_count(x, axis, where, keepdims=True), where, mean, left)
     apart = apart if single is None else np.where(single, 1, apart)
     norm = np.linalg.vector_norm(apart, axis=axis, keepdims=True)
-    root = _divided(norm, float(left) ** 0.5 if _is_number(left) else np.sqrt(left))
+    root = _divide(norm, float(left) ** 0.5 if _is_number(left) else np.sqrt(left))
     root = root if single is None else np.where(single, 0, root)
     return root if keepdims else np.squeeze(root, normal_axes(axis, np.ndim(a)))
 

@@ -107,7 +107,7 @@ def _misread(
     """What an error that a handler met, and did not expect, is to the user."""
     answer = _answer(function, args, kwargs, ())
     if isinstance(answer, Exception):
-        return _refused(name, answer)
+        return _refuse(name, answer)
     return UnsupportedFunctionError(
         f"{name} at {user_line()}: arguments of this kind are not supported on "
         f"traced values ({cut(str(error))}); write them as arrays, integers and tuples of integers"
@@ -127,7 +127,7 @@ def _ask(
     answer = _answer(function, args, kwargs, result)
     if isinstance(answer, Exception):
         _reuse.clear()  # what was noted of the call, or within it, was not to be
-        raise _refused(name, answer)
+        raise _refuse(name, answer)
     ours = [*map(len, _shapes(result))]
     if answer is not None and ours != [*map(len, _shapes(answer))]:
         _reuse.clear()
@@ -193,7 +193,7 @@ def _stand_in(value: Any, *, sizes: dict[int, int], keep: bool, dtype: Any = Non
     return value
 
 
-def _refused(name: str, error: Exception) -> Exception:
+def _refuse(name: str, error: Exception) -> Exception:
     """NumPy's refusal as an error of ours, of the same builtin class."""
     said = f"{name} at {user_line()}: NumPy refuses such a call: {cut(str(error))}"
     if isinstance(error, np.exceptions.AxisError):

@@ -46,14 +46,14 @@ class _Graph:
     def candidates(self) -> list[tuple[_Order, _Written]]:
         """Order the operands in each way that singling one out leads to."""
         colours = self.refine([0] * len(self.indices))
-        tied = _tied(colours)[: TREES.singled] or [0]
+        tied = _find_tied(colours)[: TREES.singled] or [0]
         orders = {tuple(self.settle(_single_out(colours, n))) for n in tied}
         return [([*order], self.write(order)) for order in sorted(orders)]
 
     def settle(self, colours: Sequence[int]) -> _Order:
         """Refine, and single operands out, until none are alike; give their order."""
         colours = self.refine(colours)
-        while tied := _tied(colours):
+        while tied := _find_tied(colours):
             colours = self.refine(_single_out(colours, tied[0]))
         return sorted(range(len(colours)), key=colours.__getitem__)
 
@@ -83,7 +83,7 @@ class _Graph:
         return [(kind, sorted(place[n] for n in users)) for kind, users in pairs]
 
 
-def _tied(colours: Sequence[int]) -> list[int]:
+def _find_tied(colours: Sequence[int]) -> list[int]:
     """Operands of the first colour that several have."""
     members: dict[int, list[int]] = {}
     for n, colour in enumerate(colours):

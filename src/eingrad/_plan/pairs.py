@@ -89,7 +89,7 @@ def _form(value: Value, kept: Set[Value]) -> Value:
         return value
     least, best = value.network.cost(cheapest_tree(value.network)), value
     for deep in (False, True):
-        factors, made = _opened(value, kept, deep=deep)
+        factors, made = _open(value, kept, deep=deep)
         network = network_of(factors, value.out)
         cost = network.cost(cheapest_tree(network, made))
         form = _ir.contract(factors, value.out)
@@ -98,7 +98,7 @@ def _form(value: Value, kept: Set[Value]) -> Value:
     return best
 
 
-def _opened(value: Value, kept: Set[Value], *, deep: bool) -> tuple[list[Factor], frozenset[int]]:
+def _open(value: Value, kept: Set[Value], *, deep: bool) -> tuple[list[Factor], frozenset[int]]:
     """Put the factors of operands in their place; `deep`, the factors of factors too.
 
     Returns also the sets of factors that were one operand, and so are made anyway.
@@ -149,16 +149,16 @@ def _plan_together(
     if not whole and not opened:
         return {}
     if opened == whole:
-        return _with_shared(made, whole)
+        return _plan_with_shared(made, whole)
     rest = {value: value.network.cost(cheapest_tree(value.network)) for value in made}
 
     def total(plans: Mapping[Value, _Plan]) -> int:
         return sum({**rest, **{value: plan.cost for value, plan in plans.items()}}.values())
 
-    return min(_with_shared(made, opened), _with_shared(made, whole), key=total)
+    return min(_plan_with_shared(made, opened), _plan_with_shared(made, whole), key=total)
 
 
-def _with_shared(made: Sequence[Value], forms: Mapping[Value, Value]) -> dict[Value, _Plan]:
+def _plan_with_shared(made: Sequence[Value], forms: Mapping[Value, Value]) -> dict[Value, _Plan]:
     """Choose trees for products in given forms, and what is made for several of them.
 
     Greedy: from what is made in any case, take up one value after the other where the total cost

@@ -28,11 +28,11 @@ def find_path(terms: Sequence[Subscripts], out: Subscripts, sizes: Mapping[int, 
 
 def cheapest_tree(network: Network, made: frozenset[int] = frozenset()) -> Tree:
     """Find the cheapest tree, or look it up; what is in `made` is free. Not to be changed."""
-    return _searched(network.key, made)
+    return _search(network.key, made)
 
 
 @functools.lru_cache(maxsize=4096)
-def _searched(key: tuple[Any, ...], made: frozenset[int]) -> Tree:
+def _search(key: tuple[Any, ...], made: frozenset[int]) -> Tree:
     terms, out, sizes = key
     return find_tree(Network(terms, out, dict(sizes)), made)
 

@@ -89,7 +89,7 @@ def positions(piece: Placement, table: ToOperands) -> tuple[Subscripts, At] | No
     for splits in itertools.islice(
         itertools.product((False, True), repeat=merges), BUDGET.readings
     ):
-        by = _determined(structure, splits, core)
+        by = _determine(structure, splits, core)
         found = None if by is None else _as_functions(piece.out, by, table)
         if by is not None and found is not None:
             every = dict.fromkeys((*piece.out, *core, *(i for _, t in structure for i in t)))
@@ -98,9 +98,7 @@ def positions(piece: Placement, table: ToOperands) -> tuple[Subscripts, At] | No
     return None
 
 
-def _determined(
-    structure: Sequence[Factor], splits: Sequence[bool], core: Subscripts
-) -> _By | None:
+def _determine(structure: Sequence[Factor], splits: Sequence[bool], core: Subscripts) -> _By | None:
     """Read every structural tensor as a function: a selection's column, a merge or its parts."""
     by: _By = {}
     split = iter(splits)
@@ -130,7 +128,7 @@ def _as_functions(out: Subscripts, by: _By, table: ToOperands) -> tuple[Position
         if len(parts) < len(found):
             return None
         if isinstance(node, Selection):
-            return _selected(node, parts[0], table)
+            return _select(node, parts[0], table)
         if index in term[1:]:
             position = term.index(index, 1)
             return Part(math.prod(node.shape[position + 1 :]), node.shape[position], parts[0])
@@ -143,7 +141,7 @@ def _as_functions(out: Subscripts, by: _By, table: ToOperands) -> tuple[Position
     return functions if len(functions) == len(expressions) else None
 
 
-def _selected(node: Selection, position: Position, table: ToOperands) -> Position:
+def _select(node: Selection, position: Position, table: ToOperands) -> Position:
     if node.is_delta:
         return position
     if isinstance(node.table, range):

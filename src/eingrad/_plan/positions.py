@@ -42,7 +42,7 @@ Positions = NDArray[np.intp]
 def positions_of(piece: Piece, shape: Shape, tables: Known) -> Positions:
     """Give the position of each entry, an axis for each of the piece's labels; -1: nowhere."""
     if isinstance(piece.where, At):
-        return _computed(piece, piece.where, shape, tables)
+        return _compute(piece, piece.where, shape, tables)
     strides = [math.prod(shape[n + 1 :]) for n in range(len(shape))]
     axes = [np.arange(size) * stride for size, stride in zip(shape, strides, strict=True)]
     counts = [np.ones(size, bool) for size in shape]
@@ -91,7 +91,7 @@ def _mask(table: TableOperands, tables: Known) -> NDArray[Any]:
     return tables[table.mask]
 
 
-def _computed(piece: Piece, at: At, shape: Shape, tables: Known) -> Positions:
+def _compute(piece: Piece, at: At, shape: Shape, tables: Known) -> Positions:
     """Evaluate an expression for each axis of the buffer."""
     ndim = len(piece.labels)
     along = {

@@ -34,8 +34,8 @@ def find_tree(network: Network, made: Collection[int] = ()) -> Tree:
         return _find_tree(network, made)
     ordered, order = canonical(network)
     place = {operand: n for n, operand in enumerate(order)}
-    tree = _find_tree(ordered, [_moved(part, place) for part in made])
-    moved = {part: _moved(part, order) for pair in tree.items() for part in (pair[0], *pair[1])}
+    tree = _find_tree(ordered, [_move(part, place) for part in made])
+    moved = {part: _move(part, order) for pair in tree.items() for part in (pair[0], *pair[1])}
     return {moved[whole]: (moved[a], moved[b]) for whole, (a, b) in tree.items()}
 
 
@@ -76,7 +76,7 @@ def _take_out(tree: Tree, part: int) -> Tree | None:
     return other or None
 
 
-def _moved(part: int, to: Mapping[int, int] | Sequence[int]) -> int:
+def _move(part: int, to: Mapping[int, int] | Sequence[int]) -> int:
     """Write a set of operands as a set of those that they are in another order."""
     return sum(1 << to[n] for n in range(part.bit_length()) if part >> n & 1)
 

@@ -64,7 +64,7 @@ class Tiling:
         """Build a pass over a tile of some length: what it is given, and its results."""
         given: dict[tuple[Node, int | None], Input] = {}
         for n, (node, axis) in enumerate(zip(self.operands, self.axes, strict=True)):
-            shape = _shortened(node.shape, axis, length)
+            shape = _shorten(node.shape, axis, length)
             given[node, axis] = _ir.new_input(f"operand {n}", shape, node.dtype, ("operand", n))
         new: dict[Node, Node] = {}
         for node in self.nodes:
@@ -72,7 +72,7 @@ class Tiling:
                 new[n] if n in new else given[n, axis]
                 for n, axis in _operands(node, _index(node, self.sliced))
             ]
-            new[node] = _resized(node, below, self.sliced, length)
+            new[node] = _resize(node, below, self.sliced, length)
         return [*given.values()], [new[root] for root in self.roots]
 
 
@@ -133,7 +133,7 @@ def _regions(roots: Sequence[Node]) -> Iterator["_Region"]:
     for seed in itertools.islice(sorted(large, key=_bytes, reverse=True), BUDGET.seeds):
         for axis in range(seed.ndim):
             if (seed, axis) not in seen:
-                region = _Region(order, outputs, _reached(users, seed, axis))
+                region = _Region(order, outputs, _reach(users, seed, axis))
                 seen.update(region.sliced.items())
                 yield region
 
@@ -199,7 +199,7 @@ def _operands(node: Node, index: int | None) -> Iterator[tuple[Node, int | None]
         yield operand, [*term].index(index) if index is not None and index in term else None
 
 
-def _resized(node: Node, below: Sequence[Node], sliced: Mapping[Node, int], length: int) -> Node:
+def _resize(node: Node, below: Sequence[Node], sliced: Mapping[Node, int], length: int) -> Node:
     """Build a node again on slices of its operands."""
     match node:
         case Einsum():
@@ -211,13 +211,13 @@ def _resized(node: Node, below: Sequence[Node], sliced: Mapping[Node, int], leng
         case Add():
             return _ir.add(below, node.coefficients)
         case Apply():
-            shape = _shortened(node.shape, sliced[node], length)
+            shape = _shorten(node.shape, sliced[node], length)
             attributes = dict(node.attributes)
             return _ir.apply_node(node.primitive, below, attributes, node.result, shape, node.dtype)
     raise AssertionError(f"not to be sliced: {node}")
 
 
-def _shortened(shape: Sequence[int], axis: int | None, length: int) -> tuple[int, ...]:
+def _shorten(shape: Sequence[int], axis: int | None, length: int) -> tuple[int, ...]:
     return tuple(length if a == axis else size for a, size in enumerate(shape))
 
 
@@ -310,7 +310,7 @@ def _spreads(node: Node) -> bool:
     return _is_cut(node, POLICY.sliced_bytes) or (_is_virtual(node) and _may_be_sliced(node))
 
 
-def _reached(users: Mapping[Node, Sequence[Node]], seed: Node, axis: int) -> _Slices:
+def _reach(users: Mapping[Node, Sequence[Node]], seed: Node, axis: int) -> _Slices:
     """Follow an axis up to all users, and down to large operands; the seed comes first."""
     found, pending = {seed: axis}, [seed]
     while pending:

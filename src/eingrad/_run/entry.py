@@ -85,8 +85,8 @@ def entry(executable: Executable, form: Form, captured: Sequence[Array]) -> Call
     results = _call(text, program, arguments)
     if executable.layouts is not None:
         results = _fill(text, executable.layouts, results)
-    text.lines.append(f"return {_nested(text, form.result, results)}")
-    return _loaded(text)
+    text.lines.append(f"return {_nest(text, form.result, results)}")
+    return _load(text)
 
 
 def filling_entry(
@@ -107,9 +107,9 @@ def filling_entry(
     for argument, known in zip(arguments, shaped, strict=True):
         if known.shape:
             text.refuse(f"{overlaps}(out, {argument})")
-    _guarded(text, executable.program, f"function({', '.join([*arguments, 'out'])})")
+    _guard(text, executable.program, f"function({', '.join([*arguments, 'out'])})")
     text.lines.append("return out")
-    return _loaded(text)
+    return _load(text)
 
 
 def _inputs(
@@ -132,7 +132,7 @@ def _refuse(plan: Any, args: tuple[Any, ...], kwargs: dict[str, Any], out: Any =
     return plan._interpret(args, kwargs, out)
 
 
-def _loaded(text: _Text) -> Callable[..., Any]:
+def _load(text: _Text) -> Callable[..., Any]:
     """Give the objects to the text as variables around the entry, not as its globals.
 
     A function and its globals hold each other: captured arrays would outlive the plan.
@@ -278,11 +278,11 @@ def _call(text: _Text, program: Program, arguments: Sequence[str]) -> list[str]:
     shapes = [shape for shape, _ in program.results()]
     names = [f"r{n}" for n in range(len(shapes))]
     target = names[0] if len(names) == 1 else f"[{', '.join(names)}]"
-    _guarded(text, program, f"{target} = function({', '.join(arguments)})")
+    _guard(text, program, f"{target} = function({', '.join(arguments)})")
     return [n if shape else f"asarray({n})" for n, shape in zip(names, shapes, strict=True)]
 
 
-def _guarded(text: _Text, program: Program, line: str) -> None:
+def _guard(text: _Text, program: Program, line: str) -> None:
     """Call, and say which operand is singular."""
     error, explained = text.bind("error", np.linalg.LinAlgError), text.bind("explained", singular)
     text.lines += [
@@ -302,17 +302,17 @@ def _fill(text: _Text, layouts: Sequence[Layout], cores: Sequence[str]) -> list[
     return names
 
 
-def _nested(text: _Text, tree: Tree, results: Sequence[str]) -> str:
+def _nest(text: _Text, tree: Tree, results: Sequence[str]) -> str:
     """Write the results as they are nested."""
     if _depth(tree) > _DEEPEST:
         return f"{text.bind('build', tree.build)}([{', '.join(results)}])"
-    return _written(text, tree, iter(results))
+    return _write(text, tree, iter(results))
 
 
-def _written(text: _Text, tree: Tree, results: Any) -> str:
+def _write(text: _Text, tree: Tree, results: Any) -> str:
     if tree.kind is None:
         return str(next(results))
-    items = [_written(text, branch, results) for branch in tree.branches]
+    items = [_write(text, branch, results) for branch in tree.branches]
     if issubclass(tree.kind, dict):
         keys = [text.bind("k", key) for key in tree.keys]
         made = f"{{{', '.join(f'{k}: {v}' for k, v in zip(keys, items, strict=True))}}}"

@@ -98,9 +98,9 @@ def _results(  # noqa: C901, PLR0912 - one case for each kernel
     x: _Array = operands[0] if operands else None
     match statement.kernel:
         case Call() as call:
-            return _called(call, operands, statement.results, space)
+            return _call(call, operands, statement.results, space)
         case Loop() as loop:
-            return _looped(loop, operands, space)
+            return _loop(loop, operands, space)
         case Place() as place:
             result = _placed(place, operands, tables, statement.results[0], space)
         case Number(value=value) | Fill(value=value):
@@ -108,7 +108,7 @@ def _results(  # noqa: C901, PLR0912 - one case for each kernel
         case Triangle():
             result = space.array(_triangle(statement.shape[0]))
         case View(terms=(term,), out=out):
-            result = _broadcast(_aligned(x, term, out, xp), statement.shape, xp)
+            result = _broadcast(_align(x, term, out, xp), statement.shape, xp)
         case Slice(axis=axis, positions=positions):
             result = x[_index(axis, positions)]
         case Take(axis=axis):
@@ -145,7 +145,7 @@ def _scalar(value: Coefficient, dtype: np.dtype[Any]) -> complex:
 # One operand -------------------------------------------------------------------------------------
 
 
-def _aligned(x: _Array, term: Subscripts, out: Subscripts, xp: Any) -> _Array:
+def _align(x: _Array, term: Subscripts, out: Subscripts, xp: Any) -> _Array:
     """Take diagonals, permute, insert axes of size one: so that a term broadcasts against `out`."""
     for index in dict.fromkeys(i for i in term if term.count(i) > 1):
         x, term = _diagonal(x, term, index, xp)
@@ -219,7 +219,7 @@ def _multiplied(
     summed = tuple(dict.fromkeys(i for term in terms for i in term if i not in out))
     pairs = zip(operands, terms, strict=True)
     product = functools.reduce(
-        operator.mul, (_aligned(x, term, out + summed, xp) for x, term in pairs)
+        operator.mul, (_align(x, term, out + summed, xp) for x, term in pairs)
     )
     axes = tuple(range(len(out), len(out) + len(summed)))
     return xp.sum(product, axis=axes) if summed else product
@@ -242,7 +242,7 @@ def _matrices(x: _Array, side: Side, xp: Any) -> _Array:
     return x if side.flat is None else xp.reshape(x, side.flat)
 
 
-def _called(
+def _call(
     call: Call, operands: Sequence[_Array], results: Sequence[Result], space: _Space
 ) -> list[_Array]:
     """Call a row of the table; what has no operands must be moved to the device."""
@@ -263,7 +263,7 @@ def _placed(
     for piece in place.pieces:
         positions = positions_of(piece, result.shape, tables)
         core = _core(piece, operands, positions.shape, result.dtype, space)
-        taken = _gathered(core, gathers(positions, result.shape), space)
+        taken = _gather(core, gathers(positions, result.shape), space)
         terms.append(space.xp.reshape(taken, result.shape))
     return functools.reduce(operator.add, terms)
 
@@ -275,11 +275,11 @@ def _core(
     if piece.core is None:
         return space.full(piece.number, shape, dtype)
     labels = tuple(dict.fromkeys(piece.labels))
-    core = _aligned(operands[piece.core], piece.term, labels, space.xp)
+    core = _align(operands[piece.core], piece.term, labels, space.xp)
     return _broadcast(core, shape, space.xp)
 
 
-def _gathered(core: _Array, steps: Gathers, space: _Space) -> _Array:
+def _gather(core: _Array, steps: Gathers, space: _Space) -> _Array:
     """Scatter a core by gathers alone: see `Gathers`."""
     xp = space.xp
     zero = xp.zeros((1,), dtype=core.dtype, device=space.device)
@@ -293,7 +293,7 @@ def _gathered(core: _Array, steps: Gathers, space: _Space) -> _Array:
     return take(x, steps.last)
 
 
-def _looped(loop: Loop, operands: Sequence[_Array], space: _Space) -> list[_Array]:
+def _loop(loop: Loop, operands: Sequence[_Array], space: _Space) -> list[_Array]:
     """Run the body for each tile; add results to their buffers, or put them between its ends."""
     given, buffers = operands[: len(loop.axes)], operands[len(loop.axes) :]
     parts = []

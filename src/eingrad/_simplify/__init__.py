@@ -122,18 +122,18 @@ def walk(
 
     `memo` is of walks with the same passes.
     """
-    new = _walked(roots, passes, memo or Memo(), kept)
+    new = _walk(roots, passes, memo or Memo(), kept)
     return [new[root] for root in roots]
 
 
 def narrowed(roots: Sequence[Node], written: Sequence[Node]) -> tuple[list[Node], list[Node]]:
     """Reduce no product of the user's that is written out for it; give roots and written nodes."""
     derived = {*_ir.topological(roots)}.difference(written)
-    new = _walked(roots, (narrow,), Memo(), derived)
+    new = _walk(roots, (narrow,), Memo(), derived)
     return [new[root] for root in roots], [new[node] for node in written if node in new]
 
 
-def _walked(
+def _walk(
     roots: Sequence[Node], passes: Sequence[Pass], memo: Memo, kept: Container[Node]
 ) -> dict[Node, Node]:
     order = _ir.topological(roots)

@@ -56,11 +56,11 @@ def _entries(node: Node, term: Subscripts, found: _Found, depth: int) -> Node:
         return _ir.contract([(node, term)], tuple(dict.fromkeys(term)))
     key = node, tuple(map(term.index, term))
     if key not in found:
-        found[key] = _looked_through(node, term, found, depth - 1)
+        found[key] = _look_through(node, term, found, depth - 1)
     return found[key]
 
 
-def _looked_through(node: Node, term: Subscripts, found: _Found, depth: int) -> Node:
+def _look_through(node: Node, term: Subscripts, found: _Found, depth: int) -> Node:
     """Take the entries of the operands, where a node is made of its operands' entries."""
     match node:
         case Add():

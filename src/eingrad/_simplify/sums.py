@@ -45,7 +45,7 @@ def merge(node: Node, once: Container[Node]) -> Node:
     del once
     if not isinstance(node, Add):
         return node
-    opened = [_opened(term) for term in node.terms]
+    opened = [_open(term) for term in node.terms]
     if all(a is b for a, b in zip(opened, node.terms, strict=True)):
         return node
     total = _ir.add(opened, node.coefficients)
@@ -53,7 +53,7 @@ def merge(node: Node, once: Container[Node]) -> Node:
     return total if count < len(node.terms) and work(total, ()) < work(node, ()) else node
 
 
-def _opened(term: Node) -> Node:
+def _open(term: Node) -> Node:
     """Open every contraction that a product contracts."""
     if not isinstance(term, Product):
         return term
@@ -96,8 +96,8 @@ def factor(node: Node, once: Container[Node]) -> Node:
     """
     if not isinstance(node, Add):
         return node
-    made = _factored(node, once, _factors)
-    opened = _factored(node, once, _repeated_factors)
+    made = _factor(node, once, _factors)
+    opened = _factor(node, once, _repeated_factors)
     if opened is made:
         return made
     given = {child for term in node.terms for child in _shared_below(term)}
@@ -113,7 +113,7 @@ def _shared_below(term: Node) -> Sequence[Node]:
 _Factors = tuple[Factor, ...] | None
 
 
-def _factored(
+def _factor(
     node: Add, once: Container[Node], factors_of: Callable[[Node, Container[Node]], _Factors]
 ) -> Node:
     kept: list[tuple[Node, Coefficient]] = []

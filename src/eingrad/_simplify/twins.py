@@ -47,10 +47,10 @@ def symmetrise(node: Node, once: Container[Node]) -> Node:
     """
     if not isinstance(node, Add):
         return node
-    forms = [_symmetrised(node, once)]
-    opened = _opened(node, once)
+    forms = [_symmetrise(node, once)]
+    opened = _open(node, once)
     if opened is not node:
-        forms.append(_symmetrised(opened, once))
+        forms.append(_symmetrise(opened, once))
     made = [form for form in forms if form is not None]
     if not made:
         return node
@@ -63,7 +63,7 @@ def symmetrise(node: Node, once: Container[Node]) -> Node:
     return made[best] if costs[best] < plain else node
 
 
-def _opened(node: Add, once: Container[Node]) -> Add:
+def _open(node: Add, once: Container[Node]) -> Add:
     """Multiply out the products of outer products with sums of such, as far as few terms result."""
     done: list[tuple[Node, Coefficient]] = []
     pending = list(zip(node.terms, node.coefficients, strict=True))[::-1]
@@ -90,7 +90,7 @@ def _opened(node: Add, once: Container[Node]) -> Add:
     return total if isinstance(total, Add) else node
 
 
-def _symmetrised(node: Add, once: Container[Node]) -> Node | None:
+def _symmetrise(node: Add, once: Container[Node]) -> Node | None:
     """Sum over the symmetries of the terms in stages; None where that saves no addition."""
     if not 2 <= len(node.terms) <= MOST_TWINS:  # noqa: PLR2004 - one term has no twin
         return None
@@ -168,7 +168,7 @@ def _generators(pairs: Sequence[tuple[Node, Coefficient]]) -> list[_Symmetry]:
             if axes in tried or any(s.axes == axes for s in known):
                 continue
             tried.add(axes)
-            moves = [number.get(_permuted(kind, axes, dtype)) for kind in kinds]
+            moves = [number.get(_permute(kind, axes, dtype)) for kind in kinds]
             if any(
                 to is None or coefficient[pairs[to][0]] != c
                 for to, (_, c) in zip(moves, pairs, strict=True)
@@ -218,7 +218,7 @@ def _kind(node: Node) -> Kind:
     return (Factor(node, axes),), axes
 
 
-def _permuted(kind: Kind, axes: Axes, dtype: object) -> Node:
+def _permute(kind: Kind, axes: Axes, dtype: object) -> Node:
     """Build the twin that an order of axes makes."""
     factors, out = kind
     return _ir.contract(factors, tuple(out[axis] for axis in axes), dtype=dtype)

@@ -89,7 +89,7 @@ def _add(writer: Writer, node: Add, terms: Sequence[_Term]) -> int:
     """Add terms, positive ones first; tensors of equal entries last, as numbers."""
     terms = sorted(terms, key=lambda term: (_ir.is_fill(term[0]), term[1] == -1))
     shaped = any(not _ir.is_fill(n) for n, _ in terms)
-    signed = [_signed(writer, *term, shaped=shaped) for term in terms]
+    signed = [_sign(writer, *term, shaped=shaped) for term in terms]
     operands, signs = [value for value, _ in signed], tuple(sign for _, sign in signed)
     if signs == (1,):
         return operands[0]
@@ -98,7 +98,7 @@ def _add(writer: Writer, node: Add, terms: Sequence[_Term]) -> int:
     return writer.emit(kernels.Add(signs), operands, result, flops=flops)
 
 
-def _signed(writer: Writer, node: Node, c: Coefficient, *, shaped: bool) -> tuple[int, int]:
+def _sign(writer: Writer, node: Node, c: Coefficient, *, shaped: bool) -> tuple[int, int]:
     """Give the value of a term, and the sign it is added with."""
     if shaped and _ir.is_fill(node):
         return writer.literal(c, node.dtype), 1
