@@ -52,7 +52,8 @@ def argument_numbers(argnums: Argnums, count: int, where: str = "") -> list[int]
         if not -count <= n < count:
             raise ShapeError(
                 f"argnums {argnums} names argument {n}, but the call has {count} positional "
-                f"arguments{where}; argnums counts positional arguments from 0"
+                f"arguments{where}; argnums counts positional arguments from 0, so pass what is "
+                "differentiated by position"
             )
     numbers = [n % count for n in numbers]
     if len(set(numbers)) < len(numbers):

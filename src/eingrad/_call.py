@@ -104,10 +104,21 @@ def _call(f: Callable[..., Any], trace: Trace, bound: Bound) -> Any:
         return f(*bound.args, **bound.kwargs)
     except (TypeError, ValueError, AttributeError) as error:
         arguments = zip(bound.names, (*bound.args, *bound.kwargs.values()), strict=True)
-        refusal = trace.refusal(error) or cause(error, arguments, Expression, is_supported)
+        refusal = trace.refusal(error) or _refuse_out(error, bound)
+        refusal = refusal or cause(error, arguments, Expression, is_supported)
         if refusal is None:
             raise
         raise refusal.with_traceback(error.__traceback__) from None
+
+
+def _refuse_out(error: Exception, bound: Bound) -> TypeError | None:
+    """Say who fills arrays, where `out` was meant for him and reached the function."""
+    if "out" not in bound.kwargs or "unexpected keyword argument 'out'" not in str(error):
+        return None
+    return TypeError(
+        f"{error}; a derivative passes keywords on to the function: it is a plan that fills an array, "
+        "plan = D.plan(x), then plan(x, out=array)"
+    )
 
 
 def _reaches_outside(

@@ -36,8 +36,11 @@ def _einsum(*arguments: Any, optimize: Any = False) -> Traced:
         arrays, spec = pairs[::2], ([_number(t) for t in pairs[1::2]], out)
     nodes, wrap = operands(*arrays)
     shapes = [n.shape for n in nodes]
-    terms, out_term = _subscripts.parse(spec, shapes)
-    terms, sizes = _subscripts.broadcast_sizes(terms, shapes)
+    try:
+        terms, out_term = _subscripts.parse(spec, shapes)
+        terms, sizes = _subscripts.broadcast_sizes(terms, shapes)
+    except (ShapeError, SubscriptsError) as error:
+        raise type(error)(f"np.einsum at {user_line()}: {error}") from None
     factors = _multiply_in_order(zip(nodes, terms, strict=True), out_term)
     return wrap(_ir.contract(factors, out_term, dict(sizes)))
 
