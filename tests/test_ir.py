@@ -156,6 +156,7 @@ CIRCLES = {
     "a merge that determines a part of itself": ([(2, 1)], [(0, 0, 1), (0,)], (0, 1)),
     "two selections": ([(1, 0, 2), (2, 0, 1)], [(0, 1), (1, 0), (0,)], (0, 1)),
     "a merge and a selection": ([(2, 3), (0, 1, 1, 0, 1, 0)], [(0, 1, 2), (0, 1), (1, 2)], (2,)),
+    "a delta that makes a position its own part": ([(4, 1)], [(1, 1, 2), ()], ()),
     "three selections": ([(1, 2, 0), (0, 2, 1), (1, 1, 2)], [(0, 1), (1, 2), (2, 0), (2,)], (0,)),
 }
 

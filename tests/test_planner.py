@@ -178,6 +178,13 @@ def test_a_tree_is_adapted_to_a_part_that_is_made_elsewhere(seed):
     assert leaves <= {*network.operands, part}
 
 
+def test_sizes_beyond_the_range_of_floats_are_planned():
+    """They were converted, which overflowed."""
+    ring = tuple((k, (k + 1) % 20, 20 + k % 5) for k in range(20))
+    network = Network(ring, (), {index: 10**60 + index for index in range(25)})
+    assert cost_of_path(network, find_path(*network)) > 10**60
+
+
 def test_what_nothing_tells_apart_is_written_in_one_way():
     """All nodes of a lattice on a torus are alike: one has to be singled out."""
     size = 4

@@ -15,6 +15,7 @@ import random
 import threading
 import types
 from dataclasses import dataclass, field
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -362,3 +363,35 @@ def test_an_object_that_does_not_let_itself_be_read_is_refused():
     with pytest.raises(ShapeError, match=r"is an object of type .*Failing but") as refused:
         plan(X, Failing())
     assert len(str(refused.value)) < 500
+
+
+class _Mode(enum.Enum):
+    ONE, TWO = 1, 2
+
+
+_Pair = collections.namedtuple("_Pair", "first second")
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (_Mode.ONE, _Mode.TWO),
+        (_Pair(1, 2), _Pair(1, 3)),
+        (collections.OrderedDict(a=1), collections.OrderedDict(a=2)),
+        (Fraction(1, 2), Fraction(1, 3)),
+        (range(3), range(4)),
+        (np.tanh, np.sin),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_data_of_other_kinds_in_a_class_is_compared_too(before, after):
+    """What stood there when the plan was made was gone on with, without a word."""
+
+    class Settings:
+        value = before
+
+    settings = Settings()
+    gradient = eg.compiled(eg.grad(lambda x, s: (x * (2.0 if s.value == before else 3.0)).sum()))
+    assert gradient(np.ones(2), settings)[0] == 2.0
+    Settings.value = after
+    assert gradient(np.ones(2), settings)[0] == 3.0

@@ -116,8 +116,8 @@ def _refuse_out(error: Exception, bound: Bound) -> TypeError | None:
     if "out" not in bound.kwargs or "unexpected keyword argument 'out'" not in str(error):
         return None
     return TypeError(
-        f"{error}; a derivative passes keywords on to the function: it is a plan that fills an array, "
-        "plan = D.plan(x), then plan(x, out=array)"
+        f"{error}; a derivative passes keywords on to the function: it is a plan that fills an "
+        "array, plan = D.plan(x), then plan(x, out=array)"
     )
 
 

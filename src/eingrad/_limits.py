@@ -1,11 +1,13 @@
-"""Every number that a plan depends on: what the machine costs, what bounds work, what is policy.
+"""The numbers that plans depend on: what the machine costs, what bounds work, what is policy.
 
 In: nothing. Out: `MACHINE`, `BUDGET`, `TREES`, `POLICY`.
-Guaranteed: integers, so that plans are the same everywhere. Each number of `MACHINE` is one that
-``python benchmarks/cost_model.py --fit`` measures, rounded, on one core of a common server, with
-NumPy 2 and OpenBLAS; those that it does not print are told of here. `entry` and `row` are a call
-and a line of Python; a complex function takes ten to twenty times a real one; a cache of a core
-holds some megabytes.
+Guaranteed: integers, so that what is compared is the same everywhere. (How much noise a random tree
+has, and how hot an annealing is, stands where it is drawn: `_plan/greedy.py`, `_plan/anneal.py`.)
+
+Each number of `MACHINE` is one that ``python benchmarks/cost_model.py --fit`` measures, rounded, on
+one core of a common server, with NumPy 2 and OpenBLAS; those that it does not print are told of
+here. `entry` and `row` are a call and a line of Python; a complex function takes ten to twenty
+times a real one; a cache of a core holds some megabytes.
 """
 
 from dataclasses import dataclass

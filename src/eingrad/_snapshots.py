@@ -19,7 +19,10 @@ False
 
 import functools
 import types
+from collections import OrderedDict
 from collections.abc import Hashable, Iterable
+from enum import Enum
+from numbers import Number
 from typing import Any
 
 import numpy as np
@@ -31,6 +34,7 @@ _NAMED = (
     type, types.ModuleType, types.FunctionType, types.BuiltinFunctionType, types.CodeType,
     types.MethodDescriptorType, types.WrapperDescriptorType, np.ufunc, np.dtype,
 )  # fmt: skip
+_CONTAINERS = frozenset({tuple, list, set, frozenset, dict, OrderedDict})
 _WRITTEN = frozenset({bool, int, float, complex, str, bytes, type(None)})
 _CACHED = functools.cached_property
 _OF_PYTHON = 1 << 9  # a flag of classes that were made by a statement, not by C
@@ -131,6 +135,8 @@ class _Look:
                 continue
             if kind in _WRITTEN:
                 found.append((name, kind, repr(value)))
+            elif isinstance(value, (Enum, np.ufunc)):
+                found.append((name, _Same(value)))
             elif _is_data(value):
                 found.append((name, self.state(value)))
         return tuple(found)
@@ -172,10 +178,10 @@ def _is_data(value: Any, depth: int = 0) -> bool:
     kind = type(value)
     if kind is np.ndarray:
         return not value.dtype.hasobject
-    if kind in (tuple, list, set, frozenset, dict):
-        items = [*value, *value.values()] if kind is dict else value
+    if kind in _CONTAINERS or (issubclass(kind, tuple) and hasattr(kind, "_fields")):
+        items = [*value, *value.values()] if issubclass(kind, dict) else value
         return depth < _DEEPEST_DATA and all(_is_data(item, depth + 1) for item in items)
-    return kind in _WRITTEN or isinstance(value, np.generic)
+    return kind in _WRITTEN or isinstance(value, (np.generic, Number, range))
 
 
 class _Cached:

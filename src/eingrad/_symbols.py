@@ -183,7 +183,7 @@ def differentiate(
     order : int, at least 0
         How often.
     mode : "cheapest", "forward" or "reverse"
-        All give the same tensor. "cheapest" plans them all and keeps the one of least cost.
+        All give the same tensor. "cheapest" takes the faster one, as it is predicted.
 
     Returns
     -------

@@ -413,23 +413,32 @@ def _select_whole_positions(network: Network) -> bool:
 def _free_the_position_of_a_merge(network: Network) -> bool:
     """Split whatever else uses m of ``M[m,i,j]``, or merge the one operand that uses i and j."""
     for factor in network.structure:
-        if isinstance(factor.node, Merge) and _free_one_merge(network, factor, factor.node):
+        merge = factor.node
+        if isinstance(merge, Merge) and (
+            _open_a_repeated_part(network, factor, merge) or _free_one_merge(network, factor, merge)
+        ):
             return True
     return False
 
 
+def _open_a_repeated_part(network: Network, factor: Operand, merge: Merge) -> bool:
+    """``M[m,i,i]`` selects the positions of a diagonal; of more parts, or of m, it is an array."""
+    position, parts = factor.term[0], factor.term[1:]
+    if len({*factor.term}) == len(factor.term):
+        return False
+    if len({*parts}) == 1 and position not in parts:
+        size = merge.shape[1]
+        step = sum(size**k for k in range(len(parts)))
+        diagonal = range(0, step * size, step)
+        factor.node = network.make.selection(diagonal, merge.shape[0])
+        factor.term = (parts[0], position)
+    else:
+        _make_dense(network, factor)
+    return True
+
+
 def _free_one_merge(network: Network, factor: Operand, merge: Merge) -> bool:
     position, parts = factor.term[0], factor.term[1:]
-    if len(set(parts)) < len(parts):
-        if len(set(parts)) == 1:  # M[m,i,i]: the positions of a diagonal
-            size = merge.shape[1]
-            step = sum(size**k for k in range(len(parts)))
-            diagonal = range(0, step * size, step)
-            factor.node = network.make.selection(diagonal, merge.shape[0])
-            factor.term = (parts[0], position)
-        else:
-            _make_dense(network, factor)
-        return True
     uses = [network.users(index, factor) for index in parts]
     kept = any(index in network.out for index in parts)
     if not kept and not any(uses):  # sum_ij M[m,i,j] = 1

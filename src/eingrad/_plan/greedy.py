@@ -15,9 +15,10 @@ from opt_einsum.paths import greedy
 
 from eingrad._plan.network import Network, Tree, tree_of_path
 
-_REMOVED = (1.0, 0.5, 2.0, 0.0)  # how much the operands of a step count against its result
+_REMOVED = (2, 1, 4, 0)  # halves: how much the operands of a step count against its result
 _WEIGHTS = 0.3, 3.0  # the same, drawn for each random tree
 _TEMPERATURES = 1e-3, 1.0  # of the noise of each
+_MOST_BITS = 900  # of a number that is a float
 
 
 def greedy_tree(network: Network, parts: Sequence[int] | None = None) -> Tree:
@@ -56,9 +57,9 @@ def weighted_trees(network: Network, parts: Sequence[int]) -> Iterator[Tree]:
         yield tree_of_path(greedy(terms, out, sizes, cost_fn=cost), parts)
 
 
-def _removed(weight: float, made: int, left: int, right: int, *_: object) -> float:
-    """Elements that a step makes, less those that it removes."""
-    return made - weight * (left + right)
+def _removed(halves: int, made: int, left: int, right: int, *_: object) -> int:
+    """Twice the elements that a step makes, less those that it removes: integers, of any size."""
+    return 2 * made - halves * (left + right)
 
 
 def random_tree(network: Network, parts: Sequence[int], seed: int) -> Tree:
@@ -75,11 +76,13 @@ def random_tree(network: Network, parts: Sequence[int], seed: int) -> Tree:
     tree = Tree()
 
     def push(part: int, other: int) -> None:
-        made = float(network.volumes[network.meet(part, other)])
+        made = network.volumes[network.meet(part, other)]
         removed = network.volumes[network.contents(part)] + network.volumes[network.contents(other)]
-        gain = made / weight - weight * removed
+        scale = max(0, max(made, removed).bit_length() - _MOST_BITS)
+        gain = (made >> scale) / weight - weight * (removed >> scale)
+        size = math.log1p(abs(gain)) + scale * math.log(2)
         noise = -math.log(-math.log(source.random() or 0.5))  # of a Gumbel distribution
-        score = math.copysign(math.log1p(abs(gain)), gain) - temperature * noise
+        score = math.copysign(size, gain) - temperature * noise
         heapq.heappush(queue, (score, part, other))
 
     def enter(part: int) -> None:
