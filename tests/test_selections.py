@@ -214,3 +214,30 @@ def test_of_more_positions_than_are_kept_each_axis_has_its_own():
     plan = eg.grad(lambda x: np.sin(x[rows]).sum()).plan(x)
     assert sum(c.nbytes for c in plan.program.constants) == rows.nbytes
     assert_close(plan(x), np.full((6, 5), 50_000 * np.cos(1)))
+
+
+FIRST, SECOND = np.arange(600) % 7, np.arange(600) * 5 % 11
+PAIRS = {
+    "two axes": lambda a: (a[FIRST, SECOND] ** 2).sum(),
+    "one entry of each row": lambda a: np.sin((a.T @ a)[np.arange(11), SECOND[:11]]).sum(),
+    "flat positions": lambda a: np.sin(a.reshape(-1)[FIRST * 11 + SECOND]).sum(),
+    "of a transpose": lambda a: np.exp(a.T[SECOND, FIRST]).sum(),
+    "axes apart": lambda a: (np.stack([a, a * a], 1)[FIRST, :, SECOND] ** 3).sum(),
+    "a grid": lambda a: np.cos(a[FIRST.reshape(20, 30), SECOND.reshape(20, 30)]).sum(),
+    "along an axis": lambda a: (np.take_along_axis(a, SECOND[:7, None], 1) ** 2).sum(),
+    "three axes": lambda a: (np.einsum("ab,c->abc", a, a[0])[FIRST, SECOND, SECOND] ** 2).sum(),
+}
+
+
+@pytest.mark.parametrize("f", PAIRS.values(), ids=PAIRS)
+def test_positions_on_several_axes_are_gathered_at_once(f):
+    """Axes were gathered one after the other, and the diagonal of that taken: n times n entries."""
+    a = np.random.default_rng(0).normal(size=(7, 11))
+    for plan in (eg.plan(f, a), eg.grad(f).plan(a)):
+        assert plan.peak_bytes < 8 * 600 * 100
+    direction = np.random.default_rng(1).normal(size=a.shape)
+    expected = (f(a + 1e-5 * direction) - f(a - 1e-5 * direction)) / 2e-5
+    assert_close((eg.grad(f)(a) * direction).sum(), expected, rtol=1e-7)
+    slope = eg.grad(f)
+    ahead, behind = (slope(a + sign * 1e-5 * direction) for sign in (1, -1))
+    assert_close(eg.hvp(f)(a, direction), (ahead - behind) / 2e-5, rtol=1e-6)

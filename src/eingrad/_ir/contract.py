@@ -36,7 +36,7 @@ from eingrad._ir.einsums import (
     with_coefficient,
     zeros,
 )
-from eingrad._ir.leaves import constant, selection
+from eingrad._ir.leaves import constant, merge, selection
 from eingrad._ir.nodes import (
     Apply,
     Coefficient,
@@ -363,6 +363,7 @@ def _makers(dtype: np.dtype[Any]) -> Makers:
         selection=selection,
         take=_take_axis,
         split_axis=_split_axis,
+        merge=merge,
         merge_axes=_merge_axes,
         constant=lambda values: constant(values.astype(dtype)),
     )

@@ -14,6 +14,7 @@ index that it determines, so it ends.
 ``delta[i,k] A[k]          ->  delta[i,k] A[i]``            i, k both in the output: it stands alone
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -84,6 +85,7 @@ class Makers:
 
     selection: Callable[[Table, int], Selection]
     split_axis: Callable[[Node, int, Merge], Node]
+    merge: Callable[[tuple[int, ...]], Merge]
     merge_axes: Callable[[Node, tuple[int, ...], Merge], Node]
     take: Callable[[Node, int, Selection], Node]
     constant: Callable[["np.typing.NDArray[np.bool_]"], Node]
@@ -97,6 +99,7 @@ def eliminate(network: Network) -> None:
         _mask_the_diagonal_of_a_selection,
         _mask_the_part_of_a_merge,
         _open_a_circle,
+        _gather_whole_positions,
         _free_the_column_of_a_selection,
         _unify_merges,
         _select_whole_positions,
@@ -209,6 +212,67 @@ def _find_ring(structure: list[Operand]) -> list[Operand]:
 def _determine(factor: Operand) -> tuple[tuple[int, ...], tuple[int, ...]]:
     assert isinstance(factor.node, Structural)
     return factor.node.determine(factor.term)
+
+
+def _gather_whole_positions(network: Network) -> bool:
+    """``A[a,b] S[r,a] T[r,b] -> A'[m] U[r,m]``, where A' is A with two axes merged.
+
+    To take along one after the other, and then the diagonal, would need r times r entries. So too
+    where r is an index of A itself. Ranges stay: what they take is a view.
+    """
+    for core in network.cores:
+        for row in dict.fromkeys(f.term[0] for f in network.structure):
+            picks = _picks_of(network, core, row)
+            if any(not isinstance(_table_of(pick), range) for pick in picks.values()):
+                axes = tuple(n for n, i in enumerate(core.term) if i in picks or i == row)
+                if len(axes) > 1 and _may_merge(core, axes, network.sizes[row]):
+                    _gather_on_axes(network, core, axes, row, picks)
+                    return True
+    return False
+
+
+def _picks_of(network: Network, core: Operand, row: int) -> dict[int, Operand]:
+    """Selections on a row of indices that an array alone has, by these."""
+    if core.term.count(row) > 1:
+        return {}
+    return {
+        f.term[1]: f
+        for f in network.structure
+        if isinstance(f.node, Selection)
+        and f.term[0] == row
+        and core.term.count(f.term[1]) == 1
+        and f.term[1] not in network.out
+        and network.users(f.term[1], f) == [core]
+    }
+
+
+def _may_merge(core: Operand, axes: tuple[int, ...], rows: int) -> bool:
+    """Whether merging axes is a view, or copies less than the takes would write."""
+    is_view = axes == tuple(range(axes[0], axes[-1] + 1))
+    merged = math.prod(core.node.shape[axis] for axis in axes)
+    return is_view or merged <= rows ** len(axes)
+
+
+def _gather_on_axes(
+    network: Network, core: Operand, axes: tuple[int, ...], row: int, picks: dict[int, Operand]
+) -> None:
+    sizes = tuple(core.node.shape[axis] for axis in axes)
+    indices = [core.term[axis] for axis in axes]
+    tables = [_table_of(picks[i]) if i in picks else range(network.sizes[row]) for i in indices]
+    for index, pick in picks.items():
+        network.drop(pick, index)
+    whole = network.fresh(math.prod(sizes))
+    network.summed.add(whole)
+    core.node = network.make.merge_axes(core.node, axes, network.make.merge(sizes))
+    term = (whole if n == axes[0] else i for n, i in enumerate(core.term) if n not in axes[1:])
+    core.term = tuple(term)
+    table = network.make.selection(ravel(tables, sizes), network.sizes[whole])
+    network.structure.append(Operand(table, (row, whole)))
+
+
+def _table_of(factor: Operand) -> Table:
+    assert isinstance(factor.node, Selection)
+    return factor.node.table
 
 
 def _free_the_column_of_a_selection(network: Network) -> bool:
