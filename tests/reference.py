@@ -2,6 +2,7 @@
 
 import gc
 import math
+import sys
 import tracemalloc
 
 import numpy as np
@@ -114,3 +115,20 @@ def raw_derivatives(f, shape, *orders, dtype=float):
     """Differentiate a function of one array; give them as derived, and the input."""
     variable = _ir.new_input("x", shape, dtype)
     return derivatives([traced(f, variable)], [variable], orders), variable
+
+
+def count_calls(action, kinds=frozenset({"call", "c_call"})):
+    """Count the functions that an action calls, of Python and of C: what no load changes."""
+    count = 0
+
+    def seen(_frame, event, _argument):
+        nonlocal count
+        count += event in kinds
+
+    before = sys.getprofile()
+    sys.setprofile(seen)
+    try:
+        action()
+    finally:
+        sys.setprofile(before)
+    return count
