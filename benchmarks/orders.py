@@ -11,22 +11,20 @@ import importlib.util
 import json
 import math
 import random
+import sys
 import time
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from pathlib import Path
+from typing import Any
 
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
+
+from networks import Network as Case
+from networks import regular, shuffled
 from opt_einsum import path_random, paths
 
 from eingrad._plan.network import Network, Tree, tree_of_path
 from eingrad._plan.search import find_tree
-
-
-class Case(NamedTuple):
-    """A network: the indices of each operand, those of the result, and their sizes."""
-
-    terms: list[tuple[int, ...]]
-    out: tuple[int, ...]
-    sizes: dict[int, int]
 
 
 class Labels:
@@ -41,19 +39,6 @@ class Labels:
         number = self._numbers.setdefault(key, len(self._numbers))
         self.sizes[number] = size
         return number
-
-
-def regular(degree: int, count: int, seed: int) -> Case:
-    """A random graph whose nodes all have one degree; indices of size two."""
-    source = random.Random(seed)
-    while True:
-        ends = [node for node in range(count) for _ in range(degree)]
-        source.shuffle(ends)
-        edges = {frozenset(ends[n : n + 2]) for n in range(0, len(ends), 2)}
-        if len(edges) == len(ends) // 2 and all(len(edge) == 2 for edge in edges):
-            ordered = sorted(map(sorted, edges))
-            terms = [tuple(n for n, e in enumerate(ordered) if k in e) for k in range(count)]
-            return Case(terms, (), dict.fromkeys(range(len(ordered)), 2))
 
 
 def operator_norm(sites: int, bond: int = 4) -> Case:
@@ -164,15 +149,6 @@ def flops(network: Network, tree: Tree) -> int:
     return total
 
 
-def shuffled(case: Case, seed: int) -> Case:
-    """The same network with operands and indices in another order."""
-    source = random.Random(seed)
-    names = dict(zip(case.sizes, source.sample([*case.sizes], len(case.sizes)), strict=True))
-    terms = [tuple(names[i] for i in t) for t in source.sample(case.terms, len(case.terms))]
-    sizes = [(names[i], n) for i, n in case.sizes.items()]
-    return Case(terms, tuple(names[i] for i in case.out), dict(source.sample(sizes, len(sizes))))
-
-
 def measure(case: Case, *, once: bool) -> dict[str, Any]:
     """Costs and times of all searches on one network."""
     network = Network(*case)
@@ -187,7 +163,7 @@ def measure(case: Case, *, once: bool) -> dict[str, Any]:
         row["others"][name] = {
             "cost": network.cost(found), "flops": flops(network, found), "seconds": seconds
         }  # fmt: skip
-    again = [Network(*shuffled(case, seed)) for seed in range(1 if once else 6)]
+    again = [Network(*shuffled(case, random.Random(seed))) for seed in range(1 if once else 6)]
     row["shuffled"] = [other.cost(find_tree(other)) for other in again]
     return row
 

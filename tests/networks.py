@@ -119,3 +119,29 @@ def cost_of(program, but=()):
         for s in program.statements
         if not isinstance(s.kernel, but)
     )
+
+
+def regular(degree, count, seed):
+    """A random graph whose nodes all have one degree, an index of size two on each edge."""
+    rng = random.Random(seed)
+    while True:
+        ends = [node for node in range(count) for _ in range(degree)]
+        rng.shuffle(ends)
+        edges = {frozenset(ends[n : n + 2]) for n in range(0, len(ends), 2)}
+        if len(edges) == len(ends) // 2 and all(len(edge) == 2 for edge in edges):
+            ordered = sorted(map(sorted, edges))
+            terms = [tuple(n for n, e in enumerate(ordered) if k in e) for k in range(count)]
+            return Network(tuple(terms), (), dict.fromkeys(range(len(ordered)), 2))
+
+
+def shuffled(network, rng):
+    """The same network with operands, axes and indices in another order."""
+    names = [*network.sizes]
+    rng.shuffle(names)
+    new = dict(zip(network.sizes, names, strict=True))
+    terms = [tuple(rng.sample([new[i] for i in t], len(t))) for t in network.terms]
+    sizes = {new[i]: n for i, n in network.sizes.items()}
+    items = rng.sample([*sizes.items()], len(sizes))
+    return Network(
+        tuple(rng.sample(terms, len(terms))), tuple(new[i] for i in network.out), dict(items)
+    )

@@ -10,7 +10,15 @@ import numpy as np
 import pytest
 from cases import CASES
 from inside import FEW_PASSES, forget_paths
-from networks import Network, cost_of, cost_of_path, least_cost, random_network
+from networks import (
+    Network,
+    cost_of,
+    cost_of_path,
+    least_cost,
+    random_network,
+    regular,
+    shuffled,
+)
 from opt_einsum import paths as opt_einsum_paths
 
 import eingrad as eg
@@ -103,32 +111,6 @@ def test_the_order_of_operands_and_the_names_of_indices_change_nothing(seed):
     for shuffle in range(2):
         other = shuffled(network, random.Random(shuffle))
         assert cost_of_path(other, find_path(*other)) == cost, network.text
-
-
-def shuffled(network, rng):
-    """The same network with operands, axes and indices in another order."""
-    names = [*network.sizes]
-    rng.shuffle(names)
-    new = dict(zip(network.sizes, names, strict=True))
-    terms = [tuple(rng.sample([new[i] for i in t], len(t))) for t in network.terms]
-    sizes = {new[i]: n for i, n in network.sizes.items()}
-    items = rng.sample([*sizes.items()], len(sizes))
-    return Network(
-        tuple(rng.sample(terms, len(terms))), tuple(new[i] for i in network.out), dict(items)
-    )
-
-
-def regular(degree, count, seed):
-    """A random graph whose nodes all have one degree, an index of size two on each edge."""
-    rng = random.Random(seed)
-    while True:
-        ends = [node for node in range(count) for _ in range(degree)]
-        rng.shuffle(ends)
-        edges = {frozenset(ends[n : n + 2]) for n in range(0, len(ends), 2)}
-        if len(edges) == len(ends) // 2 and all(len(edge) == 2 for edge in edges):
-            ordered = sorted(map(sorted, edges))
-            terms = [tuple(n for n, e in enumerate(ordered) if k in e) for k in range(count)]
-            return Network(tuple(terms), (), dict.fromkeys(range(len(ordered)), 2))
 
 
 @pytest.mark.parametrize(

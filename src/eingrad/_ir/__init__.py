@@ -1,8 +1,9 @@
 """The intermediate representation: nodes, builders, traversal, verifier.
 
 `nodes` stores, `coefficients` has the numbers, `leaves`, `einsums` and `apply` intern, `structure`
-eliminates deltas, `contract` builds products and placements, `build` sums and views, `reshape`
-merges and splits axes, `walk` traverses, `verify` checks.
+eliminates deltas (with `selections` and `merges`, on a `network`), `contract` builds products and
+placements, `build` sums and views, `reshape` merges and splits axes, `walk` traverses, `verify`
+checks.
 """
 
 from eingrad._ir.apply import apply_node, with_operands
@@ -32,6 +33,7 @@ from eingrad._ir.einsums import (
     zeros,
 )
 from eingrad._ir.leaves import constant, delta, merge, new_input, selection
+from eingrad._ir.network import dense
 from eingrad._ir.nodes import (
     Add,
     Apply,
@@ -56,7 +58,6 @@ from eingrad._ir.nodes import (
     splice,
 )
 from eingrad._ir.reshape import reshape
-from eingrad._ir.structure import dense
 from eingrad._ir.symmetry import interchange, schwarz
 from eingrad._ir.tables import Table, key_of, positions_of, selects
 from eingrad._ir.verify import verify

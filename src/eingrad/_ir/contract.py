@@ -37,6 +37,7 @@ from eingrad._ir.einsums import (
     zeros,
 )
 from eingrad._ir.leaves import constant, merge, selection
+from eingrad._ir.network import Makers, Network, Operand
 from eingrad._ir.nodes import (
     Apply,
     Coefficient,
@@ -52,7 +53,7 @@ from eingrad._ir.nodes import (
     sizes_of,
     splice,
 )
-from eingrad._ir.structure import Makers, Network, Operand, eliminate
+from eingrad._ir.structure import eliminate
 from eingrad._ir.symmetry import settle_symmetry
 from eingrad._ir.tables import selects
 from eingrad._subscripts import Shape, Subscripts

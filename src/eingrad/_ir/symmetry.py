@@ -13,8 +13,8 @@ so ``d2F[i,j,k,l] v[l]`` and ``d2F[i,j,l,k] v[l]`` are one node if axes 2 and 3 
 
 from collections.abc import Hashable, Sequence
 
+from eingrad._ir.network import Operand
 from eingrad._ir.nodes import Apply, Block, Symmetry
-from eingrad._ir.structure import Operand
 
 Colours = dict[int, int]  # of indices: ranks, equal where nothing yet tells two apart
 
