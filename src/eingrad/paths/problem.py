@@ -155,7 +155,7 @@ class Problem:
         drawn = source.standard_normal(operand.shape)
         if name in self.known:
             return self.known[name]
-        array = drawn / max(drawn.size, 1) ** 0.25
+        array: Array = drawn / max(drawn.size, 1) ** 0.25
         for group in operand.symmetric:
             orders = [*itertools.permutations(group)]
             moved = [_reorder(array, group, order) for order in orders]
