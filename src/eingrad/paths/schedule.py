@@ -18,7 +18,7 @@ import functools
 import itertools
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -127,6 +127,8 @@ class Schedule:
         Zero-one matrices that planning made: selections and reshapes.
     paths : tuple of paths, or None
         One for each term, where that is how the order was given.
+    own : pair of tuples of nodes, or None
+        Outputs and operands as eingrad planned them, where it gave the order: that is what it runs.
     """
 
     problem: Problem
@@ -134,6 +136,7 @@ class Schedule:
     outputs: tuple[int, ...]
     constants: tuple[Array, ...] = ()
     paths: tuple[Path, ...] | None = None
+    own: tuple[tuple[Node, ...], tuple[Node, ...]] | None = field(default=None, compare=False)
 
     @property
     def first(self) -> int:
@@ -160,7 +163,7 @@ class Schedule:
     @property
     def written(self) -> int:
         """Elements written by all operations; what is only looked at in another way is not."""
-        return sum(math.prod(o.shape) for o in self.operations if not _is_view(o))
+        return sum(math.prod(o.shape) for o in self.operations if not is_view(o))
 
     @property
     def largest(self) -> int:
@@ -183,7 +186,7 @@ class Schedule:
     def peak_bytes(self) -> int:
         """Most memory of values that are live at once, operands not counted."""
         sizes = [0] * self.first
-        sizes += [0 if _is_view(o) else math.prod(o.shape) for o in self.operations]
+        sizes += [0 if is_view(o) else math.prod(o.shape) for o in self.operations]
         dying: dict[int, list[int]] = {}
         for value, n in self.last_use.items():
             dying.setdefault(n, []).append(value)
@@ -224,7 +227,8 @@ class Schedule:
         return values
 
 
-def _is_view(operation: Operation) -> bool:
+def is_view(operation: Operation) -> bool:
+    """Whether an operation only looks at its operand in another way."""
     match operation:
         case Step(operands=(_,)) if not operation.sums:
             return len({*operation.out}) == len(operation.out)
