@@ -127,6 +127,8 @@ class Schedule:
         Zero-one matrices that planning made: selections and reshapes.
     paths : tuple of paths, or None
         One for each term, where that is how the order was given.
+    searched : float, or None
+        Processor seconds of the search, where another process did it.
     own : pair of tuples of nodes, or None
         Outputs and operands as eingrad planned them, where it gave the order: that is what it runs.
     """
@@ -136,6 +138,7 @@ class Schedule:
     outputs: tuple[int, ...]
     constants: tuple[Array, ...] = ()
     paths: tuple[Path, ...] | None = None
+    searched: float | None = field(default=None, compare=False)
     own: tuple[tuple[Node, ...], tuple[Node, ...]] | None = field(default=None, compare=False)
 
     @property
