@@ -1,0 +1,299 @@
+"""The command `eingrad paths`: what it prints, where, and its exit status."""
+
+import dataclasses
+import importlib.util
+import json
+import re
+
+import numpy as np
+import pytest
+
+from eingrad import cli
+from eingrad.paths import api, baseline
+from eingrad.paths.comparison import of_document
+from eingrad.paths.executors import EXECUTORS, Prepared
+from eingrad.paths.report import CSV_COLUMNS
+
+MATRIX = ["paths", "ij,jk->ik", "--size", "i=2,j=3", "--size", "k=4"]
+QUICK = ["--seconds", "0.01", "--executors", "eingrad,numpy", "--orders", "left to right"]
+
+
+def call(*arguments):
+    """Run the command; give its status also where the arguments are refused at once."""
+    try:
+        return cli.main(list(arguments))
+    except SystemExit as stopped:
+        return stopped.code
+
+
+def has(room):
+    return importlib.util.find_spec(f"eingrad.paths.{room}") is not None
+
+
+def test_a_table_goes_to_standard_output(capsys):
+    assert call(*MATRIX, *QUICK) == 0
+    printed = capsys.readouterr()
+    assert printed.err == ""
+    assert printed.out.startswith("ij,jk->ik: 2 operands, 1 output\n")
+    for word in ("left to right", "time of a call", "threads: ", "seed 0"):
+        assert word in printed.out
+
+
+def test_json_is_one_document(capsys):
+    assert call(*MATRIX, *QUICK, "--json") == 0
+    found = of_document(json.loads(capsys.readouterr().out))
+    assert [order.flops for order in found.orders] == [48]
+    assert found.run("left to right", "numpy").status == "measured"
+
+
+def test_csv_has_a_line_for_each_run(capsys):
+    assert call(*MATRIX, *QUICK, "--csv") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == ",".join(CSV_COLUMNS)
+    assert len(lines) == 3
+
+
+def test_a_path_of_the_users_is_an_order(capsys):
+    arguments = ["paths", "ij,jk,kl->il", "--size", "i=2,j=3,k=4,l=5", *QUICK, "--json"]
+    assert call(*arguments, "--path", "[[1, 2], [0, 1]]", "--path", "[[0, 1], [0, 1]]") == 0
+    found = of_document(json.loads(capsys.readouterr().out))
+    assert [(o.name, o.flops) for o in found.orders] == [
+        ("left to right", 128),
+        ("given", 180),
+        ("given 2", 128),
+    ]
+
+
+def test_a_path_that_is_none_is_said_and_the_others_are_printed(capsys):
+    """With status 2: it was given."""
+    assert call(*MATRIX, *QUICK, "--path", "[[0, 5]]") == 2
+    printed = capsys.readouterr()
+    assert "left to right" in printed.out
+    assert re.fullmatch(r"eingrad paths: error: order 'given': .*\(0, 5\).*\n", printed.err)
+
+
+def test_lists_and_definitions_need_no_input(capsys):
+    assert call("paths", "--list") == 0
+    printed = capsys.readouterr().out
+    assert "left to right" in printed
+    assert f"numpy       {np.__version__}" in printed
+    assert all(name in printed for name in EXECUTORS)
+    assert call("paths", "--definitions") == 0
+    assert "multiplications  the product of the sizes" in capsys.readouterr().out
+
+
+SIZES = ["--size", "i=2,j=3,k=4"]
+WRONG = {
+    "no input": (["paths"], "there is no INPUT; give subscripts with --size"),
+    "no such input": (["paths", "nonsense"], "'nonsense' is no input; give subscripts with"),
+    "a size missing": (
+        ["paths", "ij,jk->ik", "--size", "i=2,j=3"],
+        "index 'k' of 'ij,jk->ik' has no size; give one with k=N",
+    ),
+    "a size too many": (
+        ["paths", "ij->i", "--size", "i=2,j=3,z=4"],
+        "a size is given for 'z', which 'ij->i' lacks",
+    ),
+    "no size": (
+        ["paths", "ij,jk->ik", "--size", "i=2;j=3"],
+        "--size 'i=2;j=3' is no size; write it as in i=10,j=20",
+    ),
+    "two sizes": (
+        ["paths", "ij->i", "--size", "i=2,i=3"],
+        "--size gives 'i' two sizes, 2 and 3",
+    ),
+    "subscripts": (["paths", "i1,j->ij", *SIZES], "'1' in 'i1,j->ij' is no letter"),
+    "no order": ([*MATRIX, "--orders", "best"], "there is no order 'best'; there are eingrad, "),
+    "an empty name": ([*MATRIX, "--orders", "a,,b"], "argument --orders: 'a,,b' has an empty name"),
+    "no executor": (
+        [*MATRIX, "--executors", "abacus"],
+        "there is no executor 'abacus'; there are ",
+    ),
+    "memory": (
+        [*MATRIX, "--memory", "lots"],
+        "argument --memory: 'lots' is no amount of memory; write it as in 2GB or 512MiB",
+    ),
+    "seconds": (
+        [*MATRIX, "--seconds", "nan"],
+        "argument --seconds: seconds are a number of at least 0, not nan",
+    ),
+    "limit": ([*MATRIX, "--limit", "x"], "argument --limit: a limit is a ratio, 1.2 say, not x"),
+    "threads": (
+        [*MATRIX, "--threads", "0"],
+        "argument --threads: a number of threads is a positive integer, not 0",
+    ),
+    "seed": ([*MATRIX, "--seed", "-1"], "argument --seed: a seed is an integer of at least 0"),
+    "shape": (
+        ["paths", "math:sin", "--shape", "3xx4"],
+        "argument --shape: '3xx4' is no shape; write it as in 3x4, x=3x4, or scalar",
+    ),
+    "argnums": (
+        ["paths", "math:sin", "--argnums", "0,x"],
+        "argument --argnums: argnums are numbers of arguments, not x",
+    ),
+    "an option for others": (
+        [*MATRIX, "--shape", "3"],
+        "--shape is not for subscripts, which 'ij,jk->ik' is",
+    ),
+    "sizes of a function": (
+        ["paths", "math:sin", "--size", "i=2"],
+        "--size is not for a function, which 'math:sin' is",
+    ),
+    "a shape of an identity": (
+        ["paths", "5.105", "--shape", "3"],
+        "--shape is not for an identity, which '5.105' is",
+    ),
+    "a path that is no JSON": ([*MATRIX, "--path", "[[0,1"], "--path is no JSON: "),
+    "a path that is no list": ([*MATRIX, "--path", "{"], "--path is no JSON: "),
+    "no baseline": ([*MATRIX, "--compare", "no/such.json"], "no/such.json: No such file or "),
+    "a limit of nothing": (
+        [*MATRIX, "--limit", "2"],
+        "--limit needs --compare FILE, the baseline that it is about",
+    ),
+    "relative to nothing": (
+        [*MATRIX, "--relative-to", "numpy"],
+        "--relative-to needs --compare FILE, the baseline that it is about",
+    ),
+    "no folder": ([*MATRIX, "--save", "no/such.json"], "--save no/such.json: there is no such "),
+    "no picture": ([*MATRIX, "--plot", "a.bmp"], "--plot a.bmp: pictures are .svg or .png files"),
+    "json and csv": ([*MATRIX, "--json", "--csv"], "argument --csv: not allowed with argument"),
+    "an unknown option": ([*MATRIX, "--fast"], "unrecognized arguments: --fast"),
+}
+
+
+@pytest.mark.parametrize(("arguments", "message"), WRONG.values(), ids=WRONG)
+def test_wrong_input_is_one_line_on_standard_error(arguments, message, capsys):
+    """Exit status 2, nothing on standard output, no traceback."""
+    assert call(*arguments) == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert re.match(rf"eingrad( paths)?: error: {re.escape(message)}", printed.err)
+    assert printed.err.count("\n") == 1
+    assert len(printed.err) < 500
+
+
+def test_a_baseline_is_saved_and_compared(capsys, tmp_path):
+    file = str(tmp_path / "base.json")
+    assert call(*MATRIX, *QUICK, "--save", file) == 0
+    capsys.readouterr()
+    assert call(*MATRIX, *QUICK, "--compare", file, "--limit", "1000000") == 0
+    printed = capsys.readouterr().out
+    assert "ratios to the baseline: above 1 is worse" in printed
+    assert "ABOVE" not in printed
+    assert call(*MATRIX, *QUICK, "--compare", file, "--limit", "0", "--json") == 1
+    document = json.loads(capsys.readouterr().out)
+    assert document["baseline"]["limit"] == 0
+    assert ["left to right", "numpy"] in document["baseline"]["exceeded"]
+    arguments = ["--compare", file, "--relative-to", "numpy"]
+    assert call(*MATRIX, *QUICK, *arguments) == 0
+    assert "relative to numpy" in capsys.readouterr().out
+
+
+def test_a_baseline_of_another_problem_is_refused(capsys, tmp_path):
+    file = str(tmp_path / "base.json")
+    assert call(*MATRIX, *QUICK, "--save", file) == 0
+    capsys.readouterr()
+    assert call("paths", "ij->i", "--size", "i=2,j=3", *QUICK, "--compare", file) == 2
+    assert capsys.readouterr().err == (
+        f"eingrad paths: error: {file} has no baseline of 'ij->i'; it has ij,jk->ik\n"
+    )
+
+
+def test_a_file_that_is_no_baseline_is_not_overwritten(capsys, tmp_path):
+    file = tmp_path / "notes.txt"
+    file.write_text("mine")
+    assert call(*MATRIX, *QUICK, "--save", str(file)) == 2
+    assert capsys.readouterr().err.startswith(f"eingrad paths: error: {file} is no JSON: ")
+    assert file.read_text() == "mine"
+
+
+def test_values_that_disagree_are_an_exit_status(capsys, monkeypatch):
+    """1, and the table says which."""
+
+    right = EXECUTORS["numpy"]
+
+    def prepare(schedule, arrays):
+        prepared = right.prepare(schedule, arrays)
+        return Prepared(lambda: [2 * value for value in prepared.values()], list)
+
+    monkeypatch.setitem(EXECUTORS, "numpy", dataclasses.replace(right, prepare=prepare))
+    assert call(*MATRIX, *QUICK) == 1
+    assert "numpy: disagrees: its values differ from those of" in capsys.readouterr().out
+
+
+def test_an_interruption_prints_what_is_finished(capsys, monkeypatch, tmp_path):
+    """Status 130; what is not finished is no baseline."""
+
+    def interrupt(schedule, arrays):
+        raise KeyboardInterrupt
+
+    changed = dataclasses.replace(EXECUTORS["numpy"], prepare=interrupt)
+    monkeypatch.setitem(EXECUTORS, "numpy", changed)
+    file = tmp_path / "base.json"
+    assert call(*MATRIX, *QUICK, "--save", str(file)) == 130
+    printed = capsys.readouterr()
+    assert "left to right" in printed.out
+    assert "INTERRUPTED" in printed.out
+    assert printed.err.splitlines()[-1] == "interrupted"
+    assert not file.exists()
+
+
+def test_no_order_at_all_is_an_error(capsys, monkeypatch):
+    def gives_up(problem):
+        raise RuntimeError("gave up")
+
+    found = api.find_order
+
+    def find(name, **options):
+        return type(found(name))(name, gives_up)
+
+    monkeypatch.setattr("eingrad.cli.inputs.find_order", find)
+    assert call(*MATRIX, *QUICK) == 2
+    assert capsys.readouterr().err == (
+        "eingrad paths: error: there is no order to compare: RuntimeError: gave up\n"
+    )
+
+
+@pytest.mark.skipif(not has("files"), reason="network files are read elsewhere")
+def test_arrays_and_networks_are_read_from_files(capsys, tmp_path):
+    a, b = tmp_path / "a.npy", tmp_path / "b.npy"
+    np.save(a, np.ones((2, 3)))
+    np.save(b, np.ones((3, 4), np.float32))
+    assert call("paths", "ij,jk->ik", str(a), str(b), *QUICK) == 0
+    network = tmp_path / "net.json"
+    fields = {"inputs": ["ij", "jk"], "output": "ik", "size_dict": {"i": 2, "j": 3, "k": 4}}
+    network.write_text(json.dumps(fields))
+    capsys.readouterr()
+    assert call("paths", str(network), *QUICK) == 0
+    assert "48" in capsys.readouterr().out
+    network.write_text("{")
+    assert call("paths", str(network), *QUICK) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+    assert call("paths", "ij,jk->ik", str(a), *QUICK) == 2
+    assert call("paths", "ij,jk->ik", str(a), "no.npy", *QUICK) == 2
+
+
+@pytest.mark.skipif(not has("derived"), reason="derivatives are made elsewhere")
+def test_functions_and_identities_are_problems(capsys, tmp_path, monkeypatch):
+    (tmp_path / "mine_of_the_test.py").write_text("def f(x, W):\n    return x @ W @ x\n")
+    monkeypatch.chdir(tmp_path)
+    named = ["paths", "mine_of_the_test:f"]
+    assert call(*named, "--shape", "3", "--shape", "3x3", *QUICK) == 0
+    assert call(*named, "--shape", "W=3x3", "--shape", "x=3", "--order", "2", *QUICK) == 0
+    assert call("paths", "5.105", "--order", "1", "--explicit", *QUICK) == 0
+    capsys.readouterr()
+    assert call(*named, *QUICK) == 2
+    assert "needs the shapes of its arguments" in capsys.readouterr().err
+    assert call(*named, "--shape", "z=3", *QUICK) == 2
+    assert "has the parameters x, W; --shape z= is for none" in capsys.readouterr().err
+    assert call("paths", "no_such_module:f", "--shape", "3", *QUICK) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+    assert call("paths", "5.105", "--size", "D=2,Q=3", *QUICK) == 2
+    assert "--size of an identity is for D, E and F, not 'Q'" in capsys.readouterr().err
+
+
+def test_a_saved_file_is_read_by_the_library(tmp_path):
+    file = tmp_path / "base.json"
+    assert call(*MATRIX, *QUICK, "--save", str(file)) == 0
+    (found,) = baseline.load(file)
+    assert found.problem == "ij,jk->ik"
