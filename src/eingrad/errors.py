@@ -10,6 +10,7 @@ __all__ = [
     "EingradError",
     "InPlaceError",
     "IndependentWarning",
+    "PathError",
     "PlanError",
     "RandomnessWarning",
     "ShapeError",
@@ -94,6 +95,15 @@ class PlanError(EingradError, ValueError):
     Raised when one is unpickled that another version of eingrad made: make it again. And when one
     is made with a static argument whose state cannot be compared later: capture that instead. And
     for an ``out`` that it cannot write to, read-only say: give an array that can be written.
+    """
+
+
+class PathError(EingradError, ValueError):
+    """A contraction path that cannot be used.
+
+    Raised for a ``path`` that is none of the operands it is for, for a function that fails to find
+    one, and for an unknown name. And by ``plan.path`` where a plan is no single product: read
+    ``plan.paths`` there.
     """
 
 

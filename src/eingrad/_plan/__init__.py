@@ -1,6 +1,7 @@
 """Planning: from expressions to programs. The only room that imports opt_einsum.
 
-`search` finds the cheapest contraction tree of one product, `path` writes trees as paths, `parts`
+`search` finds the cheapest contraction tree of one product, `path` writes trees as paths, `given`
+reads those of the user's, `parts`
 says what products have in common, `pairs` plans all products of a program together, `mirror` marks
 results that must come out symmetric, `tiles` makes what is large in pieces, `lower` turns pairwise
 steps into statements, `halves` makes half of what is mirrored, `compose` does these three in turn,
@@ -10,6 +11,7 @@ planned nodes cost, before they are lowered.
 
 from eingrad._plan.compose import compose
 from eingrad._plan.duration import picoseconds
+from eingrad._plan.given import search_of
 from eingrad._plan.lower import lower
 from eingrad._plan.mirror import mirror
 from eingrad._plan.pairs import pairwise
@@ -33,4 +35,5 @@ __all__ = [
     "mirror",
     "pairwise",
     "picoseconds",
+    "search_of",
 ]

@@ -23,7 +23,7 @@ Search = Callable[[Sequence[Subscripts], Subscripts, Mapping[int, int]], Path]
 
 def find_path(terms: Sequence[Subscripts], out: Subscripts, sizes: Mapping[int, int]) -> Path:
     """Search the cheapest path: by flops plus writes."""
-    return _path(cheapest_tree(Network(terms, out, sizes)), len(terms))
+    return path_of(cheapest_tree(Network(terms, out, sizes)), len(terms))
 
 
 def cheapest_tree(network: Network, made: frozenset[int] = frozenset()) -> Tree:
@@ -49,7 +49,7 @@ def adapted_tree(network: Network, tree: Tree, made: frozenset[int], new: Collec
 
 def greedy_path(terms: Sequence[Subscripts], out: Subscripts, sizes: Mapping[int, int]) -> Path:
     """Contract the cheapest connected pair until one operand is left."""
-    return _path(greedy_tree(Network(terms, out, sizes)), len(terms))
+    return path_of(greedy_tree(Network(terms, out, sizes)), len(terms))
 
 
 def left_to_right_path(
@@ -64,6 +64,6 @@ def left_to_right_path(
     return ((0, 1), *((0, n) for n in range(len(terms) - 2, 0, -1)))
 
 
-def _path(tree: Tree, count: int) -> Path:
+def path_of(tree: Tree, count: int) -> Path:
     """Write a tree as a path; of one operand, the path says that it is looked at alone."""
     return path_of_tree(tree, count) or ((0,),)

@@ -3,6 +3,7 @@
 from eingrad._run.dense import load
 from eingrad._run.executable import Executable
 from eingrad._run.form import FunctionForm, SymbolForm, check_symmetry, state_of, statics
+from eingrad._run.paths import ProductPath
 from eingrad._run.plan import CapturedArray, Plan
 from eingrad._run.structured import Layout, StructuredTensor
 
@@ -12,6 +13,7 @@ __all__ = [
     "FunctionForm",
     "Layout",
     "Plan",
+    "ProductPath",
     "StructuredTensor",
     "SymbolForm",
     "check_symmetry",

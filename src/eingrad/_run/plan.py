@@ -13,6 +13,7 @@ from eingrad._plan import InputSpec, Program, picoseconds
 from eingrad._run.entry import entry, filling_entry
 from eingrad._run.executable import Executable
 from eingrad._run.form import Form, check_symmetry, inputs_among, label, symmetries
+from eingrad._run.paths import ProductPath, path_of, paths_of
 from eingrad._tracer import Expression, as_array
 from eingrad._tree import flatten
 from eingrad.errors import DTypeError, PlanError, ShapeError
@@ -185,6 +186,19 @@ class Plan:
     def peak_bytes(self) -> int:
         """Most memory live at once, in bytes: results and intermediates, not inputs."""
         return self.program.peak_bytes
+
+    @property
+    def path(self) -> list[tuple[int, ...]]:
+        """The path of a plan that is one product of its inputs, as opt_einsum and NumPy write it.
+
+        Positions are those of `inputs`, then `captured`. A `PathError` says why others have none.
+        """
+        return path_of(self.program)
+
+    @property
+    def paths(self) -> tuple[ProductPath, ...]:
+        """The path of each product: what several steps use is a product of its own."""
+        return paths_of(self.program)
 
     @property
     def inputs(self) -> tuple[str, ...]:
