@@ -27,7 +27,8 @@ def canonical(network: Network) -> tuple[Network, _Order]:
     name = {sizes[i][0]: k for k, i in enumerate(of_index)}
     renamed = [tuple(sorted({name[index] for index in terms[n]})) for n in order]
     new_sizes = {k: sizes[i][1] for k, i in enumerate(of_index)}
-    return Network(renamed, tuple(sorted(name[index] for index in out)), new_sizes), order
+    wanted = tuple(sorted(name[index] for index in out))
+    return Network(renamed, wanted, new_sizes, network.written), order
 
 
 class _Graph:

@@ -2,7 +2,8 @@
 
 In: subscripts and sizes. Out: a `Network`, operands and indices as bits of integers; what a step
 costs, and a tree of steps.
-Guaranteed: a step is charged what lowering charges it: its flops, and the elements that it writes.
+Guaranteed: a step is charged what lowering charges it: its flops, and the elements that it writes,
+each as the flops that take as long; as so many as is said, for who wants fewest flops alone.
 
 >>> network = Network([(0, 1), (1, 2), (2,)], (0,), {0: 9, 1: 9, 2: 9})
 >>> network.cost({0b111: (0b1, 0b110), 0b110: (0b10, 0b100)})
@@ -16,16 +17,21 @@ from eingrad._subscripts import Subscripts
 
 Tree = dict[int, tuple[int, int]]  # a set of operands, and the two sets that it is made from
 
-WRITTEN = weighted(0, 1)  # cost of writing an element
+WRITTEN = weighted(0, 1)  # cost of writing an element, where time is what counts
 
 
 class Network:
     """Operands of a product: which indices each has, which are wanted, how large they are."""
 
     def __init__(
-        self, terms: Sequence[Subscripts], out: Subscripts, sizes: Mapping[int, int]
+        self,
+        terms: Sequence[Subscripts],
+        out: Subscripts,
+        sizes: Mapping[int, int],
+        written: int = WRITTEN,
     ) -> None:
         self.key = (tuple(map(tuple, terms)), tuple(out), tuple(sizes.items()))  # what it is
+        self.written = written  # cost of writing an element
         bit = {index: 1 << n for n, index in enumerate(sizes)}
         masks = [sum(bit[index] for index in set(term)) for term in terms]
         self.indices = [*sizes]
@@ -72,7 +78,7 @@ class Network:
         kept = self.meet(left, right)
         union = self._contents[left] | self._contents[right]
         flops = self.volumes[union] * (1 if union == kept else 2)
-        return flops + WRITTEN * self.volumes[kept]
+        return flops + self.written * self.volumes[kept]
 
     def cost(self, tree: Tree) -> int:
         """Cost of all steps."""

@@ -13,8 +13,8 @@ from typing import Any
 
 from eingrad._limits import TREES
 from eingrad._plan.greedy import greedy_tree
-from eingrad._plan.network import Network, Tree, path_of_tree
-from eingrad._plan.search import adapt, find_tree
+from eingrad._plan.network import Network, Tree, path_of_tree, tree_of_path
+from eingrad._plan.search import adapt, find_tree, polish, search_on
 from eingrad._subscripts import Subscripts
 
 Path = tuple[tuple[int, ...], ...]
@@ -24,6 +24,32 @@ Search = Callable[[Sequence[Subscripts], Subscripts, Mapping[int, int]], Path]
 def find_path(terms: Sequence[Subscripts], out: Subscripts, sizes: Mapping[int, int]) -> Path:
     """Search the cheapest path: by flops plus writes."""
     return path_of(cheapest_tree(Network(terms, out, sizes)), len(terms))
+
+
+def fewest_flops_path(
+    terms: Sequence[Subscripts], out: Subscripts, sizes: Mapping[int, int]
+) -> Path:
+    """Search the path of fewest flops, whatever it writes: for comparison."""
+    return path_of(find_tree(Network(terms, out, sizes, written=0)), len(terms))
+
+
+def polished_path(
+    terms: Sequence[Subscripts], out: Subscripts, sizes: Mapping[int, int], path: Path
+) -> Path:
+    """Improve a path of pairs that was found elsewhere; never dearer than that."""
+    network = Network(terms, out, sizes)
+    return path_of(polish(network, tree_of_path(path, network.operands)), len(terms))
+
+
+def longer_path(
+    terms: Sequence[Subscripts],
+    out: Subscripts,
+    sizes: Mapping[int, int],
+    is_over: Callable[[], bool],
+) -> Path:
+    """Search on, from the path that `find_path` gives, until it is over: the one not bounded."""
+    network = Network(terms, out, sizes)
+    return path_of(search_on(network, cheapest_tree(network), is_over), len(terms))
 
 
 def cheapest_tree(network: Network, made: frozenset[int] = frozenset()) -> Tree:

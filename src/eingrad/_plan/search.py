@@ -20,7 +20,7 @@ from eingrad._limits import TREES
 from eingrad._plan.anneal import anneal
 from eingrad._plan.canonical import canonical
 from eingrad._plan.greedy import greedy_tree, random_tree, weighted_trees
-from eingrad._plan.network import WRITTEN, Network, Tree
+from eingrad._plan.network import Network, Tree
 
 _Known = dict[tuple[int, ...], int]  # disjoint sets of operands, and the least cost to join them
 
@@ -50,6 +50,35 @@ def adapt(network: Network, tree: Tree, made: Collection[int]) -> Tree:
         if other is not None:
             tree = min(tree, anneal(network, other, moves, _WARM, 0), key=network.cost)
     return tree
+
+
+def polish(network: Network, tree: Tree) -> Tree:
+    """Improve a tree that was found elsewhere: annealed a little, each part searched again."""
+    moves = TREES.few_moves * len(network.operands)
+    trees = [tree, anneal(network, tree, moves, _WARM, 0)]
+    return min((_improve(network, each, _Known(), ()) for each in trees), key=network.cost)
+
+
+def search_on(network: Network, tree: Tree, is_over: Callable[[], bool]) -> Tree:
+    """Search until it is over: anneal random trees, and the best one, with ever new seeds."""
+    parts, best = network.operands, tree
+    for seed in itertools.count(TREES.random):
+        for start, heat in ((random_tree(network, parts, seed), _HOT), (best, _WARM)):
+            if is_over():
+                return best
+            found = anneal(network, start, _moves(parts), heat, seed)
+            best = min(best, _improve(network, found, _Known(), ()), key=network.cost)
+    raise AssertionError("seeds do not end")
+
+
+def trees_met(network: Network) -> list[Tree]:
+    """Give trees of all kinds that a search meets: greedy, random, annealed, and what it found."""
+    parts = network.operands
+    starts = [greedy_tree(network, parts), *weighted_trees(network, parts)]
+    starts += [random_tree(network, parts, seed) for seed in range(TREES.random)]
+    moves = TREES.few_moves * len(parts)
+    warm = [anneal(network, tree, moves, _HOT, n) for n, tree in enumerate(starts)]
+    return [*starts, *warm, find_tree(network)]
 
 
 def _take_out(tree: Tree, part: int) -> Tree | None:
@@ -143,7 +172,7 @@ def _cheapest(
             cost[inner] = 0
             continue
         indices = kept[inner]
-        written = WRITTEN * volumes[indices]
+        written = network.written * volumes[indices]
         best = never - written - later[inner]
         if best <= 0:
             continue
@@ -176,7 +205,7 @@ def _tables(network: Network, parts: Sequence[int]) -> tuple[list[int], list[int
     for n, part in enumerate(parts):
         kept[1 << n] = network.contents(part)
         outside[0] += volumes[kept[1 << n]]
-    last = WRITTEN * volumes[network.contents(sum(parts))]
+    last = network.written * volumes[network.contents(sum(parts))]
     for inner in range(1, whole + 1):
         low, others = inner & -inner, inner & (inner - 1)
         outside[inner] = outside[others] - volumes[kept[low]]

@@ -18,12 +18,13 @@ import functools
 import itertools
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
 from eingrad import _ir
+from eingrad._cost import weighted
 from eingrad._ir import Node
 from eingrad._subscripts import Subscripts, text
 from eingrad.paths.problem import Array, Problem
@@ -127,6 +128,8 @@ class Schedule:
         Zero-one matrices that planning made: selections and reshapes.
     paths : tuple of paths, or None
         One for each term, where that is how the order was given.
+    searched : float, or None
+        Processor seconds of the search, where another process did it.
     """
 
     problem: Problem
@@ -134,6 +137,7 @@ class Schedule:
     outputs: tuple[int, ...]
     constants: tuple[Array, ...] = ()
     paths: tuple[Path, ...] | None = None
+    searched: float | None = field(default=None, compare=False)
 
     @property
     def first(self) -> int:
@@ -161,6 +165,11 @@ class Schedule:
     def written(self) -> int:
         """Elements written by all operations; what is only looked at in another way is not."""
         return sum(math.prod(o.shape) for o in self.operations if not _is_view(o))
+
+    @property
+    def work(self) -> int:
+        """Flops, and elements written as the flops that take as long: what our search minimises."""
+        return weighted(self.flops, self.written)
 
     @property
     def largest(self) -> int:
