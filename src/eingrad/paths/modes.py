@@ -45,25 +45,38 @@ def sweep(problem: Problem, mode: str) -> Schedule:
 
 def mode_of(problem: Problem, schedule: Schedule) -> str:
     """Name the mode of a schedule: "forward", "reverse", "either" or "cross-country"."""
-    if problem.pure:
-        made = _products(problem, schedule)
-        known = {mode: _products(problem, problem.pure[mode]) for mode in problem.pure}
-        held = [mode for mode, products in known.items() if made <= products]
-    else:
-        held = [mode for mode in MODES if _grows(problem, schedule, mode)]
+    made = {*kinds_of(problem, schedule)} - {""}
+    held = [mode for mode in MODES if made <= {mode, "either"}]
     return "either" if len(held) > 1 else held[0] if held else "cross-country"
+
+
+def kinds_of(problem: Problem, schedule: Schedule) -> list[str]:
+    """Say of each operation which mode makes it; "" of results, and of what is no product."""
+    if not problem.pure:
+        return _kinds_of_network(problem, schedule)
+    known = {mode: frozenset(_keys(problem, pure)) for mode, pure in problem.pure.items()}
+    keys = _keys(problem, schedule)
+    results = {
+        keys[value - schedule.first] for value in schedule.outputs if value >= schedule.first
+    }
+    return [
+        ""
+        if key is None or key in results
+        else _kind([mode for mode in known if key in known[mode]])
+        for key in keys
+    ]
+
+
+def _kind(modes: Sequence[str]) -> str:
+    return "either" if len(modes) > 1 else modes[0] if modes else "cross-country"
 
 
 # Of a derivative ---------------------------------------------------------------------------------
 
 
-def _products(problem: Problem, schedule: Schedule) -> frozenset[object]:
-    """Describe the products that a schedule makes, the results apart."""
-    operands = operands_of(problem)
-    nodes = schedule.nodes(operands)
-    results = {key_of(nodes[value]) for value in schedule.outputs}
-    made = {key_of(node) for node in nodes[schedule.first :]}
-    return frozenset(made - results - {None})
+def _keys(problem: Problem, schedule: Schedule) -> list[object]:
+    """Describe what each operation makes."""
+    return [key_of(node) for node in schedule.nodes(operands_of(problem))[schedule.first :]]
 
 
 def key_of(node: Node) -> object:
@@ -135,25 +148,19 @@ def _grow(problem: Problem, output: Output, term: Term, mode: str) -> Path:
     return path or ((0,),)
 
 
-def _grows(problem: Problem, schedule: Schedule, mode: str) -> bool:
-    """Whether each product of operands contains one at this end."""
-    names = [*problem.operands]
+def _kinds_of_network(problem: Problem, schedule: Schedule) -> list[str]:
+    """Say of each product of operands which ends of the network it contains."""
+    names, terms = problem.number, problem.terms
     ends = {
-        names.index(term.operands[n])
-        for output, term in problem.terms
-        for n in _ends(output, term, mode)
+        mode: {names[term.operands[n]] for output, term in terms for n in _ends(output, term, mode)}
+        for mode in MODES
     }
-    contains = [value in ends for value in range(schedule.first)]
-    results = {*schedule.outputs}
+    contains = [{m for m in MODES if value in ends[m]} for value in range(schedule.first)]
+    kinds = []
     for n, operation in enumerate(schedule.operations, schedule.first):
-        has = any(contains[value] for value in operation.operands)
-        contains.append(has)
+        found = set().union(*(contains[value] for value in operation.operands))
+        contains.append(found)
         is_product = isinstance(operation, Step) and len(operation.operands) > 1
-        if is_product and not has and n not in results:
-            return False
-    return True
-
-
-def gain(schedules: Sequence[Schedule], schedule: Schedule) -> float:
-    """How many times fewer flops a schedule takes than the cheapest of some others."""
-    return min(other.flops for other in schedules) / max(schedule.flops, 1)
+        is_made = is_product and n not in schedule.outputs
+        kinds.append(_kind([mode for mode in MODES if mode in found]) if is_made else "")
+    return kinds
