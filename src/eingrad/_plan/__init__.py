@@ -12,7 +12,8 @@ planned nodes cost, before they are lowered.
 from eingrad._plan.compose import compose
 from eingrad._plan.duration import picoseconds
 from eingrad._plan.given import search_of
-from eingrad._plan.lower import lower
+from eingrad._plan.halves import halved
+from eingrad._plan.lower import lower, numbered
 from eingrad._plan.mirror import mirror
 from eingrad._plan.pairs import pairwise
 from eingrad._plan.path import Search, find_path, greedy_path, left_to_right_path
@@ -30,9 +31,11 @@ __all__ = [
     "compose",
     "find_path",
     "greedy_path",
+    "halved",
     "left_to_right_path",
     "lower",
     "mirror",
+    "numbered",
     "pairwise",
     "picoseconds",
     "search_of",

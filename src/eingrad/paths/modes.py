@@ -12,8 +12,8 @@ each contains one that has an axis of the variable: it grows from one end of the
 
 from collections.abc import Sequence
 
-from eingrad import _ir
-from eingrad._ir import Factor, Node, Product
+from eingrad._ir import Node, Product
+from eingrad._monomials import Monomials
 from eingrad.errors import PathError
 from eingrad.paths.along import along
 from eingrad.paths.normal import operands_of
@@ -21,7 +21,6 @@ from eingrad.paths.problem import Output, Problem, Term
 from eingrad.paths.schedule import Path, Schedule, Step
 
 MODES = ("forward", "reverse")
-_MOST = 64  # operands of a product that is compared: more are left as they are nested
 
 
 def sweep(problem: Problem, mode: str) -> Schedule:
@@ -54,16 +53,18 @@ def kinds_of(problem: Problem, schedule: Schedule) -> list[str]:
     """Say of each operation which mode makes it; "" of results, and of what is no product."""
     if not problem.pure:
         return _kinds_of_network(problem, schedule)
-    known = {mode: frozenset(_keys(problem, pure)) for mode, pure in problem.pure.items()}
-    keys = _keys(problem, schedule)
-    results = {
-        keys[value - schedule.first] for value in schedule.outputs if value >= schedule.first
+    monomials = Monomials()
+    known = {
+        mode: frozenset().union(*_products(problem, pure, monomials))
+        for mode, pure in problem.pure.items()
     }
+    products = _products(problem, schedule, monomials)
+    results = {products[v - schedule.first] for v in schedule.outputs if v >= schedule.first}
     return [
-        ""
-        if key is None or key in results
-        else _kind([mode for mode in known if key in known[mode]])
-        for key in keys
+        _kind([mode for mode in known if made <= known[mode]])
+        if made and made not in results
+        else ""
+        for made in products
     ]
 
 
@@ -74,35 +75,10 @@ def _kind(modes: Sequence[str]) -> str:
 # Of a derivative ---------------------------------------------------------------------------------
 
 
-def _keys(problem: Problem, schedule: Schedule) -> list[object]:
-    """Describe what each operation makes."""
-    return [key_of(node) for node in schedule.nodes(operands_of(problem))[schedule.first :]]
-
-
-def key_of(node: Node) -> object:
-    """Describe a product by its operands, flattened; None for anything else."""
-    if not isinstance(node, Product) or len(node.factors) == 1:
-        return None
-    flat = _flatten(node)
-    if not isinstance(flat, Product):
-        return flat.digest
-    twin, _ = _ir.canonical_twin(flat)
-    return twin.factors, twin.out
-
-
-def _flatten(node: Product) -> Node:
-    """Open the products among the operands of a product."""
-    fresh = iter(range(len(node.sizes), 1 << 30))
-    factors: list[Factor] = []
-    pending = [*node.factors]
-    while pending:
-        inner, term = pending.pop()
-        is_open = isinstance(inner, Product) and len(factors) + len(pending) < _MOST
-        if is_open and isinstance(inner, Product):
-            pending += _ir.splice(inner, term, fresh)
-        else:
-            factors.append(Factor(inner, term))
-    return _ir.contract(factors, node.out)
+def _products(problem: Problem, schedule: Schedule, known: Monomials) -> list[frozenset[Node]]:
+    """Describe what each operation makes, up to association and the order of axes."""
+    nodes = schedule.nodes(operands_of(problem))[schedule.first :]
+    return [known.of(node) if isinstance(node, Product) else frozenset() for node in nodes]
 
 
 # Of a network alone ------------------------------------------------------------------------------
