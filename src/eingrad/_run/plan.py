@@ -206,6 +206,7 @@ class Plan:
         """The path of each product: what several steps use is a product of its own."""
         return paths_of(self.program)
 
+    @property
     def tree(self) -> PlanTree:
         """How the results are computed, as data: steps, and what each is computed from."""
         return tree_of(self.program)

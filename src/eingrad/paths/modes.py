@@ -53,12 +53,12 @@ def kinds_of(problem: Problem, schedule: Schedule) -> list[str]:
     """Say of each operation which mode makes it; "" of results, and of what is no product."""
     if not problem.pure:
         return _kinds_of_network(problem, schedule)
-    monomials = Monomials()
+    operands, monomials = operands_of(problem), Monomials()
     known = {
-        mode: frozenset().union(*_products(problem, pure, monomials))
+        mode: frozenset().union(*_products(pure, operands, monomials))
         for mode, pure in problem.pure.items()
     }
-    products = _products(problem, schedule, monomials)
+    products = _products(schedule, operands, monomials)
     results = {products[v - schedule.first] for v in schedule.outputs if v >= schedule.first}
     return [
         _kind([mode for mode in known if made <= known[mode]])
@@ -75,9 +75,11 @@ def _kind(modes: Sequence[str]) -> str:
 # Of a derivative ---------------------------------------------------------------------------------
 
 
-def _products(problem: Problem, schedule: Schedule, known: Monomials) -> list[frozenset[Node]]:
+def _products(
+    schedule: Schedule, operands: Sequence[Node], known: Monomials
+) -> list[frozenset[Node]]:
     """Describe what each operation makes, up to association and the order of axes."""
-    nodes = schedule.nodes(operands_of(problem))[schedule.first :]
+    nodes = schedule.nodes(operands)[schedule.first :]
     return [known.of(node) if isinstance(node, Product) else frozenset() for node in nodes]
 
 
