@@ -6,6 +6,7 @@ with a matrix of zeros and ones, or a delta in a result.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -44,7 +45,7 @@ def of_nodes(problem: Problem, roots: Sequence[Node], operands: Sequence[Node]) 
         write_total(writer, [Part(float(s.coefficient), s.value, s.axes)], root.shape)
         for root, s in ((root, seen[root]) for root in roots)
     ]
-    return writer.done(outputs)
+    return replace(writer.done(outputs), own=(tuple(roots), tuple(operands)))
 
 
 def _below(roots: Sequence[Node], operands: Sequence[Node]) -> list[Node]:

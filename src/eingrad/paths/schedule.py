@@ -130,6 +130,8 @@ class Schedule:
         One for each term, where that is how the order was given.
     searched : float, or None
         Processor seconds of the search, where another process did it.
+    own : pair of tuples of nodes, or None
+        Outputs and operands as eingrad planned them, where it gave the order: that is what it runs.
     """
 
     problem: Problem
@@ -138,6 +140,7 @@ class Schedule:
     constants: tuple[Array, ...] = ()
     paths: tuple[Path, ...] | None = None
     searched: float | None = field(default=None, compare=False)
+    own: tuple[tuple[Node, ...], tuple[Node, ...]] | None = field(default=None, compare=False)
 
     @property
     def first(self) -> int:
@@ -164,7 +167,7 @@ class Schedule:
     @property
     def written(self) -> int:
         """Elements written by all operations; what is only looked at in another way is not."""
-        return sum(math.prod(o.shape) for o in self.operations if not _is_view(o))
+        return sum(math.prod(o.shape) for o in self.operations if not is_view(o))
 
     @property
     def work(self) -> int:
@@ -192,7 +195,7 @@ class Schedule:
     def peak_bytes(self) -> int:
         """Most memory of values that are live at once, operands not counted."""
         sizes = [0] * self.first
-        sizes += [0 if _is_view(o) else math.prod(o.shape) for o in self.operations]
+        sizes += [0 if is_view(o) else math.prod(o.shape) for o in self.operations]
         dying: dict[int, list[int]] = {}
         for value, n in self.last_use.items():
             dying.setdefault(n, []).append(value)
@@ -233,7 +236,8 @@ class Schedule:
         return values
 
 
-def _is_view(operation: Operation) -> bool:
+def is_view(operation: Operation) -> bool:
+    """Whether an operation only looks at its operand in another way."""
     match operation:
         case Step(operands=(_,)) if not operation.sums:
             return len({*operation.out}) == len(operation.out)

@@ -1,0 +1,242 @@
+"""`compare`: the public way to compare contraction orders.
+
+In: a problem, or subscripts; names of orders, or functions that find them. Out: a `Comparison`.
+Guaranteed: what the user gave is checked before anything is planned.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from eingrad._shown import cut, shown, type_name
+from eingrad.errors import DTypeError, ShapeError
+from eingrad.paths.comparison import Comparison
+from eingrad.paths.executors import Executor, find_executors
+from eingrad.paths.measure import Find, Settings, Tell, measure_orders
+from eingrad.paths.problem import Array, Problem, of_einsum
+from eingrad.paths.standin import DEFAULT_ORDERS, Order, find_order, mode_of
+from eingrad.paths.units import bytes_of
+
+
+def compare(  # noqa: PLR0913 - options of one verb, by name
+    problem: Problem | str,
+    *arrays: Any,
+    sizes: Mapping[str, int] | None = None,
+    orders: Sequence[Any] | Mapping[str, Find] = DEFAULT_ORDERS,
+    executors: Sequence[str | Executor] | None = None,
+    seed: int = 0,
+    seconds: float = 10.0,
+    memory: int | str | None = None,
+    threads: int | None = 1,
+    progress: Tell | None = None,
+) -> Comparison:
+    """Compare contraction orders: what each costs, and what it takes on each executor.
+
+    Every order is searched, and counted by one counter. Then each runs on each executor, along the
+    same path: once to compare values and memory, then in interleaved rounds for the time.
+
+    Parameters
+    ----------
+    problem : Problem or str
+        What is computed; or subscripts, as for `np.einsum`.
+    *arrays : array_like
+        The operands, in order; by default they are drawn at random.
+    sizes : mapping from letter to int, optional
+        The size of each index of subscripts, where no arrays are given.
+    orders : sequence of str, functions and pairs, or mapping from str to function
+        Names of orders; functions, called with the problem, which give a `Schedule`; or pairs of a
+        name and a function.
+    executors : sequence of str or Executor, optional
+        By default all that are installed.
+    seed : int
+        Of the random operands.
+    seconds : float
+        For the timing in all; planning, and the first runs, come on top. A run that is predicted to
+        take longer is left out. With 0 nothing is timed, nor run.
+    memory : int or str, optional
+        Bytes that a run may take, operands included, as a number or as in ``"2GB"``; by default
+        what is free. A run that is predicted to need more is left out.
+    threads : int, optional
+        Threads of BLAS and of executors that have their own; None leaves them as they are. What
+        could be set is in the result.
+    progress : callable, optional
+        Told in a line what is done next.
+
+    Returns
+    -------
+    Comparison
+        Printed as a table. Where the user interrupts, it has what is finished.
+
+    Raises
+    ------
+    SubscriptsError, ShapeError
+        If subscripts are none, or do not fit the arrays or sizes.
+    ValueError
+        If there is no order or executor of a name, or an option is out of range.
+    TypeError
+        If the problem, or an order, is something else.
+
+    Notes
+    -----
+    What fails, does not fit, or is missing is in the result, with the reason.
+
+    Examples
+    --------
+    >>> found = compare(
+    ...     "ij,jk,kl->il",
+    ...     sizes={"i": 2, "j": 3, "k": 4, "l": 5},
+    ...     orders=["left to right"],
+    ...     executors=["numpy"],
+    ...     seconds=0.01,
+    ... )
+    >>> found.orders[0].flops, found.run("left to right", "numpy").status, found.agrees
+    (128, 'measured', True)
+    """
+    chosen = find_executors(executors)
+    if not chosen:
+        raise ValueError("there is no executor to compare on; name one at least")
+    given = [np.asarray(array) for array in arrays] if arrays else None
+    settings = Settings(
+        seed=_integer(seed, 0, "seed"),
+        seconds=_seconds(seconds),
+        memory=_bytes(memory),
+        threads=None if threads is None else _integer(threads, 1, "threads"),
+        arrays=given,
+        mode=lambda schedule: mode_of(schedule.problem, schedule),
+        progress=progress or (lambda _text: None),
+    )
+    found = orders_of(orders, settings.seed)
+    return measure_orders(_problem(problem, given, sizes), found, chosen, settings)
+
+
+def orders_of(orders: Sequence[Any] | Mapping[str, Find], seed: int = 0) -> dict[str, Find]:
+    """Give each order by its name.
+
+    Parameters
+    ----------
+    orders : sequence of str, functions and pairs, or mapping from str to function
+        As for `compare`.
+    seed : int
+        Of the searches that draw random numbers.
+
+    Returns
+    -------
+    dict from str to callable
+        Each gives the schedule of a problem.
+
+    Raises
+    ------
+    ValueError
+        If there is none of a name, two have the same, or there are none at all.
+    TypeError
+        If one is no name and no function.
+    """
+    if isinstance(orders, str):
+        orders = [orders]
+    pairs = orders.items() if isinstance(orders, Mapping) else [_pair(o, seed) for o in orders]
+    found: dict[str, Find] = {}
+    for name, find in pairs:
+        if name in found:
+            raise ValueError(f"two orders have the name {shown(name)}; give each another")
+        if not callable(find):
+            raise TypeError(f"the order {shown(name)} is {shown(find)}; it must be a function")
+        found[name] = find
+    if not found:
+        raise ValueError("there is no order to compare; name one at least")
+    return found
+
+
+def _pair(order: Any, seed: int) -> tuple[str, Find]:
+    match order:
+        case str():
+            known = find_order(order, seed=seed)
+            return known.name, known.find
+        case Order(name=name, find=find):
+            return name, find
+        case (str(name), find):
+            return name, find
+    if not callable(order):
+        raise TypeError(f"an order is a name, or a function, not {shown(order)}")
+    called: object = getattr(order, "__name__", None)
+    return (called if isinstance(called, str) else type_name(order)), order
+
+
+def _problem(
+    problem: Problem | str, arrays: Sequence[Array] | None, sizes: Mapping[str, int] | None
+) -> Problem:
+    if isinstance(problem, str):
+        return _of_subscripts(problem, arrays, sizes)
+    if not isinstance(problem, Problem):
+        raise TypeError(f"a problem is a Problem, or subscripts, not {shown(problem)}")
+    if sizes is not None:
+        raise ValueError("a problem has its sizes; give none beside it")
+    if arrays is not None:
+        shapes = [operand.shape for operand in problem.operands.values()]
+        _check_count(len(arrays), len(shapes), problem.name)
+        for n, (array, shape) in enumerate(zip(arrays, shapes, strict=True)):
+            if array.shape != shape:
+                raise ShapeError(
+                    f"array {n} has shape {array.shape}, but operand {n} of {cut(problem.name)} "
+                    f"has {shape}; give an array of that shape"
+                )
+    return problem
+
+
+def _of_subscripts(
+    subscripts: str, arrays: Sequence[Array] | None, sizes: Mapping[str, int] | None
+) -> Problem:
+    if arrays is None:
+        return of_einsum(subscripts, sizes or {})
+    if sizes is not None:
+        raise ValueError("arrays have their sizes; give either arrays or sizes")
+    ones = of_einsum(subscripts, dict.fromkeys(filter(str.isalpha, subscripts), 1))
+    ((_, term),) = ones.terms
+    _check_count(len(arrays), len(term.operands), subscripts)
+    found: dict[str, int] = {}
+    for n, (labels, array) in enumerate(zip(term.indices, arrays, strict=True)):
+        if array.dtype.kind not in "iufc":
+            raise DTypeError(f"array {n} is of {array.dtype}; give an array of numbers")
+        if array.ndim != len(labels):
+            raise ShapeError(
+                f"array {n} has shape {array.shape}, but its subscripts {''.join(labels)!r} name "
+                f"{len(labels)} axes; make them agree"
+            )
+        for index, size in zip(labels, array.shape, strict=True):
+            if found.setdefault(index, size) != size:
+                raise ShapeError(
+                    f"index {index!r} has size {found[index]}, and size {size} in array {n} of "
+                    f"shape {array.shape}; make them equal, or give them different letters"
+                )
+    problem = of_einsum(subscripts, found)
+    operands = {
+        name: replace(operand, dtype=array.dtype.name)
+        for (name, operand), array in zip(problem.operands.items(), arrays, strict=True)
+    }
+    return replace(problem, operands=operands)
+
+
+def _check_count(given: int, wanted: int, name: str) -> None:
+    if given != wanted:
+        raise ShapeError(f"{cut(name)} has {wanted} operands, but {given} arrays are given")
+
+
+def _integer(value: Any, least: int, name: str) -> int:
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
+        raise ValueError(f"{name} is {shown(value)}; it must be an integer of at least {least}")
+    return int(value)
+
+
+def _seconds(value: Any) -> float:
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if not is_number or not 0 <= value < math.inf:
+        raise ValueError(f"seconds is {shown(value)}; it must be a number of at least 0")
+    return float(value)
+
+
+def _bytes(value: Any) -> int | None:
+    if value is None:
+        return None
+    return bytes_of(value) if isinstance(value, str) else _integer(value, 1, "memory")
