@@ -17,7 +17,7 @@ from eingrad.paths.comparison import Comparison
 from eingrad.paths.executors import Executor, find_executors
 from eingrad.paths.measure import Find, Settings, Tell, measure_orders
 from eingrad.paths.problem import Array, Problem, of_einsum
-from eingrad.paths.standin import DEFAULT_ORDERS, Order, find_order, mode_of
+from eingrad.paths.orders import DEFAULT_ORDERS, Order, find_order, mode_of
 from eingrad.paths.units import bytes_of
 
 

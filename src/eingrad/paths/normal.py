@@ -12,6 +12,7 @@ derivatives: what a problem is worth to the algebra shows, however it was writte
 
 import itertools
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -48,7 +49,7 @@ def eingrad_schedule(problem: Problem) -> Schedule:
         times = [prices.of(r).picoseconds for r in (roots, [values[n] for n in own.outputs])]
         if times[1] < times[0]:
             return own
-    return of_nodes(problem, roots, operands)
+    return replace(of_nodes(problem, roots, operands), own=(tuple(roots), tuple(operands)))
 
 
 def operands_of(problem: Problem) -> list[Node]:

@@ -53,6 +53,16 @@ NAMES = (
 )
 """Orders that have a name. `cotengra+eingrad` is what cotengra's hyper finds, improved by us."""
 
+DEFAULT_ORDERS = (
+    "eingrad",
+    "forward",
+    "reverse",
+    "left to right",
+    "opt_einsum:greedy",
+    "opt_einsum:auto",
+)
+"""What is compared where nothing is said: all find a path in little time, and need no extra."""
+
 _SECONDS = 30.0  # for a search of another library that may take for ever
 
 
