@@ -4,7 +4,7 @@ In: a comparison, or a schedule. Out: a file, SVG or PNG.
 Guaranteed: what was not measured is not drawn; trees and networks need nothing but eingrad as SVG.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -60,11 +60,11 @@ def tree(problem: Problem, schedule: Schedule, title: str = "") -> Diagram:
         below = tuple([place[value] for value in operation.operands])
         vertices.append(Vertex(label, below, operation.flops, _size(operation.shape), kind))
     said = title or f"{problem.name}: {mode_of(problem, schedule)}"
-    captions = (
+    caption = (
         f"{compact(schedule.flops)} flops, peak {compact(schedule.peak_bytes)}B; "
-        "area of a circle: its share of the flops",
+        "area of a circle: its share of the flops"
     )
-    return Diagram(said, tuple(vertices), captions)
+    return Diagram(said, tuple(vertices), (caption,))
 
 
 def network(problem: Problem, term: int = 0) -> Network:
@@ -72,7 +72,7 @@ def network(problem: Problem, term: int = 0) -> Network:
     output, chosen = problem.terms[term]
     pairs = tuple(zip(chosen.operands, chosen.indices, strict=True))
     used = {label for labels in chosen.indices for label in labels}
-    sizes = {label: problem.sizes[label] for label in used}
+    sizes: dict[Hashable, int] = {label: problem.sizes[label] for label in used}
     count = len(problem.terms)
     captions = (f"term {term + 1} of {count}",) if count > 1 else ()
     return Network(problem.name, pairs, output.indices, sizes, captions)
