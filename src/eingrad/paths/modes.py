@@ -11,6 +11,7 @@ each contains one that has an axis of the variable: it grows from one end of the
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from eingrad._ir import Node, Product
 from eingrad._monomials import Monomials
@@ -36,7 +37,7 @@ def sweep(problem: Problem, mode: str) -> Schedule:
     """
     if mode in problem.pure:
         schedule: Schedule = problem.pure[mode]
-        return schedule
+        return replace(schedule, problem=problem)
     if problem.pure:
         raise PathError(f"of {problem.name} it is not known what {mode} mode computes")
     return along(problem, [_grow(problem, output, term, mode) for output, term in problem.terms])

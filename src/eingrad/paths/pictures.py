@@ -21,6 +21,8 @@ _COLOURS = {
     "torch": "#7e22ce", "jax": "#b8860b",
 }  # fmt: skip
 _OTHER = "#1a1a1a"
+_BESIDE = 1.02  # between executors
+_RIGHT = (1.01, 1.0)  # where a legend stands
 _MARKERS = "osD^vP*Xpdh<>8H"
 _OF_MODE = {
     "forward": "#3b8fd0", "reverse": "#e8833a", "either": "#f0d34a", "cross-country": "#a05fb4",
@@ -120,7 +122,7 @@ def plot(comparison: Comparison, file: str | Path) -> None:
         raise ValueError("there is no order to draw: none was found")
     matplotlib = _matplotlib()
     with matplotlib.rc_context({"svg.hashsalt": "eingrad", "svg.fonttype": "none"}):
-        figure = matplotlib.figure.Figure(figsize=(12.5, 5.6), layout="constrained")
+        figure = matplotlib.figure.Figure(figsize=(15.0, 5.4), layout="constrained")
         left, right = figure.subplots(1, 2)
         _draw_times(left, comparison)
         _draw_front(right, comparison.subject, comparison)
@@ -135,14 +137,14 @@ def _draw_times(axes: Any, comparison: Comparison) -> None:
     executors: dict[str, Any] = {}
     orders: dict[str, Any] = {}
     for order in comparison.orders:
-        for run in order.runs:
+        for n, run in enumerate(order.runs):
             if run.timing is None or not order.flops:
                 continue
             colour = _COLOURS.get(run.executor, _OTHER)
-            times = run.timing
-            axes.plot([order.flops] * 2, [times.lower, times.upper], color=colour, lw=1, zorder=2)
+            times, flops = run.timing, order.flops * _BESIDE**n  # side by side, where flops agree
+            axes.plot([flops] * 2, [times.lower, times.upper], color=colour, lw=1, zorder=2)
             axes.plot(
-                order.flops, times.seconds, markers[order.name], color=colour, ms=8, mec="white",
+                flops, times.seconds, markers[order.name], color=colour, ms=8, mec="white",
                 zorder=3,
             )  # fmt: skip
             executors.setdefault(run.executor, axes.plot([], [], "s", color=colour)[0])
@@ -152,14 +154,11 @@ def _draw_times(axes: Any, comparison: Comparison) -> None:
     axes.set(xscale="log", yscale="log", xlabel="flops", ylabel="seconds, median and quartiles")
     axes.set_title("Time against flops", fontsize=11)
     axes.grid(visible=True, which="both", color="#e5e5e5", lw=0.6)
-    if executors:
-        first = axes.legend(
-            executors.values(), executors, title="executor", fontsize=8, loc="upper left"
-        )
-        axes.add_artist(first)
-        axes.legend(orders.values(), orders, title="order", fontsize=8, loc="lower right")
-    else:
+    if not executors:
         axes.text(0.5, 0.5, "nothing was timed", ha="center", transform=axes.transAxes)
+        return
+    handles = [*executors.values(), *orders.values()]
+    axes.legend(handles, [*executors, *orders], fontsize=8, loc="upper left", bbox_to_anchor=_RIGHT)
 
 
 def _markers(names: Sequence[str]) -> Mapping[str, str]:
@@ -180,16 +179,19 @@ def _draw_front(axes: Any, problem: Problem, comparison: Comparison) -> None:
                 lw=0, label=mode, zorder=2,
             )  # fmt: skip
     _draw_line(axes, best)
+    names: dict[tuple[int, int], list[str]] = {}
     for name, schedule in comparison.schedules.items():
-        axes.plot(schedule.flops, schedule.peak_bytes, "x", color="#1a1a1a", ms=7, zorder=4)
-        axes.annotate(
-            name, (schedule.flops, schedule.peak_bytes), (4, 4), textcoords="offset points",
-            fontsize=7,
-        )  # fmt: skip
+        names.setdefault((schedule.flops, schedule.peak_bytes), []).append(name)
+    for n, (place, alike) in enumerate(sorted(names.items())):
+        axes.plot(*place, "x", color="#1a1a1a", ms=7, zorder=4)
+        more = f" +{len(alike) - 1}" if len(alike) > 1 else ""
+        offset = (5, 5 if n % 2 else -10)
+        axes.annotate(alike[0] + more, place, offset, textcoords="offset points", fontsize=7)
     axes.set(xscale="log", yscale="log", xlabel="flops", ylabel="peak memory, bytes")
     axes.set_title("Orders met in the search (area: predicted time)", fontsize=11)
     axes.grid(visible=True, which="both", color="#e5e5e5", lw=0.6)
-    axes.legend(title="mode", fontsize=8, loc="upper left")
+    axes.margins(0.15)
+    axes.legend(title="mode", fontsize=8, loc="upper left", bbox_to_anchor=_RIGHT)
 
 
 def _draw_line(axes: Any, best: Sequence[Met]) -> None:
