@@ -384,6 +384,33 @@ def test_an_error_names_the_place(message):
     assert str(caught.value).startswith(message)
 
 
+def nested(depth):
+    return [nested(depth - 1)] if depth else 0
+
+
+LARGE = {
+    "d: outputs: there are 1,000,001 outputs, more than 1,000,000": [("outputs", [0] * 1_000_001)],
+    "d: name: a text has 1,048,577 letters, more than 1,048,576": [("name", "a" * (2**20 + 1))],
+    f"d: best.x{'[0]' * 21}: brackets are nested more than 20 deep": [("best", "x", nested(22))],
+    f"d: sizes.{'a' * 101}: 'aaa": [("sizes", "a" * 101, 2)],
+    "d: operands.'\\n': '\\n' has letters that cannot be printed": [("operands", "\n", {})],
+}
+
+
+@pytest.mark.parametrize("message", LARGE, ids=range(len(LARGE)))
+def test_what_is_too_large_is_refused(message):
+    with pytest.raises(FileError) as caught:
+        problem_from_json(edited(*LARGE[message]), "d")
+    assert str(caught.value).startswith(message)
+    assert len(str(caught.value)) < 1000
+
+
+def test_indices_of_all_terms_are_counted(monkeypatch):
+    monkeypatch.setattr("eingrad.paths.files.problems.MOST_INDICES", 8)
+    with pytest.raises(FileError, match=r"terms\[1\]: the terms up to here have over 8 operands"):
+        problem_from_json(edited(), "d")
+
+
 # Files -------------------------------------------------------------------------------------------
 
 
@@ -591,6 +618,10 @@ WRONG_OF_OTHERS = {
     "the field 'output' is missing": ("cotengra", ("output", ...)),
     "inputs[1]: 5 is no list of indices": ("cotengra", ("inputs", 1, 5)),
     "inputs[1][0]: None cannot name an index; a name is": ("cotengra", ("inputs", 1, 0, None)),
+    "inputs[1][0]: 'aaa": ("cotengra", ("inputs", 1, 0, "a" * 101)),
+    "format_string: there are 1,000,002 operands, more than 1,000,000": (
+        "string", ("format_string", "," * 1_000_001)
+    ),
     "inputs[2]: the index 'l' has no size": ("cotengra", ("size_dict", "l", ...)),
     "size_dict.l: -1 is out of range": ("cotengra", ("size_dict", "l", -1)),
     "output: no operand has the index 'z'": ("cotengra", ("output", "z")),
