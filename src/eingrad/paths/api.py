@@ -100,21 +100,24 @@ def compare(  # noqa: PLR0913 - options of one verb, by name
     if not chosen:
         raise ValueError("there is no executor to compare on; name one at least")
     given = [np.asarray(array) for array in arrays] if arrays else None
+    seed = _integer(seed, 0, "seed")
+    found = orders_of(orders, seed)
     settings = Settings(
-        seed=_integer(seed, 0, "seed"),
+        seed=seed,
         seconds=_seconds(seconds),
         memory=_bytes(memory),
         threads=None if threads is None else _integer(threads, 1, "threads"),
         arrays=given,
         mode=lambda schedule: mode_of(schedule.problem, schedule),
         progress=progress or (lambda _text: None),
+        notes={order.name: order.note for order in found},
     )
-    found = orders_of(orders, settings.seed)
-    return measure_orders(_problem(problem, given, sizes), found, chosen, settings)
+    finders = {order.name: order.find for order in found}
+    return measure_orders(_problem(problem, given, sizes), finders, chosen, settings)
 
 
-def orders_of(orders: Sequence[Any] | Mapping[str, Find], seed: int = 0) -> dict[str, Find]:
-    """Give each order by its name.
+def orders_of(orders: Sequence[Any] | Mapping[str, Find], seed: int = 0) -> list[Order]:
+    """Give orders that each have a name of their own.
 
     Parameters
     ----------
@@ -125,8 +128,7 @@ def orders_of(orders: Sequence[Any] | Mapping[str, Find], seed: int = 0) -> dict
 
     Returns
     -------
-    dict from str to callable
-        Each gives the schedule of a problem.
+    list of Order
 
     Raises
     ------
@@ -137,32 +139,29 @@ def orders_of(orders: Sequence[Any] | Mapping[str, Find], seed: int = 0) -> dict
     """
     if isinstance(orders, str):
         orders = [orders]
-    pairs = orders.items() if isinstance(orders, Mapping) else [_pair(o, seed) for o in orders]
-    found: dict[str, Find] = {}
-    for name, find in pairs:
-        if name in found:
-            raise ValueError(f"two orders have the name {shown(name)}; give each another")
-        if not callable(find):
-            raise TypeError(f"the order {shown(name)} is {shown(find)}; it must be a function")
-        found[name] = find
+    given = [*orders.items()] if isinstance(orders, Mapping) else [*orders]
+    found: dict[str, Order] = {}
+    for order in (_order(each, seed) for each in given):
+        if order.name in found:
+            raise ValueError(f"two orders have the name {shown(order.name)}; give each another")
+        found[order.name] = order
     if not found:
         raise ValueError("there is no order to compare; name one at least")
-    return found
+    return [*found.values()]
 
 
-def _pair(order: Any, seed: int) -> tuple[str, Find]:
+def _order(order: Any, seed: int) -> Order:
     match order:
         case str():
-            known = find_order(order, seed=seed)
-            return known.name, known.find
-        case Order(name=name, find=find):
-            return name, find
-        case (str(name), find):
-            return name, find
+            return find_order(order, seed=seed)
+        case Order():
+            return order
+        case (str(name), find) if callable(find):
+            return Order(name, find)
     if not callable(order):
         raise TypeError(f"an order is a name, or a function, not {shown(order)}")
     called: object = getattr(order, "__name__", None)
-    return (called if isinstance(called, str) else type_name(order)), order
+    return Order(called if isinstance(called, str) else type_name(order), order)
 
 
 def _problem(

@@ -13,7 +13,7 @@ import time
 import tracemalloc
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from importlib import metadata
 from typing import Any, TypeAlias
 
@@ -79,6 +79,7 @@ class Settings:
     arrays: Sequence[Array] | None = None
     mode: Callable[[Schedule], str] | None = None
     progress: Tell = lambda _text: None
+    notes: Mapping[str, str] = field(default_factory=dict)  # what one must know of an order
 
 
 class _Bench:
@@ -138,6 +139,7 @@ class _Bench:
                 entry.stop("failed", f"it gave {got}, not a schedule of this problem")
                 continue
             entry.schedule, entry.status = schedule, "planned"
+            entry.reason = self.settings.notes.get(entry.name, "")
             entry.facts["planning_cpu_seconds"] += schedule.searched or 0.0
             try:
                 self._look(entry, schedule)

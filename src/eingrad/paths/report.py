@@ -68,7 +68,7 @@ def _costs(orders: Sequence["Order"]) -> str:
         ]
         for o in orders
     ]
-    return _aligned([["order", "mode", *heads], *rows], left=2)
+    return aligned([["order", "mode", *heads], *rows], left=2)
 
 
 def _times(comparison: "Comparison") -> str:
@@ -79,7 +79,7 @@ def _times(comparison: "Comparison") -> str:
         found = {run.executor: run for run in order.runs}
         cells = [_time(found.get(name), min(times)) for name in names]
         rows.append([order.name, *cells])
-    return _aligned(rows, left=1)
+    return aligned(rows, left=1)
 
 
 def _time(run: "Run | None", least: float) -> str:
@@ -99,7 +99,7 @@ def _peaks(comparison: "Comparison") -> str:
     for order in comparison.orders:
         found = {run.executor: run for run in order.runs}
         rows.append([order.name, *[_peak(found.get(name)) for name in names]])
-    return _aligned(rows, left=1)
+    return aligned(rows, left=1)
 
 
 def _peak(run: "Run | None") -> str:
@@ -129,7 +129,7 @@ def _kernels(orders: Sequence["Order"]) -> str:
         for order in orders
         if order.kernels
     ]
-    return _aligned([["steps of eingrad's program", ""], *rows], left=2) if rows else ""
+    return aligned([["steps of eingrad's program", ""], *rows], left=2) if rows else ""
 
 
 _LEGEND = """\
@@ -160,7 +160,7 @@ def _worst(comparison: "Comparison") -> str:
     return f"{max(errors):.1e}" if errors else "unknown"
 
 
-def _aligned(rows: Sequence[Sequence[str]], left: int) -> str:
+def aligned(rows: Sequence[Sequence[str]], left: int) -> str:
     """Align columns, the first `left` to the left, with a line below the heads."""
     widths = [max(len(row[k]) for row in rows) for k in range(len(rows[0]))]
     lines = [

@@ -55,7 +55,11 @@ def read_typed(value: Any, kind: Any, where: str, skip: Sequence[str] = ()) -> A
         return float(value)
     if type(value) is not kind:
         raise _unfit(value, _WORDS[kind], where)
-    if kind is not str and kind is not bool and (value < 0 or not math.isfinite(value)):
+    if (
+        kind is not str
+        and kind is not bool
+        and (value < 0 or (kind is float and not math.isfinite(value)))
+    ):
         raise ValueError(f"{where} is {shown(value)}; it must be a number of at least 0")
     return value
 
@@ -100,14 +104,25 @@ def read_json(path: Path) -> Any:
         text = path.read_text("utf-8")
     except UnicodeDecodeError:
         raise ValueError(f"{path} is no text in UTF-8") from None
+    return parse_json(text, str(path))
+
+
+def parse_json(text: str, where: str) -> Any:
+    """Read a text of strict JSON; messages begin with `where`.
+
+    Raises
+    ------
+    ValueError
+        If it is none.
+    """
     try:
         return json.loads(text, object_pairs_hook=_once, parse_constant=_no_constant)
     except json.JSONDecodeError as error:
-        raise ValueError(f"{path} is no JSON: {error}") from None
+        raise ValueError(f"{where} is no JSON: {error}") from None
     except RecursionError:
-        raise ValueError(f"{path} is nested too deeply") from None
+        raise ValueError(f"{where} is nested too deeply") from None
     except ValueError as error:
-        raise ValueError(f"{path}: {error}") from None
+        raise ValueError(f"{where}: {error}") from None
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -1,0 +1,234 @@
+"""What `eingrad paths` compares orders of: what the user named, as a problem.
+
+In: the arguments. Out: a `Problem`, and orders.
+Guaranteed: one error for each thing that can be wrong, before anything is planned. Each kind of
+input has a function of its own, which calls the room that reads it.
+"""
+
+import argparse
+import importlib
+import inspect
+import re
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from eingrad._shown import cut, shown
+from eingrad.errors import EingradError, PlanError
+from eingrad.paths.along import along
+from eingrad.paths.problem import Problem, of_einsum
+from eingrad.paths.standin import NAMES, Order, find_order, given_order
+from eingrad.paths.typed import parse_json
+
+FORMS = (
+    "subscripts with --size ('ij,jk->ik' --size i=2,j=3,k=4) or with .npy files, a function "
+    "(module:function --shape 3x4), an identity (5.105), a network file (net.json), or a problem "
+    "of the set that comes with eingrad"
+)
+_FUNCTION = re.compile(r"[^:]+:[A-Za-z_][\w.]*")
+_IDENTITY = re.compile(r"\(?(5\.)?(99|10[0-8])\)?")
+
+
+def problem_of(options: argparse.Namespace) -> Problem:
+    """Make the problem that the arguments name.
+
+    Raises
+    ------
+    EingradError, ValueError, OSError
+        If there is none, or an option does not go with it.
+    """
+    named: str = options.input
+    sizes = _sizes(options.size)
+    if "->" in named or "," in named or options.files or _is_one_term(named, sizes):
+        _refuse(options, "subscripts", "shape", "order", "argnums", "explicit")
+        return _of_arrays(named, options.files, sizes) if options.files else of_einsum(named, sizes)
+    if _FUNCTION.fullmatch(named):
+        _refuse(options, "a function", "size")
+        return _of_function(named, options)
+    if _IDENTITY.fullmatch(named):
+        _refuse(options, "an identity", "shape", "argnums")
+        return _of_identity(named, sizes, options)
+    if named.endswith(".json") or Path(named).is_file():
+        _refuse(options, "a network file", "shape", "order", "argnums", "explicit")
+        return _of_file(named, sizes)
+    _refuse(options, "a problem of the set", "size", "shape", "order", "argnums", "explicit")
+    return _of_set(named)
+
+
+def _refuse(options: argparse.Namespace, what: str, *names: str) -> None:
+    """Refuse options that mean nothing for this input."""
+    for name in names:
+        if getattr(options, name) not in (None, False, []):
+            raise ValueError(f"--{name} is not for {what}, which {cut(options.input)!r} is")
+
+
+def _is_one_term(named: str, sizes: Mapping[str, int]) -> bool:
+    """Whether it is subscripts without comma and arrow: all its letters have sizes."""
+    return bool(sizes) and named.isalpha() and {*named} <= {*sizes}
+
+
+# Kinds of input ----------------------------------------------------------------------------------
+
+
+def _room(name: str) -> Any:
+    """Import what reads an input: no other command needs it."""
+    try:
+        return importlib.import_module(f"eingrad.paths.{name}")
+    except ModuleNotFoundError as error:
+        if error.name != f"eingrad.paths.{name}":
+            raise
+        raise PlanError(f"this version of eingrad has no eingrad.paths.{name}") from None
+
+
+def _of_arrays(subscripts: str, files: Sequence[str], sizes: Mapping[str, int]) -> Problem:
+    if sizes:
+        raise ValueError("--size is not for .npy files, which have their sizes")
+    found: Problem = _room("files").problem_of_arrays(subscripts, files)
+    return found
+
+
+def _of_function(named: str, options: argparse.Namespace) -> Problem:
+    function: Callable[..., Any] = _room("load").load_function(named)
+    if not options.shape:
+        raise ValueError(
+            f"{cut(named)} needs the shapes of its arguments; give --shape 3x4 for each"
+        )
+    shapes = _in_order(named, function, options.shape)
+    more = {} if options.argnums is None else {"argnums": options.argnums}
+    problem: Problem = _room("derived").of_function(
+        function,
+        *shapes,
+        order=options.order or 1,
+        explicit=options.explicit,
+        seed=options.seed,
+        name=_name(named, options),
+        **more,
+    )
+    return problem
+
+
+def _of_identity(named: str, sizes: Mapping[str, int], options: argparse.Namespace) -> Problem:
+    known = {"D": 4, "E": 2, "F": 3}
+    wrong = [letter for letter in sizes if letter not in known]
+    if wrong:
+        raise ValueError(f"--size of an identity is for D, E and F, not {shown(wrong[0])}")
+    size = tuple((known | {**sizes}).values())
+    problem: Problem = _room("derived").of_identity(
+        named,
+        size,
+        options.order or 1,
+        explicit=options.explicit,
+        seed=options.seed,
+        name=_name(named.strip("()"), options),
+    )
+    return problem
+
+
+def _name(named: str, options: argparse.Namespace) -> str:
+    explicit = ", explicit" if options.explicit else ""
+    return f"{named}, order {options.order or 1}{explicit}"
+
+
+def _of_file(named: str, sizes: Mapping[str, int]) -> Problem:
+    problem: Problem = _room("files").read_problem(named, sizes=sizes or None)
+    return problem
+
+
+def _of_set(named: str) -> Problem:
+    try:
+        instances = _room("instances")
+    except PlanError:
+        raise ValueError(f"{cut(named)!r} is no input; give {FORMS}") from None
+    problem: Problem = instances.find_instance(named)
+    return problem
+
+
+# Options -----------------------------------------------------------------------------------------
+
+
+def _sizes(texts: Sequence[str] | None) -> dict[str, int]:
+    """Read ``i=10,j=20``, once or several times."""
+    found: dict[str, int] = {}
+    for part in [part for text in texts or () for part in text.split(",")]:
+        index, equals, size = part.partition("=")
+        index = index.strip()
+        if not equals or not index or not size.strip().isdecimal():
+            raise ValueError(f"--size {cut(part)!r} is no size; write it as in i=10,j=20")
+        if found.setdefault(index, int(size)) != int(size):
+            raise ValueError(f"--size gives {index!r} two sizes, {found[index]} and {int(size)}")
+    return found
+
+
+def shape_of(text: str) -> tuple[str, tuple[int, ...]]:
+    """Read ``3x4``, or ``name=3x4``; a scalar is ``scalar``."""
+    name, _, sizes = text.rpartition("=")
+    parts = [] if sizes == "scalar" else sizes.split("x")
+    if not all(part.isdecimal() for part in parts):
+        raise argparse.ArgumentTypeError(
+            f"{cut(text)!r} is no shape; write it as in 3x4, x=3x4, or scalar"
+        )
+    return name, tuple(map(int, parts))
+
+
+def _in_order(
+    named: str, function: Callable[..., Any], shapes: Sequence[tuple[str, tuple[int, ...]]]
+) -> list[tuple[int, ...]]:
+    """Put shapes in the order of the parameters; those without a name come first."""
+    found = [shape for name, shape in shapes if not name]
+    given = {name: shape for name, shape in shapes if name}
+    if not given:
+        return found
+    try:
+        names = [*inspect.signature(function).parameters]
+    except (TypeError, ValueError):
+        raise ValueError(
+            f"the parameters of {cut(named)} have no names; give --shape 3x4"
+        ) from None
+    for name in names[len(found) :]:
+        if name not in given:
+            break
+        found.append(given.pop(name))
+    if given:
+        raise ValueError(
+            f"{cut(named)} has the parameters {', '.join(names)}; --shape {next(iter(given))}= is "
+            "for none that is left; give shapes from the first parameter on"
+        )
+    return found
+
+
+def orders_of(options: argparse.Namespace, problem: Problem) -> tuple[list[Order], set[str]]:
+    """Give the orders that are compared, and the names of those that the user made."""
+    found = []
+    own = set()
+    for name in options.orders:
+        is_known = name in NAMES or ":" not in name or name.startswith(("opt_einsum:", "cotengra"))
+        if is_known:
+            found.append(find_order(name, seed=options.seed, seconds=options.search_seconds))
+        else:
+            found.append(given_order(_room("load").load_function(name), name))
+            own.add(name)
+    for n, text in enumerate(options.path or ()):
+        order = _given(text, problem, "given" if n == 0 else f"given {n + 1}")
+        found.append(order)
+        own.add(order.name)
+    return found, own
+
+
+def _given(text: str, problem: Problem, name: str) -> Order:
+    """Read a path: JSON as it stands, or a file."""
+    if text.lstrip().startswith(("[", "{")):
+        return given_order(parse_json(text, "--path"), name)
+    paths = _room("files").read_paths(text, problem).paths
+    name = Path(text).stem if name == "given" else name
+    return Order(name, lambda asked: along(asked, paths))
+
+
+def first_error(error: BaseException) -> str:
+    """Say an error in one line."""
+    if isinstance(error, OSError) and error.strerror:
+        named = f"{error.filename}: " if error.filename else ""
+        return f"{named}{error.strerror}"
+    text = " ".join(str(error).split())
+    return (
+        text if isinstance(error, (EingradError, ValueError)) else f"{type(error).__name__}: {text}"
+    )
