@@ -28,6 +28,7 @@ from eingrad.paths.files import (
     write_problem,
     write_problems,
 )
+from eingrad.paths.files.schedules import DTYPES
 from eingrad.paths.problem import Operand, Output, Problem, Term, of_einsum
 from eingrad.paths.schedule import Part, Schedule, Step, Total
 
@@ -171,6 +172,19 @@ def test_a_schedule_that_is_read_computes_the_same():
     assert schedule.flops == problem.pure["forward"].flops
 
 
+@given(data=st.data(), dtype=st.sampled_from(DTYPES))
+def test_constants_of_all_dtypes_are_kept(data, dtype):
+    bits = st.integers(0, 255) if dtype != "bool" else st.integers(0, 1)
+    content = data.draw(st.lists(bits, min_size=32, max_size=32))
+    with np.errstate(all="ignore"):
+        array = np.array(content, "uint8").view(dtype).reshape(2, -1)
+        array = np.where(np.isfinite(array), array, np.zeros((), dtype))
+    problem = of_einsum("i->i", {"i": 2})
+    schedule = Schedule(problem, (), (0,), (array,))
+    document = json.loads(json.dumps(schedule_to_json(schedule)))
+    assert_same_schedules(schedule_from_json(document, problem), schedule)
+
+
 def test_known_values_are_not_written():
     values = {name: np.ones(x.shape) for name, x in CHAIN.operands.items()}
     problem = dataclasses.replace(CHAIN, known=values)
@@ -208,8 +222,11 @@ def test_a_problem_that_could_not_be_read_is_not_written(tmp_path):
             CHAIN, operands={**CHAIN.operands, "A": Operand((2, 3), "f8")}
         ),
         r"pure: there is no field 'sideways'": changed(CHAIN, pure={"sideways": {}}),
-        r"a constant of dtype complex128 cannot be written, but": changed(
-            CHAIN, pure={"forward": Schedule(CHAIN, (), (), (np.array([1j]),))}
+        r"a constant has dtype object; give it one of float64": changed(
+            CHAIN, pure={"forward": Schedule(CHAIN, (), (), (np.array([1], object),))}
+        ),
+        r"constants\[0\]\.values\[1\]: nan is not finite": changed(
+            CHAIN, pure={"forward": Schedule(CHAIN, (), (), (np.array([2, np.nan]),))}
         ),
     }
     for message, problem in cases.items():
@@ -341,7 +358,7 @@ WRONG = {
     "d: pure.forward.constants[0]: a constant has either 'ones' or 'values'": [
         (*FORWARD, "constants", 0, "ones", ...)
     ],
-    "d: pure.forward.constants[1].values: there are 1 values; the shape has 4": [
+    "d: pure.forward.constants[1].values: there are 1 values; the shape and dtype have 4": [
         (*FORWARD, "constants", 1, "values", [1])
     ],
     "d: pure.forward.constants[1].values[1]: -2.0 is no integer": [
@@ -351,8 +368,11 @@ WRONG = {
         (*FORWARD, "constants", 1, "dtype", "float32"),
         (*FORWARD, "constants", 1, "values", 0, 1e300),
     ],
-    "d: pure.forward.constants[1].values: values of dtype bool cannot be read": [
-        (*FORWARD, "constants", 1, "dtype", "bool")
+    "d: pure.forward.constants[1].values[1]: -2.0 is no integer; write one from 0 to 1": [
+        (*FORWARD, "constants", 1, "dtype", "bool"), (*FORWARD, "constants", 1, "values", 0, 1)
+    ],
+    "d: pure.forward.constants[1].values: there are 4 values; the shape and dtype have 8": [
+        (*FORWARD, "constants", 1, "dtype", "complex64")
     ],
 }  # fmt: skip
 
@@ -362,6 +382,33 @@ def test_an_error_names_the_place(message):
     with pytest.raises(FileError) as caught:
         problem_from_json(edited(*WRONG[message]), "d")
     assert str(caught.value).startswith(message)
+
+
+def nested(depth):
+    return [nested(depth - 1)] if depth else 0
+
+
+LARGE = {
+    "d: outputs: there are 1,000,001 outputs, more than 1,000,000": [("outputs", [0] * 1_000_001)],
+    "d: name: a text has 1,048,577 letters, more than 1,048,576": [("name", "a" * (2**20 + 1))],
+    f"d: best.x{'[0]' * 21}: brackets are nested more than 20 deep": [("best", "x", nested(22))],
+    f"d: sizes.{'a' * 101}: 'aaa": [("sizes", "a" * 101, 2)],
+    "d: operands.'\\n': '\\n' has letters that cannot be printed": [("operands", "\n", {})],
+}
+
+
+@pytest.mark.parametrize("message", LARGE, ids=range(len(LARGE)))
+def test_what_is_too_large_is_refused(message):
+    with pytest.raises(FileError) as caught:
+        problem_from_json(edited(*LARGE[message]), "d")
+    assert str(caught.value).startswith(message)
+    assert len(str(caught.value)) < 1000
+
+
+def test_indices_of_all_terms_are_counted(monkeypatch):
+    monkeypatch.setattr("eingrad.paths.files.problems.MOST_INDICES", 8)
+    with pytest.raises(FileError, match=r"terms\[1\]: the terms up to here have over 8 operands"):
+        problem_from_json(edited(), "d")
 
 
 # Files -------------------------------------------------------------------------------------------
@@ -571,6 +618,10 @@ WRONG_OF_OTHERS = {
     "the field 'output' is missing": ("cotengra", ("output", ...)),
     "inputs[1]: 5 is no list of indices": ("cotengra", ("inputs", 1, 5)),
     "inputs[1][0]: None cannot name an index; a name is": ("cotengra", ("inputs", 1, 0, None)),
+    "inputs[1][0]: 'aaa": ("cotengra", ("inputs", 1, 0, "a" * 101)),
+    "format_string: there are 1,000,002 operands, more than 1,000,000": (
+        "string", ("format_string", "," * 1_000_001)
+    ),
     "inputs[2]: the index 'l' has no size": ("cotengra", ("size_dict", "l", ...)),
     "size_dict.l: -1 is out of range": ("cotengra", ("size_dict", "l", -1)),
     "output: no operand has the index 'z'": ("cotengra", ("output", "z")),

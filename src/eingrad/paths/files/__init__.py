@@ -6,6 +6,7 @@ Guaranteed: whatever a file holds, the only error is a `FileError`; nothing in i
 `docs/networks.md` describes the formats.
 """
 
+from eingrad.errors import FileError
 from eingrad.paths.files.arrays import problem_of_arrays
 from eingrad.paths.files.linear import linear_of_ssa, ssa_of_linear
 from eingrad.paths.files.networks import (
@@ -20,6 +21,7 @@ from eingrad.paths.files.schedules import schedule_from_json, schedule_to_json
 from eingrad.paths.files.written import problem_to_json
 
 __all__ = [
+    "FileError",
     "PathFile",
     "linear_of_ssa",
     "problem_from_json",

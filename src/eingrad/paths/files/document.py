@@ -157,13 +157,18 @@ class Found:
     @property
     def place(self) -> str:
         """The way from the top, as in ``outputs[0].terms[2]``; "" at the top itself."""
-        if self.parent is None:
-            return ""
-        above = self.parent.place
-        if isinstance(self.key, int):
-            return f"{above}[{self.key}]"
-        key = self.key if self.key.isprintable() and self.key else shown(self.key)
-        return f"{above}.{cut(key)}" if above else cut(key)
+        way, here = [], self
+        while here.parent is not None:
+            way.append(here.key)
+            here = here.parent
+        place = ""
+        for key in reversed(way):
+            if isinstance(key, int):
+                place += f"[{key}]"
+            else:
+                name = cut(key if key.isprintable() and key else shown(key))
+                place += f".{name}" if place else name
+        return place
 
     def fail(self, what: str) -> NoReturn:
         """Raise the error that something is wrong here."""
@@ -212,7 +217,8 @@ class Found:
             self.fail(f"{shown(value)} is no integer; write one {allowed}")
         if value < least or (most is not None and value > most):
             self.fail(f"{shown(value)} is out of range; write an integer {allowed}")
-        self._check_digits(value)
+        if most is None:
+            self._check_digits(value)
         return int(value)
 
     def _check_digits(self, value: int) -> None:

@@ -53,7 +53,7 @@ def schedule_to_json(schedule: Schedule, file: str = "the schedule") -> dict[str
     Raises
     ------
     FileError
-        If it cannot be written: a constant that is complex and not of zeros and ones, say.
+        If it cannot be written: a constant is not finite, say.
     """
     document: dict[str, Any] = {}
     if schedule.constants:
@@ -76,15 +76,22 @@ def _operation_to_json(operation: Operation) -> list[Any]:
 
 
 def _constant_to_json(array: Array, file: str) -> dict[str, Any]:
+    if array.dtype.name not in DTYPES:
+        raise FileError(
+            f"{file}: a constant has dtype {array.dtype}; give it one of {', '.join(DTYPES)}"
+        )
     entries = array.ravel()
     found: dict[str, Any] = {"shape": array.shape, "dtype": array.dtype.name}
-    if np.all((entries == 0) | (entries == 1)) and not np.signbit(entries.real).any():
-        return found | {"ones": np.flatnonzero(entries).tolist()}
-    if array.dtype.kind not in "fiu":
-        raise FileError(
-            f"{file}: a constant of dtype {array.dtype} cannot be written, but for zeros and ones"
-        )
-    return found | {"values": entries.tolist()}
+    ones = np.flatnonzero(entries)
+    if entries.tobytes() == _zero_one(entries.size, ones, array.dtype.name).tobytes():
+        return found | {"ones": ones.tolist()}
+    return found | {"values": entries.view(entries.real.dtype).tolist()}
+
+
+def _zero_one(count: int, ones: Sequence[int] | Array, dtype: str) -> Array:
+    entries = np.zeros(count, dtype)
+    entries[[*ones]] = 1
+    return entries
 
 
 # Reading -----------------------------------------------------------------------------------------
@@ -215,8 +222,7 @@ def _read_constants(found: Found) -> tuple[Array, ...]:
         if ("ones" in fields) == ("values" in fields):
             place.fail("a constant has either 'ones' or 'values'")
         if "ones" in fields:
-            entries = np.zeros(count, dtype)
-            entries[[*fields["ones"].integers("positions", count - 1)]] = 1
+            entries = _zero_one(count, fields["ones"].integers("positions", count - 1), dtype)
         else:
             entries = _read_values(fields["values"], count, dtype)
         array = entries.reshape(shape)
@@ -226,18 +232,18 @@ def _read_constants(found: Found) -> tuple[Array, ...]:
 
 
 def _read_values(found: Found, count: int, dtype: str) -> Array:
-    kind = np.dtype(dtype).kind
-    if kind not in "fiu":
-        found.fail(f"values of dtype {dtype} cannot be read; only 'ones' of it")
-    places = found.items("values", MOST_ELEMENTS)
-    if len(places) != count:
-        found.fail(f"there are {len(places)} values; the shape has {count}")
-    if kind == "f":
-        numbers: list[Any] = [place.number() for place in places]
-        most = float(np.finfo(dtype).max)
-        wrong = [n for n, number in enumerate(numbers) if abs(number) > most]
-        if wrong:
-            places[wrong[0]].fail(f"{shown(numbers[wrong[0]])} is too large for {dtype}")
-        return np.array(numbers, dtype)
-    limits = np.iinfo(dtype)
-    return np.array([p.integer(int(limits.min), int(limits.max)) for p in places], dtype)
+    """Read all entries; of complex ones, real and imaginary parts in turn."""
+    real = np.zeros(0, dtype).real.dtype
+    wanted = count * np.dtype(dtype).itemsize // real.itemsize
+    places = found.items("values", 2 * MOST_ELEMENTS)
+    if len(places) != wanted:
+        found.fail(f"there are {len(places)} values; the shape and dtype have {wanted}")
+    if real.kind == "f":
+        most = float(np.finfo(real).max)
+        numbers: list[float] = [place.number() for place in places]
+        for place, number in zip(places, numbers, strict=True):
+            if abs(number) > most:
+                place.fail(f"{shown(number)} is too large for {dtype}")
+        return np.array(numbers, real).view(dtype)
+    least, largest = (0, 1) if real.kind == "b" else (np.iinfo(real).min, np.iinfo(real).max)
+    return np.array([p.integer(int(least), int(largest)) for p in places], dtype)
