@@ -11,20 +11,19 @@ import numpy as np
 from eingrad._emit import line_of, steps
 from eingrad._plan import Program, Statement
 from eingrad._plan.kernels import MatMul
+from eingrad._plan.network import MOST_AXES
 from eingrad._shown import cut
 from eingrad.errors import ShapeError
-
-_MOST_AXES = 64  # of an array in NumPy 2
 
 
 def check_axes(program: Program) -> None:
     """Refuse a program with a step that no array can hold, before anything is computed."""
     for statement in program.steps():
         count = _axes_within(statement)
-        if count > _MOST_AXES:
+        if count > MOST_AXES:
             raise ShapeError(
                 f"a step of the plan ({statement.kernel.label}) has {count} axes, shape "
-                f"{cut(str(statement.shape))}, but NumPy arrays have at most {_MOST_AXES}; flatten "
+                f"{cut(str(statement.shape))}, but NumPy arrays have at most {MOST_AXES}; flatten "
                 "arguments with np.reshape, or lower the order"
             )
 
