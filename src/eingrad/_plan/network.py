@@ -77,14 +77,15 @@ class Network:
     def term(self, part: int, terms: Sequence[Subscripts]) -> Subscripts:
         """Order the indices of what operands with these terms are contracted to, as they have them.
 
-        Of more than an array has axes, those of size one go: there is nothing to be summed later.
+        Of many, those of size one go: there is nothing to be summed later, and an array has not so
+        many axes. (A step of a batch has one or two more than its result.)
         """
         _, out, sizes = self.key
         if part == self.whole:
             return out
         wanted = self.wanted(part)
         term = tuple(dict.fromkeys(i for known in terms for i in known if i in wanted))
-        if len(term) <= MOST_AXES:
+        if len(term) <= MOST_AXES // 2:
             return term
         size = dict(sizes)
         return tuple(i for i in term if size[i] != 1 or i in out)
