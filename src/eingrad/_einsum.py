@@ -234,13 +234,16 @@ def _said(spec: _Spec) -> str:
 
 def _key_of(path: Any) -> Any:
     """What a path is found by: a function by itself, a list by what is in it."""
+    key = _frozen(path)
     try:
-        hash(path)
+        hash(key)
     except TypeError:
-        if not isinstance(path, Iterable):
-            return id(path), path.__class__
-        return tuple(step if isinstance(step, str) else tuple(step) for step in path)
-    return path
+        return object()  # never found again
+    return key
+
+
+def _frozen(path: Any) -> Any:
+    return tuple(map(_frozen, path)) if isinstance(path, (list, tuple)) else path
 
 
 def _of_others(spec: _Spec, operands: Sequence[Any], out: Any, path: Any) -> Any:
@@ -252,7 +255,7 @@ def _of_others(spec: _Spec, operands: Sequence[Any], out: Any, path: Any) -> Any
         raise InPlaceError(
             f"einsum of an expression at {user_line()} cannot be written to out; use what it gives"
         )
-    if path != "planned":
+    if not (isinstance(path, str) and path == "planned"):
         raise PathError(
             f"einsum of an expression at {user_line()} has path={shown(path)}, but it is "
             "contracted where it is compiled; give the path to eingrad.compile"

@@ -60,6 +60,11 @@ class Contraction:
         pairs = [pair for whole, pair in self._tree.items() if whole & other]
         return [half for pair in pairs for half in pair if not half & other]
 
+    @property
+    def cost(self) -> int:
+        """Cost of the steps, as the search charges them: of constants alone, nothing."""
+        return self._network.cost(self._tree)
+
     def positions(self, part: int) -> list[int]:
         """Number the operands of a set."""
         return [n for n, operand in enumerate(self._network.operands) if part & operand]
