@@ -18,6 +18,7 @@ from eingrad._api import (
 from eingrad._cache import cache_clear, cache_info
 from eingrad._derivative import Derivative
 from eingrad._directional import hvp, jvp, vjp
+from eingrad._einsum import einsum, einsum_plan
 from eingrad._lift import Lift, lift
 from eingrad._remark import product, terms, trace, transpose
 from eingrad._run import CapturedArray, Plan, ProductPath, StructuredTensor
@@ -95,6 +96,8 @@ __all__ = [
     "compiled",
     "derivative",
     "differentiate",
+    "einsum",
+    "einsum_plan",
     "function",
     "grad",
     "hessian",

@@ -31,9 +31,9 @@ from eingrad._plan.network import Network, Tree
 from eingrad._plan.path import (
     Path,
     Search,
-    cheapest_tree,
     find_path,
     greedy_path,
+    join,
     left_to_right_path,
     path_of,
 )
@@ -235,23 +235,5 @@ def _pairs(steps: _Steps, network: Network) -> Path:
     for step in steps:
         chosen = [live[k] for k in step]
         live = [part for k, part in enumerate(live) if k not in step] + [sum(chosen)]
-        tree.update(_joined(chosen, network))
+        tree.update(join(chosen, network))
     return path_of(tree, len(network.operands))
-
-
-def _joined(parts: Sequence[int], network: Network) -> Tree:
-    """Join disjoint sets of operands: a pair as it is, more in the cheapest order."""
-    if len(parts) == 2:  # noqa: PLR2004 - a pair
-        return {sum(parts): (parts[0], parts[1])}
-    if len(parts) == 1:
-        return {}
-    terms = [tuple(sorted(network.wanted(part))) for part in parts]
-    out = tuple(sorted(network.wanted(sum(parts))))
-    used = {index for term in terms for index in term}
-    sizes = {index: size for index, size in network.key[2] if index in used}
-
-    def whole(inner: int) -> int:
-        return sum(part for n, part in enumerate(parts) if inner >> n & 1)
-
-    tree = cheapest_tree(Network(terms, out, sizes))
-    return {whole(part): (whole(a), whole(b)) for part, (a, b) in tree.items()}

@@ -281,8 +281,6 @@ class _Assembly:
                 if half not in live:
                     live[half] = Factor(self.value(made[half].value), made[half].term)
             pair = [live[half] for half in tree[whole]]
-            wanted = network.wanted(whole)
-            out = tuple(dict.fromkeys(i for _, term in pair for i in term if i in wanted))
-            out = form.out if whole == network.whole else out
+            out = network.term(whole, [term for _, term in pair])
             live[whole] = Factor(_ir.contract(pair, out), out)
         return live[network.whole].node

@@ -54,13 +54,31 @@ def longer_path(
 
 def cheapest_tree(network: Network, made: frozenset[int] = frozenset()) -> Tree:
     """Find the cheapest tree, or look it up; what is in `made` is free. Not to be changed."""
-    return _search(network.key, made)
+    return _search(network.key, network.known, made)
 
 
 @functools.lru_cache(maxsize=4096)
-def _search(key: tuple[Any, ...], made: frozenset[int]) -> Tree:
+def _search(key: tuple[Any, ...], known: int, made: frozenset[int]) -> Tree:
     terms, out, sizes = key
-    return find_tree(Network(terms, out, dict(sizes)), made)
+    return find_tree(Network(terms, out, dict(sizes), known), made)
+
+
+def join(parts: Sequence[int], network: Network) -> Tree:
+    """Contract disjoint sets of operands to one: a pair as it is, more as cheaply as can be."""
+    if len(parts) == 2:  # noqa: PLR2004 - a pair
+        return {sum(parts): (parts[0], parts[1])}
+    if len(parts) == 1:
+        return {}
+    terms = [tuple(sorted(network.wanted(part))) for part in parts]
+    out = tuple(sorted(network.wanted(sum(parts))))
+    used = {index for term in terms for index in term}
+    sizes = {index: size for index, size in network.key[2] if index in used}
+
+    def whole(inner: int) -> int:
+        return sum(part for n, part in enumerate(parts) if inner >> n & 1)
+
+    tree = cheapest_tree(Network(terms, out, sizes))
+    return {whole(part): (whole(a), whole(b)) for part, (a, b) in tree.items()}
 
 
 def adapted_tree(network: Network, tree: Tree, made: frozenset[int], new: Collection[int]) -> Tree:

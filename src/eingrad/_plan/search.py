@@ -128,14 +128,15 @@ def _alike(network: Network, made: Collection[int]) -> tuple[Tree, list[int]]:
     To multiply two such operands takes one step of their size; to keep them apart takes, wherever
     the second one joins, a step that reads and writes at least as much. (Twice the flops if that
     sums, but then less than half is written, except of sizes 0 and 1.) Where a set in `made` holds
-    only one of the two, joining them would put it out of reach.
+    only one of the two, joining them would put it out of reach; so with a constant, which others
+    may be multiplied with for nothing.
     """
     joined: Tree = {}
     if 0 in network.volumes.sizes:
         return joined, network.operands
     alike: dict[tuple[int, tuple[bool, ...]], int] = {}
     for operand in network.operands:
-        key = network.contents(operand), tuple(bool(s & operand) for s in made)
+        key = network.contents(operand), tuple(bool(s & operand) for s in (network.known, *made))
         part = alike.get(key, 0)
         closed = key[0] & ~network.contents(part | operand)
         if part and closed and network.volumes[closed] < 2:  # noqa: PLR2004
@@ -157,10 +158,10 @@ def _cheapest(
 
     Dynamic programming over the sets of parts: the cheapest way to make a set is the cheapest pair
     of ways to make its two halves. A set that no tree within `most` can have is given up at once.
-    Returns also how many pairs were looked at.
+    Returns also how many pairs were looked at. Sets of constants are free, and not looked into.
     """
     kept, later = _tables(network, parts)
-    free = _sets_of(parts, made)
+    free = _sets_of(parts, made) | _known_sets(network, parts)
     if free or 0 in network.volumes.sizes:  # what is to be paid later may then be nothing
         later = [0] * len(kept)
     whole, never, volumes = len(kept) - 1, most + 1, network.volumes
@@ -241,6 +242,17 @@ def _sets_of(parts: Sequence[int], made: Collection[int]) -> set[int]:
         for inner, s in written.items()
         if inner.bit_count() > 1 and sum(p for n, p in enumerate(parts) if inner >> n & 1) == s
     }
+
+
+def _known_sets(network: Network, parts: Sequence[int]) -> set[int]:
+    """Give the sets of two or more parts that are constants."""
+    known = sum(1 << n for n, part in enumerate(parts) if not part & ~network.known)
+    found, inner = set(), known
+    while inner:
+        if inner & (inner - 1):
+            found.add(inner)
+        inner = (inner - 1) & known
+    return found
 
 
 def _tree_of(split: Sequence[int], parts: Sequence[int]) -> Tree:

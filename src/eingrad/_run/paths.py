@@ -239,7 +239,14 @@ def _subscripts_of(
 def _without_single_axes(
     before: Shape, after: Shape
 ) -> tuple[tuple[Subscripts, ...], Subscripts] | None:
-    """Read a change of shape that drops axes of size one; None where it is another."""
-    axes = tuple(axis for axis, size in enumerate(before) if size != 1)
-    is_plain = after == tuple(before[axis] for axis in axes)
-    return ((tuple(range(len(before))),), axes) if is_plain else None
+    """Read a change of shape that drops axes of size one; None where it is another.
+
+    Which of several such axes in a row are dropped is not known, nor does it change a value.
+    """
+    axes: list[int] = []
+    for axis, size in enumerate(before):
+        if len(axes) < len(after) and size == after[len(axes)]:
+            axes.append(axis)
+        elif size != 1:
+            return None
+    return ((tuple(range(len(before))),), tuple(axes)) if len(axes) == len(after) else None
