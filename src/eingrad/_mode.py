@@ -40,6 +40,7 @@ from eingrad._ir import Apply, Factor, Input, Node, Product
 from eingrad._limits import BUDGET
 from eingrad._monomials import Monomials
 from eingrad._plan import Program, find_path, halved, lower, numbered, pairwise
+from eingrad._plan.kernels import Copy, Mirror, Reshape, Scale
 from eingrad._primitives import Kind, jacobian, kind_of
 from eingrad._simplify import Made
 from eingrad._subscripts import Subscripts
@@ -265,9 +266,24 @@ def _classified(
     is_same = [s.targets for s in again.statements] == [s.targets for s in program.statements]
     of_values = {}
     if is_same:  # no loop was made, so values have the same numbers
-        base = program.bases()
-        of_values = {base[numbers[n]]: kind for n, kind in kinds.items() if n in numbers}
+        of_values = {numbers[n]: kind for n, kind in kinds.items() if n in numbers}
+        _spread(of_values, program)
     return Mode(name, program.flops, dict(flops), kinds=of_values)
+
+
+def _spread(kinds: dict[int, str], program: Program) -> None:
+    """Say of what is only scaled, moved or mirrored what is said of the result of that."""
+    pairs = [
+        (s.operands[0], s.targets[0])
+        for s in program.statements
+        if s.is_view or isinstance(s.kernel, Scale | Reshape | Mirror | Copy)
+    ]
+    for below, above in pairs[::-1]:
+        if above in kinds:
+            kinds.setdefault(below, kinds[above])
+    for below, above in pairs:
+        if below in kinds:
+            kinds.setdefault(above, kinds[below])
 
 
 def _made_by(monomials: Monomials, nodes: Iterable[Node]) -> frozenset[Node]:

@@ -6,10 +6,13 @@ circle grows with the share of the cost, the width of a line with the logarithm 
 
 A vertex stands one level above the highest one that it is made of. A line that passes levels goes
 straight up beside what stands there, and turns below the vertex it leads to: in a tree, all that
-is below a vertex stands between two upright lines, where no other line goes.
+is below a vertex stands between two upright lines, where no other line goes. Where something is
+used twice, lines must give way; then levels are moved, none in another order, towards those above
+and below them in turn.
 """
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -22,6 +25,9 @@ from eingrad._picture.shapes import INK, Circle, Line, Picture, Point, Text, com
 
 _LEAST, _MOST = 4.0, 26.0  # radius
 _ROOM = 30.0  # around the drawing, for circles and labels
+_SWEEPS = 6
+
+_Spot = tuple[int, int]  # a vertex, and a level that it or its line is on
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,11 +198,13 @@ class _Grid:
         for n, vertex in enumerate(vertices):
             for k in vertex.below:
                 last[k] = max(last[k], self.level[n] - 1)
-        self.lanes: dict[tuple[int, int], float] = {}
+        self.lanes: dict[_Spot, float] = {}
         for place, n in enumerate(_order_of_leaves(vertices)):
             self.lanes[n, 0] = float(place)
         for level in range(1, max(self.level) + 1):
             self._fill(vertices, level, last)
+        if any(count > 1 for count in _uses(vertices).values()):
+            self._straighten(vertices, last)
 
     def _fill(self, vertices: Sequence[Vertex], level: int, last: Sequence[int]) -> None:
         """Place what stands on a level above what it is made of, and lead lanes through."""
@@ -210,6 +218,36 @@ class _Grid:
         order = sorted(wanted, key=lambda n: (wanted[n], n))
         for n, lane in zip(order, _apart([wanted[n] for n in order]), strict=True):
             self.lanes[n, level] = lane
+
+    def _straighten(self, vertices: Sequence[Vertex], last: Sequence[int]) -> None:
+        """Move each level towards the one above, from the top down; then towards that below."""
+        above: dict[_Spot, list[_Spot]] = {spot: [] for spot in self.lanes}
+        for n, vertex in enumerate(vertices):
+            for k in dict.fromkeys(vertex.below):
+                above[k, self.level[n] - 1].append((n, self.level[n]))
+            for level in range(self.level[n], last[n]):
+                above[n, level].append((n, level + 1))
+        below: dict[_Spot, list[_Spot]] = {spot: [] for spot in self.lanes}
+        for spot, spots in above.items():
+            for other in spots:
+                below[other].append(spot)
+        levels: dict[int, list[_Spot]] = {}
+        for spot in sorted(self.lanes, key=lambda spot: (self.lanes[spot], spot)):
+            levels.setdefault(spot[1], []).append(spot)
+        up = sorted(levels)
+        for order, near in _SWEEPS * ((up[::-1], above), (up, below)):
+            for level in order:
+                wanted = [self._mean(spot, near[spot]) for spot in levels[level]]
+                self.lanes.update(zip(levels[level], _apart(wanted), strict=True))
+
+    def _mean(self, spot: _Spot, near: Sequence[_Spot]) -> float:
+        if not near:
+            return self.lanes[spot]
+        return sum(self.lanes[other] for other in near) / len(near)
+
+
+def _uses(vertices: Sequence[Vertex]) -> Counter[int]:
+    return Counter(k for vertex in vertices for k in dict.fromkeys(vertex.below))
 
 
 def _apart(wanted: Sequence[float]) -> list[float]:

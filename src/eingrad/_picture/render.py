@@ -86,17 +86,16 @@ def save(picture: Picture, path: str | Path) -> None:
 
 def png(picture: Picture, path: str | Path, *, scale: float = 2.0) -> None:
     """Write a picture as PNG, `scale` dots for each pixel."""
-    figure = _figure(picture)
-    figure.savefig(path, format="png", dpi=scale * _INCH, metadata={"Software": None})
+    _figure(picture).savefig(path, format="png", dpi=scale * _INCH, metadata={"Software": None})
 
 
 def _figure(picture: Picture) -> Any:
-    """Draw on a figure of matplotlib."""
+    """Draw on a figure of matplotlib, a hundred pixels to the inch."""
     parts = {name: _matplotlib(name) for name in ("figure", "patches", "patheffects")}
-    figure = parts["figure"].Figure(
+    drawn = parts["figure"].Figure(
         figsize=(picture.width / _INCH, picture.height / _INCH), facecolor=PAPER
     )
-    axes = figure.add_axes((0, 0, 1, 1))
+    axes = drawn.add_axes((0, 0, 1, 1))
     axes.set_xlim(0, picture.width)
     axes.set_ylim(picture.height, 0)
     axes.axis("off")
@@ -121,7 +120,7 @@ def _figure(picture: Picture) -> Any:
                     rotation=90 * shape.upright, rotation_mode="anchor", zorder=order,
                     path_effects=[halo], parse_math=False,
                 )  # fmt: skip
-    return figure
+    return drawn
 
 
 _SIDES = {"start": "left", "middle": "center", "end": "right"}
