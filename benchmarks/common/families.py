@@ -268,7 +268,6 @@ def mixture(p, A, B, C, D, E, F):
     return np.einsum("z,az,bz,cz,dz,ez,fz->abc", p, A, B, C, D, E, F)
 
 
-
 def grid_of_hyperedges(A, B, C, D, E, F):
     return np.einsum("abx,bcx,cdy,day,xyz,acz->z", A, B, C, D, E, F)
 

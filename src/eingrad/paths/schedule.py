@@ -18,7 +18,7 @@ import functools
 import itertools
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -112,7 +112,7 @@ class Total(NamedTuple):
 Operation: TypeAlias = Step | Total
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Schedule:
     """Operations in order. Values are numbered: operands, constants, then results of operations.
 
@@ -139,8 +139,22 @@ class Schedule:
     outputs: tuple[int, ...]
     constants: tuple[Array, ...] = ()
     paths: tuple[Path, ...] | None = None
-    searched: float | None = field(default=None, compare=False)
-    own: tuple[tuple[Node, ...], tuple[Node, ...]] | None = field(default=None, compare=False)
+    searched: float | None = None
+    own: tuple[tuple[Node, ...], tuple[Node, ...]] | None = None
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Schedule):
+            return NotImplemented
+        same = (self.problem, self.operations, self.outputs, self.paths)
+        if same != (other.problem, other.operations, other.outputs, other.paths):
+            return False
+        pairs = zip(self.constants, other.constants, strict=False)
+        return len(self.constants) == len(other.constants) and all(
+            np.array_equal(a, b) for a, b in pairs
+        )
+
+    def __hash__(self) -> int:
+        return hash((self.operations, self.outputs))
 
     @property
     def first(self) -> int:
