@@ -2,8 +2,10 @@
 
 Nothing is contracted: an order is judged by its cost, flops plus elements written as planning
 weighs them, and by the flops alone. Times are the processor's, of one search. Ratios are to the
-best of the others; the last column says how far the cost moves over shuffled operands.
-``python benchmarks/orders.py [--once] [--json]``
+best of the others; the last column says how far the cost moves over shuffled operands. With
+``--random N``, so many random networks of 3 to 60 operands instead; with ``--large``, networks of
+100 to 500, where ours begins with cotengra's tree too, if that is installed (the extra `paths`).
+``python benchmarks/orders.py [--once] [--json] [--random N | --large]``
 """
 
 import argparse
@@ -13,18 +15,18 @@ import math
 import random
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 
 from networks import Network as Case
-from networks import regular, shuffled
+from networks import random_network, regular, shuffled
 from opt_einsum import path_random, paths
 
 from eingrad._plan.network import Network, Tree, tree_of_path
-from eingrad._plan.search import find_tree
+from eingrad._plan.search import find_tree, polish
 
 
 class Labels:
@@ -120,12 +122,30 @@ CASES = {
 }
 
 
+LARGE = {
+    "3-regular graph, 100": regular(3, 100, 1),
+    "3-regular graph, 200": regular(3, 200, 1),
+    "3-regular graph, 500": regular(3, 500, 1),
+    "MPO norm, 60 sites": operator_norm(60),
+    "lattice 12 x 12": lattice(12, 3, 1),
+    "norm of 8 x 8": lattice(8, 2, 2),
+    "hyperedges, 100": hyperedges(100, 130, 4, 1),
+    "hyperedges, 200": hyperedges(200, 260, 4, 2),
+    "circuit 14 x 16": circuit(14, 16),
+    "circuit 24 x 20": circuit(24, 20),
+    "chain of 300": chain(300),
+}
+_MOST_DP = 14  # operands for which opt_einsum's dynamic programming ends in a second or so
+
+
 def others(case: Case, rounds: int) -> Iterator[tuple[str, Callable[[], Any]]]:
     """Searches of other libraries, all with seeds and a fixed number of rounds."""
     terms, out, sizes = [frozenset(t) for t in case.terms], frozenset(case.out), case.sizes
     yield "opt_einsum greedy", lambda: paths.greedy(terms, out, sizes)
     greedy = path_random.RandomGreedy(max_repeats=rounds, parallel=False)
     yield "opt_einsum random-greedy", lambda: (random.seed(0), greedy(terms, out, sizes))[1]
+    if len(terms) <= _MOST_DP:
+        yield "opt_einsum dp", lambda: paths.dynamic_programming(terms, out, sizes)
     if importlib.util.find_spec("cotengra"):
         import cotengra  # noqa: PLC0415 - is not needed
 
@@ -149,23 +169,57 @@ def flops(network: Network, tree: Tree) -> int:
     return total
 
 
-def measure(case: Case, *, once: bool) -> dict[str, Any]:
+def measure(case: Case, shuffles: int, *, once: bool, large: bool = False) -> dict[str, Any]:
     """Costs and times of all searches on one network."""
     network = Network(*case)
-    start = time.process_time()
-    tree = find_tree(network)
-    row: dict[str, Any] = {"operands": len(case.terms), "seconds": time.process_time() - start}
-    row |= {"cost": network.cost(tree), "flops": flops(network, tree), "others": {}}
+    row: dict[str, Any] = {"operands": len(case.terms), "others": {}}
+    trees = {}
     for name, search in others(case, 8 if once else 64):
         start = time.process_time()
         found = tree_of_path(search(), network.operands)
         seconds = time.process_time() - start
+        trees[name] = found, seconds
         row["others"][name] = {
             "cost": network.cost(found), "flops": flops(network, found), "seconds": seconds
         }  # fmt: skip
-    again = [Network(*shuffled(case, random.Random(seed))) for seed in range(1 if once else 6)]
+    start = time.process_time()
+    tree = find_tree(network)
+    if large and "cotengra hyper" in trees:
+        begun, seconds = trees["cotengra hyper"]
+        tree = min(tree, polish(network, begun), key=network.cost)
+        start -= seconds
+    row |= {"seconds": time.process_time() - start}
+    row |= {"cost": network.cost(tree), "flops": flops(network, tree)}
+    again = [Network(*shuffled(case, random.Random(seed))) for seed in range(shuffles)]
     row["shuffled"] = [other.cost(find_tree(other)) for other in again]
     return row
+
+
+def ratios(row: dict[str, Any]) -> dict[str, float]:
+    """Ours to the best of the others, by cost and by flops."""
+    return {
+        what: max(row[what], 1) / max(min(other[what] for other in row["others"].values()), 1)
+        for what in ("cost", "flops")
+    }
+
+
+def summary(rows: Sequence[dict[str, Any]]) -> str:
+    """Geometric means and the worst, and the longest search."""
+    lines = []
+    for what in ("cost", "flops"):
+        found = [ratios(row)[what] for row in rows]
+        mean = math.exp(sum(map(math.log, found)) / len(found))
+        above = sum(ratio > 1.05 for ratio in found)
+        lines.append(
+            f"{what}: geometric mean {mean:.3f}, worst {max(found):.3f}, "
+            f"{above} of {len(found)} above 1.05"
+        )
+    longest = max(rows, key=lambda row: row["seconds"])
+    lines.append(f"longest search {longest['seconds']:.1f} s, {longest['operands']} operands")
+    spreads = [max(*row["shuffled"], row["cost"]) / max(min(*row["shuffled"], row["cost"]), 1) for row in rows
+               if row["shuffled"]]  # fmt: skip
+    lines += [f"most over shuffled operands {max(spreads):.3f}"] if spreads else []
+    return "\n".join(lines)
 
 
 def main() -> None:
@@ -173,25 +227,32 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--once", action="store_true", help="few rounds, one shuffle")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    parser.add_argument("--random", type=int, metavar="N", help="random networks, so many")
+    parser.add_argument("--large", action="store_true", help="networks of 100 to 500 operands")
     options = parser.parse_args()
-    results = {name: measure(case, once=options.once) for name, case in CASES.items()}
+    cases = LARGE if options.large else CASES
+    if options.random:
+        cases = {f"random {seed}": random_network(seed, 3, 60) for seed in range(options.random)}
+    results = {}
+    for n, (name, case) in enumerate(cases.items()):
+        if sys.stderr.isatty():
+            sys.stderr.write(f"\r{n} of {len(cases)}: {name}\033[K")
+        shuffles = 0 if options.large else 1 if options.once or options.random else 6
+        results[name] = measure(case, shuffles, once=options.once, large=options.large)
     if options.json:
         print(json.dumps(results, indent=2))
         return
-    print(f"{'':22}{'cost':>11}{'ratio':>8}{'flops':>8}{'s':>7}  best of the others{'spread':>12}")
-    ratios = []
-    for name, row in results.items():
-        best = min(row["others"], key=lambda other: row["others"][other]["cost"])
-        other = row["others"][best]
-        ratios.append(row["cost"] / other["cost"])
-        by = f"{best} ({other['seconds']:.1f} s)"
-        spread = max(row["shuffled"]) / min(row["shuffled"])
-        print(
-            f"{name:22}{row['cost']:11.3g}{ratios[-1]:8.3f}{row['flops'] / other['flops']:8.3f}"
-            f"{row['seconds']:7.2f}  {by:30}{spread:.3f}"
-        )
-    mean = math.exp(sum(map(math.log, ratios)) / len(ratios))
-    print(f"geometric mean {mean:.3f}, worst {max(ratios):.3f}")
+    if not options.random:
+        print(f"{'':22}{'cost':>11}{'ratio':>8}{'flops':>8}{'s':>7}  best of the others")
+        for name, row in results.items():
+            best = min(row["others"], key=lambda other: row["others"][other]["cost"])
+            found = ratios(row)
+            by = f"{best} ({row['others'][best]['seconds']:.1f} s)"
+            print(
+                f"{name:22}{row['cost']:11.3g}{found['cost']:8.3f}{found['flops']:8.3f}"
+                f"{row['seconds']:7.2f}  {by}"
+            )
+    print(summary([*results.values()]))
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 """Draw the pictures of the documents: ``python docs/make_pictures.py [FOLDER]``.
 
 It needs matplotlib, the extra ``plot``: ``pip install '.[plot]'``. The arrays are derivatives that
-eingrad computes, the networks are what its phases make; `remark`, `structures` and `phases` return
-them, the rest draws.
+eingrad computes, the networks are what its phases make, the tree is that of a plan; `remark`,
+`structures`, `phases` and `narrow` return them, the rest draws.
 """
 
 import itertools
@@ -82,6 +82,20 @@ def phases() -> dict[str, tuple["Drawing", "Drawing"]]:
         "rename": (written, drawing(renamed)),
         **{name: (drawing(node), drawing(made[name])) for name, node in found.items()},
     }
+
+
+def narrow() -> eg.Plan:
+    """Return the plan of the Jacobian of a network with two narrow layers."""
+    rng = np.random.default_rng(0)
+    widths = (100, 3, 100, 3, 100)
+    weights = [rng.normal(size=pair) for pair in itertools.pairwise(widths)]
+
+    def network(x: Any) -> Any:
+        for weight in weights:
+            x = np.tanh(x @ weight)
+        return x
+
+    return eg.jacobian(network).plan(np.ones(widths[0]))
 
 
 @dataclass(frozen=True)
@@ -392,6 +406,8 @@ def main(arguments: list[str]) -> None:
     for name, figure in figures().items():
         figure.savefig(folder / name, dpi=DPI, metadata={"Software": None})
         sys.stderr.write(f"wrote {name}\n")
+    narrow().picture().save(folder / "modes.svg")
+    sys.stderr.write("wrote modes.svg\n")
 
 
 if __name__ == "__main__":

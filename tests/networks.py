@@ -80,12 +80,15 @@ def cost_of_path(network, path):
     return total
 
 
-def least_cost(network):
-    """The cheapest of all contraction trees: every set of operands, split in every way."""
+def least_cost(network, known=frozenset()):
+    """The cheapest of all contraction trees: every set of operands, split in every way.
+
+    What is made of known operands alone is free.
+    """
 
     @functools.cache
     def least(part):
-        if len(part) == 1:
+        if len(part) == 1 or part <= known:
             return 0
         first, *others = sorted(part)
         return min(

@@ -190,18 +190,23 @@ def test_pictures_are_there_and_drawn_from_derivatives(tmp_path):
     for page in REFRESH["documents"]():
         text = page.read_text("utf-8")
         labels = set(re.findall(r"^!\[[^\]]+\]\[(\w+)\]$", text, re.MULTILINE))
-        targets = dict(re.findall(r"^\[(\w+)\]: (\S+\.png)$", text, re.MULTILINE))
+        targets = dict(re.findall(r"^\[(\w+)\]: (\S+\.(?:png|svg))$", text, re.MULTILINE))
         assert labels == set(targets), page.name
         named |= {(page.parent / target).resolve() for target in targets.values()}
     assert named == set((ROOT / "docs" / "pictures").iterdir())
-    for path in named:
+    for path in (path for path in named if path.suffix == ".png"):
         assert all(500 <= pixels <= 2000 for pixels in png_size(path)), path.name
         assert path.stat().st_size < 150_000, path.name
+    for path in (path for path in named if path.suffix == ".svg"):
+        assert path.stat().st_size < 50_000, path.name
 
     pytest.importorskip("matplotlib")
     pictures = runpy.run_path(str(ROOT / "docs" / "make_pictures.py"))
     pictures["main"]([str(tmp_path)])
-    assert {p.name: png_size(p) for p in tmp_path.iterdir()} == {p.name: png_size(p) for p in named}
+    assert {path.name for path in tmp_path.iterdir()} == {path.name for path in named}
+    for path in named:
+        read = png_size if path.suffix == ".png" else Path.read_text
+        assert read(tmp_path / path.name) == read(path), path.name
 
     drawn = pictures["remark"]()
     assert drawn["tensor"].shape == (3, 3, 2, 4)
@@ -217,6 +222,10 @@ def test_pictures_are_there_and_drawn_from_derivatives(tmp_path):
     np.testing.assert_array_equal(drawn["square"], square)
     inverse = np.linalg.inv(x)
     np.testing.assert_allclose(drawn["inverse"], -np.einsum("ik,lj->ijkl", inverse, inverse))
+
+    mode = pictures["narrow"]().mode
+    assert mode.name == "cross-country"
+    assert 2 * mode.flops < min(mode.pure.values())
 
     drawn = pictures["phases"]()
     parts = {

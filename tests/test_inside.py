@@ -17,7 +17,8 @@ READERS = sorted(
     if path.name != "inside.py"
 )
 OWN = {"self", "cls"}  # a class of the tests may have private names
-NOT_OURS = {"_repr_latex_", "_fields", "_exit", "_name"}  # IPython, namedtuple, os, inspect
+# IPython, namedtuple, os, inspect
+NOT_OURS = {"_repr_latex_", "_repr_svg_", "_fields", "_exit", "_name"}
 
 
 def is_private(name):

@@ -18,9 +18,10 @@ from eingrad._api import (
 from eingrad._cache import cache_clear, cache_info
 from eingrad._derivative import Derivative
 from eingrad._directional import hvp, jvp, vjp
+from eingrad._einsum import einsum, einsum_plan
 from eingrad._lift import Lift, lift
 from eingrad._remark import product, terms, trace, transpose
-from eingrad._run import CapturedArray, Plan, StructuredTensor
+from eingrad._run import CapturedArray, Plan, ProductPath, StructuredTensor
 from eingrad._symbols import compile, differentiate, function, variable
 from eingrad._traced_once import compiled, plan
 from eingrad._tracer import Expression, Term
@@ -83,6 +84,7 @@ __all__ = [
     "IdentityCheck",
     "Lift",
     "Plan",
+    "ProductPath",
     "StructuredTensor",
     "Term",
     "__version__",
@@ -94,6 +96,8 @@ __all__ = [
     "compiled",
     "derivative",
     "differentiate",
+    "einsum",
+    "einsum_plan",
     "function",
     "grad",
     "hessian",

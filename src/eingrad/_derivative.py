@@ -28,6 +28,7 @@ from eingrad._derive import (
 from eingrad._forms import Forms
 from eingrad._ir import Node
 from eingrad._locks import lazy
+from eingrad._mode import Question, find_mode
 from eingrad._place import warn
 from eingrad._run import Executable, FunctionForm, Layout, Plan, state_of, statics
 from eingrad._shown import shown
@@ -104,7 +105,12 @@ class Derivative:
         directions = functools.partial(
             compare_directions, call.outputs, call.variables, self._orders, call.made
         )
-        return Plan(self._compile(call), form, call.values[count:], variables, directions)
+        question = Question(
+            (*call.outputs,), (*call.variables,), self._orders, frozenset(call.made),
+            (*call.inputs,), self._structured,
+        )  # fmt: skip
+        mode = functools.partial(find_mode, question)
+        return Plan(self._compile(call), form, call.values[count:], variables, directions, mode)
 
     def expression(self, /, *args: Any, **kwargs: Any) -> Any:
         """Return the symbolic derivative for arguments like these, in place of its value."""

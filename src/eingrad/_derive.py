@@ -87,13 +87,13 @@ def derive(
     # Both ways of going on from the first order have that order in common.
     once = functools.partial(_differentiate, mode=mode, forms=forms)
     differentiate = functools.cache(once)
-    found, choice = _derive_orders(values, variables, orders, differentiate)
+    found, choice = derive_orders(values, variables, orders, differentiate)
     if mode in DIRECTIONS or not may_plan_between(values, max(orders)):
         return found, choice
     if max(orders) == 2 and forms.price(_nodes(found)).only_writes:  # noqa: PLR2004
         return found, choice
     between = functools.partial(_plan_pairwise, forms=forms)
-    others, other_choice = _derive_orders(values, variables, orders, differentiate, between)
+    others, other_choice = derive_orders(values, variables, orders, differentiate, between)
     if forms.least([_nodes(found), _nodes(others)]) == 0:
         return found, choice
     return others, other_choice
@@ -126,7 +126,7 @@ def compare_directions(
     return derive(outputs, variables, orders, "either", made)[1].candidates
 
 
-_Level = dict[tuple[int, ...], Node]  # by the numbers of the variables, in ascending order
+Level = dict[tuple[int, ...], Node]  # by the numbers of the variables, in ascending order
 
 
 class _Differentiate(Protocol):
@@ -137,15 +137,15 @@ class _Differentiate(Protocol):
     ) -> tuple[list[Node], Choice]: ...
 
 
-def _derive_orders(
+def derive_orders(
     values: Sequence[Node],
     variables: Sequence[Node],
     orders: Sequence[int],
     differentiate: _Differentiate,
-    between: Callable[[_Level], _Level] = dict,
+    between: Callable[[Level], Level] = dict,
 ) -> tuple[list[Root], Choice]:
     """Differentiate order by order; `between` is done to derivatives before their own ones."""
-    level: list[_Level] = [{(): y} for y in values]
+    level: list[Level] = [{(): y} for y in values]
     found: list[Root] = []
     choice = Choice()
     for order in range(max(orders) + 1):
@@ -166,15 +166,15 @@ def _derive_orders(
 
 
 def _raise_order(
-    nodes: _Level,
+    nodes: Level,
     variables: Sequence[Node],
     differentiate: _Differentiate,
     *,
     last: bool,
     of_scalar: bool,
-) -> tuple[_Level, list[Choice]]:
+) -> tuple[Level, list[Choice]]:
     """Differentiate once more, in the variables that keep the numbers ascending."""
-    level: _Level = {}
+    level: Level = {}
     choices = []
     for numbers, node in nodes.items():
         first = numbers[-1] if numbers else 0
@@ -186,7 +186,7 @@ def _raise_order(
     return level, choices
 
 
-def _arrange(y: Node, nodes: _Level, variables: Sequence[Node], order: int) -> list[Root]:
+def _arrange(y: Node, nodes: Level, variables: Sequence[Node], order: int) -> list[Root]:
     """Give the derivatives in every order of the variables: those with ascending ones, transposed.
 
     Which axes belong to a differentiation follows from how often each variable came before.
@@ -206,7 +206,7 @@ def _arrange(y: Node, nodes: _Level, variables: Sequence[Node], order: int) -> l
     return found
 
 
-def _plan_pairwise(level: _Level, forms: Forms) -> _Level:
+def _plan_pairwise(level: Level, forms: Forms) -> Level:
     """Plan derivatives before they are differentiated again.
 
     Then the product rule meets their intermediates, and the sum is in factors: of
@@ -281,12 +281,12 @@ def _differentiate(
 ) -> tuple[list[Node], Choice]:
     """Differentiate in every variable, in the direction that was chosen, or the cheapest."""
     if mode in DIRECTIONS:
-        return _take_direction(y, variables, mode), Choice()
+        return take_direction(y, variables, mode), Choice()
     names, rule = directions(Differentiation(y, variables, last, hessian))
     names = DIRECTIONS if mode == "either" else names
     options: dict[str, list[Node]] = {}
     for name in names:
-        options[name] = _take_direction(y, variables, name)
+        options[name] = take_direction(y, variables, name)
         may_stop = hessian and last and len(names) > 1 and mode != "either"
         if may_stop and forms.price(options[name]).only_writes:
             return options[name], Choice(((name, 0),), ONLY_WRITES)
@@ -295,7 +295,8 @@ def _differentiate(
     return _take_cheapest(options, rule, forms)
 
 
-def _take_direction(y: Node, variables: Sequence[Node], direction: str) -> list[Node]:
+def take_direction(y: Node, variables: Sequence[Node], direction: str) -> list[Node]:
+    """Differentiate in every variable, in one direction."""
     if direction == "reverse":
         return reverse(y, variables)
     return [forward(y, x) for x in variables]

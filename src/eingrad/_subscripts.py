@@ -177,7 +177,7 @@ def _split(subscripts: str) -> tuple[list[list[Hashable]], list[Hashable] | None
 def _characters(term: str, subscripts: str) -> list[Hashable]:
     before, dots, after = term.partition("...")
     for character in before + after:
-        if character not in _LETTERS:
+        if character not in _LETTERS and character.isascii():
             raise SubscriptsError(
                 f"einsum subscripts {cut(repr(subscripts))}: {character!r} is not a letter; use "
                 "a-z and A-Z, ',' between operands, '->' before the result, '...' for leading axes"

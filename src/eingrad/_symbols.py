@@ -22,7 +22,7 @@ from eingrad._exact import exact
 from eingrad._exact import sizes as sizes_of
 from eingrad._forms import Forms, compile_program
 from eingrad._ir import Input, Node
-from eingrad._plan import find_path, greedy_path, left_to_right_path, mirror
+from eingrad._plan import mirror, search_of
 from eingrad._run import Executable, Plan, SymbolForm
 from eingrad._shown import shown
 from eingrad._simplify import narrowed, remember, remembered, written_nodes
@@ -35,11 +35,6 @@ from eingrad._tree import flatten
 from eingrad.errors import DTypeError, ShapeError
 
 MODES = ("cheapest", "forward", "reverse")
-PATHS = {
-    "planned": find_path,
-    "greedy": greedy_path,
-    "left to right": left_to_right_path,
-}
 
 
 # Symbols -----------------------------------------------------------------------------------------
@@ -247,16 +242,20 @@ def _check_namesakes(y: Node, x: Node) -> None:
             )
 
 
-def compile(outputs: Any, *, path: str = "planned") -> Plan:
+def compile(outputs: Any, *, path: Any = "planned") -> Plan:
     """Compile expressions to a plan, to be called with arrays.
 
     Parameters
     ----------
     outputs : Expression, or tuple, list or dict of them
         Several are computed together, and share what they have in common.
-    path : "planned", "greedy" or "left to right"
+    path : str, callable, or list of pairs of int
         How products of three or more operands are ordered. "planned" is the cheapest that was
-        found, "left to right" takes the operands as they stand: for comparison.
+        found, for all products together; any other sees one product at a time. "greedy" and "left
+        to right" are ours too, for comparison; "opt_einsum:auto" and so on are opt_einsum's. A
+        callable finds a path as those of opt_einsum do, ``find(inputs, output, sizes,
+        memory_limit)``: an optimizer of opt_einsum or cotengra. A list is the path itself, of one
+        product whose operands are the inputs of the plan, each once. See docs/einsum.md.
 
     Returns
     -------
@@ -269,8 +268,10 @@ def compile(outputs: Any, *, path: str = "planned") -> Plan:
     ------
     TypeError
         If something in ``outputs`` is no expression.
+    PathError
+        If the path is unknown, or none of the operands; or if its function fails.
     ValueError
-        If the path is unknown, or two symbols have one name.
+        If two symbols have one name.
 
     Examples
     --------
@@ -282,8 +283,7 @@ def compile(outputs: Any, *, path: str = "planned") -> Plan:
     array([[ 4., -3.],
            [-2.,  1.]])
     """
-    if path not in PATHS:
-        raise ValueError(f"path must be one of {', '.join(map(repr, PATHS))}, not {shown(path)}")
+    search = search_of(path)
     leaves, tree = flatten(outputs)
     nodes = [_expression(leaf, f"output {n}")._node for n, leaf in enumerate(leaves)]
     if any(leaf._trace is not None for leaf in leaves):
@@ -302,7 +302,7 @@ def compile(outputs: Any, *, path: str = "planned") -> Plan:
             raise ValueError(f"two symbols are named {name!r}; give them different names")
     roots = [mirror(root, leaf._symmetry) for root, leaf in zip(roots, leaves, strict=True)]
     specs = input_specs(inputs)
-    program = compile_program(roots, inputs, specs, PATHS[path], written)
+    program = compile_program(roots, inputs, specs, search, written)
     form = SymbolForm(names, tuple(map(_symmetry, inputs)), tree)
     return Plan(Executable(program), form, [])
 

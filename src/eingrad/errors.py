@@ -8,8 +8,10 @@ __all__ = [
     "BranchError",
     "DTypeError",
     "EingradError",
+    "FileError",
     "InPlaceError",
     "IndependentWarning",
+    "PathError",
     "PlanError",
     "RandomnessWarning",
     "ShapeError",
@@ -94,6 +96,24 @@ class PlanError(EingradError, ValueError):
     Raised when one is unpickled that another version of eingrad made: make it again. And when one
     is made with a static argument whose state cannot be compared later: capture that instead. And
     for an ``out`` that it cannot write to, read-only say: give an array that can be written.
+    """
+
+
+class FileError(EingradError, ValueError):
+    """A file that cannot be read or written, or that is not what it says.
+
+    Raised by ``eingrad.paths.files.read_problem("net.json")`` for a field that is missing, a number
+    that is none, or a path that does not contract its operands. The message names the file and the
+    place in it, ``outputs[0].terms[2].indices[1]`` say: correct what stands there.
+    """
+
+
+class PathError(EingradError, ValueError):
+    """A contraction path that cannot be used.
+
+    Raised for a ``path`` that is none of the operands it is for, for a function that fails to find
+    one, and for an unknown name. And by ``plan.path`` where a plan is no single product: read
+    ``plan.paths`` there.
     """
 
 

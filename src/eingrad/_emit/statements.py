@@ -1,7 +1,9 @@
 """Write a statement as lines of NumPy: one function for each kernel that needs one."""
 
 from collections.abc import Sequence
-from typing import assert_never
+from typing import Any, assert_never
+
+import numpy as np
 
 from eingrad import _ir, _subscripts
 from eingrad._emit.literals import (
@@ -65,7 +67,8 @@ def write(  # noqa: C901, PLR0912 - one case for each kernel
             text = f'np.einsum("{letters}", {", ".join(operands)}, optimize=True)'
         case Sum(axes=axes):
             axis = str(axes[0]) if len(axes) == 1 else tuple_text(axes)
-            text = f"{x}.sum({axis if statement.shape else ''})"
+            given = [axis] if statement.shape else []
+            text = f"{x}.sum({', '.join([*given, *_kept(statement.results[0].dtype)])})"
         case View() as view:
             text = _view(statement, view, x)
         case Scale(factor=factor):
@@ -95,6 +98,12 @@ def assigned(statement: Statement, names: Sequence[str], expression: str) -> str
     if not isinstance(statement.kernel, Sum | Multiply | MatMul | EinsumLoop):
         return line
     return f"{line}  # {statement.subscripts} {statement.shape}, {statement.flops:,} flops"
+
+
+def _kept(dtype: np.dtype[Any]) -> list[str]:
+    """Say that a sum keeps its dtype where NumPy would take a longer one: of flags and integers."""
+    is_kept = dtype.kind in "fc" or dtype.itemsize == np.dtype(np.int64).itemsize
+    return [] if is_kept else [f'dtype="{dtype.name}"']
 
 
 # One operand -------------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 """Planning: from expressions to programs. The only room that imports opt_einsum.
 
-`search` finds the cheapest contraction tree of one product, `path` writes trees as paths, `parts`
+`search` finds the cheapest contraction tree of one product, `path` writes trees as paths, `given`
+reads those of the user's, `along` builds one product along one, its constants first, `parts`
 says what products have in common, `pairs` plans all products of a program together, `mirror` marks
 results that must come out symmetric, `tiles` makes what is large in pieces, `lower` turns pairwise
 steps into statements, `halves` makes half of what is mirrored, `compose` does these three in turn,
@@ -8,9 +9,12 @@ steps into statements, `halves` makes half of what is mirrored, `compose` does t
 planned nodes cost, before they are lowered.
 """
 
+from eingrad._plan.along import Contraction
 from eingrad._plan.compose import compose
 from eingrad._plan.duration import picoseconds
-from eingrad._plan.lower import lower
+from eingrad._plan.given import search_of
+from eingrad._plan.halves import halved
+from eingrad._plan.lower import lower, numbered
 from eingrad._plan.mirror import mirror
 from eingrad._plan.pairs import pairwise
 from eingrad._plan.path import Search, find_path, greedy_path, left_to_right_path
@@ -18,6 +22,7 @@ from eingrad._plan.price import Price, Prices
 from eingrad._plan.program import InputSpec, Program, Result, Statement
 
 __all__ = [
+    "Contraction",
     "InputSpec",
     "Price",
     "Prices",
@@ -28,9 +33,12 @@ __all__ = [
     "compose",
     "find_path",
     "greedy_path",
+    "halved",
     "left_to_right_path",
     "lower",
     "mirror",
+    "numbered",
     "pairwise",
     "picoseconds",
+    "search_of",
 ]

@@ -27,7 +27,9 @@ def canonical(network: Network) -> tuple[Network, _Order]:
     name = {sizes[i][0]: k for k, i in enumerate(of_index)}
     renamed = [tuple(sorted({name[index] for index in terms[n]})) for n in order]
     new_sizes = {k: sizes[i][1] for k, i in enumerate(of_index)}
-    return Network(renamed, tuple(sorted(name[index] for index in out)), new_sizes), order
+    known = sum(1 << k for k, n in enumerate(order) if network.known >> n & 1)
+    wanted = tuple(sorted(name[index] for index in out))
+    return Network(renamed, wanted, new_sizes, known, network.written), order
 
 
 class _Graph:
@@ -42,10 +44,11 @@ class _Graph:
             for index in indices:
                 self.users[index].append(operand)
         self.kinds = ranks([(size, index in out) for index, size in sizes])
+        self.known = [network.known >> n & 1 for n in range(len(terms))]
 
     def candidates(self) -> list[tuple[_Order, _Written]]:
         """Order the operands in each way that singling one out leads to."""
-        colours = self.refine([0] * len(self.indices))
+        colours = self.refine(ranks(self.known))
         tied = _find_tied(colours)[: TREES.singled] or [0]
         orders = {tuple(self.settle(_single_out(colours, n))) for n in tied}
         return [([*order], self.write(order)) for order in sorted(orders)]

@@ -2,7 +2,9 @@
 
 In: subscripts and sizes. Out: a `Network`, operands and indices as bits of integers; what a step
 costs, and a tree of steps.
-Guaranteed: a step is charged what lowering charges it: its flops, and the elements that it writes.
+Guaranteed: a step is charged what lowering charges it: its flops, and the elements that it writes,
+each as the flops that take as long; as so many as is said, for who wants fewest flops alone. One of
+known operands alone, constants that are contracted beforehand, is charged nothing.
 
 >>> network = Network([(0, 1), (1, 2), (2,)], (0,), {0: 9, 1: 9, 2: 9})
 >>> network.cost({0b111: (0b1, 0b110), 0b110: (0b10, 0b100)})
@@ -16,16 +18,24 @@ from eingrad._subscripts import Subscripts
 
 Tree = dict[int, tuple[int, int]]  # a set of operands, and the two sets that it is made from
 
-WRITTEN = weighted(0, 1)  # cost of writing an element
+WRITTEN = weighted(0, 1)  # cost of writing an element, where time is what counts
+MOST_AXES = 64  # of an array in NumPy 2
 
 
 class Network:
     """Operands of a product: which indices each has, which are wanted, how large they are."""
 
     def __init__(
-        self, terms: Sequence[Subscripts], out: Subscripts, sizes: Mapping[int, int]
+        self,
+        terms: Sequence[Subscripts],
+        out: Subscripts,
+        sizes: Mapping[int, int],
+        known: int = 0,
+        written: int = WRITTEN,
     ) -> None:
+        self.known = known  # set of operands that are constants
         self.key = (tuple(map(tuple, terms)), tuple(out), tuple(sizes.items()))  # what it is
+        self.written = written  # cost of writing an element
         bit = {index: 1 << n for n, index in enumerate(sizes)}
         masks = [sum(bit[index] for index in set(term)) for term in terms]
         self.indices = [*sizes]
@@ -67,12 +77,30 @@ class Network:
         contents = self.contents(part)
         return {index for n, index in enumerate(self.indices) if contents >> n & 1}
 
+    def term(self, part: int, terms: Sequence[Subscripts]) -> Subscripts:
+        """Order the indices of what operands with these terms are contracted to, as they have them.
+
+        Of many, those of size one go: there is nothing to be summed later, and an array has not so
+        many axes. (A step of a batch has one or two more than its result.)
+        """
+        _, out, sizes = self.key
+        if part == self.whole:
+            return out
+        wanted = self.wanted(part)
+        term = tuple(dict.fromkeys(i for known in terms for i in known if i in wanted))
+        if len(term) <= MOST_AXES // 2:
+            return term
+        size = dict(sizes)
+        return tuple(i for i in term if size[i] != 1 or i in out)
+
     def step_cost(self, left: int, right: int) -> int:
         """Cost of contracting two sets of operands, each contracted already."""
+        if not (left | right) & ~self.known:
+            return 0
         kept = self.meet(left, right)
         union = self._contents[left] | self._contents[right]
         flops = self.volumes[union] * (1 if union == kept else 2)
-        return flops + WRITTEN * self.volumes[kept]
+        return flops + self.written * self.volumes[kept]
 
     def cost(self, tree: Tree) -> int:
         """Cost of all steps."""

@@ -23,11 +23,14 @@ from collections.abc import Collection, Mapping, Sequence, Set
 from typing import NamedTuple, TypeGuard
 
 from eingrad import _ir
-from eingrad._ir import Factor, Node, Product
+from eingrad._ir import Factor, Input, Node, Product
 from eingrad._limits import BUDGET
+from eingrad._plan.given import FoundPath, WrittenPath
 from eingrad._plan.network import Tree, tree_of_path
 from eingrad._plan.parts import Part, SharedParts, Value, is_product, network_of, value_of
 from eingrad._plan.path import Search, adapted_tree, cheapest_tree, find_path
+from eingrad._shown import shown
+from eingrad.errors import PathError
 
 
 def pairwise(
@@ -38,8 +41,9 @@ def pairwise(
     """Rewrite every product as a tree of pairwise ones.
 
     With `find_path`, intermediates are chosen for all products together; any other search sees one
-    product at a time. Building a step may move structure of an operand outward and leave a new
-    product below it, so this repeats until none is left.
+    product at a time, one of the user's with the operands as the inputs of the plan are numbered.
+    Building a step may move structure of an operand outward and leave a new product below it, so
+    this repeats until none is left.
 
     `written` are nodes that the user wrote; None: all. A product of his is not made of the factors
     of its operands, and no other product is made of the factors of his: ``Y.T @ Y`` of ``Y = X W``
@@ -51,7 +55,11 @@ def pairwise(
     for number in range(BUDGET.rounds):
         nodes = _ir.topological(roots)
         values = [*dict.fromkeys(value_of(node) for node in nodes if is_product(node))]
-        if search is find_path:
+        if isinstance(search, WrittenPath):
+            _check_is_for(search, values)
+            plans = {value: _plan_alone(value, search) for value in values}
+            search = find_path  # for what a step leaves below it
+        elif search is find_path:
             derived = {*values} - kept if number == 0 and written is not None else set()
             plans = _plan_together(values, derived, kept)
         else:
@@ -131,8 +139,30 @@ def _opens(node: Node, kept: Set[Value]) -> TypeGuard[Product]:
 def _plan_alone(value: Value, search: Search) -> _Plan:
     network = value.network
     terms, out, sizes = network.key
-    path = search(terms, out, dict(sizes))
-    return _Plan(value, tree_of_path(path, network.operands), {})
+    order = [*range(len(terms))]
+    if isinstance(search, FoundPath | WrittenPath):
+        order.sort(key=lambda n: _place(value.operands[n]))
+    path = search([terms[n] for n in order], out, dict(sizes))
+    return _Plan(value, tree_of_path(path, [network.operands[n] for n in order]), {})
+
+
+def _place(node: Node) -> tuple[bool, int]:
+    """Where the user expects an operand: inputs stand first, in the order they were made in."""
+    return (False, node.serial) if isinstance(node, Input) else (True, 0)
+
+
+def _check_is_for(path: WrittenPath, values: Sequence[Value]) -> None:
+    """Refuse a written path where it is not plain which operand a position means."""
+    path.check([len(value.factors) for value in values])
+    (value,) = values
+    inputs = [node for node in value.operands if isinstance(node, Input)]
+    if len({*inputs}) < len(inputs) or len(value.operands) - len(inputs) > 1:
+        text = " ".join(node.name if isinstance(node, Input) else "..." for node in value.operands)
+        raise PathError(
+            f"path {shown(path.path)} is for operands that their positions tell apart, as inputs "
+            f"are that occur once, not for those of the product {text}; use eingrad.einsum_plan, "
+            "whose operands are numbered as they are given, or give a function"
+        )
 
 
 def _plan_together(
@@ -251,8 +281,6 @@ class _Assembly:
                 if half not in live:
                     live[half] = Factor(self.value(made[half].value), made[half].term)
             pair = [live[half] for half in tree[whole]]
-            wanted = network.wanted(whole)
-            out = tuple(dict.fromkeys(i for _, term in pair for i in term if i in wanted))
-            out = form.out if whole == network.whole else out
+            out = network.term(whole, [term for _, term in pair])
             live[whole] = Factor(_ir.contract(pair, out), out)
         return live[network.whole].node

@@ -13,8 +13,8 @@ from typing import Any
 
 from eingrad._limits import TREES
 from eingrad._plan.greedy import greedy_tree
-from eingrad._plan.network import Network, Tree, path_of_tree
-from eingrad._plan.search import adapt, find_tree
+from eingrad._plan.network import Network, Tree, path_of_tree, tree_of_path
+from eingrad._plan.search import adapt, find_tree, polish, search_on
 from eingrad._subscripts import Subscripts
 
 Path = tuple[tuple[int, ...], ...]
@@ -23,18 +23,62 @@ Search = Callable[[Sequence[Subscripts], Subscripts, Mapping[int, int]], Path]
 
 def find_path(terms: Sequence[Subscripts], out: Subscripts, sizes: Mapping[int, int]) -> Path:
     """Search the cheapest path: by flops plus writes."""
-    return _path(cheapest_tree(Network(terms, out, sizes)), len(terms))
+    return path_of(cheapest_tree(Network(terms, out, sizes)), len(terms))
+
+
+def fewest_flops_path(
+    terms: Sequence[Subscripts], out: Subscripts, sizes: Mapping[int, int]
+) -> Path:
+    """Search the path of fewest flops, whatever it writes: for comparison."""
+    return path_of(find_tree(Network(terms, out, sizes, written=0)), len(terms))
+
+
+def polished_path(
+    terms: Sequence[Subscripts], out: Subscripts, sizes: Mapping[int, int], path: Path
+) -> Path:
+    """Improve a path of pairs that was found elsewhere; never dearer than that."""
+    network = Network(terms, out, sizes)
+    return path_of(polish(network, tree_of_path(path, network.operands)), len(terms))
+
+
+def longer_path(
+    terms: Sequence[Subscripts],
+    out: Subscripts,
+    sizes: Mapping[int, int],
+    is_over: Callable[[], bool],
+) -> Path:
+    """Search on, from the path that `find_path` gives, until it is over: the one not bounded."""
+    network = Network(terms, out, sizes)
+    return path_of(search_on(network, cheapest_tree(network), is_over), len(terms))
 
 
 def cheapest_tree(network: Network, made: frozenset[int] = frozenset()) -> Tree:
     """Find the cheapest tree, or look it up; what is in `made` is free. Not to be changed."""
-    return _search(network.key, made)
+    return _search(network.key, network.known, made)
 
 
 @functools.lru_cache(maxsize=4096)
-def _search(key: tuple[Any, ...], made: frozenset[int]) -> Tree:
+def _search(key: tuple[Any, ...], known: int, made: frozenset[int]) -> Tree:
     terms, out, sizes = key
-    return find_tree(Network(terms, out, dict(sizes)), made)
+    return find_tree(Network(terms, out, dict(sizes), known), made)
+
+
+def join(parts: Sequence[int], network: Network) -> Tree:
+    """Contract disjoint sets of operands to one: a pair as it is, more as cheaply as can be."""
+    if len(parts) == 2:  # noqa: PLR2004 - a pair
+        return {sum(parts): (parts[0], parts[1])}
+    if len(parts) == 1:
+        return {}
+    terms = [tuple(sorted(network.wanted(part))) for part in parts]
+    out = tuple(sorted(network.wanted(sum(parts))))
+    used = {index for term in terms for index in term}
+    sizes = {index: size for index, size in network.key[2] if index in used}
+
+    def whole(inner: int) -> int:
+        return sum(part for n, part in enumerate(parts) if inner >> n & 1)
+
+    tree = cheapest_tree(Network(terms, out, sizes))
+    return {whole(part): (whole(a), whole(b)) for part, (a, b) in tree.items()}
 
 
 def adapted_tree(network: Network, tree: Tree, made: frozenset[int], new: Collection[int]) -> Tree:
@@ -49,7 +93,7 @@ def adapted_tree(network: Network, tree: Tree, made: frozenset[int], new: Collec
 
 def greedy_path(terms: Sequence[Subscripts], out: Subscripts, sizes: Mapping[int, int]) -> Path:
     """Contract the cheapest connected pair until one operand is left."""
-    return _path(greedy_tree(Network(terms, out, sizes)), len(terms))
+    return path_of(greedy_tree(Network(terms, out, sizes)), len(terms))
 
 
 def left_to_right_path(
@@ -64,6 +108,6 @@ def left_to_right_path(
     return ((0, 1), *((0, n) for n in range(len(terms) - 2, 0, -1)))
 
 
-def _path(tree: Tree, count: int) -> Path:
+def path_of(tree: Tree, count: int) -> Path:
     """Write a tree as a path; of one operand, the path says that it is looked at alone."""
     return path_of_tree(tree, count) or ((0,),)

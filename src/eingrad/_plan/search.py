@@ -20,7 +20,7 @@ from eingrad._limits import TREES
 from eingrad._plan.anneal import anneal
 from eingrad._plan.canonical import canonical
 from eingrad._plan.greedy import greedy_tree, random_tree, weighted_trees
-from eingrad._plan.network import WRITTEN, Network, Tree
+from eingrad._plan.network import Network, Tree
 
 _Known = dict[tuple[int, ...], int]  # disjoint sets of operands, and the least cost to join them
 
@@ -50,6 +50,35 @@ def adapt(network: Network, tree: Tree, made: Collection[int]) -> Tree:
         if other is not None:
             tree = min(tree, anneal(network, other, moves, _WARM, 0), key=network.cost)
     return tree
+
+
+def polish(network: Network, tree: Tree) -> Tree:
+    """Improve a tree that was found elsewhere: annealed a little, each part searched again."""
+    moves = TREES.few_moves * len(network.operands)
+    trees = [tree, anneal(network, tree, moves, _WARM, 0)]
+    return min((_improve(network, each, _Known(), ()) for each in trees), key=network.cost)
+
+
+def search_on(network: Network, tree: Tree, is_over: Callable[[], bool]) -> Tree:
+    """Search until it is over: anneal random trees, and the best one, with ever new seeds."""
+    parts, best = network.operands, tree
+    for seed in itertools.count(TREES.random):
+        for start, heat in ((random_tree(network, parts, seed), _HOT), (best, _WARM)):
+            if is_over():
+                return best
+            found = anneal(network, start, _moves(parts), heat, seed)
+            best = min(best, _improve(network, found, _Known(), ()), key=network.cost)
+    raise AssertionError("seeds do not end")
+
+
+def trees_met(network: Network) -> list[Tree]:
+    """Give trees of all kinds that a search meets: greedy, random, annealed, and what it found."""
+    parts = network.operands
+    starts = [greedy_tree(network, parts), *weighted_trees(network, parts)]
+    starts += [random_tree(network, parts, seed) for seed in range(TREES.random)]
+    moves = TREES.few_moves * len(parts)
+    warm = [anneal(network, tree, moves, _HOT, n) for n, tree in enumerate(starts)]
+    return [*starts, *warm, find_tree(network)]
 
 
 def _take_out(tree: Tree, part: int) -> Tree | None:
@@ -99,14 +128,15 @@ def _alike(network: Network, made: Collection[int]) -> tuple[Tree, list[int]]:
     To multiply two such operands takes one step of their size; to keep them apart takes, wherever
     the second one joins, a step that reads and writes at least as much. (Twice the flops if that
     sums, but then less than half is written, except of sizes 0 and 1.) Where a set in `made` holds
-    only one of the two, joining them would put it out of reach.
+    only one of the two, joining them would put it out of reach; so with a constant, which others
+    may be multiplied with for nothing.
     """
     joined: Tree = {}
     if 0 in network.volumes.sizes:
         return joined, network.operands
     alike: dict[tuple[int, tuple[bool, ...]], int] = {}
     for operand in network.operands:
-        key = network.contents(operand), tuple(bool(s & operand) for s in made)
+        key = network.contents(operand), tuple(bool(s & operand) for s in (network.known, *made))
         part = alike.get(key, 0)
         closed = key[0] & ~network.contents(part | operand)
         if part and closed and network.volumes[closed] < 2:  # noqa: PLR2004
@@ -128,10 +158,10 @@ def _cheapest(
 
     Dynamic programming over the sets of parts: the cheapest way to make a set is the cheapest pair
     of ways to make its two halves. A set that no tree within `most` can have is given up at once.
-    Returns also how many pairs were looked at.
+    Returns also how many pairs were looked at. Sets of constants are free, and not looked into.
     """
     kept, later = _tables(network, parts)
-    free = _sets_of(parts, made)
+    free = _sets_of(parts, made) | _known_sets(network, parts)
     if free or 0 in network.volumes.sizes:  # what is to be paid later may then be nothing
         later = [0] * len(kept)
     whole, never, volumes = len(kept) - 1, most + 1, network.volumes
@@ -143,7 +173,7 @@ def _cheapest(
             cost[inner] = 0
             continue
         indices = kept[inner]
-        written = WRITTEN * volumes[indices]
+        written = network.written * volumes[indices]
         best = never - written - later[inner]
         if best <= 0:
             continue
@@ -176,7 +206,7 @@ def _tables(network: Network, parts: Sequence[int]) -> tuple[list[int], list[int
     for n, part in enumerate(parts):
         kept[1 << n] = network.contents(part)
         outside[0] += volumes[kept[1 << n]]
-    last = WRITTEN * volumes[network.contents(sum(parts))]
+    last = network.written * volumes[network.contents(sum(parts))]
     for inner in range(1, whole + 1):
         low, others = inner & -inner, inner & (inner - 1)
         outside[inner] = outside[others] - volumes[kept[low]]
@@ -212,6 +242,17 @@ def _sets_of(parts: Sequence[int], made: Collection[int]) -> set[int]:
         for inner, s in written.items()
         if inner.bit_count() > 1 and sum(p for n, p in enumerate(parts) if inner >> n & 1) == s
     }
+
+
+def _known_sets(network: Network, parts: Sequence[int]) -> set[int]:
+    """Give the sets of two or more parts that are constants."""
+    known = sum(1 << n for n, part in enumerate(parts) if not part & ~network.known)
+    found, inner = set(), known
+    while inner:
+        if inner & (inner - 1):
+            found.add(inner)
+        inner = (inner - 1) & known
+    return found
 
 
 def _tree_of(split: Sequence[int], parts: Sequence[int]) -> Tree:

@@ -3,7 +3,8 @@
 from eingrad._run.dense import load
 from eingrad._run.executable import Executable
 from eingrad._run.form import FunctionForm, SymbolForm, check_symmetry, state_of, statics
-from eingrad._run.plan import CapturedArray, Plan
+from eingrad._run.paths import ProductPath
+from eingrad._run.plan import CapturedArray, Plan, check_buffers
 from eingrad._run.structured import Layout, StructuredTensor
 
 __all__ = [
@@ -12,8 +13,10 @@ __all__ = [
     "FunctionForm",
     "Layout",
     "Plan",
+    "ProductPath",
     "StructuredTensor",
     "SymbolForm",
+    "check_buffers",
     "check_symmetry",
     "load",
     "state_of",

@@ -31,13 +31,14 @@ class Executable:
     __slots__ = ("_filling", "constants", "function", "layouts", "program", "source", "too_large")
 
     def __init__(self, program: Program, layouts: tuple[Layout, ...] | None = None) -> None:
-        check_axes(program)
+        self.too_large = too_large(program)  # to be looked at, but not to be run
+        if not self.too_large:
+            check_axes(program)
         self.program = program
         self.layouts = layouts
         self.source = emit(program)
         self.function = load(self.source)
         self.constants = [array for _, array in parameters(program)]  # that the function takes
-        self.too_large = too_large(program)  # to be looked at, but not to be run
         self._filling: dict[bool, Callable[..., None]] = {}  # emitted when it is asked for
 
     @property

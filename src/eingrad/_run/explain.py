@@ -11,20 +11,19 @@ import numpy as np
 from eingrad._emit import line_of, steps
 from eingrad._plan import Program, Statement
 from eingrad._plan.kernels import MatMul
+from eingrad._plan.network import MOST_AXES
 from eingrad._shown import cut
 from eingrad.errors import ShapeError
-
-_MOST_AXES = 64  # of an array in NumPy 2
 
 
 def check_axes(program: Program) -> None:
     """Refuse a program with a step that no array can hold, before anything is computed."""
     for statement in program.steps():
         count = _axes_within(statement)
-        if count > _MOST_AXES:
+        if count > MOST_AXES:
             raise ShapeError(
                 f"a step of the plan ({statement.kernel.label}) has {count} axes, shape "
-                f"{cut(str(statement.shape))}, but NumPy arrays have at most {_MOST_AXES}; flatten "
+                f"{cut(str(statement.shape))}, but NumPy arrays have at most {MOST_AXES}; flatten "
                 "arguments with np.reshape, or lower the order"
             )
 
@@ -41,17 +40,16 @@ def _axes_within(statement: Statement) -> int:
 
 
 def too_large(program: Program) -> str:
-    """Say which step no address space can hold; "" if there is none."""
-    for statement in program.steps():
-        size = max((result.bytes for result in statement.results), default=0)
-        if size > sys.maxsize:
-            return (
-                f"a step of the plan ({statement.kernel.label}) has shape "
-                f"{cut(str(statement.shape))}, {size:,} bytes, more than an array can have; "
-                "contract the derivative with what it is multiplied with, as in eingrad.jvp, or "
-                "lower the order"
-            )
-    return ""
+    """Say which step is largest, where no address space can hold it; "" if there is none."""
+    steps = [(result, s) for s in program.steps() for result in s.results]
+    result, statement = max(steps, key=lambda step: step[0].bytes, default=(None, None))
+    if result is None or statement is None or result.bytes <= sys.maxsize:
+        return ""
+    return (
+        f"a step of the plan ({statement.kernel.label}) has shape {cut(str(result.shape))}, "
+        f"{result.bytes:,} bytes, more than an array can have; contract the derivative with what "
+        "it is multiplied with, as in eingrad.jvp, lower the order, or give a path that makes less"
+    )
 
 
 def singular(error: np.linalg.LinAlgError, program: Program) -> np.linalg.LinAlgError:

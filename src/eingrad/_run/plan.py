@@ -9,10 +9,14 @@ from numpy.typing import NDArray
 
 from eingrad._emit import parameters
 from eingrad._ir import Symmetry
+from eingrad._mode import NO_MODE, Mode
 from eingrad._plan import InputSpec, Program, picoseconds
 from eingrad._run.entry import entry, filling_entry
 from eingrad._run.executable import Executable
 from eingrad._run.form import Form, check_symmetry, inputs_among, label, symmetries
+from eingrad._run.paths import ProductPath, path_of, paths_of
+from eingrad._run.picture import PlanPicture, picture_of
+from eingrad._run.tree import PlanTree, tree_of
 from eingrad._tracer import Expression, as_array
 from eingrad._tree import flatten
 from eingrad.errors import DTypeError, PlanError, ShapeError
@@ -58,11 +62,14 @@ class Plan:
         captured: Sequence[Array],
         variables: Sequence[str | None] = (),
         directions: Callable[[], Sequence[tuple[str, int]]] | None = None,
+        find_mode: Callable[[Program], Mode] | None = None,
     ) -> None:
         self._executable = executable
         unpriced = len(executable.program.candidates) == 1
         self._directions = directions if unpriced else None
         self._priced: Program | None = None
+        self._find_mode = find_mode
+        self._mode: Mode | None = None  # found when it is asked for
         self._form = form
         self._captured = tuple(np.array(array) for array in captured)
         self._variables = tuple(variables) or (None,) * len(self._captured)
@@ -187,6 +194,41 @@ class Plan:
         return self.program.peak_bytes
 
     @property
+    def path(self) -> list[tuple[int, ...]]:
+        """The path of a plan that is one product of its inputs, as opt_einsum and NumPy write it.
+
+        Positions are those of `inputs`, then `captured`. A `PathError` says why others have none.
+        """
+        return path_of(self.program)
+
+    @property
+    def paths(self) -> tuple[ProductPath, ...]:
+        """The path of each product: what several steps use is a product of its own."""
+        return paths_of(self.program)
+
+    @property
+    def tree(self) -> PlanTree:
+        """How the results are computed, as data: steps, and what each is computed from."""
+        return tree_of(self.program)
+
+    @property
+    def mode(self) -> Mode:
+        """Forward, reverse, cross-country: the mode of the order in which products are made.
+
+        It is worked out at the first time, in about the time that making the plan took; not of
+        functions of many operations, nor of plans of symbols.
+        """
+        if self._mode is None:
+            find = self._find_mode
+            self._mode = NO_MODE if find is None else find(self.program)
+            self._find_mode = None  # in this order: threads may ask one plan
+        return self._mode
+
+    def picture(self) -> PlanPicture:
+        """Draw the steps, coloured by which mode makes each: a notebook shows it."""
+        return picture_of(self.tree, self.mode, self.flops)
+
+    @property
     def inputs(self) -> tuple[str, ...]:
         """Names of what a call gives, in order; `source` takes those of `captured` after them."""
         count = len(self.program.inputs) - len(self._captured)
@@ -217,7 +259,8 @@ class Plan:
 
     def __getstate__(self) -> dict[str, Any]:
         """What was not taken stays behind, and the entry, which is written again."""
-        state = {**self.__dict__, "_directions": None, "_filling_entry": None}
+        left = {"_directions": None, "_find_mode": None, "_filling_entry": None}
+        state = {**self.__dict__, **left}
         del state["_entry"]
         return state
 

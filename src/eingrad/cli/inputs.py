@@ -16,8 +16,8 @@ from typing import Any
 from eingrad._shown import cut, shown
 from eingrad.errors import EingradError, PlanError
 from eingrad.paths.along import along
+from eingrad.paths.orders import NAMES, Order, find_order, given_order
 from eingrad.paths.problem import Problem, of_einsum
-from eingrad.paths.standin import NAMES, Order, find_order, given_order
 from eingrad.paths.typed import parse_json
 
 FORMS = (

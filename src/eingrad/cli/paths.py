@@ -19,8 +19,8 @@ from eingrad.errors import EingradError
 from eingrad.paths import baseline, compare
 from eingrad.paths.comparison import Comparison, to_document
 from eingrad.paths.executors import EXECUTORS
+from eingrad.paths.orders import DEFAULT_ORDERS, NAMES
 from eingrad.paths.report import definitions, to_csv
-from eingrad.paths.standin import DEFAULT_ORDERS, NAMES
 from eingrad.paths.units import bytes_of
 
 _BAD = (EingradError, ValueError, OSError, MemoryError)

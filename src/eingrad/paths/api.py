@@ -16,8 +16,9 @@ from eingrad.errors import DTypeError, ShapeError
 from eingrad.paths.comparison import Comparison
 from eingrad.paths.executors import Executor, find_executors
 from eingrad.paths.measure import Find, Settings, Tell, measure_orders
+from eingrad.paths.modes import mode_of
+from eingrad.paths.orders import DEFAULT_ORDERS, Order, find_order
 from eingrad.paths.problem import Array, Problem, of_einsum
-from eingrad.paths.standin import DEFAULT_ORDERS, Order, find_order, mode_of
 from eingrad.paths.units import bytes_of
 
 

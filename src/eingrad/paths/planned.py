@@ -15,7 +15,7 @@ from eingrad import _ir
 from eingrad._ir import Add, Einsum, Node, Placement, Selection, Structural
 from eingrad.errors import PlanError
 from eingrad.paths.along import Writer, write_total
-from eingrad.paths.problem import Problem
+from eingrad.paths.problem import Array, Problem
 from eingrad.paths.schedule import Part, Schedule, Total
 
 
@@ -35,7 +35,7 @@ def of_nodes(problem: Problem, roots: Sequence[Node], operands: Sequence[Node]) 
     """
     nodes = [node for node in _below(roots, operands) if not isinstance(node, Structural)]
     tables = _tables(nodes, operands)
-    writer = Writer(problem, [_ir.dense(node) for node in tables])
+    writer = Writer(problem, [_array(node) for node in tables])
     places = {node: len(operands) + n for n, node in enumerate(tables)}
     seen = {node: _Seen(1, n, tuple(range(node.ndim))) for n, node in enumerate(operands)}
     for node in nodes:
@@ -75,6 +75,11 @@ def _tables(nodes: Sequence[Node], operands: Sequence[Node]) -> list[Node]:
             if node.core is None:
                 found[_ir.constant(np.ones((), node.dtype))] = None
     return [*found]
+
+
+def _array(node: Node) -> Array:
+    """Values of a constant, or of a structural tensor as numbers: boolean sums are no counts."""
+    return node.value if isinstance(node, _ir.Constant) else _ir.dense(node).astype(float)
 
 
 def _is_delta(node: Node) -> bool:

@@ -118,7 +118,7 @@ class Problem:
     operands: Mapping[str, Operand]
     sizes: Mapping[str, int]
     provenance: str = ""
-    best: Mapping[str, Any] = field(default_factory=dict)
+    best: Mapping[str, Any] = field(default_factory=dict, compare=False)
     known: Mapping[str, Array] = field(default_factory=dict, compare=False)
     pure: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
@@ -152,9 +152,9 @@ class Problem:
         operand = self.operands[name]
         if operand.kind == "delta":
             return np.eye(operand.shape[0], dtype=operand.dtype)
-        drawn = source.standard_normal(operand.shape)
         if name in self.known:
             return self.known[name]
+        drawn = source.standard_normal(operand.shape)
         array: Array = drawn / max(drawn.size, 1) ** 0.25
         for group in operand.symmetric:
             orders = [*itertools.permutations(group)]
@@ -299,7 +299,7 @@ def _operand_name(n: int, count: int) -> str:
 def _parse(subscripts: str) -> tuple[tuple[Labels, ...], Labels]:
     text = subscripts.replace(" ", "")
     left, arrow, right = text.partition("->")
-    if "->" in right or not left or "." in text:
+    if "->" in right or not (left or arrow) or "." in text:
         raise SubscriptsError(
             f"{cut(subscripts)!r} are no subscripts; write them as in 'ij,jk->ik', without ellipsis"
         )

@@ -18,12 +18,13 @@ import functools
 import itertools
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
 from eingrad import _ir
+from eingrad._cost import weighted
 from eingrad._ir import Node
 from eingrad._subscripts import Subscripts, text
 from eingrad.paths.problem import Array, Problem
@@ -111,7 +112,7 @@ class Total(NamedTuple):
 Operation: TypeAlias = Step | Total
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Schedule:
     """Operations in order. Values are numbered: operands, constants, then results of operations.
 
@@ -138,8 +139,22 @@ class Schedule:
     outputs: tuple[int, ...]
     constants: tuple[Array, ...] = ()
     paths: tuple[Path, ...] | None = None
-    searched: float | None = field(default=None, compare=False)
-    own: tuple[tuple[Node, ...], tuple[Node, ...]] | None = field(default=None, compare=False)
+    searched: float | None = None
+    own: tuple[tuple[Node, ...], tuple[Node, ...]] | None = None
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Schedule):
+            return NotImplemented
+        same = (self.problem, self.operations, self.outputs, self.paths)
+        if same != (other.problem, other.operations, other.outputs, other.paths):
+            return False
+        pairs = zip(self.constants, other.constants, strict=False)
+        return len(self.constants) == len(other.constants) and all(
+            np.array_equal(a, b) for a, b in pairs
+        )
+
+    def __hash__(self) -> int:
+        return hash((self.operations, self.outputs))
 
     @property
     def first(self) -> int:
@@ -167,6 +182,11 @@ class Schedule:
     def written(self) -> int:
         """Elements written by all operations; what is only looked at in another way is not."""
         return sum(math.prod(o.shape) for o in self.operations if not is_view(o))
+
+    @property
+    def work(self) -> int:
+        """Flops, and elements written as the flops that take as long: what our search minimises."""
+        return weighted(self.flops, self.written)
 
     @property
     def largest(self) -> int:

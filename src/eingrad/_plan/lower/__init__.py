@@ -32,12 +32,29 @@ def lower(
     most_positions: int = _MOST_POSITIONS,
 ) -> Program:
     """Lower roots to statements over these inputs."""
+    writer = _written(roots, arguments, most_positions)
+    return writer.program([writer.number[root] for root in roots], candidates)
+
+
+def numbered(
+    roots: Sequence[Node], arguments: Sequence[tuple[Input, InputSpec]]
+) -> tuple[Program, dict[Node, int]]:
+    """Lower roots, and say which value of the program each node is that is needed."""
+    writer = _written(roots, arguments, _MOST_POSITIONS)
+    program = writer.program([writer.number[root] for root in roots])
+    final = writer.final
+    return program, {node: final[n] for node, n in writer.number.items() if n in final}
+
+
+def _written(
+    roots: Sequence[Node], arguments: Sequence[tuple[Input, InputSpec]], most_positions: int
+) -> Writer:
     order = _ir.topological(roots)
     writer = Writer(dict(arguments), find_folded(roots, order), most_positions)
     for node in order:
         if node not in writer.number and not isinstance(node, Structural):
             writer.number[node] = _lower_node(writer, node)
-    return writer.program([writer.number[root] for root in roots], candidates)
+    return writer
 
 
 def lower_alone(node: Node) -> tuple[Writer, dict[int, Node]]:

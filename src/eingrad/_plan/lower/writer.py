@@ -25,7 +25,7 @@ from eingrad._subscripts import Shape, Subscripts
 
 
 class Writer:
-    """Statements so far. `number` maps a node to its value."""
+    """Statements so far. `number` maps a node to its value, `final` that to its number at last."""
 
     def __init__(
         self,
@@ -41,6 +41,7 @@ class Writer:
         self.constants: list[NDArray[Any]] = []
         self.twins: dict[Hashable, tuple[Product, Coefficient]] = {}  # products, see `products`
         self.results = {n: Result(s.shape, s.dtype) for n, s in enumerate(self.inputs)}
+        self.final: dict[int, int] = {}  # by `program`
         self._known: dict[Hashable, int] = {}  # values by what they are: constants, calls, ...
         self._made: dict[int, Statement] = {}  # the statement that a value is a result of
 
@@ -162,7 +163,7 @@ class Writer:
             if needed.intersection(statement.targets or statement.written):
                 needed.update(statement.operands)
                 kept.append(statement)
-        number = {n: n for n in range(len(self.inputs))}
+        number = self.final = {n: n for n in range(len(self.inputs))}
         constants = []
         for n, array in enumerate(self.constants):
             if -1 - n in needed:

@@ -1,0 +1,142 @@
+"""What is computed, up to association, order of axes, and numbers: as a set of flat products.
+
+In: nodes. Out: the *monomials* of each, nodes that are equal where the algebra makes them equal.
+Guaranteed: products are opened down to what is no product, and distributed over sums, so that
+neither the order of a contraction nor where a sum was factored shows; iterative.
+
+A sum that is `whole` stays one operand: what a function adds itself is not a sum of derivatives. A
+product that would have too many monomials keeps its sums, and `is_complete` is false of what is
+made of it. Entries that are only placed are those that are placed.
+
+>>> from eingrad import _ir
+>>> a, b, c, x = (_ir.new_input(name, (3, 3)) for name in "abcx")
+>>> def dot(*nodes):
+...     left = nodes[0]
+...     for right in nodes[1:]:
+...         left = _ir.einsum("ij,jk->ik", left, right)
+...     return left
+>>> found = Monomials()
+>>> found.of(dot(a, dot(b, c))) == found.of(dot(dot(a, b), c))
+True
+>>> found.of(dot(a, _ir.add([b, c], [2, 1]))) == found.of(dot(a, b)) | found.of(dot(a, c))
+True
+"""
+
+import itertools
+import math
+from collections.abc import Iterable, Iterator, Sequence
+
+from eingrad import _ir
+from eingrad._ir import Add, Apply, Coefficient, Einsum, Factor, Node, Placement, Product
+from eingrad._limits import BUDGET
+from eingrad._subscripts import Subscripts
+
+_Term = tuple[Node, Coefficient]
+
+
+class Monomials:
+    """Monomials of nodes, remembered."""
+
+    def __init__(self) -> None:
+        self._terms: dict[Node, tuple[_Term, ...]] = {}
+        self._whole: set[Node] = set()
+        self._incomplete: set[Node] = set()
+
+    def of(self, node: Node) -> frozenset[Node]:
+        """Give the monomials of a node; none of what computes nothing."""
+        self._read([node])
+        found = (_core(term) for term, _ in self._terms[node])
+        return frozenset(core for core in found if core is not None)
+
+    def is_complete(self, node: Node) -> bool:
+        """Whether nothing below was too long to be distributed."""
+        self._read([node])
+        return node not in self._incomplete
+
+    def keep_sums(self, nodes: Iterable[Node]) -> None:
+        """Do not open the sums among these nodes and below them, wherever they are met from now."""
+        for node in _ir.topological(nodes):
+            if isinstance(node, Add) and node not in self._terms:
+                self._whole.add(self._sum(node))
+            self._read([node])
+
+    def _read(self, nodes: Sequence[Node]) -> None:
+        if all(node in self._terms for node in nodes):
+            return
+        for node in _ir.topological(nodes):
+            if node not in self._terms:
+                if any(child in self._incomplete for child in _ir.children(node)):
+                    self._incomplete.add(node)
+                self._terms[node] = self._open(node)
+
+    def _open(self, node: Node) -> tuple[_Term, ...]:
+        match node:
+            case Add(terms=terms, coefficients=coefficients):
+                total = self._sum(node)
+                if total in self._whole:
+                    return ((total, 1),)
+                return tuple(
+                    (inner, _ir.multiply(c, number))
+                    for term, c in zip(terms, coefficients, strict=True)
+                    for inner, number in self._terms[term]
+                )
+            case Apply(operands=operands):
+                return ((_ir.with_operands(node, [self._together(n) for n in operands]), 1),)
+            case Einsum() if node.factors and not _ir.is_zero(node):
+                return tuple(self._distribute(node))
+        return ((node, 1),)
+
+    def _sum(self, node: Add) -> Node:
+        return _ir.add([self._together(term) for term in node.terms], node.coefficients)
+
+    def _together(self, node: Node) -> Node:
+        """Write a node as the sum of its monomials."""
+        self._read([node])
+        nodes, numbers = zip(*self._terms[node], strict=True)
+        return _ir.add(nodes, numbers)
+
+    def _distribute(self, node: Einsum) -> Iterator[_Term]:
+        """Give a product for each choice of one monomial of each factor."""
+        choices = [self._terms[factor.node] for factor in node.factors]
+        if math.prod(map(len, choices)) > BUDGET.opened_terms:
+            self._incomplete.add(node)
+            choices = [((self._together(n), 1),) for n in node.operands]
+        for chosen in itertools.product(*choices):
+            number = node.coefficient
+            for _, c in chosen:
+                number = _ir.multiply(number, c)
+            factors = [Factor(n, f.term) for (n, _), f in zip(chosen, node.factors, strict=True)]
+            made = _ir.contract(_flat(factors, node), node.out, node.sizes, 1, node.dtype)
+            if isinstance(made, Einsum) and made.coefficient != 1 and not _ir.is_zero(made):
+                number = _ir.multiply(number, made.coefficient)
+                made = _ir.with_coefficient(made, 1)
+            yield made, number
+
+
+def _flat(factors: Sequence[Factor], node: Einsum) -> list[Factor]:
+    """Put the factors of products and placements in their place, down to the last."""
+    fresh = itertools.count(1 + max(len(node.sizes), *(i for f in factors for i in f.term), 0))
+    found: list[Factor] = []
+    pending = [*factors][::-1]
+    while pending:
+        inner, term = pending.pop()
+        if isinstance(inner, Einsum) and inner.factors and not _ir.is_zero(inner):
+            pending += _spliced(inner, term, fresh)[::-1]
+        else:
+            found.append(Factor(inner, term))
+    return found
+
+
+def _spliced(inner: Einsum, term: Subscripts, fresh: Iterator[int]) -> list[Factor]:
+    return [*_ir.splice(inner, term, fresh), *_ir.ones_along(inner, term)]
+
+
+def _core(node: Node) -> Node | None:
+    """Take away what places entries, and the order of axes."""
+    while isinstance(node, Placement):
+        if node.core is None:
+            return None
+        node = node.core.node
+    if not isinstance(node, Product):
+        return node
+    return node.operands[0] if node.is_view else _ir.canonical_twin(node)[0]
