@@ -12,6 +12,7 @@ derivatives: what a problem is worth to the algebra shows, however it was writte
 
 import itertools
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -47,7 +48,7 @@ def eingrad_schedule(problem: Problem) -> Schedule:
         prices = Prices()
         times = [prices.of(r).picoseconds for r in (roots, [values[n] for n in own.outputs])]
         if times[1] < times[0]:
-            return own
+            return replace(own, problem=problem)
     return of_nodes(problem, roots, operands)
 
 
