@@ -50,7 +50,6 @@ def eingrad_schedule(problem: Problem) -> Schedule:
         if prices.of(results).picoseconds < prices.of(roots).picoseconds:
             roots = results
     return replace(of_nodes(problem, roots, operands), own=(tuple(roots), tuple(operands)))
->>>>>>> derived
 
 
 def operands_of(problem: Problem) -> list[Node]:
