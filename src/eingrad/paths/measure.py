@@ -37,6 +37,9 @@ Find: TypeAlias = Callable[[Problem], Schedule]
 Tell: TypeAlias = Callable[[str], None]
 
 
+_MOST_LETTERS = 1000  # of a message of our own
+
+
 class _Entry:
     """An order while it is measured."""
 
@@ -163,7 +166,7 @@ class _Bench:
                 entry.set(executor.name, *self.unusable[executor.name])
         try:
             program = program_of(schedule)
-        except EingradError:  # eingrad refuses it; others may do it
+        except EingradError:  # others may do it
             self._foresee(entry, schedule, None)
             return
         entry.facts["predicted_seconds"] = picoseconds(program) * 1e-12
@@ -320,5 +323,5 @@ def _line(error: Exception) -> str:
         text = ""
     name = type_name(error)
     if isinstance(error, EingradError):
-        return cut(text)
+        return cut(text, _MOST_LETTERS)  # these say what to do, at the end
     return cut(f"{name}: {text}" if text else name)
