@@ -216,9 +216,11 @@ def summary(rows: Sequence[dict[str, Any]]) -> str:
         )
     longest = max(rows, key=lambda row: row["seconds"])
     lines.append(f"longest search {longest['seconds']:.1f} s, {longest['operands']} operands")
-    spreads = [max(*row["shuffled"], row["cost"]) / max(min(*row["shuffled"], row["cost"]), 1) for row in rows
-               if row["shuffled"]]  # fmt: skip
-    lines += [f"most over shuffled operands {max(spreads):.3f}"] if spreads else []
+    spreads = []
+    for row in rows:
+        costs = [*row["shuffled"], row["cost"]]
+        spreads.append(max(costs) / max(min(costs), 1))
+    lines.append(f"most over shuffled operands {max(spreads):.3f}")
     return "\n".join(lines)
 
 

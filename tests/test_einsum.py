@@ -167,14 +167,10 @@ def test_any_sublists(arguments):
 def test_any_network(seed):
     """Twelve operands and more, along paths of all kinds."""
     network = random_network(seed, 4, 16)
+    sizes = {i: min(size, 3) for i, size in network.sizes.items()}
     rng = np.random.default_rng(seed)
-    arrays = [rng.normal(size=[network.sizes[i] for i in term]) for term in network.terms]
-    if any(array.size > 10**5 for array in arrays):
-        return
+    arrays = [rng.normal(size=[sizes[i] for i in term]) for term in network.terms]
     arguments = [x for a, t in zip(arrays, network.terms, strict=True) for x in (a, t)]
-    path = eg.einsum_plan(*arguments, network.out).peak_bytes
-    if path > 10**8:
-        return
     expected = np.einsum(*arguments, network.out, optimize="greedy")
     scale = max(1e-300, np.max(np.abs(expected), initial=0))
     result = eg.einsum(*arguments, network.out)
@@ -356,13 +352,13 @@ def test_a_graph_of_unit_indices_has_no_step_of_too_many_axes(path):
 
 
 def test_what_no_memory_holds_is_told_beforehand_with_its_bytes():
-    network = regular(3, 500, 1)
+    network = regular(3, 200, 1)
     arguments = [x for t in network.terms for x in (np.ones((2, 2, 2)), [*t])]
-    plan = eg.einsum_plan(*arguments, [], path="greedy")  # may be looked at
+    plan = eg.einsum_plan(*arguments, [], path="left to right")  # may be looked at
     assert plan.peak_bytes > 2**63
     message = r"a step of the plan \(matmul\) has shape \(2, 2, .*, [\d,]{26,} bytes, more than an "
     with pytest.raises(ShapeError, match=message):
-        eg.einsum(*arguments, [], path="greedy")
+        eg.einsum(*arguments, [], path="left to right")
 
 
 def test_what_this_machine_has_no_memory_for_says_what_the_plan_takes():

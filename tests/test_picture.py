@@ -141,6 +141,24 @@ def test_area_grows_with_the_share_of_the_cost():
     assert grown[2] == pytest.approx(10 * grown[1])
 
 
+def test_circles_that_are_close_shrink():
+    leaves = tuple(Vertex(f"x{n}") for n in range(60))
+    costly = tuple(Vertex("", (n,), 5) for n in range(2))
+    joined = Vertex("", (60, 61, *range(2, 60)), 1)
+    discs = [
+        s for s in draw(Diagram("", (*leaves, *costly, joined))).shapes if isinstance(s, Circle)
+    ]
+    a, b = (disc for disc in discs if disc.tip.startswith(", 5"))
+    assert a.radius + b.radius < abs(a.x - b.x)
+
+
+def test_operands_keep_their_order_where_no_lines_cross():
+    vertices = (Vertex("a"), Vertex("b"), Vertex("c"), Vertex("d", (1, 2)), Vertex("e", (3, 0)))
+    discs = [s for s in draw(Diagram("", vertices)).shapes if isinstance(s, Circle) and s.tip]
+    a, b, c = (disc.x for disc in discs[:3])
+    assert a < b < c
+
+
 def test_labels_are_escaped():
     label = '<b> & "quoted"\x00\n'
     root = parsed(svg(draw(Diagram(label, (Vertex(label), Vertex("->", (0,)))))))

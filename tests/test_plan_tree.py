@@ -31,6 +31,10 @@ def test_steps_come_after_what_they_are_made_of(plan):
     assert all(0 <= n < len(tree.steps) for n in tree.results)
 
 
+def test_what_is_read_twice_is_named_once(plan):
+    assert all(len({*step.below}) == len(step.below) for step in plan.tree.steps)
+
+
 def test_operands_are_what_the_plan_reads(plan):
     names = {step.name for step in plan.tree.steps if not step.label}
     assert {*plan.reads} <= names

@@ -185,8 +185,8 @@ def _operators(count: int, bond: int, spin: int = 2) -> Shapes:
 # Statistics --------------------------------------------------------------------------------------
 
 
-def evidence(height, width, noise, y, D, I):
-    K = np.exp(height) * np.exp(-np.exp(width) * D) + np.exp(noise) * I
+def evidence(height, width, noise, y, D, eye):
+    K = np.exp(height) * np.exp(-np.exp(width) * D) + np.exp(noise) * eye
     return -(y @ np.linalg.inv(K) @ y + np.linalg.slogdet(K)[1]) / 2
 
 
@@ -230,9 +230,9 @@ def linear_attention(Q, K, V):
     return np.einsum("id,jd,je->ie", Q, K, V)
 
 
-def heads(Q, K, V, O):
+def heads(Q, K, V, W):
     E = np.exp(np.einsum("ihd,jhd->hij", Q, K))
-    return np.einsum("hij,jhd,hde->ie", E, V, O)
+    return np.einsum("hij,jhd,hde->ie", E, V, W)
 
 
 def pair_energy(x):
@@ -286,19 +286,19 @@ def all_pairs(x, W, V):
 
 # The table ---------------------------------------------------------------------------------------
 
-_CHAIN = ((40, 6), (6, 30), (30, 5), (5, 20))
-_WIDE = ((4, 30), (30, 8), (8, 40), (40, 6))
-_FORM = ((12,), (12, 30), (30, 5), (5, 25), (25, 8), (8,))
-_TREE = ((6, 7, 8), (7, 5, 6), (8, 4, 7), (5,), (6,), (4,), (7,))
-_BUGS = ((6, 9), (9, 7, 5), (7, 8, 4), (8, 10), (5,), (4,), (10,))
-_LAYERS = ((24, 24),) * 4 + ((24,),)
-_CP = ((20, 6), (18, 6), (16, 6))
-_TUCKER = ((4, 5, 6), (14, 4), (12, 5), (10, 6))
-_TRAIN = ((9, 5), (5, 8, 6), (6, 7, 4), (4, 10))
-_MLP = ((16, 12), (14, 16), (6, 14), (12, 20), (6, 20))
-_SMALL_MLP = ((5, 4), (4, 5), (3, 4), (4, 7), (3, 7))
+_CHAIN = ((60, 12), (12, 50), (50, 10), (10, 20))
+_WIDE = ((8, 120), (120, 30), (30, 150), (150, 12))
+_FORM = ((60,), (60, 150), (150, 25), (25, 125), (125, 40), (40,))
+_TREE = ((24, 28, 32), (28, 20, 24), (32, 16, 28), (20,), (24,), (16,), (28,))
+_BUGS = ((24, 36), (36, 28, 20), (28, 32, 16), (32, 40), (20,), (16,), (40,))
+_LAYERS = ((64, 64),) * 4 + ((64,),)
+_CP = ((50, 10), (45, 10), (40, 10))
+_TUCKER = ((8, 10, 12), (40, 8), (36, 10), (30, 12))
+_TRAIN = ((18, 10), (10, 16, 12), (12, 14, 8), (8, 20))
+_MLP = ((64, 48), (56, 64), (24, 56), (48, 100), (24, 100))
+_SMALL_MLP = ((12, 10), (14, 12), (8, 14), (10, 30), (8, 30))
 
-_EVIDENCE = ((), (), (), (20,), (20, 20), (20, 20))
+_EVIDENCE = ((), (), (), (60,), (60, 60), (60, 60))
 
 CASES = (
     *(
@@ -317,13 +317,13 @@ CASES = (
     Case("chains", "wide-chain-by-second", chain, _WIDE, 1, 1),
     Case("chains", "wide-chain-by-third", chain, _WIDE, 1, 2),
     Case("chains", "chain-by-two", chain, ((7, 5), (5, 8), (8, 4), (4, 6)), 2, (1, 2)),
-    Case("chains", "fourth-power", fourth_power, ((14, 14),), 1),
-    Case("chains", "fourth-power-order-2", fourth_power, ((6, 6),), 2),
-    Case("chains", "trace-of-power", trace_of_power, ((20, 20),), 1),
-    Case("chains", "trace-of-power-order-2", trace_of_power, ((12, 12),), 2),
-    Case("chains", "sandwich-by-matrix", sandwich, ((20,), (16, 20), (16, 16)), 1, 1),
-    Case("chains", "sandwich-order-2", sandwich, ((20,), (16, 20), (16, 16)), 2, 0),
-    Case("chains", "sandwich-by-matrix-order-2", sandwich, ((8,), (6, 8), (6, 6)), 2, 1),
+    Case("chains", "fourth-power", fourth_power, ((24, 24),), 1),
+    Case("chains", "fourth-power-order-2", fourth_power, ((8, 8),), 2),
+    Case("chains", "trace-of-power", trace_of_power, ((80, 80),), 1),
+    Case("chains", "trace-of-power-order-2", trace_of_power, ((24, 24),), 2),
+    Case("chains", "sandwich-by-matrix", sandwich, ((120,), (100, 120), (100, 100)), 1, 1),
+    Case("chains", "sandwich-order-2", sandwich, ((120,), (100, 120), (100, 100)), 2, 0),
+    Case("chains", "sandwich-by-matrix-order-2", sandwich, ((24,), (20, 24), (20, 20)), 2, 1),
     Case("trees", "tree-by-root", tree, _TREE, 1, 0),
     Case("trees", "tree-by-branch", tree, _TREE, 1, 1),
     Case("trees", "tree-by-leaves", tree, _TREE, 1, (3, 4, 5, 6)),
@@ -333,83 +333,83 @@ CASES = (
     Case("networks", "residual-by-first", residual, _LAYERS, 1, 0),
     Case("networks", "residual-by-third", residual, _LAYERS, 1, 2),
     Case("networks", "residual-by-input", residual, _LAYERS, 1, 4),
-    Case("networks", "residual-sine-by-first", residual_sine, ((16, 16),) * 3 + ((16,),), 1, 0),
-    Case("networks", "residual-sine-by-input", residual_sine, ((16, 16),) * 3 + ((16,),), 1, 3),
-    Case("networks", "residual-loss-by-all", residual_loss, ((20, 20),) * 3 + ((20,),), 1, (0, 1, 2)),
-    Case("networks", "dense-by-first", dense, ((18, 18),) * 3 + ((5, 18), (18,)), 1, 0),
-    Case("networks", "dense-by-second", dense, ((18, 18),) * 3 + ((5, 18), (18,)), 1, 1),
+    Case("networks", "residual-sine-by-first", residual_sine, ((64, 64),) * 3 + ((64,),), 1, 0),
+    Case("networks", "residual-sine-by-input", residual_sine, ((64, 64),) * 3 + ((64,),), 1, 3),
+    Case("networks", "residual-loss-by-all", residual_loss, ((64, 64),) * 3 + ((64,),), 1, (0, 1, 2)),
+    Case("networks", "dense-by-first", dense, ((60, 60),) * 3 + ((15, 60), (60,)), 1, 0),
+    Case("networks", "dense-by-second", dense, ((60, 60),) * 3 + ((15, 60), (60,)), 1, 1),
     Case("networks", "mlp-by-first", mlp, _MLP, 1, 0),
     Case("networks", "mlp-by-all", mlp, _MLP, 1, (0, 1, 2)),
     Case("networks", "mlp-by-last-order-2", mlp, _SMALL_MLP, 2, 2),
-    Case("networks", "features-by-first", features, ((16, 12), (10, 16), (12,)), 1, 0),
-    Case("networks", "features-by-input-order-2", features, ((14, 8), (9, 14), (8,)), 2, 2),
-    Case("decompositions", "cp-by-first", cp, (*_CP, (20, 18, 16)), 1, 0),
-    Case("decompositions", "cp-by-all", cp, (*_CP, (20, 18, 16)), 1, (0, 1, 2)),
+    Case("networks", "features-by-first", features, ((64, 48), (40, 64), (48,)), 1, 0),
+    Case("networks", "features-by-input-order-2", features, ((60, 30), (24, 60), (30,)), 2, 2),
+    Case("decompositions", "cp-by-first", cp, (*_CP, (50, 45, 40)), 1, 0),
+    Case("decompositions", "cp-by-all", cp, (*_CP, (50, 45, 40)), 1, (0, 1, 2)),
     Case("decompositions", "cp-norm-by-first", cp_norm, _CP, 1, 0),
     Case("decompositions", "cp-norm-first-order-2", cp_norm, _CP, 2, 0),
     Case("decompositions", "cp-norm-pair-order-2", cp_norm, _CP, 2, (0, 1)),
     Case("decompositions", "cp-tensor-by-second", cp_tensor, ((8, 5), (7, 5), (6, 5), (9, 5)), 1, 1),
-    Case("decompositions", "tucker-by-core", tucker, (*_TUCKER, (14, 12, 10)), 1, 0),
-    Case("decompositions", "tucker-by-factor", tucker, (*_TUCKER, (14, 12, 10)), 1, 2),
-    Case("decompositions", "tucker-by-all", tucker, (*_TUCKER, (14, 12, 10)), 1, (0, 1, 2, 3)),
-    Case("decompositions", "tucker-by-two-factors", tucker, (*_TUCKER, (14, 12, 10)), 2, (1, 2)),
+    Case("decompositions", "tucker-by-core", tucker, (*_TUCKER, (40, 36, 30)), 1, 0),
+    Case("decompositions", "tucker-by-factor", tucker, (*_TUCKER, (40, 36, 30)), 1, 2),
+    Case("decompositions", "tucker-by-all", tucker, (*_TUCKER, (40, 36, 30)), 1, (0, 1, 2, 3)),
+    Case("decompositions", "tucker-by-two-factors", tucker, (*_TUCKER, (40, 36, 30)), 2, (1, 2)),
     Case("decompositions", "tucker-norm-by-core", tucker_norm, _TUCKER, 1, 0),
-    Case("decompositions", "train-by-second", train, (*_TRAIN, (9, 8, 7, 10)), 1, 1),
-    Case("decompositions", "train-by-all", train, (*_TRAIN, (9, 8, 7, 10)), 1, (0, 1, 2, 3)),
-    Case("decompositions", "train-by-neighbours", train, (*_TRAIN, (9, 8, 7, 10)), 2, (1, 2)),
-    Case("decompositions", "train-tensor-by-third", train_tensor, _TRAIN, 1, 2),
+    Case("decompositions", "train-by-second", train, (*_TRAIN, (18, 16, 14, 20)), 1, 1),
+    Case("decompositions", "train-by-all", train, (*_TRAIN, (18, 16, 14, 20)), 1, (0, 1, 2, 3)),
+    Case("decompositions", "train-by-neighbours", train, ((9, 5), (5, 8, 6), (6, 7, 4), (4, 10), (9, 8, 7, 10)), 2, (1, 2)),
+    Case("decompositions", "train-tensor-by-third", train_tensor, ((9, 5), (5, 8, 6), (6, 7, 4), (4, 10)), 1, 2),
     Case("decompositions", "train-norm-by-second", train_norm, _TRAIN, 1, 1),
     Case("decompositions", "train-norm-by-all", train_norm, _TRAIN, 1, (0, 1, 2, 3)),
-    Case("states", "mps-4-gradient", state_norm, _sites(4, 16), 1, (0, 1, 2, 3)),
-    Case("states", "mps-6-gradient", state_norm, _sites(6, 16), 1, (0, 1, 2, 3, 4, 5)),
-    Case("states", "mps-8-middle", state_norm, _sites(8, 16), 1, 4),
-    Case("states", "mps-6-hessian-2-4", state_norm, _sites(6, 4), 2, (1, 3)),
-    Case("states", "mps-6-hessian-3-4", state_norm, _sites(6, 4), 2, (2, 3)),
-    Case("states", "mpo-4-gradient", energy, (*_sites(4, 6), *_operators(4, 5)), 1, (0, 1, 2, 3)),
-    Case("states", "mpo-6-gradient", energy, (*_sites(6, 6), *_operators(6, 5)), 1, (0, 1, 2, 3, 4, 5)),
-    Case("states", "mpo-6-middle", energy, (*_sites(6, 6), *_operators(6, 5)), 1, 2),
-    Case("states", "mpo-5-operators", energy, (*_sites(5, 6), *_operators(5, 4)), 1, (5, 6, 7, 8, 9)),
-    Case("states", "mpo-5-hessian-2-3", energy, (*_sites(5, 4), *_operators(5, 3)), 2, (1, 2)),
+    Case("states", "mps-4-gradient", state_norm, _sites(4, 32), 1, (0, 1, 2, 3)),
+    Case("states", "mps-6-gradient", state_norm, _sites(6, 32), 1, (0, 1, 2, 3, 4, 5)),
+    Case("states", "mps-8-middle", state_norm, _sites(8, 32), 1, 4),
+    Case("states", "mps-6-hessian-2-4", state_norm, _sites(6, 8), 2, (1, 3)),
+    Case("states", "mps-6-hessian-3-4", state_norm, _sites(6, 8), 2, (2, 3)),
+    Case("states", "mpo-4-gradient", energy, (*_sites(4, 16), *_operators(4, 6)), 1, (0, 1, 2, 3)),
+    Case("states", "mpo-6-gradient", energy, (*_sites(6, 16), *_operators(6, 6)), 1, (0, 1, 2, 3, 4, 5)),
+    Case("states", "mpo-6-middle", energy, (*_sites(6, 16), *_operators(6, 6)), 1, 2),
+    Case("states", "mpo-5-operators", energy, (*_sites(5, 12), *_operators(5, 5)), 1, (5, 6, 7, 8, 9)),
+    Case("states", "mpo-5-hessian-2-3", energy, (*_sites(5, 8), *_operators(5, 4)), 2, (1, 2)),
     Case("statistics", "evidence-gradient", evidence, _EVIDENCE, 1, (0, 1, 2)),
     Case("statistics", "evidence-order-2", evidence, _EVIDENCE, 2, (0, 1, 2)),
-    Case("statistics", "evidence-of-matrix-gradient", evidence_of_matrix, ((16, 16), (16,)), 1, 0),
-    Case("statistics", "evidence-of-matrix-order-2", evidence_of_matrix, ((9, 9), (9,)), 2, 0),
-    Case("statistics", "log-determinant-order-2", log_determinant, ((12, 12),), 2),
-    Case("statistics", "log-determinant-order-3", log_determinant, ((6, 6),), 3),
-    Case("statistics", "inverse-order-1", inverse, ((12, 12),), 1),
-    Case("statistics", "inverse-order-2", inverse, ((6, 6),), 2),
-    Case("statistics", "inverse-form-gradient", inverse_form, ((16, 16), (5, 16), (16, 5)), 1, 0),
-    Case("statistics", "inverse-form-order-2", inverse_form, ((9, 9), (4, 9), (9, 4)), 2, 0),
+    Case("statistics", "evidence-of-matrix-gradient", evidence_of_matrix, ((80, 80), (80,)), 1, 0),
+    Case("statistics", "evidence-of-matrix-order-2", evidence_of_matrix, ((20, 20), (20,)), 2, 0),
+    Case("statistics", "log-determinant-order-2", log_determinant, ((24, 24),), 2),
+    Case("statistics", "log-determinant-order-3", log_determinant, ((8, 8),), 3),
+    Case("statistics", "inverse-order-1", inverse, ((24, 24),), 1),
+    Case("statistics", "inverse-order-2", inverse, ((8, 8),), 2),
+    Case("statistics", "inverse-form-gradient", inverse_form, ((80, 80), (25, 80), (80, 25)), 1, 0),
+    Case("statistics", "inverse-form-order-2", inverse_form, ((20, 20), (8, 20), (20, 8)), 2, 0),
     *(
-        Case("statistics", f"poisson-order-{order}", poisson, ((8,), (60, 8), (60,)), order)
+        Case("statistics", f"poisson-order-{order}", poisson, ((16,), (500, 16), (500,)), order)
         for order in (1, 2, 3)
     ),
-    Case("statistics", "logistic-order-2", logistic, ((12,), (60, 12), (60,)), 2),
-    Case("statistics", "logistic-order-3", logistic, ((8,), (60, 8), (60,)), 3),
-    Case("statistics", "poisson-low-rank-order-2", poisson_low_rank, ((9, 4), (4,), (40, 9)), 2, 0),
-    Case("attention", "attention-by-q", attention, ((12, 6), (14, 6), (14, 5)), 1, 0),
-    Case("attention", "attention-by-k", attention, ((12, 6), (14, 6), (14, 5)), 1, 1),
-    Case("attention", "attention-by-v", attention, ((12, 6), (14, 6), (14, 5)), 1, 2),
-    Case("attention", "linear-attention-by-k", linear_attention, ((20, 6), (24, 6), (24, 8)), 1, 1),
+    Case("statistics", "logistic-order-2", logistic, ((40,), (500, 40), (500,)), 2),
+    Case("statistics", "logistic-order-3", logistic, ((16,), (500, 16), (500,)), 3),
+    Case("statistics", "poisson-low-rank-order-2", poisson_low_rank, ((20, 6), (6,), (200, 20)), 2, 0),
+    Case("attention", "attention-by-q", attention, ((40, 12), (48, 12), (48, 16)), 1, 0),
+    Case("attention", "attention-by-k", attention, ((40, 12), (48, 12), (48, 16)), 1, 1),
+    Case("attention", "attention-by-v", attention, ((40, 12), (48, 12), (48, 16)), 1, 2),
+    Case("attention", "linear-attention-by-k", linear_attention, ((40, 12), (48, 12), (48, 16)), 1, 1),
     Case("attention", "linear-attention-by-q-and-k", linear_attention, ((8, 5), (9, 5), (9, 4)), 2, (0, 1)),
-    Case("attention", "heads-by-v", heads, ((10, 3, 5), (12, 3, 5), (12, 3, 5), (3, 5, 8)), 1, 2),
-    Case("attention", "heads-by-q", heads, ((10, 3, 5), (12, 3, 5), (12, 3, 5), (3, 5, 8)), 1, 0),
-    Case("energies", "pair-energy-gradient", pair_energy, ((30, 3),), 1),
-    Case("energies", "pair-energy-order-2", pair_energy, ((20, 3),), 2),
-    Case("energies", "pair-force", pair_force, ((14, 3), (14,)), 1),
-    Case("energies", "spring-energy-gradient", spring_energy, ((30, 3), (30, 30)), 1),
-    Case("energies", "spring-energy-order-2", spring_energy, ((16, 3), (16, 16)), 2),
-    Case("kronecker", "kronecker-by-first", kronecker, ((12, 10), (9, 11), (10, 11)), 1, 0),
-    Case("kronecker", "kronecker-by-second", kronecker, ((12, 10), (9, 11), (10, 11)), 1, 1),
+    Case("attention", "heads-by-v", heads, ((24, 4, 8), (28, 4, 8), (28, 4, 8), (4, 8, 32)), 1, 2),
+    Case("attention", "heads-by-q", heads, ((24, 4, 8), (28, 4, 8), (28, 4, 8), (4, 8, 32)), 1, 0),
+    Case("energies", "pair-energy-gradient", pair_energy, ((150, 3),), 1),
+    Case("energies", "pair-energy-order-2", pair_energy, ((60, 3),), 2),
+    Case("energies", "pair-force", pair_force, ((50, 3), (50,)), 1),
+    Case("energies", "spring-energy-gradient", spring_energy, ((150, 3), (150, 150)), 1),
+    Case("energies", "spring-energy-order-2", spring_energy, ((60, 3), (60, 60)), 2),
+    Case("kronecker", "kronecker-by-first", kronecker, ((24, 20), (18, 22), (20, 22)), 1, 0),
+    Case("kronecker", "kronecker-by-second", kronecker, ((24, 20), (18, 22), (20, 22)), 1, 1),
     Case("kronecker", "kronecker-by-both", kronecker, ((8, 7), (6, 9), (7, 9)), 2, (0, 1)),
-    Case("kronecker", "kronecker-loss-gradient", kronecker_loss, ((8, 9), (7, 8), (6, 7), (9, 8, 7)), 1, (0, 1, 2)),
-    Case("kronecker", "kronecker-loss-order-2", kronecker_loss, ((5, 6), (4, 5), (6, 4), (6, 5, 4)), 2, 0),
+    Case("kronecker", "kronecker-loss-gradient", kronecker_loss, ((24, 27), (21, 24), (18, 21), (27, 24, 21)), 1, (0, 1, 2)),
+    Case("kronecker", "kronecker-loss-order-2", kronecker_loss, ((15, 18), (12, 15), (18, 12), (18, 15, 12)), 2, 0),
     Case("hyperedges", "mixture-by-weights", mixture, ((6,), (5, 6), (7, 6), (8, 6), (9, 6), (4, 6), (3, 6)), 1, 0),
     Case("hyperedges", "mixture-by-second", mixture, ((6,), (5, 6), (7, 6), (8, 6), (9, 6), (4, 6), (3, 6)), 1, 2),
-    Case("hyperedges", "grid-by-second", grid_of_hyperedges, ((6, 7, 4), (7, 8, 4), (8, 9, 5), (9, 6, 5), (4, 5, 6), (6, 8, 6)), 1, 1),
-    Case("hyperedges", "grid-by-all", grid_of_hyperedges, ((6, 7, 4), (7, 8, 4), (8, 9, 5), (9, 6, 5), (4, 5, 6), (6, 8, 6)), 1, (0, 1, 2, 3, 4, 5)),
-    Case("hyperedges", "shared-index-by-first", shared_index, ((6, 7, 5), (7, 8, 5), (8, 9, 5), (9, 4, 5), (4, 6, 5)), 1, 0),
-    Case("hyperedges", "gram-by-first", gram, ((12, 5), (12, 6), (12, 7)), 1, 0),
-    Case("hyperedges", "gram-order-2", gram, ((9, 4), (9, 5), (9, 3)), 2, 0),
-    Case("hyperedges", "all-pairs-gradient", all_pairs, ((12, 6), (6, 6, 5), (6, 6, 5)), 1, 0),
+    Case("hyperedges", "grid-by-second", grid_of_hyperedges, ((12, 14, 8), (14, 16, 8), (16, 18, 10), (18, 12, 10), (8, 10, 12), (12, 16, 12)), 1, 1),
+    Case("hyperedges", "grid-by-all", grid_of_hyperedges, ((12, 14, 8), (14, 16, 8), (16, 18, 10), (18, 12, 10), (8, 10, 12), (12, 16, 12)), 1, (0, 1, 2, 3, 4, 5)),
+    Case("hyperedges", "shared-index-by-first", shared_index, ((24, 28, 10), (28, 32, 10), (32, 36, 10), (36, 16, 10), (16, 24, 10)), 1, 0),
+    Case("hyperedges", "gram-by-first", gram, ((60, 20), (60, 24), (60, 28)), 1, 0),
+    Case("hyperedges", "gram-order-2", gram, ((30, 12), (30, 15), (30, 9)), 2, 0),
+    Case("hyperedges", "all-pairs-gradient", all_pairs, ((100, 12), (12, 12, 10), (12, 12, 10)), 1, 0),
 )  # fmt: skip

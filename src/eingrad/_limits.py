@@ -74,6 +74,7 @@ class Budget:
     compared_nodes: int = 2000
     nodes_between: int = 20  # of a value whose derivatives are planned before the next order
     nodes_in_print: int = 200  # of one whose derivative is derived again for `print(plan)`
+    monomials: int = 2500  # that are made to name a mode: about a second
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,7 +38,7 @@ from eingrad._derive import (
 from eingrad._forms import Forms, arguments_of
 from eingrad._ir import Apply, Factor, Input, Node, Product
 from eingrad._limits import BUDGET
-from eingrad._monomials import Monomials
+from eingrad._monomials import Monomials, TooManyError
 from eingrad._plan import Program, find_path, halved, lower, numbered, pairwise
 from eingrad._plan.kernels import Copy, Mirror, Reshape, Scale
 from eingrad._primitives import Kind, jacobian, kind_of
@@ -121,8 +121,10 @@ def find_mode(question: Question, program: Program) -> Mode:
         }
     except _TooLargeError:
         return _unknown(f"a pure mode makes more than {BUDGET.compared_nodes} intermediates")
-    flops = {name: mode.flops(question) for name, mode in pure.items()}
-    return _classified(question, program, values, pure, flops)
+    try:
+        return _classified(question, program, values, pure)
+    except TooManyError:
+        return _unknown(f"more than {BUDGET.monomials} products would have to be compared")
 
 
 def _unknown(reason: str) -> Mode:
@@ -238,7 +240,6 @@ def _classified(
     program: Program,
     values: Sequence[Node],
     pure: Mapping[str, _PureMode],
-    flops: Mapping[str, int],
 ) -> Mode:
     """Compare the intermediates of a plan with those of pure modes."""
     forms = Forms()
@@ -268,7 +269,8 @@ def _classified(
     if is_same:  # no loop was made, so values have the same numbers
         of_values = {numbers[n]: kind for n, kind in kinds.items() if n in numbers}
         _spread(of_values, program)
-    return Mode(name, program.flops, dict(flops), kinds=of_values)
+    flops = {name: mode.flops(question) for name, mode in pure.items()}
+    return Mode(name, program.flops, flops, kinds=of_values)
 
 
 def _spread(kinds: dict[int, str], program: Program) -> None:

@@ -6,7 +6,8 @@ neither the order of a contraction nor where a sum was factored shows; iterative
 
 A sum that is `whole` stays one operand: what a function adds itself is not a sum of derivatives. A
 product that would have too many monomials keeps its sums, and `is_complete` is false of what is
-made of it. Entries that are only placed are those that are placed.
+made of it; where there are too many in all, `TooManyError` is raised. What only places entries is
+the same as these.
 
 >>> from eingrad import _ir
 >>> a, b, c, x = (_ir.new_input(name, (3, 3)) for name in "abcx")
@@ -34,10 +35,15 @@ from eingrad._subscripts import Subscripts
 _Term = tuple[Node, Coefficient]
 
 
+class TooManyError(Exception):
+    """More monomials than are worth the time."""
+
+
 class Monomials:
-    """Monomials of nodes, remembered."""
+    """Monomials of nodes, remembered; no more than `BUDGET.monomials` are made."""
 
     def __init__(self) -> None:
+        self._left = BUDGET.monomials
         self._terms: dict[Node, tuple[_Term, ...]] = {}
         self._whole: set[Node] = set()
         self._incomplete: set[Node] = set()
@@ -102,6 +108,9 @@ class Monomials:
             self._incomplete.add(node)
             choices = [((self._together(n), 1),) for n in node.operands]
         for chosen in itertools.product(*choices):
+            self._left -= 1
+            if self._left < 0:
+                raise TooManyError
             number = node.coefficient
             for _, c in chosen:
                 number = _ir.multiply(number, c)

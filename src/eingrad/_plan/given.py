@@ -6,8 +6,9 @@ function that fails, or returns anything else, gives one `PathError` with its na
 
 The function has the signature of opt_einsum's: ``find(inputs, output, sizes, memory_limit)`` with
 sets of letters, as `opt_einsum.contract` calls it, so that it may be any of opt_einsum's, an
-optimizer object of opt_einsum or cotengra, or the user's own. A step of more than two operands is
-split by our own search; one of a single operand, which is only looked at, is left out.
+optimizer object of opt_einsum or cotengra, or the user's own; without a limit, it is called with
+three. A step of more than two operands is split by our own search; one of a single operand, which
+is only looked at, is left out.
 
 >>> search_of(lambda inputs, output, sizes, memory_limit: [(0, 1), (0, 1)])(
 ...     [(0, 1), (1, 2), (2,)], (0,), {0: 9, 1: 9, 2: 9}
@@ -15,6 +16,7 @@ split by our own search; one of a single operand, which is only looked at, is le
 ((0, 1), (0, 1))
 """
 
+import inspect
 import operator
 import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -93,6 +95,17 @@ def _name_of(find: Callable[..., Any]) -> str:
     return cut(type_name(find))
 
 
+def _accepted(find: Callable[..., Any], *problem: Any) -> tuple[Any, ...]:
+    """Leave the limit of memory, which is none, away where a function takes no such argument."""
+    try:
+        inspect.signature(find).bind(*problem)
+    except TypeError:
+        return problem[:-1]
+    except ValueError:  # its signature is not known
+        pass
+    return problem
+
+
 def _with_own_randomness(find: Callable[..., Any], *problem: Any) -> Any:
     """Search from a fixed seed, and leave the user's random numbers as they were."""
     before = random.getstate()
@@ -127,9 +140,10 @@ class FoundPath:
         letter = {index: get_symbol(n) for n, (index, _) in enumerate(sizes)}
         inputs = [frozenset(letter[index] for index in term) for term in terms]
         output = frozenset(letter[index] for index in out)
+        named = {letter[index]: size for index, size in sizes}
         said = self._said or _text(terms, out)
         try:
-            found = self._find(inputs, output, {letter[i]: n for i, n in sizes}, None)
+            found = self._find(*_accepted(self._find, inputs, output, named, None))
         except Exception as error:  # the function is the user's, and may raise anything
             what = cut(f"{type(error).__name__}: {error}")
             raise PathError(

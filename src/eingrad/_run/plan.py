@@ -215,8 +215,9 @@ class Plan:
     def mode(self) -> Mode:
         """Forward, reverse, cross-country: the mode of the order in which products are made.
 
-        It is worked out at the first time, in about the time that making the plan took; not of
-        functions of many operations, nor of plans of symbols.
+        It is worked out when it is first asked for, mostly in less than a second; not of functions
+        of many operations or of long sums of products, nor of plans of symbols: then its name is
+        "unknown", and it says why.
         """
         if self._mode is None:
             find = self._find_mode

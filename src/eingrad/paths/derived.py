@@ -32,13 +32,14 @@ from eingrad._tracer import Expression, node_of
 from eingrad.errors import EingradError, PlanError
 from eingrad.paths.explicit import ProductRule
 from eingrad.paths.leaves import Point, write_problem_of
+from eingrad.paths.load import load_function
 from eingrad.paths.planned import of_nodes
 from eingrad.paths.problem import Array, Problem
 from eingrad.paths.pure import MODES, pure_roots
 from eingrad.paths.schedule import Schedule
 from eingrad.paths.sums import Monomial, Sums
 
-Shape = tuple[int, ...]
+__all__ = ["load_function", "of_function", "of_identity"]
 
 
 @dataclass(frozen=True)
@@ -114,9 +115,10 @@ def of_function(
     except EingradError:
         raise
     except Exception as error:
+        said = cut(" ".join(str(error).split()))
         raise PlanError(
-            f"{label} raised {type(error).__name__} when it was traced: {cut(str(error))}; call it "
-            "with arrays of these shapes to see where"
+            f"{label} raised {type(error).__name__} when it was traced: {said}; call it with "
+            "arrays of these shapes to see where"
         ) from error
     if call.is_nested:
         raise PlanError(f"{label} uses traced values of another function; give it arrays")
@@ -265,7 +267,7 @@ def _problem(traced: _Traced, order: int, *, explicit: bool) -> Problem:
     schedules = {mode: of_nodes(problem, roots, nodes) for mode, roots in pure.items()}
     own = schedules.pop("own", None)
     best = {} if own is None else _best(own)
-    return replace(problem, pure=schedules, best=best)
+    return replace(problem, pure=schedules, best=best, own=own)
 
 
 def _best(own: Schedule) -> dict[str, Any]:

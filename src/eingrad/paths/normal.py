@@ -37,18 +37,18 @@ def eingrad_schedule(problem: Problem) -> Schedule:
     -------
     Schedule
         Of the normal form, or of the sum as it stands where that is faster; no path for each term,
-        since terms may be merged. Of a derivative in normal form, what eingrad computes it by,
-        where its sums, not multiplied out, take less time.
+        since terms may be merged. Of a derivative that was derived just now, what eingrad computes
+        it by, where its sums, not multiplied out, take less time.
     """
     operands = operands_of(problem)
     roots = Forms().form(roots_of(problem, operands))
-    own = problem.best.get("schedule")
-    if isinstance(own, Schedule) and problem.best.get("by") == "eingrad":
+    own = problem.own
+    if own is not None:
         values = own.nodes(operands)
+        results = [values[n] for n in own.outputs]
         prices = Prices()
-        times = [prices.of(r).picoseconds for r in (roots, [values[n] for n in own.outputs])]
-        if times[1] < times[0]:
-            return own
+        if prices.of(results).picoseconds < prices.of(roots).picoseconds:
+            roots = results
     return replace(of_nodes(problem, roots, operands), own=(tuple(roots), tuple(operands)))
 
 

@@ -47,6 +47,7 @@ NAMES = (
     "forward",
     "reverse",
     "left to right",
+    "best known",
     *[f"opt_einsum:{name}" for name in _OPT_EINSUM],
     *[f"cotengra:{name}" for name in _COTENGRA],
     "cotengra+eingrad",
@@ -175,6 +176,16 @@ def _longer(seconds: float, problem: Problem) -> Schedule:
     return min(eingrad_schedule(problem), _each(search, problem), key=_cost)
 
 
+def _best_known(problem: Problem) -> Schedule:
+    """Give the order that a problem of a file, or of the set, says is the best known."""
+    best = problem.best.get("schedule")
+    if isinstance(best, Schedule):
+        return replace(best, problem=problem)
+    if "path" in problem.best:
+        return _written(problem.best["path"], "best known", problem)
+    raise PathError(f"of {problem.name} no best order is known; leave 'best known' out")
+
+
 def _cost(schedule: Schedule) -> tuple[int, int]:
     return schedule.work, schedule.flops
 
@@ -185,6 +196,7 @@ _OWN: dict[str, Find] = {
     "forward": partial(sweep, mode="forward"),
     "reverse": partial(sweep, mode="reverse"),
     "left to right": partial(_each, left_to_right_path),
+    "best known": _best_known,
 }
 
 

@@ -5,6 +5,7 @@ Guaranteed: a step for each product, an addition for each sum; what structure mo
 with a matrix of zeros and ones, or a delta in a result.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
@@ -17,6 +18,8 @@ from eingrad.errors import PlanError
 from eingrad.paths.along import Writer, write_total
 from eingrad.paths.problem import Array, Problem
 from eingrad.paths.schedule import Part, Schedule, Total
+
+_Factor = tuple[int, tuple[int, ...]]  # a value, and the index of each of its axes
 
 
 class _Seen(NamedTuple):
@@ -111,7 +114,7 @@ def _write_einsum(
     writer: Writer, node: Einsum, seen: Mapping[Node, _Seen], tables: Mapping[Node, int]
 ) -> _Seen:
     coefficient: Any = node.coefficient
-    factors: list[tuple[int, tuple[int, ...]]] = []
+    factors: list[_Factor] = []
     tied: dict[int, int] = {}
     for operand, term in node.factors:
         if _is_delta(operand):
@@ -132,12 +135,37 @@ def _write_einsum(
     if len(factors) == 1 and len({*out}) == len(out) and sorted(out) == sorted(factors[0][1]):
         ((value, term),) = factors
         return _Seen(coefficient, value, tuple([term.index(index) for index in out]))
+    if isinstance(node, Placement) and abs(coefficient) != 1:  # the core is smaller, mostly
+        factors[0] = _scaled(writer, factors[0], coefficient, sizes)
+        coefficient = 1
+    if len(factors) > 1:
+        factors = _reduced(writer, factors, out, sizes)
     while len(factors) > 2:  # noqa: PLR2004 - a core, and several tables
         pair, rest = factors[:2], factors[2:]
         needed = {*out}.union(*(term for _, term in rest))
         kept = tuple(i for i in dict.fromkeys(pair[0][1] + pair[1][1]) if i in needed)
         factors = [(writer.contract(pair, kept, sizes), kept), *rest]
     return _plain(writer.contract(factors, out, sizes), node, coefficient)
+
+
+def _scaled(writer: Writer, factor: _Factor, coefficient: Any, sizes: Mapping[int, int]) -> _Factor:
+    value, term = factor
+    part = Part(float(coefficient), value, tuple(range(len(term))))
+    return writer.write(Total((part,), tuple([sizes[i] for i in term]))), term
+
+
+def _reduced(
+    writer: Writer, factors: Sequence[_Factor], out: Sequence[int], sizes: Mapping[int, int]
+) -> list[_Factor]:
+    """Sum what a factor has alone, and take diagonals, before factors meet."""
+    uses = Counter(i for _, term in factors for i in {*term})
+    uses.update({*out})
+    reduced = []
+    for value, term in factors:
+        kept = tuple(i for i in dict.fromkeys(term) if uses[i] > 1)
+        is_whole = kept == term
+        reduced.append((value if is_whole else writer.contract([(value, term)], kept, sizes), kept))
+    return reduced
 
 
 def _find(tied: Mapping[int, int], index: int) -> int:

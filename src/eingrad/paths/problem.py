@@ -109,8 +109,11 @@ class Problem:
         The best order known: `flops`, `size`, `path` for each term, `by` whom; may be empty.
     known : mapping from name to array
         Values of operands that must not be drawn at random, such as an inverse of another one.
-    pure : mapping from "forward" and "reverse" to what that mode computes, term by term
+    pure : mapping from "forward" and "reverse" to what that mode computes
         Of a derivative; empty for a network of which that is not known. See `Schedule`.
+    own : Schedule or None
+        What eingrad computes it by, of a derivative that was derived just now: sums in it are not
+        multiplied out, as they are in terms. Files keep it as the best order known.
     """
 
     name: str
@@ -121,6 +124,7 @@ class Problem:
     best: Mapping[str, Any] = field(default_factory=dict, compare=False)
     known: Mapping[str, Array] = field(default_factory=dict, compare=False)
     pure: Mapping[str, Any] = field(default_factory=dict, compare=False)
+    own: Any = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         _check(self)
