@@ -1,12 +1,11 @@
 """What `eingrad paths` compares orders of: what the user named, as a problem.
 
 In: the arguments. Out: a `Problem`, and orders.
-Guaranteed: one error for each thing that can be wrong, before anything is planned. Each kind of
-input has a function of its own, which calls the room that reads it.
+Guaranteed: one error for each thing that can be wrong, before anything is planned.
 """
 
 import argparse
-import importlib
+import difflib
 import inspect
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -14,8 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from eingrad._shown import cut, shown
-from eingrad.errors import EingradError, PlanError
+from eingrad.errors import EingradError
 from eingrad.paths.along import along
+from eingrad.paths.derived import of_function, of_identity
+from eingrad.paths.files import problem_of_arrays, read_paths, read_problem
+from eingrad.paths.instances import instance, instances
+from eingrad.paths.load import load_function
 from eingrad.paths.orders import NAMES, Order, find_order, given_order
 from eingrad.paths.problem import Problem, of_einsum
 from eingrad.paths.typed import parse_json
@@ -70,32 +73,21 @@ def _is_one_term(named: str, sizes: Mapping[str, int]) -> bool:
 # Kinds of input ----------------------------------------------------------------------------------
 
 
-def _room(name: str) -> Any:
-    """Import what reads an input: no other command needs it."""
-    try:
-        return importlib.import_module(f"eingrad.paths.{name}")
-    except ModuleNotFoundError as error:
-        if error.name != f"eingrad.paths.{name}":
-            raise
-        raise PlanError(f"this version of eingrad has no eingrad.paths.{name}") from None
-
-
 def _of_arrays(subscripts: str, files: Sequence[str], sizes: Mapping[str, int]) -> Problem:
     if sizes:
         raise ValueError("--size is not for .npy files, which have their sizes")
-    found: Problem = _room("files").problem_of_arrays(subscripts, files)
-    return found
+    return problem_of_arrays(subscripts, files)
 
 
 def _of_function(named: str, options: argparse.Namespace) -> Problem:
-    function: Callable[..., Any] = _room("load").load_function(named)
+    function = load_function(named)
     if not options.shape:
         raise ValueError(
             f"{cut(named)} needs the shapes of its arguments; give --shape 3x4 for each"
         )
     shapes = _in_order(named, function, options.shape)
     more = {} if options.argnums is None else {"argnums": options.argnums}
-    problem: Problem = _room("derived").of_function(
+    return of_function(
         function,
         *shapes,
         order=options.order or 1,
@@ -104,7 +96,6 @@ def _of_function(named: str, options: argparse.Namespace) -> Problem:
         name=_name(named, options),
         **more,
     )
-    return problem
 
 
 def _of_identity(named: str, sizes: Mapping[str, int], options: argparse.Namespace) -> Problem:
@@ -112,16 +103,15 @@ def _of_identity(named: str, sizes: Mapping[str, int], options: argparse.Namespa
     wrong = [letter for letter in sizes if letter not in known]
     if wrong:
         raise ValueError(f"--size of an identity is for D, E and F, not {shown(wrong[0])}")
-    size = tuple((known | {**sizes}).values())
-    problem: Problem = _room("derived").of_identity(
+    known |= sizes
+    return of_identity(
         named,
-        size,
+        (known["D"], known["E"], known["F"]),
         options.order or 1,
         explicit=options.explicit,
         seed=options.seed,
         name=_name(named.strip("()"), options),
     )
-    return problem
 
 
 def _name(named: str, options: argparse.Namespace) -> str:
@@ -130,17 +120,15 @@ def _name(named: str, options: argparse.Namespace) -> str:
 
 
 def _of_file(named: str, sizes: Mapping[str, int]) -> Problem:
-    problem: Problem = _room("files").read_problem(named, sizes=sizes or None)
-    return problem
+    return read_problem(named, sizes=sizes or None)
 
 
 def _of_set(named: str) -> Problem:
-    try:
-        instances = _room("instances")
-    except PlanError:
-        raise ValueError(f"{cut(named)!r} is no input; give {FORMS}") from None
-    problem: Problem = instances.find_instance(named)
-    return problem
+    if named in instances():
+        return instance(named)
+    near = difflib.get_close_matches(named, instances(), 3)
+    told = f"did you mean {' or '.join(near)}?" if near else f"give {FORMS}"
+    raise ValueError(f"{cut(named)!r} is no input; {told}")
 
 
 # Options -----------------------------------------------------------------------------------------
@@ -205,7 +193,7 @@ def orders_of(options: argparse.Namespace, problem: Problem) -> tuple[list[Order
         if is_known:
             found.append(find_order(name, seed=options.seed, seconds=options.search_seconds))
         else:
-            found.append(given_order(_room("load").load_function(name), name))
+            found.append(given_order(load_function(name), name))
             own.add(name)
     for n, text in enumerate(options.path or ()):
         order = _given(text, problem, "given" if n == 0 else f"given {n + 1}")
@@ -218,7 +206,7 @@ def _given(text: str, problem: Problem, name: str) -> Order:
     """Read a path: JSON as it stands, or a file."""
     if text.lstrip().startswith(("[", "{")):
         return given_order(parse_json(text, "--path"), name)
-    paths = _room("files").read_paths(text, problem).paths
+    paths = read_paths(text, problem).paths
     name = Path(text).stem if name == "given" else name
     return Order(name, lambda asked: along(asked, paths))
 

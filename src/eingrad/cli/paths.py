@@ -9,6 +9,7 @@ import argparse
 import importlib
 import math
 import sys
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from eingrad.errors import EingradError
 from eingrad.paths import baseline, compare
 from eingrad.paths.comparison import Comparison, to_document
 from eingrad.paths.executors import EXECUTORS
+from eingrad.paths.instances import instances
 from eingrad.paths.orders import DEFAULT_ORDERS, NAMES
 from eingrad.paths.report import definitions, to_csv
 from eingrad.paths.units import bytes_of
@@ -262,8 +264,10 @@ def _refused(message: str) -> int:
 
 
 def _listing() -> str:
-    """List what there is to compare."""
+    """List what there is to compare, and on what."""
     lines = ["orders:", *[f"  {name}" for name in NAMES], "", "executors:"]
     for name, executor in EXECUTORS.items():
         lines.append(f"  {name:12}{executor.version() or 'not installed'}")
+    names = textwrap.wrap(", ".join(instances()), 96, break_on_hyphens=False)
+    lines += ["", "problems of the set:", *[f"  {line}" for line in names]]
     return "\n".join(lines)

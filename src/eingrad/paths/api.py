@@ -55,8 +55,9 @@ def compare(  # noqa: PLR0913 - options of one verb, by name
     seed : int
         Of the random operands.
     seconds : float
-        For the timing in all; planning, and the first runs, come on top. A run that is predicted to
-        take longer is left out. With 0 nothing is timed, nor run.
+        For the timing in all. The first runs, which check values, come before it, and may take as
+        long again, or ten seconds. A run that is predicted to take longer is left out. With 0
+        nothing is run.
     memory : int or str, optional
         Bytes that a run may take, operands included, as a number or as in ``"2GB"``; by default
         what is free. A run that is predicted to need more is left out.
@@ -91,7 +92,7 @@ def compare(  # noqa: PLR0913 - options of one verb, by name
     ...     sizes={"i": 2, "j": 3, "k": 4, "l": 5},
     ...     orders=["left to right"],
     ...     executors=["numpy"],
-    ...     seconds=0.01,
+    ...     seconds=1.0,
     ... )
     >>> found.orders[0].flops, found.run("left to right", "numpy").status, found.agrees
     (128, 'measured', True)

@@ -62,6 +62,7 @@ class Contender:
     samples: list[float] = field(default_factory=list)
     calls: int = 1
     spent: float = 0.0  # seconds, warming up included
+    known: float = 0.0  # seconds of a call, where that was seen before
 
     @property
     def timing(self) -> Timing | None:
@@ -77,22 +78,23 @@ def take_turns(
 ) -> None:
     """Time contenders for so many seconds in all, in interleaved rounds.
 
-    Each is warmed up, and has an equal share; one that has used its share leaves, after a sample at
-    the least. So what is slow is measured a few times, and what is fast often, and all of it in
-    turns while all are there. An interruption keeps the samples that were taken.
+    Each is warmed up, and has an equal share; one that has used its share leaves. So what is slow
+    is measured a few times, and what is fast often, and all of it in turns while all are there.
+    One whose single call takes more than its share has a sample if there is time left. An
+    interruption keeps the samples that were taken.
 
     Parameters
     ----------
     contenders : sequence of Contender
         Their samples are written.
     seconds : float
-        For all together; over by what a sample of each takes at most.
+        For all together; over by a sample or two at most.
     clock : callable
         Seconds from somewhere on.
     tell : callable
         ``tell(round, most)`` before each round.
     """
-    share = seconds / max(len(contenders), 1)
+    share, until = seconds / max(len(contenders), 1), clock() + seconds
     was_enabled = gc.isenabled()
     gc.disable()  # as `timeit` does
     try:
@@ -100,26 +102,25 @@ def take_turns(
             _warm_up(contender, share, clock)
         for n in range(MOST_ROUNDS):
             here = [c for c in contenders if not c.samples or c.spent < share]
-            if not here:
-                return
             tell(n, MOST_ROUNDS)
-            for contender in here[n % len(here) :] + here[: n % len(here)]:
-                _sample(contender, clock)
+            for contender in here[n % len(here) :] + here[: n % len(here)] if here else ():
+                if contender.known <= share or clock() < until:
+                    _sample(contender, clock)
     finally:
         if was_enabled:
             gc.enable()
 
 
 def _warm_up(contender: Contender, share: float, clock: Callable[[], float]) -> None:
-    """Run it up to three times, and see how many calls make a sample."""
+    """Run it up to three times, and see how many calls make a sample; not what is known as slow."""
     least = math.inf
     for _ in range(3):
+        if contender.spent + contender.known > share / 4:
+            break
         taken = _run(contender.call, 1, clock)
         contender.spent += taken
-        least = min(least, taken)
-        if contender.spent > share / 4:
-            break
-    contender.calls = max(1, math.ceil(LEAST / max(least, 1e-9)))
+        contender.known = least = min(least, taken)
+    contender.calls = max(1, math.ceil(LEAST / contender.known)) if contender.known else 1
 
 
 def _sample(contender: Contender, clock: Callable[[], float]) -> None:

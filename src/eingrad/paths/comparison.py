@@ -28,7 +28,7 @@ STATUSES = {
     "too slow": "one run is predicted to take longer than the time given",
     "refused": "the library, or the search, cannot do it",
     "failed": "it raised an error",
-    "not reached": "it was interrupted before",
+    "not reached": "it was interrupted before, or no time was left",
 }
 
 

@@ -37,6 +37,11 @@ Find: TypeAlias = Callable[[Problem], Schedule]
 Tell: TypeAlias = Callable[[str], None]
 
 
+_NO_TIME = "no time was left; give more seconds"
+_CHECKING = 10.0  # seconds at the least for the first runs, however short the timing
+_MOST_LETTERS = 1000  # of a message of our own
+
+
 class _Entry:
     """An order while it is measured."""
 
@@ -163,7 +168,7 @@ class _Bench:
                 entry.set(executor.name, *self.unusable[executor.name])
         try:
             program = program_of(schedule)
-        except EingradError:  # eingrad refuses it; others may do it
+        except EingradError:  # others may do it
             self._foresee(entry, schedule, None)
             return
         entry.facts["predicted_seconds"] = picoseconds(program) * 1e-12
@@ -192,14 +197,18 @@ class _Bench:
         """Run everything once: compare values, measure memory."""
         waiting = [
             (entry, executor)
-            for entry in self.entries
             for executor in self.executors
+            for entry in self.entries
             if entry.schedule and entry.runs[executor.name].status == "not reached"
         ]
         given: Sequence[Array] = self.settings.arrays or ()
         if waiting and self.settings.arrays is None:
             given = self.problem.values(self.settings.seed)
+        until = time.perf_counter() + max(self.settings.seconds, _CHECKING)
         for n, (entry, executor) in enumerate(waiting):
+            if n and time.perf_counter() > until:
+                entry.runs[executor.name] = replace(entry.runs[executor.name], reason=_NO_TIME)
+                continue
             self.tell(f"checking {entry.name} on {executor.name} ({n + 1} of {len(waiting)})")
             try:
                 self._check(entry, executor, given)
@@ -210,7 +219,9 @@ class _Bench:
     def _check(self, entry: _Entry, executor: Executor, arrays: Sequence[Array]) -> None:
         assert entry.schedule  # of those that wait
         prepared = executor.prepare(entry.schedule, arrays)
+        start = time.perf_counter()
         results, peak = _traced(prepared.values) if executor.on_numpy else (prepared.values(), None)
+        taken = time.perf_counter() - start
         found: dict[str, Any] = {
             "predicted_peak_bytes": entry.runs[executor.name].predicted_peak_bytes,
             "measured_peak_bytes": peak,
@@ -226,7 +237,7 @@ class _Bench:
         found["error"] = error if math.isfinite(error) else None
         if error <= self.tolerance:
             entry.set(executor.name, "checked", **found)
-            entry.timed[executor.name] = Contender(prepared.call)
+            entry.timed[executor.name] = Contender(prepared.call, known=taken)
         else:
             reason = f"its values differ from those of {self.reference_name} by {error:.1e}"
             entry.set(executor.name, "disagrees", reason, **found)
@@ -239,6 +250,9 @@ class _Bench:
             self.tell(f"timing {len(contenders)} runs, round {n + 1} of at most {most}")
 
         take_turns(contenders, self.settings.seconds, tell=tell)
+        for entry in self.entries:
+            for name in [name for name, c in entry.timed.items() if not c.samples]:
+                entry.runs[name] = replace(entry.runs[name], reason=_NO_TIME)
 
 
 def measure_orders(
@@ -320,5 +334,5 @@ def _line(error: Exception) -> str:
         text = ""
     name = type_name(error)
     if isinstance(error, EingradError):
-        return cut(text)
+        return cut(text, _MOST_LETTERS)  # these say what to do, at the end
     return cut(f"{name}: {text}" if text else name)

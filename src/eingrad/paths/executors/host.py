@@ -1,13 +1,14 @@
 """Executors on NumPy's arrays: eingrad's own programs, and a call of NumPy for each step."""
 
 import contextlib
+import itertools
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from eingrad import _ir
-from eingrad._ir import Input
+from eingrad._ir import Input, Node
 from eingrad._plan import InputSpec, Program, compose
 from eingrad._run import Executable
 from eingrad.paths.executors.base import Call, Form, Prepared, add, check_letters, line_up
@@ -27,33 +28,47 @@ def unlimited(threads: int | None) -> Iterator[str]:  # noqa: ARG001 - the signa
 def program_of(schedule: Schedule) -> Program:
     """Lower a schedule to eingrad's kernels; where eingrad gave the order, lower what it planned.
 
-    The inputs are the operands of the problem that are no structure to it, in order; all of one
-    data type, as sums of nodes are.
+    The inputs are the operands of the problem that are no structure to it, in order; where it did
+    not, all operands, of one data type, as sums of nodes are.
     """
     operands = schedule.problem.operands
-    roots, nodes = schedule.own or (None, None)
-    if roots is None or nodes is None:
+    if schedule.own is None:
         dtype = np.result_type(*[operand.dtype for operand in operands.values()])
-        nodes = tuple(_ir.new_input(name, o.shape, dtype) for name, o in operands.items())
+        nodes = [_ir.new_input(name, o.shape, dtype) for name, o in operands.items()]
         values = schedule.nodes(nodes)
-        roots = tuple(values[value] for value in schedule.outputs)
-    arguments = [
-        (node, InputSpec(name, f"x{n}", node.shape, node.dtype))
-        for n, (name, node) in enumerate(zip(operands, nodes, strict=True))
-        if isinstance(node, Input)
+        return _composed([values[value] for value in schedule.outputs], [*operands], nodes)
+    roots, planned = schedule.own
+    names = [*itertools.compress(operands, map(_varies, planned))]
+    varying = [*filter(_varies, planned)]
+    given = [
+        node if isinstance(node, Input) else _ir.new_input(name, node.shape, node.dtype)
+        for name, node in zip(names, varying, strict=True)
     ]
-    return compose(roots, arguments)
+    replaced = {a: b for a, b in zip(varying, given, strict=True) if a is not b}
+    return _composed(_ir.substitute(roots, replaced) if replaced else roots, names, given)
+
+
+def _composed(roots: Sequence[Node], names: Sequence[str], nodes: Sequence[Input]) -> Program:
+    specs = [
+        InputSpec(name, f"x{n}", node.shape, node.dtype)
+        for n, (name, node) in enumerate(zip(names, nodes, strict=True))
+    ]
+    return compose(roots, [*zip(nodes, specs, strict=True)])
+
+
+def _varies(node: Node) -> bool:
+    """Whether an operand is data: a delta, or ones, are known to the algebra."""
+    return any(isinstance(below, Input) for below in _ir.topological([node]))
 
 
 def prepare_own(schedule: Schedule, arrays: Sequence[Array]) -> Prepared:
     """Compile a schedule to source, as eingrad compiles a derivative."""
     program = program_of(schedule)
     executable = Executable(program)
-    nodes = schedule.own[1] if schedule.own else (None,) * len(arrays)
-    pairs = zip(arrays, nodes, strict=True)
-    taken = [array for array, node in pairs if node is None or isinstance(node, Input)]
-    specs = program.inputs
-    given = [array.astype(s.dtype, copy=False) for array, s in zip(taken, specs, strict=True)]
+    if schedule.own is not None:
+        arrays = [*itertools.compress(arrays, map(_varies, schedule.own[1]))]
+    pairs = zip(arrays, program.inputs, strict=True)
+    given = [array.astype(spec.dtype, copy=False) for array, spec in pairs]
     return Prepared(lambda: executable.run(given), list)
 
 
