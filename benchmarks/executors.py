@@ -102,7 +102,7 @@ def summary(rows: Sequence[Mapping[str, Any]]) -> list[str]:
             mean = math.exp(sum(map(math.log, found)) / len(found))
             faster = sum(ratio < 1 / 1.05 for ratio in found)
             lines.append(
-                f"{library}: {mean:.2f} times the time of eingrad (geometric mean of {len(found)}), "
+                f"{library}: {mean:.2f} times the time of eingrad (geometric mean, {len(found)}), "
                 f"least {min(found):.2f}; faster by more than 5% on {faster}"
             )
     return lines
