@@ -385,6 +385,18 @@ def test_a_comparison_has_costs_values_memory_and_times():
     assert [*found.schedules] == ["in order", "backwards"]
 
 
+def test_what_is_made_of_deltas_alone_has_a_mode_and_a_time():
+    """Steps of structure, and sums of them, are numbers to others."""
+    operands = {name: Operand((3, 3), kind="delta") for name in "DE"} | {"A": Operand((3, 3))}
+    pair = Term(("D", "E", "A"), (("i", "j"), ("j", "k"), ("i", "k")), 2.0)
+    sizes = dict.fromkeys("ijk", 3)
+    for term in (pair, Term(("D",), (("k", "i"),)), Term(("D", "E"), (("i", "j"), ("j", "k")))):
+        terms = (dataclasses.replace(term, coefficient=3.0), Term(("A",), (("i", "k"),)))
+        problem = Problem("deltas", (Output(("i", "k"), terms, 1),), operands, sizes)
+        found = quick(problem)
+        assert {status for status, _ in statuses(found).values()} == {"measured"}
+
+
 def test_all_but_times_is_the_same_again():
     one, two = (quick(seed=3) for _ in range(2))
     for a, b in zip(one.orders, two.orders, strict=True):

@@ -161,8 +161,9 @@ class _Bench:
             "largest": schedule.largest,
             "peak_bytes": schedule.peak_bytes,
             "steps": len(schedule.operations),
-            "mode": mode(schedule) if mode else "",
         }
+        with contextlib.suppress(EingradError):  # of some problems no mode is known
+            entry.facts["mode"] = mode(schedule) if mode else ""
         for executor in self.executors:
             if executor.name in self.unusable:
                 entry.set(executor.name, *self.unusable[executor.name])
