@@ -64,6 +64,11 @@ class _Entry:
         for name in self.runs:
             self.set(name, status, reason)
 
+    def predicted(self) -> float:
+        """Give the seconds that a run is predicted to take."""
+        seconds: float = self.facts.get("predicted_seconds", math.inf)
+        return seconds
+
     def done(self) -> Order:
         """Give what was found, the time of runs that have one."""
         runs = []
@@ -198,8 +203,8 @@ class _Bench:
         """Run everything once: compare values, measure memory."""
         waiting = [
             (entry, executor)
+            for entry in sorted(self.entries, key=_Entry.predicted)  # the dear ones last
             for executor in self.executors
-            for entry in self.entries
             if entry.schedule and entry.runs[executor.name].status == "not reached"
         ]
         given: Sequence[Array] = self.settings.arrays or ()
