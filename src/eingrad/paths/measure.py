@@ -64,6 +64,11 @@ class _Entry:
         for name in self.runs:
             self.set(name, status, reason)
 
+    def predicted(self) -> float:
+        """Give the seconds that a run is predicted to take."""
+        seconds: float = self.facts.get("predicted_seconds", math.inf)
+        return seconds
+
     def done(self) -> Order:
         """Give what was found, the time of runs that have one."""
         runs = []
@@ -161,8 +166,9 @@ class _Bench:
             "largest": schedule.largest,
             "peak_bytes": schedule.peak_bytes,
             "steps": len(schedule.operations),
-            "mode": mode(schedule) if mode else "",
         }
+        with contextlib.suppress(EingradError):  # of some problems no mode is known
+            entry.facts["mode"] = mode(schedule) if mode else ""
         for executor in self.executors:
             if executor.name in self.unusable:
                 entry.set(executor.name, *self.unusable[executor.name])
@@ -197,8 +203,8 @@ class _Bench:
         """Run everything once: compare values, measure memory."""
         waiting = [
             (entry, executor)
+            for entry in sorted(self.entries, key=_Entry.predicted)  # the dear ones last
             for executor in self.executors
-            for entry in self.entries
             if entry.schedule and entry.runs[executor.name].status == "not reached"
         ]
         given: Sequence[Array] = self.settings.arrays or ()

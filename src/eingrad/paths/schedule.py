@@ -25,7 +25,7 @@ import numpy as np
 
 from eingrad import _ir
 from eingrad._cost import weighted
-from eingrad._ir import Node
+from eingrad._ir import Node, Structural
 from eingrad._subscripts import Subscripts, text
 from eingrad.paths.problem import Array, Problem
 
@@ -194,10 +194,14 @@ class Schedule:
         return max((math.prod(o.shape) for o in self.operations), default=0)
 
     @property
+    def dtype(self) -> np.dtype[Any]:
+        """Data type of the results."""
+        return np.result_type(*[operand.dtype for operand in self.problem.operands.values()])
+
+    @property
     def itemsize(self) -> int:
         """Bytes of an element."""
-        dtypes = [np.dtype(operand.dtype) for operand in self.problem.operands.values()]
-        return int(np.result_type(*dtypes).itemsize)
+        return self.dtype.itemsize
 
     @functools.cached_property
     def last_use(self) -> dict[int, int]:
@@ -243,9 +247,11 @@ class Schedule:
             below = [values[value] for value in operation.operands]
             match operation:
                 case Step():
-                    values.append(_contract(operation, below))
+                    values.append(_contract(operation, below, self.dtype))
                 case Total(parts=parts):
-                    moved = [_ir.transpose(x, p.axes) for x, p in zip(below, parts, strict=True)]
+                    moved = [
+                        _move(x, p.axes, self.dtype) for x, p in zip(below, parts, strict=True)
+                    ]
                     values.append(_ir.add(moved, [_exact(p.coefficient) for p in parts]))
         return values
 
@@ -260,8 +266,8 @@ def is_view(operation: Operation) -> bool:
     return False
 
 
-def _contract(step: Step, below: Sequence[Node]) -> Node:
-    """Build a step; what repeats in the output is a delta."""
+def _contract(step: Step, below: Sequence[Node], dtype: np.dtype[Any]) -> Node:
+    """Build a step; what repeats in the output is a delta. Structure alone has no data type."""
     fresh = itertools.count(len(step.sizes))
     factors = [*zip(below, step.terms, strict=True)]
     out: list[int] = []
@@ -270,7 +276,16 @@ def _contract(step: Step, below: Sequence[Node]) -> Node:
         if other != index:
             factors.append((_ir.delta(step.sizes[index]), (index, other)))
         out.append(other)
-    return _ir.contract(factors, out, dict(enumerate(step.sizes)))
+    is_structure = all(isinstance(node, Structural) for node in below)
+    sizes = dict(enumerate(step.sizes))
+    return _ir.contract(factors, out, sizes, dtype=dtype if is_structure else None)
+
+
+def _move(node: Node, axes: Sequence[int], dtype: np.dtype[Any]) -> Node:
+    """Transpose a node; structure becomes numbers, to be added to others."""
+    if isinstance(node, Structural):
+        return _ir.contract([(node, range(node.ndim))], tuple(axes), dtype=dtype)
+    return _ir.transpose(node, axes)
 
 
 def _exact(coefficient: float) -> float | int:
