@@ -15,6 +15,7 @@ from eingrad.paths.along import along
 from eingrad.paths.derived import load_function, of_function, of_identity
 from eingrad.paths.instances import instance, instances
 from eingrad.paths.normal import eingrad_schedule
+from eingrad.paths.problem import of_einsum
 from eingrad.paths.schedule import Step
 
 BENCHMARKS = Path(__file__).resolve().parent.parent / "benchmarks"
@@ -153,11 +154,38 @@ def test_a_given_array_is_the_value_of_its_operand():
     assert not np.array_equal(again.known["x"], other.known["x"])
 
 
+def test_what_an_operand_has_alone_is_summed_before_it_meets_another():
+    problem = of_einsum("ab,bc,cd->d", dict.fromkeys("abcd", 100))
+    assert eingrad_schedule(problem).flops == 100**2 + 2 * 2 * 100**2
+
+
+def test_a_product_and_its_transpose_are_made_once():
+    problem = of_function(lambda x, A, B: x @ A.T @ B @ A @ x, (12,), (10, 12), (10, 10), order=2)
+    schedule = eingrad_schedule(problem)
+    product = 2 * 10 * 10 * 12 + 2 * 10 * 12 * 12
+    assert schedule.flops == product + 12 * 12
+    (value,) = compute(schedule)
+    assert_close(value, value.T)
+
+
+def test_a_coefficient_meets_what_a_delta_places_not_what_it_fills():
+    """Of ``2 delta C``, C is doubled, not the whole result."""
+    problem = of_function(lambda A, C: np.einsum("ia,ab,ib->", A, C, A), (9, 3), (3, 3), order=2)
+    assert eingrad_schedule(problem).flops <= 2 * 3 * 3
+    doubled = of_function(lambda x, c: np.sum(x * x) * c, (9,), 3.0, order=2)
+    assert eingrad_schedule(doubled).flops == 1
+
+
 # Refusals ----------------------------------------------------------------------------------------
 
 
 def raises(*_):
     raise RuntimeError("no\nway")
+
+
+def tenth_power(A):
+    B = A @ A @ A @ A @ A
+    return B @ B
 
 
 REFUSED = {
@@ -182,8 +210,7 @@ REFUSED = {
         "is not finite where the derivative was taken; give arrays where it is",
     ),
     "too long": (
-        lambda: of_function(lambda x: np.prod([x[n] for n in range(9)]) ** 3, (9,), order=3,
-                            explicit=True),
+        lambda: of_function(tenth_power, (2, 2), order=3, explicit=True),
         "the plain sum of the product rule has more than",
     ),
     "identity": (

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from eingrad import _ir
-from eingrad._ir import Add, Einsum, Node, Placement, Selection, Structural
+from eingrad._ir import Add, Einsum, Node, Placement, Product, Selection, Structural
 from eingrad.errors import PlanError
 from eingrad.paths.along import Writer, write_total
 from eingrad.paths.problem import Array, Problem
@@ -90,7 +90,7 @@ def _is_delta(node: Node) -> bool:
 
 
 def _write_node(
-    writer: Writer, node: Node, seen: Mapping[Node, _Seen], tables: Mapping[Node, int]
+    writer: Writer, node: Node, seen: dict[Node, _Seen], tables: Mapping[Node, int]
 ) -> _Seen:
     match node:
         case Add():
@@ -99,6 +99,8 @@ def _write_node(
                 for term, c in zip(node.terms, node.coefficients, strict=True)
             ]
             return _plain(writer.write(Total(tuple(parts), node.shape)), node)
+        case Product() if _ir.canonical_twin(node)[0] is not node:
+            return _write_twin(writer, node, seen, tables)
         case Einsum():
             return _write_einsum(writer, node, seen, tables)
         case _ if node in tables:
@@ -108,6 +110,18 @@ def _write_node(
 
 def _plain(value: int, node: Node, coefficient: Any = 1) -> _Seen:
     return _Seen(coefficient, value, tuple(range(node.ndim)))
+
+
+def _write_twin(
+    writer: Writer, node: Product, seen: dict[Node, _Seen], tables: Mapping[Node, int]
+) -> _Seen:
+    """Look at what transposed and scaled twins of a product have in common; it is made once."""
+    twin, axes = _ir.canonical_twin(node)
+    if twin not in seen:
+        seen[twin] = _write_einsum(writer, twin, seen, tables)
+    made = seen[twin]
+    moved = tuple([made.axes[axes.index(axis)] for axis in range(node.ndim)])
+    return _Seen(made.coefficient * node.coefficient, made.value, moved)
 
 
 def _write_einsum(
