@@ -85,6 +85,10 @@ class Order:
         Contractions and sums.
     predicted_seconds : float or None
         Of eingrad's program, from sizes alone.
+    slices : int or None
+        How many pieces it is computed in, where the whole does not fit the memory given.
+    sliced_flops : int or None
+        Flops of all pieces.
     kernels : mapping from str to int
         How many steps of eingrad's program each of its kernels computes.
     runs : tuple of Run
@@ -104,6 +108,8 @@ class Order:
     peak_bytes: int | None = None
     steps: int | None = None
     predicted_seconds: float | None = None
+    slices: int | None = None
+    sliced_flops: int | None = None
     kernels: Mapping[str, int] = field(default_factory=dict)
     runs: tuple[Run, ...] = ()
 

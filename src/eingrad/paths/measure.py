@@ -26,10 +26,11 @@ from eingrad.errors import EingradError
 from eingrad.paths import threads as blas
 from eingrad.paths.clock import Contender, take_turns
 from eingrad.paths.comparison import Comparison, Order, Run
-from eingrad.paths.executors import Executor, program_of
+from eingrad.paths.executors import Executor, Prepared, program_of
 from eingrad.paths.memory import available_bytes, bytes_of_values
 from eingrad.paths.problem import Array, Problem
 from eingrad.paths.schedule import Schedule
+from eingrad.paths.slicing import Sliced, slice_to
 from eingrad.paths.units import bytes_text, seconds_text
 from eingrad.paths.values import check_shapes, largest_error, tolerance_of
 
@@ -39,6 +40,7 @@ Tell: TypeAlias = Callable[[str], None]
 
 _NO_TIME = "no time was left; give more seconds"
 _CHECKING = 10.0  # seconds at the least for the first runs, however short the timing
+_MOST_PIECES = 1024  # that are prepared: each is compiled by itself
 _MOST_LETTERS = 1000  # of a message of our own
 
 
@@ -53,6 +55,7 @@ class _Entry:
         self.program: Program | None = None
         self.runs = {executor.name: Run(executor.name, "not reached") for executor in executors}
         self.timed: dict[str, Contender] = {}
+        self.sliced: Sliced | None = None  # where the whole does not fit
 
     def set(self, executor: str, status: str, reason: str = "", **found: Any) -> None:
         """Say what became of a run."""
@@ -192,12 +195,30 @@ class _Bench:
             if not self.settings.seconds:
                 status = "planned"
             elif peak + held > self.memory:
+                self._slice(entry, schedule, held)
+                peak = entry.sliced.peak_bytes if entry.sliced else peak
+                if entry.sliced and is_own:
+                    peak += program_of(entry.sliced.schedule).peak_bytes
                 needed, given = bytes_text(peak + held), bytes_text(self.memory)
-                status, reason = "too large", f"it needs {needed}, {given} are given"
+                status = "" if entry.sliced else "too large"
+                reason = "" if entry.sliced else f"it needs {needed}, {given} are given"
             elif predicted > self.settings.seconds:
                 needed, given = seconds_text(predicted), seconds_text(self.settings.seconds)
                 status, reason = "too slow", f"a run is predicted to take {needed} of {given}"
             entry.set(name, status or "not reached", reason, predicted_peak_bytes=peak)
+
+    def _slice(self, entry: _Entry, schedule: Schedule, held: int) -> None:
+        """Cut an order that does not fit into pieces that do, once for all executors."""
+        if "slices" in entry.facts:
+            return
+        find = self.orders[entry.name]
+        sliced = slice_to(self.problem, find, self.memory - held, schedule)
+        entry.facts["slices"] = sliced.count if sliced else None
+        if sliced and sliced.count <= _MOST_PIECES:
+            entry.sliced = sliced
+            entry.facts["sliced_flops"] = sliced.flops
+            overhead = sliced.flops / max(schedule.flops, 1)
+            entry.reason = f"{sliced}: {overhead:.2f} times the flops"
 
     def check(self) -> None:
         """Run everything once: compare values, measure memory."""
@@ -224,7 +245,10 @@ class _Bench:
 
     def _check(self, entry: _Entry, executor: Executor, arrays: Sequence[Array]) -> None:
         assert entry.schedule  # of those that wait
-        prepared = executor.prepare(entry.schedule, arrays)
+        if entry.sliced:
+            prepared = _prepare_pieces(executor, entry.sliced, arrays)
+        else:
+            prepared = executor.prepare(entry.schedule, arrays)
         start = time.perf_counter()
         results, peak = _traced(prepared.values) if executor.on_numpy else (prepared.values(), None)
         taken = time.perf_counter() - start
@@ -259,6 +283,12 @@ class _Bench:
         for entry in self.entries:
             for name in [name for name, c in entry.timed.items() if not c.samples]:
                 entry.runs[name] = replace(entry.runs[name], reason=_NO_TIME)
+
+
+def _prepare_pieces(executor: Executor, sliced: Sliced, arrays: Sequence[Array]) -> Prepared:
+    """Prepare every piece; one call computes all, one after the other."""
+    pieces = [executor.prepare(sliced.schedule, parts) for parts in sliced.pieces(arrays)]
+    return Prepared(lambda: sliced.gather(piece.values() for piece in pieces), list)
 
 
 def measure_orders(

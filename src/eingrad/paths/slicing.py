@@ -12,7 +12,7 @@ together.
 
 import itertools
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -66,20 +66,27 @@ class Sliced:
         """The whole outputs, and the most that one piece holds at once."""
         return _bytes_of_outputs(self.whole) + self.schedule.peak_bytes
 
-    def run(
-        self, arrays: Sequence[Array], compute: Callable[[list[Array]], Sequence[Array]]
-    ) -> list[Array]:
-        """Compute the outputs, piece by piece; `compute` is given the operands of one."""
+    def pieces(self, arrays: Sequence[Array]) -> list[list[Array]]:
+        """Give the operands of each piece: parts of those of the whole."""
+        return [
+            [_part(arrays[self.whole.number[n]], axes, place) for n, axes in self.sources.values()]
+            for place in self._places()
+        ]
+
+    def gather(self, results: Iterable[Sequence[Array]]) -> list[Array]:
+        """Put the outputs of all pieces together: side by side, or added."""
         dtype = np.result_type(*[operand.dtype for operand in self.whole.operands.values()])
-        results = [np.zeros(self.whole.shape(output), dtype) for output in self.whole.outputs]
-        for place in self._places():
-            parts = [_part(arrays[self.whole.number[name]], axes, place)
-                     for name, axes in self.sources.values()]  # fmt: skip
-            for output, result, part in zip(
-                self.whole.outputs, results, compute(parts), strict=True
-            ):
-                result[tuple([place.get(i, slice(None)) for i in output.indices])] += part
-        return results
+        found = [np.zeros(self.whole.shape(output), dtype) for output in self.whole.outputs]
+        for place, parts in zip(self._places(), results, strict=True):
+            for output, whole, part in zip(self.whole.outputs, found, parts, strict=True):
+                whole[tuple([place.get(i, slice(None)) for i in output.indices])] += part
+        return found
+
+    def __str__(self) -> str:
+        cut = ", ".join(
+            f"{label} to {n} of {self.whole.sizes[label]}" for label, n in self.cuts.items()
+        )
+        return f"in {self.count} pieces, cutting {cut}"
 
     def _places(self) -> Iterator[dict[str, slice]]:
         labels = [*self.cuts]
