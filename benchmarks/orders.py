@@ -176,7 +176,10 @@ def measure(case: Case, shuffles: int, *, once: bool, large: bool = False) -> di
     trees = {}
     for name, search in others(case, 8 if once else 64):
         start = time.process_time()
-        found = tree_of_path(search(), network.operands)
+        try:
+            found = tree_of_path(search(), network.operands)
+        except RuntimeError:  # opt_einsum's dynamic programming finds nothing for some networks
+            continue
         seconds = time.process_time() - start
         trees[name] = found, seconds
         row["others"][name] = {
