@@ -58,7 +58,7 @@ class Compared:
     @property
     def gain(self) -> float:
         """How many times fewer flops than the better pure mode."""
-        return min(self.forward, self.reverse) / max(self.best, 1)
+        return max(min(self.forward, self.reverse), 1) / max(self.best, 1)
 
 
 def compared(problem: Problem) -> Compared:
@@ -108,7 +108,7 @@ def worth(*, once: bool) -> list[tuple[str, float]]:
             for method in ("greedy", "auto")
         ]
         own = orders.find_order("eingrad").find(paths.instance(name.removesuffix("-explicit")))
-        found.append((name.removesuffix("-explicit"), min(others) / max(own.flops, 1)))
+        found.append((name.removesuffix("-explicit"), max(min(others), 1) / max(own.flops, 1)))
     return found
 
 

@@ -188,6 +188,12 @@ def tenth_power(A):
     return B @ B
 
 
+def sines(x):
+    for _ in range(500):
+        x = np.sin(x)
+    return x
+
+
 REFUSED = {
     "zero": (
         lambda: of_function(lambda x, a: a @ x, (3,), (3,), order=2),
@@ -212,6 +218,10 @@ REFUSED = {
     "too long": (
         lambda: of_function(tenth_power, (2, 2), order=3, explicit=True),
         "the plain sum of the product rule has more than",
+    ),
+    "too deep": (
+        lambda: of_function(sines, (3,)),
+        "the function has 501 operations; networks are made of at most 400: take fewer layers",
     ),
     "identity": (
         lambda: of_identity("5.98"),

@@ -13,9 +13,7 @@ Guaranteed: with the operands' values, the outputs of the problem are the deriva
 ['x', 'B', 'delta(3)']
 """
 
-import itertools
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -23,35 +21,17 @@ import numpy as np
 from eingrad import _ir, identities
 from eingrad._bind import Argnums, check_argnums, parameter_names
 from eingrad._call import trace_call
-from eingrad._derive import derive, prepare
-from eingrad._forms import Forms
-from eingrad._ir import Apply, Constant, Input, Node
+from eingrad._ir import Input, Node
 from eingrad._shown import cut, shown
 from eingrad._simplify import remembered
 from eingrad._tracer import Expression, node_of
 from eingrad.errors import EingradError, PlanError
-from eingrad.paths.explicit import ProductRule
-from eingrad.paths.leaves import Point, write_problem_of
+from eingrad.paths.derivation import Traced, write_derivative
+from eingrad.paths.leaves import Point
 from eingrad.paths.load import load_function
-from eingrad.paths.planned import of_nodes
 from eingrad.paths.problem import Array, Problem
-from eingrad.paths.pure import MODES, pure_roots
-from eingrad.paths.schedule import Schedule
-from eingrad.paths.sums import Monomial, Sums
 
 __all__ = ["load_function", "of_function", "of_identity"]
-
-
-@dataclass(frozen=True)
-class _Traced:
-    """What is differentiated: values of a function as nodes, in variables, at a point."""
-
-    name: str
-    what: str  # in provenance
-    values: Sequence[Node]
-    variables: Sequence[Node]
-    made: frozenset[bytes]
-    point: Point
 
 
 def of_function(
@@ -126,11 +106,11 @@ def of_function(
     arguments = frozenset(n for n in call.inputs if n.key[0] == "argument")
     what = f"{label} at {', '.join(_described(value) for value in args)}, by {_by(call.variables)}"
     point = Point(arrays, variables=arguments)
-    traced = _Traced(
+    traced = Traced(
         name or f"{label}, order {order}{', explicit' if explicit else ''}",
         what, call.outputs, call.variables, frozenset(call.made), point,
     )  # fmt: skip
-    return _problem(traced, order, explicit=explicit)
+    return write_derivative(traced, order, explicit=explicit)
 
 
 def of_identity(
@@ -188,8 +168,8 @@ def of_identity(
     text = f"{found.number}, order {order}{', explicit' if explicit else ''}"
     what = f"identity ({found.number}), {found.statement}, at D, E, F = {size}"
     made = frozenset(remembered([value]))
-    traced = _Traced(name or text, what, [value], [variable], made, point)
-    return _problem(traced, order, explicit=explicit)
+    traced = Traced(name or text, what, [value], [variable], made, point)
+    return write_derivative(traced, order, explicit=explicit)
 
 
 def _identity(number: str) -> identities.Identity:
@@ -232,99 +212,3 @@ def _described(value: Any) -> str:
 
 def _by(variables: Sequence[Node]) -> str:
     return ", ".join(node.name if isinstance(node, Input) else "?" for node in variables)
-
-
-# Derivatives -------------------------------------------------------------------------------------
-
-
-def _problem(traced: _Traced, order: int, *, explicit: bool) -> Problem:
-    """Derive, write as sums, and add what the pure modes compute."""
-    choices = _choices(len(traced.variables), order)
-    roots = _normal_roots(traced, order)
-    axes = [value.ndim for value in traced.values for _ in choices]
-    wanted = [n for n, root in enumerate(roots) if not _ir.is_zero(root)]
-    if not wanted:
-        raise PlanError(
-            f"the derivative of order {order} is zero everywhere; there is nothing to contract"
-        )
-    values, written = prepare(traced.values, traced.made)
-    sums = Sums()
-    if explicit:
-        variables = traced.variables
-        terms = [_explicit(sums, y, [variables[n] for n in c]) for y in values for c in choices]
-        wanted = [n for n in wanted if terms[n]]
-    else:
-        terms = [sums.of(root) if n in wanted else [] for n, root in enumerate(roots)]
-    pure = {mode: pure_roots(values, traced.variables, order, mode) for mode in MODES}
-    if not explicit:
-        pure["own"] = Forms(written=written).form(roots)
-    pure = {mode: [nodes[n] for n in wanted] for mode, nodes in pure.items()}
-    results = [(terms[n], axes[n]) for n in wanted]
-    told = _told(traced, order, sums, len(roots) - len(wanted), explicit=explicit)
-    used = {n for ts, _ in results for t in ts for n, _ in t.factors}
-    more = [n for nodes in pure.values() for n in _leaves(nodes, used)]
-    problem, nodes = write_problem_of(traced.name, results, traced.point, told, more)
-    schedules = {mode: of_nodes(problem, roots, nodes) for mode, roots in pure.items()}
-    own = schedules.pop("own", None)
-    best = {} if own is None else _best(own)
-    return replace(problem, pure=schedules, best=best, own=own)
-
-
-def _best(own: Schedule) -> dict[str, Any]:
-    """Eingrad's own order of a derivative: its sums are not multiplied out, those of terms are."""
-    return {"by": "eingrad", "flops": own.flops, "size": own.largest, "schedule": own}
-
-
-def _choices(count: int, order: int) -> list[tuple[int, ...]]:
-    return [*itertools.combinations_with_replacement(range(count), order)]
-
-
-def _normal_roots(traced: _Traced, order: int) -> list[Node]:
-    """Derive, in normal form: for each value, each choice of variables in ascending order."""
-    forms = Forms()
-    found, _ = derive(traced.values, traced.variables, (order,), made=traced.made, forms=forms)
-    every = [*itertools.product(range(len(traced.variables)), repeat=order)]
-    ordered = [n for n, choice in enumerate(every) if list(choice) == sorted(choice)]
-    kept = [found[k * len(every) + n].node for k in range(len(traced.values)) for n in ordered]
-    return forms.normal(kept)
-
-
-def _explicit(sums: Sums, value: Node, variables: Sequence[Node]) -> list[Monomial]:
-    terms = sums.of(value)
-    try:
-        for variable in variables:
-            terms = ProductRule(variable, sums).derivative(terms)
-    except RecursionError:
-        raise PlanError(
-            "the function is nested too deeply for the plain sum of the product rule; take the "
-            "derivative in normal form"
-        ) from None
-    return terms
-
-
-def _leaves(roots: Sequence[Node], used: set[Node]) -> list[Node]:
-    """What the pure modes read besides the operands of the terms."""
-    found: dict[Node, None] = {}
-    seen: set[Node] = set()
-    stack = [*roots][::-1]
-    while stack:
-        node = stack.pop()
-        if node in seen or node in used:
-            continue
-        seen.add(node)
-        if isinstance(node, (Input, Apply)):
-            found[node] = None
-        elif not isinstance(node, Constant):
-            stack += _ir.children(node)[::-1]
-    return [*found]
-
-
-def _told(traced: _Traced, order: int, sums: Sums, zeros: int, *, explicit: bool) -> str:
-    """Say where a problem comes from."""
-    how = "the plain sum of the product rule" if explicit else "in normal form"
-    text = f"derivative of order {order} of {traced.what}; {how}"
-    if zeros:
-        text += f"; {zeros} outputs that are zero left out"
-    if sums.kept:
-        text += f"; {len(sums.kept)} sums kept as operands, for there would be too many terms"
-    return text
