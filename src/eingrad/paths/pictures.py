@@ -14,7 +14,7 @@ from eingrad.paths.comparison import Comparison
 from eingrad.paths.front import Met, front, met
 from eingrad.paths.modes import kinds_of, mode_of
 from eingrad.paths.problem import Problem
-from eingrad.paths.schedule import Schedule, Step
+from eingrad.paths.schedule import Schedule
 
 _COLOURS = {
     "eingrad": "#1b6ca8", "numpy": "#6b6b6b", "opt_einsum": "#15803d", "cotengra": "#c2410c",
@@ -58,9 +58,10 @@ def tree(problem: Problem, schedule: Schedule, title: str = "") -> Diagram:
     shapes = schedule.shapes
     vertices = [Vertex(names[n], (), 0, _size(shapes[n]), "operand") for n in given]
     for operation, kind in zip(schedule.operations, kinds_of(problem, schedule), strict=True):
-        label = operation.text if isinstance(operation, Step) else "+"
         below = tuple([place[value] for value in operation.operands])
-        vertices.append(Vertex(label, below, operation.flops, _size(operation.shape), kind))
+        vertices.append(
+            Vertex(operation.text, below, operation.flops, _size(operation.shape), kind)
+        )
     said = title or f"{problem.name}: {mode_of(problem, schedule)}"
     caption = (
         f"{compact(schedule.flops)} flops, peak {compact(schedule.peak_bytes)}B; "
@@ -128,7 +129,7 @@ def plot(comparison: Comparison, file: str | Path) -> None:
         _draw_front(right, comparison.subject, comparison)
         figure.suptitle(comparison.problem, fontsize=12)
         metadata = {"Date": None} if suffix == ".svg" else {"Software": None}
-        figure.savefig(file, dpi=140, metadata=metadata)
+        figure.savefig(file, dpi=130, metadata=metadata)
 
 
 def _draw_times(axes: Any, comparison: Comparison) -> None:

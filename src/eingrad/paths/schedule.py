@@ -93,6 +93,11 @@ class Total(NamedTuple):
     shape: tuple[int, ...]
 
     @property
+    def text(self) -> str:
+        """What is done, for tables and pictures."""
+        return "sum" if len(self.parts) > 1 else "view"
+
+    @property
     def operands(self) -> tuple[int, ...]:
         """The values that are read."""
         return tuple([part.value for part in self.parts])
