@@ -87,7 +87,7 @@ def family(name: str) -> str:
 def the_set(*, once: bool) -> list[Compared]:
     """Compare the modes of all derivatives of the set with the order of fewest flops known."""
     names = [name for name in paths.instances() if not name.endswith("-explicit")]
-    problems = [paths.instance(name) for name in (names[::12] if once else names)]
+    problems = [paths.instance(name) for name in (names[::40] if once else names)]
     both = [problem for problem in problems if len(problem.pure) == len(modes.MODES)]
     return [compared(problem, "best known") for problem in both]
 
@@ -100,7 +100,7 @@ def worth(*, once: bool) -> list[tuple[str, float]]:
     """
     names = [name for name in paths.instances() if name.endswith("-explicit")]
     found = []
-    for name in names[::12] if once else names:
+    for name in names[::40] if once else names:
         problem = paths.instance(name)
         others = [
             orders.find_order(f"opt_einsum:{method}").find(problem).flops
@@ -126,8 +126,10 @@ def winograd(*, once: bool) -> Problem:
 def timed(*, once: bool) -> Any:
     """Time two orders of it on all executors that are installed."""
     problem = winograd(once=once)
+    if once:
+        return paths.compare(problem, orders=["eingrad"], executors=["eingrad"], seconds=0.1)
     chosen = ["eingrad:flops", "opt_einsum:auto", "opt_einsum:greedy"]
-    return paths.compare(problem, orders=chosen, seconds=0.1 if once else 90.0, threads=1)
+    return paths.compare(problem, orders=chosen, seconds=90.0)
 
 
 # How ---------------------------------------------------------------------------------------------
