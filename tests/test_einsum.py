@@ -496,7 +496,7 @@ REFUSED = {
         lambda: eg.einsum("ij", A, path=3),
         PathError,
         (
-            "path must be one of 'planned', 'greedy', 'left to right', "
+            "path must be one of 'planned', 'fewest flops', 'greedy', 'left to right', "
             "'opt_einsum:auto' (or another "
             "optimizer of opt_einsum), a function such as those of opt_einsum, or a "
             "list of pairs of "

@@ -1,7 +1,7 @@
 """Planning: from expressions to programs. The only room that imports opt_einsum.
 
 `search` finds the cheapest contraction tree of one product, `path` writes trees as paths, `given`
-reads those of the user's, `along` builds one product along one, its constants first, `parts`
+reads those of the user's, `contraction` builds one product along one, its constants first, `parts`
 says what products have in common, `pairs` plans all products of a program together, `mirror` marks
 results that must come out symmetric, `tiles` makes what is large in pieces, `lower` turns pairwise
 steps into statements, `halves` makes half of what is mirrored, `compose` does these three in turn,
@@ -9,8 +9,8 @@ steps into statements, `halves` makes half of what is mirrored, `compose` does t
 planned nodes cost, before they are lowered.
 """
 
-from eingrad._plan.along import Contraction
 from eingrad._plan.compose import compose
+from eingrad._plan.contraction import Contraction
 from eingrad._plan.duration import picoseconds
 from eingrad._plan.given import search_of
 from eingrad._plan.halves import halved

@@ -33,6 +33,7 @@ from eingrad._plan.network import Network, Tree
 from eingrad._plan.path import (
     Path,
     Search,
+    fewest_flops_path,
     find_path,
     greedy_path,
     join,
@@ -45,6 +46,7 @@ from eingrad.errors import PathError
 
 OWN: dict[str, Search] = {
     "planned": find_path,
+    "fewest flops": fewest_flops_path,
     "greedy": greedy_path,
     "left to right": left_to_right_path,
 }

@@ -3,7 +3,7 @@
 from eingrad._run.dense import load
 from eingrad._run.executable import Executable
 from eingrad._run.form import FunctionForm, SymbolForm, check_symmetry, state_of, statics
-from eingrad._run.paths import ProductPath
+from eingrad._run.order import ProductPath
 from eingrad._run.plan import CapturedArray, Plan, check_buffers
 from eingrad._run.structured import Layout, StructuredTensor
 

@@ -14,7 +14,7 @@ from eingrad._plan import InputSpec, Program, picoseconds
 from eingrad._run.entry import entry, filling_entry
 from eingrad._run.executable import Executable
 from eingrad._run.form import Form, check_symmetry, inputs_among, label, symmetries
-from eingrad._run.paths import ProductPath, path_of, paths_of
+from eingrad._run.order import ProductPath, path_of, paths_of
 from eingrad._run.picture import PlanPicture, picture_of
 from eingrad._run.tree import PlanTree, tree_of
 from eingrad._tracer import Expression, as_array
