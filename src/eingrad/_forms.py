@@ -75,7 +75,9 @@ class Forms:
         choice: Choice = Choice(),  # noqa: B008 - a tuple
     ) -> Program:
         """Lower what these roots are computed by."""
-        program = compose(self.form(roots), arguments_of(inputs, specs), choice.candidates)
+        program = compose(
+            self.form(roots), arguments_of(inputs, specs), choice.candidates, self.written
+        )
         return replace(program, rule=choice.rule)
 
     def _cheapest(self, roots: _Roots) -> _Roots:

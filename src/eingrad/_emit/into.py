@@ -12,7 +12,7 @@ import numpy as np
 
 from eingrad._emit.literals import Lines, expanded, number, permuted, tuple_text
 from eingrad._emit.placements import scatter
-from eingrad._emit.statements import added, factors, sides, write
+from eingrad._emit.statements import added, column_and_row, factors, sides, write
 from eingrad._ir import divisor
 from eingrad._plan import Program, Result, Statement
 from eingrad._plan.kernels import (
@@ -24,6 +24,7 @@ from eingrad._plan.kernels import (
     MergeAxes,
     Mirror,
     Multiply,
+    Outer,
     Piece,
     Place,
     Reshape,
@@ -113,6 +114,9 @@ def write_into(  # noqa: PLR0911 - one for each kernel that can
         case Multiply() as product:
             run = _run_of(product, statement.shape) if in_order else ()
             return [_multiply(statement, product, names, buffer, run)]
+        case Outer() as product if in_order:
+            both = column_and_row(statement, product, names)
+            return [f"np.dot({both}, out={_as_matrix(buffer, statement, product)})"]
         case MatMul(half=None, batch=0, splits=False) as product if statement.shape:
             left, right = sides(statement, product, names)
             return [f"np.matmul({left}, {right}, out={buffer})"]
@@ -124,6 +128,14 @@ def write_into(  # noqa: PLR0911 - one for each kernel that can
     renamed = [*names]
     renamed[statement.targets[0]] = local
     return [*write(statement, renamed), f"{buffer}[...] = {local}", f"del {local}"]
+
+
+def _as_matrix(buffer: str, statement: Statement, product: Outer) -> str:
+    """Look at an array as at a matrix, with a row for each entry of the left operand."""
+    if len(statement.shape) == 2:  # noqa: PLR2004
+        return buffer
+    count = len({*product.out}.intersection(product.terms[0]))
+    return f"{buffer}.reshape({math.prod(statement.shape[:count])}, -1)"
 
 
 def _multiply(

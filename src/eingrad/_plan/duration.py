@@ -8,7 +8,9 @@ What counts, besides flops: each call of NumPy; memory written, more where no ca
 inner loops of NumPy, which are short where the last axis is; the order in which memory is read.
 """
 
+import itertools
 import math
+import operator
 from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import Any, assert_never
 
@@ -28,6 +30,7 @@ from eingrad._plan.kernels import (
     Mirror,
     Multiply,
     Number,
+    Outer,
     PickAxis,
     Place,
     Reshape,
@@ -39,6 +42,7 @@ from eingrad._plan.kernels import (
     View,
 )
 from eingrad._plan.program import Program, Result, Statement
+from eingrad._subscripts import Shape
 
 _Values = Sequence[Result] | Mapping[int, Result]  # by number
 
@@ -93,6 +97,8 @@ def of_statement(  # noqa: C901, PLR0911, PLR0912 - one case for each kernel
             )
             late = count * _in_disorder(statement.results[0])
             return MACHINE.call + written + _broadcast(statement, product) + late
+        case Outer() as product:
+            return _outer(statement, product, operands, disordered) + written
         case Add():
             passes = max(1, len(operands) - 1)
             count = sum(n in disordered for n in statement.operands)
@@ -133,22 +139,45 @@ def _written(result: Result) -> int:
     return time_to_write(result.bytes)
 
 
-def _runs(result: Result) -> int:
-    """How often NumPy starts along the last axis."""
-    last = result.shape[-1] if result.shape else 1
-    return math.prod(result.shape) // last if last else 0
-
-
 def _broadcast(statement: Statement, product: Multiply) -> int:
-    """Time for factors that do not lie as the result does: long runs along the last axis only."""
-    if all(term in ((), product.out) for term in product.terms):
+    """Time for factors that do not lie as the result does: NumPy copies them, but for long runs."""
+    count = sum(term not in ((), product.out) for term in product.terms)
+    if not count:
         return 0
-    return MACHINE.broadcast + MACHINE.inner_loop * _runs(statement.results[0])
+    run, entries = _run(product, statement.shape), math.prod(statement.shape)
+    runs = entries // run if run else 0
+    copied = statement.bytes if (1 + count) * run <= MACHINE.buffer else 0
+    each = MACHINE.inner_loop * runs + MACHINE.byte_repeated * copied
+    return MACHINE.broadcast + count * each
+
+
+def _run(product: Multiply, shape: Shape) -> int:
+    """How far NumPy goes at once: over last axes that each factor has side by side, or lacks."""
+    run = shape[-1]
+    for axis in range(len(shape) - 1, 0, -1):
+        pair = product.out[axis - 1], product.out[axis]
+        are_beside = [pair in itertools.pairwise(term) for term in product.terms]
+        are_lacking = [{*pair}.isdisjoint(term) for term in product.terms]
+        if not all(map(operator.or_, are_beside, are_lacking)):
+            break
+        run *= shape[axis - 1]
+    return run
+
+
+def _outer(
+    statement: Statement, product: Outer, operands: Sequence[Result], disordered: Set[int]
+) -> int:
+    """Time of BLAS to multiply, with what is moved before."""
+    pairs = zip(statement.operands, product.terms, operands, strict=True)
+    late = sum(r.bytes for n, term, r in pairs if n in disordered and len(term) > 1)
+    moved = MACHINE.byte_moved * max(late, statement.workspace_bytes)
+    return MACHINE.outer + MACHINE.byte_outer * statement.bytes + moved
 
 
 def _in_disorder(result: Result) -> int:
-    entries = math.prod(result.shape)
-    return MACHINE.inner_loop * _runs(result) + MACHINE.out_of_order * entries
+    entries, last = math.prod(result.shape), result.shape[-1] if result.shape else 1
+    runs = entries // last if last else 0
+    return MACHINE.inner_loop * runs + MACHINE.out_of_order * entries
 
 
 def _summed(total: Sum, operand: Result) -> int:
