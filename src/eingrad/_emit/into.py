@@ -114,9 +114,8 @@ def write_into(  # noqa: PLR0911 - one for each kernel that can
         case Multiply() as product:
             run = _run_of(product, statement.shape) if in_order else ()
             return [_multiply(statement, product, names, buffer, run)]
-        case Outer() as product if in_order:
-            both = column_and_row(statement, product, names)
-            return [f"np.dot({both}, out={_as_matrix(buffer, statement, product)})"]
+        case Outer(terms=(one, other)) as product if in_order or {*one}.isdisjoint(other):
+            return [_outer(statement, product, names, buffer, in_order=in_order)]
         case MatMul(half=None, batch=0, splits=False) as product if statement.shape:
             left, right = sides(statement, product, names)
             return [f"np.matmul({left}, {right}, out={buffer})"]
@@ -130,12 +129,16 @@ def write_into(  # noqa: PLR0911 - one for each kernel that can
     return [*write(statement, renamed), f"{buffer}[...] = {local}", f"del {local}"]
 
 
-def _as_matrix(buffer: str, statement: Statement, product: Outer) -> str:
-    """Look at an array as at a matrix, with a row for each entry of the left operand."""
-    if len(statement.shape) == 2:  # noqa: PLR2004
-        return buffer
-    count = len({*product.out}.intersection(product.terms[0]))
-    return f"{buffer}.reshape({math.prod(statement.shape[:count])}, -1)"
+def _outer(
+    statement: Statement, product: Outer, names: Sequence[str], buffer: str, *, in_order: bool
+) -> str:
+    """Fill an array in the order of its axes by BLAS, as a matrix; it fills no other."""
+    if not in_order:
+        return f"np.multiply({', '.join(factors(statement, product, names))}, out={buffer})"
+    if len(statement.shape) > 2:  # noqa: PLR2004 - a matrix
+        rows = math.prod(statement.shape[: len({*product.out}.intersection(product.terms[0]))])
+        buffer = f"{buffer}.reshape({rows}, -1)"
+    return f"np.dot({column_and_row(statement, product, names)}, out={buffer})"
 
 
 def _multiply(

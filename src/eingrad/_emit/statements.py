@@ -152,7 +152,7 @@ def _take(statement: Statement, axis: int, x: str, table: str, mask: str = "") -
 # Products and sums -------------------------------------------------------------------------------
 
 
-def factors(statement: Statement, product: Multiply, names: Sequence[str]) -> list[str]:
+def factors(statement: Statement, product: Multiply | Outer, names: Sequence[str]) -> list[str]:
     """Write the factors of a product, each in the order of the result."""
     texts = []
     for n, term in zip(statement.operands, product.terms, strict=True):

@@ -158,7 +158,7 @@ class Outer:
     """All entries of one operand times all of another, by BLAS: a matrix product that adds nothing.
 
     In the result the axes of the first come first; what the operands share has size one. An entry
-    is that of `Multiply` but for the sign of a zero, which is plus: BLAS adds the product to zero.
+    is that of `Multiply` but for the sign of a zero, which may be lost: BLAS adds products to zero.
     """
 
     label: ClassVar[str] = "outer"

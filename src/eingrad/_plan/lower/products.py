@@ -19,6 +19,8 @@ from eingrad._plan.lower.writer import Writer
 from eingrad._plan.program import Result, Statement
 from eingrad._subscripts import Shape, Subscripts
 
+OF_BLAS = (np.float32, np.float64)  # numbers that it multiplies as NumPy does
+
 _Sizes = Mapping[int, int]
 
 
@@ -156,7 +158,7 @@ def _is_outer(writer: Writer, sides: _Sides) -> bool:
     left, right = sides.left, sides.right
     sizes = _sizes(writer, left, right)
     adds = any(sizes[i] != 1 for i in sides.summed)
-    is_real = writer.dtype(left.value) in (np.float32, np.float64)
+    is_real = writer.dtype(left.value) in OF_BLAS
     is_large = min(writer.size(left.value), writer.size(right.value)) > 1
     return is_real and is_large and not adds and not sides.batch
 
