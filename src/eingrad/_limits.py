@@ -116,6 +116,7 @@ class Policy:
     pass_reads: int = 3  # times what it takes to write: a pass over a result reads as many
     little: int = 8  # a part of one eighth beside them is not worth another candidate
     most_work: int = 2  # times the least: fewer calls do not pay for more than that
+    part_alike: int = 1000  # a thousandth more time is as good: the lower peak of memory decides
     percent_for_memory: int = 110  # of the time, for half of the memory or less
     tile_bytes: int = 2**21  # of what one pass of a loop makes: about what a cache holds
     seed_bytes: int = 2**18  # of an intermediate that is worth a loop: an eighth of that

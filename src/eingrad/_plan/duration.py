@@ -139,11 +139,23 @@ def _written(result: Result) -> int:
     return time_to_write(result.bytes)
 
 
+def _runs(result: Result) -> int:
+    """How often NumPy starts along the last axis; those of size one it leaves out."""
+    last = next((size for size in result.shape[::-1] if size != 1), 1)
+    return math.prod(result.shape) // last if last else 0
+
+
 def _broadcast(statement: Statement, product: Multiply) -> int:
-    """Time for factors that do not lie as the result does: NumPy copies them, but for long runs."""
+    """Time for factors that do not lie as the result does: they are repeated, or read from afar.
+
+    NumPy copies what it repeats, but for long runs. If a factor has its axes in another order, the
+    result is made in one in which runs are longer: only starts are counted.
+    """
     count = sum(term not in ((), product.out) for term in product.terms)
     if not count:
         return 0
+    if any([*term] != sorted(term, key=product.out.index) for term in product.terms):
+        return MACHINE.broadcast + MACHINE.inner_loop * _runs(statement.results[0])
     run, entries = _run(product, statement.shape), math.prod(statement.shape)
     runs = entries // run if run else 0
     copied = statement.bytes if (1 + count) * run <= MACHINE.buffer else 0
@@ -175,9 +187,8 @@ def _outer(
 
 
 def _in_disorder(result: Result) -> int:
-    entries, last = math.prod(result.shape), result.shape[-1] if result.shape else 1
-    runs = entries // last if last else 0
-    return MACHINE.inner_loop * runs + MACHINE.out_of_order * entries
+    entries = math.prod(result.shape)
+    return MACHINE.inner_loop * _runs(result) + MACHINE.out_of_order * entries
 
 
 def _summed(total: Sum, operand: Result) -> int:
