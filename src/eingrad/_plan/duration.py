@@ -10,7 +10,6 @@ inner loops of NumPy, which are short where the last axis is; the order in which
 
 import itertools
 import math
-import operator
 from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import Any, assert_never
 
@@ -42,7 +41,7 @@ from eingrad._plan.kernels import (
     View,
 )
 from eingrad._plan.program import Program, Result, Statement
-from eingrad._subscripts import Shape
+from eingrad._subscripts import Subscripts
 
 _Values = Sequence[Result] | Mapping[int, Result]  # by number
 
@@ -151,28 +150,28 @@ def _broadcast(statement: Statement, product: Multiply) -> int:
     NumPy copies what it repeats, but for long runs. If a factor has its axes in another order, the
     result is made in one in which runs are longer: only starts are counted.
     """
-    count = sum(term not in ((), product.out) for term in product.terms)
+    sizes = dict(zip(product.out, statement.shape, strict=True))
+    out, *terms = (tuple(i for i in t if sizes[i] != 1) for t in (product.out, *product.terms))
+    count = sum(term not in ((), out) for term in terms)
     if not count:
         return 0
-    if any([*term] != sorted(term, key=product.out.index) for term in product.terms):
+    if any([*term] != sorted(term, key=out.index) for term in terms):
         return MACHINE.broadcast + MACHINE.inner_loop * _runs(statement.results[0])
-    run, entries = _run(product, statement.shape), math.prod(statement.shape)
+    run, entries = _run(terms, out, sizes), math.prod(statement.shape)
     runs = entries // run if run else 0
     copied = statement.bytes if (1 + count) * run <= MACHINE.buffer else 0
     each = MACHINE.inner_loop * runs + MACHINE.byte_repeated * copied
     return MACHINE.broadcast + count * each
 
 
-def _run(product: Multiply, shape: Shape) -> int:
+def _run(terms: Sequence[Subscripts], out: Subscripts, sizes: Mapping[int, int]) -> int:
     """How far NumPy goes at once: over last axes that each factor has side by side, or lacks."""
-    run = shape[-1]
-    for axis in range(len(shape) - 1, 0, -1):
-        pair = product.out[axis - 1], product.out[axis]
-        are_beside = [pair in itertools.pairwise(term) for term in product.terms]
-        are_lacking = [{*pair}.isdisjoint(term) for term in product.terms]
-        if not all(map(operator.or_, are_beside, are_lacking)):
-            break
-        run *= shape[axis - 1]
+    run = sizes[out[-1]]
+    for pair in itertools.pairwise(out[::-1]):
+        for term in terms:
+            if pair not in itertools.pairwise(term[::-1]) and not {*pair}.isdisjoint(term):
+                return run
+        run *= sizes[pair[1]]
     return run
 
 
