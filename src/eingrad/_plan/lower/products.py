@@ -119,7 +119,7 @@ def _multiply(
         (Result(tuple(sizes[i] for i in out), writer.dtype(left.value)),),
         contraction_flops(sizes, summed=False),
     )  # fmt: skip
-    sides = _Sides(left, right, out)
+    sides = _arrange(left, right, out)
     if not keeps_signs and sides.natural == out and _is_outer(writer, sides):
         outer = _outer(writer, sides)
         made = min((made, outer), key=lambda s: of_statement(s, writer.results, frozenset()))
@@ -133,21 +133,32 @@ def _append(writer: Writer, made: Statement) -> int:
     )  # fmt: skip
 
 
-class _Sides:
-    """Two operands, in the order of the output, and what their indices are: batch, kept, summed."""
+class _Sides(NamedTuple):
+    """Two operands, in the order of the output, and what their indices are."""
 
-    def __init__(self, left: _Operand, right: _Operand, out: Subscripts) -> None:
-        self.batch = tuple(i for i in out if i in left.term and i in right.term)
-        kept = [tuple(i for i in out if i in x.term and i not in self.batch) for x in (left, right)]
-        operands = [left, right]
-        if kept[0] and kept[1] and out.index(kept[0][0]) > out.index(kept[1][0]):
-            operands, kept = operands[::-1], kept[::-1]
-        self.left, self.right = operands
-        self.kept_left, self.kept_right = kept
-        self.summed = tuple(
-            i for i in self.left.term if i in self.right.term and i not in self.batch
-        )
-        self.natural = (*self.batch, *self.kept_left, *self.kept_right)  # axes of the product
+    left: _Operand
+    right: _Operand
+    batch: Subscripts
+    kept_left: Subscripts
+    kept_right: Subscripts
+    summed: Subscripts
+
+    @property
+    def natural(self) -> Subscripts:
+        """Indices of the product, as BLAS makes it."""
+        return (*self.batch, *self.kept_left, *self.kept_right)
+
+
+def _arrange(left: _Operand, right: _Operand, out: Subscripts) -> _Sides:
+    """Take for the left operand that whose kept indices come first in the output."""
+    batch = tuple(i for i in out if i in left.term and i in right.term)
+    kept_left, kept_right = (
+        tuple(i for i in out if i in operand.term and i not in batch) for operand in (left, right)
+    )
+    if kept_left and kept_right and out.index(kept_left[0]) > out.index(kept_right[0]):
+        left, right, kept_left, kept_right = right, left, kept_right, kept_left
+    summed = tuple(i for i in left.term if i in right.term and i not in batch)
+    return _Sides(left, right, batch, kept_left, kept_right, summed)
 
 
 def _is_outer(writer: Writer, sides: _Sides) -> bool:
@@ -182,7 +193,7 @@ def _outer(writer: Writer, sides: _Sides) -> Statement:
 
 def _matmul(writer: Writer, left: _Operand, right: _Operand, out: Subscripts) -> _Operand:
     """Multiply matrices: batch, kept and summed indices each in one axis."""
-    found = _Sides(left, right, out)
+    found = _arrange(left, right, out)
     natural, batch = found.natural, found.batch
     if _is_outer(writer, found):
         return _Operand(_append(writer, _outer(writer, found)), natural)
