@@ -147,15 +147,17 @@ def _runs(result: Result) -> int:
 def _broadcast(statement: Statement, product: Multiply) -> int:
     """Time for factors that do not lie as the result does: they are repeated, or read from afar.
 
-    NumPy copies what it repeats, but for long runs. If a factor has its axes in another order, the
-    result is made in one in which runs are longer: only starts are counted.
+    NumPy copies what it repeats, but for long runs. If a factor has its axes in another order,
+    those of the other among them, NumPy makes the result in one in which runs are longer:
+    only starts are counted.
     """
     sizes = dict(zip(product.out, statement.shape, strict=True))
     out, *terms = (tuple(i for i in t if sizes[i] != 1) for t in (product.out, *product.terms))
     count = sum(term not in ((), out) for term in terms)
     if not count:
         return 0
-    if any([*term] != sorted(term, key=out.index) for term in terms):
+    is_outer = {*terms[0]}.isdisjoint(terms[1]) and any({*out[: len(t)]} == {*t} for t in terms)
+    if not is_outer and any([*term] != sorted(term, key=out.index) for term in terms):
         return MACHINE.broadcast + MACHINE.inner_loop * _runs(statement.results[0])
     run, entries = _run(terms, out, sizes), math.prod(statement.shape)
     runs = entries // run if run else 0
