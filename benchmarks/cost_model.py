@@ -112,18 +112,24 @@ def fit() -> None:
     matrix, stack = rng.normal(size=(600, 600)), rng.normal(size=(2, 3, 3))
     many = rng.normal(size=(10_000, 2, 2))
     short, long = rng.normal(size=(2**16, 4)), rng.normal(size=2**18)
-    table, column = rng.integers(0, 2**16, 2**16), np.ones((4, 2**16)).T
+    table, turned = rng.integers(0, 2**16, 2**16), np.ones((4, 2**16)).T
     good = rng.normal(size=(200, 200)) + 20 * np.eye(200)
     buffer, mask = np.zeros(2**16), np.tri(3, dtype=bool)
     rows = np.zeros((2**16, 4))
+    column, row = rng.normal(size=(2, 256))
 
     def time(call: Any) -> float:
         return 1e12 * seconds(call, 9)
 
+    def outer(x: Any, y: Any) -> Any:
+        return np.dot(x[:, None], y[None])
+
     call, product = time(lambda: few * few), time(lambda: square @ square)
+    written = time(lambda: near * near)
     found = {
         "call": call,
         "broadcast": time(lambda: few[:, None] * few) - call,
+        "outer": time(lambda: outer(few, few)),
         "view": time(lambda: square.transpose(1, 0)),
         "diagonal": time(lambda: np.einsum("ii->i", square)),
         "product": product,
@@ -133,15 +139,17 @@ def fit() -> None:
         "reduction": time(few.sum),
         "selection": time(lambda: np.where(mask, square.T, square)),
         "factorisation": time(lambda: np.linalg.inv(square)),
-        "byte_written": time(lambda: near * near) / near.nbytes,
+        "byte_written": written / near.nbytes,
         "byte_far": time(lambda: far * far) / far.nbytes,
         "byte_read": time(lambda: matrix @ matrix[0]) / matrix.nbytes,
         "byte_moved": time(lambda: np.ascontiguousarray(matrix.T)) / matrix.nbytes,
+        "byte_repeated": (time(lambda: column[:, None] * row) - written) / near.nbytes / 2,
+        "byte_outer": (time(lambda: outer(column, row)) - written) / near.nbytes,
         "flop": time(lambda: matrix @ matrix) / (2 * 600**3),
         "flop_of_factorisation": time(lambda: np.linalg.inv(good)) / (8 * 200**3 / 3),
         "inner_loop": (time(lambda: short * short[:, :1]) - time(lambda: long * long)) / 2**16,
         "inner_loop_of_sum": time(lambda: short.sum(1)) / 2**16,
-        "out_of_order": (time(lambda: short + column) - time(lambda: short + short)) / 2**18,
+        "out_of_order": (time(lambda: short + turned) - time(lambda: short + short)) / 2**18,
         "scattered": time(lambda: np.add.at(buffer, (table,), near)) / 2**16,
         "added": time(lambda: np.add.at(rows, (table[:, None], np.arange(4)), short)) / 2**18,
     }

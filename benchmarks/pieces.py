@@ -1,4 +1,4 @@
-"""What loops over tiles, and halves of symmetric products, are worth: with and without, in turn.
+"""What tiles, halves of symmetric products and outer products of BLAS are worth: in turn without.
 
 Every result is checked against that of the whole program before it is timed. Times are medians of
 interleaved runs; memory is predicted, results included. ``python benchmarks/pieces.py``
@@ -18,6 +18,7 @@ import numpy as np
 import eingrad as eg
 from eingrad._limits import POLICY
 from eingrad._plan import halves, tiles
+from eingrad._plan.lower import products
 
 Problem = tuple[Callable[..., Any], int, Any]  # a function, the order, where
 
@@ -91,6 +92,49 @@ def chain(elements: int) -> Problem:
     return f, 1, np.random.default_rng(0).normal(size=elements)
 
 
+def layer(*shape: int) -> Problem:
+    """Gradient of a layer of a network in its weights: inputs, then outputs."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=shape[:-1])
+    return lambda w: np.tanh(x @ w).sum(), 1, rng.normal(size=shape[-2:]) / np.sqrt(shape[-2])
+
+
+def rows(count: int, length: int) -> Problem:
+    """Gradient of one layer again, whose weights have a row for each output."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=length)
+    return lambda w: np.tanh(w @ x).sum(), 1, rng.normal(size=(count, length))
+
+
+def outputs(count: int, length: int) -> Problem:
+    """Jacobian of all outputs of that layer."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=length)
+    return lambda w: np.tanh(w @ x), 1, rng.normal(size=(count, length))
+
+
+def trilinear(size: int) -> Problem:
+    """Gradient of a trilinear form in its tensor."""
+    u, v, w = np.random.default_rng(0).normal(size=(3, size))
+    form = lambda t: np.tanh(np.einsum("ijk,i,j,k->", t, u, v, w))  # noqa: E731
+    return form, 1, np.random.default_rng(0).normal(size=(size, size, size))
+
+
+def norm(size: int) -> Problem:
+    """Hessian of a norm."""
+    return lambda x: np.sqrt(x @ x + 1), 2, np.random.default_rng(0).normal(size=size)
+
+
+def softmax(size: int) -> Problem:
+    """Jacobian of a softmax."""
+
+    def f(x: Any) -> Any:
+        powers = np.exp(x)
+        return powers / powers.sum()
+
+    return f, 1, np.random.default_rng(0).normal(size=size)
+
+
 TILES = (
     ("diagonal blocks, 1,000 points", blocks, (1000,)),
     ("diagonal blocks, 2,483 points", blocks, (2483,)),
@@ -106,6 +150,18 @@ HALVES = (
     ("logistic Hessian, 2,000 x 500", logistic, (2000, 500, 2)),
     ("logistic Hessian, 2,000 x 1,000", logistic, (2000, 1000, 2)),
 )
+OUTERS = (
+    ("layer of 300 x 200, a vector", layer, (300, 200)),
+    ("layer of 300 x 200, one sample", layer, (1, 300, 200)),
+    ("layer of 1,000 x 1,000, a vector", layer, (1000, 1000)),
+    ("layer of 1,000 x 1,000, one sample", layer, (1, 1000, 1000)),
+    ("layer of 100,000 rows of 6", rows, (100_000, 6)),
+    ("layer of 6 rows of 100,000", rows, (6, 100_000)),
+    ("Jacobian of a layer, 30 x 40", outputs, (30, 40)),
+    ("trilinear form, 60 x 60 x 60", trilinear, (60,)),
+    ("Hessian of a norm, 500", norm, (500,)),
+    ("Jacobian of a softmax, 500", softmax, (500,)),
+)
 
 
 def seconds(plan: Any, x: Any) -> float:
@@ -115,9 +171,9 @@ def seconds(plan: Any, x: Any) -> float:
     return time.perf_counter() - start
 
 
-def compare(title: str, problems: Sequence[Any], switch: Any, *, once: bool) -> None:
-    """Print a table; `switch` is a module, a name in it, and what it is where nothing is cut."""
-    print(f"{title:37}{'ms whole':>9}{'cut':>9}{'ratio':>7}{'MB whole':>10}{'cut':>9}")
+def compare(title: str, problems: Sequence[Any], switch: Any, rounds: int, *, once: bool) -> None:
+    """Print a table; `switch` is a module, a name in it, and what it is in programs without."""
+    print(f"{title:37}{'ms without':>10}{'with':>9}{'ratio':>7}{'MB without':>11}{'with':>9}")
     for name, make, sizes in problems[:1] if once else problems:
         f, order, x = make(*sizes)
         derivative = eg.derivative(f, order)
@@ -128,21 +184,24 @@ def compare(title: str, problems: Sequence[Any], switch: Any, *, once: bool) -> 
         cut = derivative.plan(x)
         expected = whole(x)
         np.testing.assert_allclose(cut(x), expected, rtol=1e-9, atol=1e-9 * abs(expected).max())
-        runs = [(seconds(whole, x), seconds(cut, x)) for _ in range(1 if once else 9)]
+        runs = [(seconds(whole, x), seconds(cut, x)) for _ in range(1 if once else rounds)]
         before, after = (1e3 * statistics.median(times) for times in zip(*runs, strict=True))
         peaks = [plan.peak_bytes / 1e6 for plan in (whole, cut)]
-        times = f"{before:9.1f}{after:9.1f}{after / before:7.2f}"
-        print(f"{name:37}{times}{peaks[0]:10.1f}{peaks[1]:9.1f}")
+        times = f"{before:10.4g}{after:9.4g}{after / before:7.2f}"
+        print(f"{name:37}{times}{peaks[0]:11.1f}{peaks[1]:9.1f}")
     print()
 
 
 def main() -> None:
-    """Print both tables."""
+    """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--once", action="store_true", help="the first problem of each, one run")
     once = parser.parse_args().once
-    compare("tiles", TILES, (tiles, "POLICY", replace(POLICY, seed_bytes=sys.maxsize)), once=once)
-    compare("halves", HALVES, (halves, "POLICY", replace(POLICY, half_rows=sys.maxsize)), once=once)
+    no_tiles = (tiles, "POLICY", replace(POLICY, seed_bytes=sys.maxsize))
+    no_halves = (halves, "POLICY", replace(POLICY, half_rows=sys.maxsize))
+    compare("tiles", TILES, no_tiles, 9, once=once)
+    compare("halves", HALVES, no_halves, 9, once=once)
+    compare("outer products", OUTERS, (products, "OF_BLAS", ()), 99, once=once)
 
 
 if __name__ == "__main__":

@@ -62,6 +62,29 @@ def test_what_takes_longer_is_predicted_to(less, more):
     assert less() < more()
 
 
+def of_product(subscripts, *shapes):
+    """Predict one multiplication as the user wrote it."""
+    arrays = [np.ones(shape) for shape in shapes]
+    return seconds(lambda a, b: np.einsum(subscripts, a, b), *arrays)
+
+
+@pytest.mark.parametrize(
+    ("fewer", "more"),
+    [
+        (("i,j->ij", (100,), (3000,)), ("i,j->ij", (3000,), (100,))),  # no copy of long runs
+        (("i,jk->ijk", (900,), (30, 10)), ("ij,k->ijk", (900, 30), (10,))),  # 900 runs, or 27,000
+        (("i,ij->ij", (600,), (600, 50)), ("i,j->ij", (600,), (50,))),  # one factor is repeated
+        (("ij,ij->ij", (300, 100), (300, 100)), ("i,ij->ij", (300,), (300, 100))),
+    ],
+)
+def test_a_multiplication_takes_the_time_of_its_runs_and_copies(fewer, more):
+    assert of_product(*fewer) < of_product(*more)
+
+
+def test_an_axis_of_size_one_makes_no_run():
+    assert of_product("i,jk->ijk", (30,), (40, 1)) == of_product("i,jk->ijk", (30,), (1, 40))
+
+
 def test_a_loop_takes_the_time_of_its_passes():
     def energy(x):
         d = x[:, None, :] - x[None, :, :]
@@ -78,7 +101,7 @@ def test_another_machine_gives_other_times(monkeypatch):
     plan = eg.grad(lambda x: np.sum(np.sin(x @ x.T))).plan(np.ones((30, 20)))
     before = plan.seconds
     doubled = {key: 2 * value for key, value in dataclasses.asdict(MACHINE).items()}
-    doubled["near_bytes"] = MACHINE.near_bytes
+    doubled.update(near_bytes=MACHINE.near_bytes, buffer=MACHINE.buffer)  # no times
     monkeypatch.setattr(duration, "MACHINE", Machine(**doubled))
     assert before < plan.seconds <= 2 * before
 

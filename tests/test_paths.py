@@ -1,5 +1,6 @@
 """Paths that a user gives, and what a plan says of its own."""
 
+import ast
 import functools
 import pickle
 import random
@@ -14,6 +15,7 @@ from opt_einsum import paths
 import eingrad as eg
 from eingrad._plan import kernels
 from eingrad.errors import EingradError, PathError
+from eingrad.paths import given_order, of_einsum
 
 A, B, C, D = (
     eg.variable(name, shape)
@@ -232,7 +234,10 @@ def interrupts(*problem):
 
 
 X = eg.variable("X", (3, 3))
-NAMES = "'planned', 'fewest flops', 'greedy', 'left to right', 'opt_einsum:auto' (or another optimizer of opt_einsum)"
+NAMES = (
+    "'planned', 'fewest flops', 'greedy', 'left to right', "
+    "'opt_einsum:auto' (or another optimizer of opt_einsum)"
+)
 REFUSED = {
     "another name": (Y, "optimal", f"path must be one of {NAMES}, not 'optimal'"),
     "no name of opt_einsum": (
@@ -403,12 +408,16 @@ def test_what_is_no_product_has_no_path(make, said):
 
 
 def test_fewest_flops_are_no_more_than_those_of_the_planned_order():
-    """A vector of 1000 is worth some flops to whoever counts what is written, and none here."""
+    """What is written costs nothing there; that loops add up what they make is not counted."""
     for seed in range(30):
         case = random_network(seed, 3, 8)
+        if 0 in case.sizes.values():
+            continue
         shapes = [tuple(case.sizes[i] for i in term) for term in case.terms]
-        plans = [
-            eg.einsum_plan(case.text.split()[0], *shapes, path=path)
+        subscripts, _, sizes = case.text.partition(" ")
+        problem = of_einsum(subscripts, ast.literal_eval(sizes))
+        flops = [
+            given_order(eg.einsum_plan(subscripts, *shapes, path=path).path).find(problem).flops
             for path in ("fewest flops", "planned")
         ]
-        assert plans[0].flops <= plans[1].flops
+        assert flops[0] <= flops[1]

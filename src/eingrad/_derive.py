@@ -334,7 +334,10 @@ def compile_derivatives(
 ) -> Program:
     """Plan and lower derivatives, mirrored; what was planned to compare candidates is not again."""
     program = compose(
-        plan_derivatives(found, forms), arguments_of(inputs, specs), choice.candidates
+        plan_derivatives(found, forms),
+        arguments_of(inputs, specs),
+        choice.candidates,
+        forms.written,
     )
     return replace(program, rule=choice.rule)
 

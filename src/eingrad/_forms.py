@@ -12,7 +12,7 @@ from dataclasses import replace
 from eingrad import _ir
 from eingrad._choose import Choice
 from eingrad._ir import Input, Node
-from eingrad._limits import BUDGET
+from eingrad._limits import BUDGET, POLICY
 from eingrad._plan import (
     InputSpec,
     Price,
@@ -57,7 +57,7 @@ class Forms:
         return self._price(self._cheapest(tuple(roots)))
 
     def least(self, candidates: Sequence[Sequence[Node]]) -> int:
-        """Number the cheapest of some candidates; of several, that with the lowest peak."""
+        """Number the cheapest of some candidates; of those alike, that with the lowest peak."""
         return self._least([self._cheapest(tuple(roots)) for roots in candidates])
 
     def form(self, roots: Sequence[Node]) -> list[Node]:
@@ -75,7 +75,9 @@ class Forms:
         choice: Choice = Choice(),  # noqa: B008 - a tuple
     ) -> Program:
         """Lower what these roots are computed by."""
-        program = compose(self.form(roots), arguments_of(inputs, specs), choice.candidates)
+        program = compose(
+            self.form(roots), arguments_of(inputs, specs), choice.candidates, self.written
+        )
         return replace(program, rule=choice.rule)
 
     def _cheapest(self, roots: _Roots) -> _Roots:
@@ -97,7 +99,8 @@ class Forms:
         if len(forms) == 1:
             return 0
         times = [self._price(form).picoseconds for form in forms]
-        best = [n for n, time in enumerate(times) if time == min(times)]
+        most = min(times) + min(times) // POLICY.part_alike
+        best = [n for n, time in enumerate(times) if time <= most]
         return min(best, key=lambda n: self._nodes.peak_bytes(forms[n])) if best[1:] else best[0]
 
     def _price(self, form: _Roots) -> Price:

@@ -80,9 +80,14 @@ class Lift:
             forms = Forms()
             orders = tuple(range(order + 1))
             found, choice = derive(outputs, [x], orders, made=made, forms=forms)
-            opened, inputs = _opaque.open_inputs(plan_derivatives(found, forms))
+            planned = plan_derivatives(found, forms)
+            written = [n for n in _ir.topological(planned) if n in forms.written]
+            opened, inputs = _opaque.open_inputs([*planned, *written])
+            roots, kept = opened[: len(planned)], frozenset(opened[len(planned) :])
+            needed = {*_ir.inputs(roots)}
+            inputs = [n for n in inputs if n in needed]
             arguments = arguments_of(inputs, input_specs(inputs))
-            return Executable(compose(opened, arguments, choice.candidates))
+            return Executable(compose(roots, arguments, choice.candidates, kept))
 
         executable = cache.get(key, make)
         specs = executable.program.inputs

@@ -19,6 +19,7 @@ class Machine:
 
     call: int = 250_000  # a ufunc of NumPy on two small arrays
     broadcast: int = 600_000  # added to it where operands do not lie as the result does
+    outer: int = 700_000  # an outer product of two small vectors by BLAS, looks included
     view: int = 100_000  # an axis order, a reshape, a slice
     diagonal: int = 700_000  # `np.einsum` for a view, `np.broadcast_to`
     product: int = 800_000  # the matrix product of two small arrays, checks of BLAS included
@@ -33,10 +34,13 @@ class Machine:
     byte_far: int = 76  # new memory beyond that
     byte_read: int = 12  # by a product or a sum
     byte_moved: int = 60  # copied in another order
+    byte_repeated: int = 13  # of a result, for each factor that is repeated in NumPy's buffer
+    byte_outer: int = 13  # of an outer product, beside writing it
+    buffer: int = 8192  # entries of that buffer: each factor and the result have a part of it
     near_bytes: int = 2**22  # of a result that a cache holds
     flop: int = 14  # of a matrix product, of eight bytes; four take half
     flop_of_factorisation: int = 30
-    inner_loop: int = 2_000  # NumPy's overhead for each run along the last axis
+    inner_loop: int = 2_000  # NumPy's overhead for each run along the last axis, and operand
     inner_loop_of_sum: int = 12_000
     out_of_order: int = 500  # an entry that is read in another order than it lies
     scattered: int = 850  # an entry that is added at a position
@@ -113,6 +117,7 @@ class Policy:
     pass_reads: int = 3  # times what it takes to write: a pass over a result reads as many
     little: int = 8  # a part of one eighth beside them is not worth another candidate
     most_work: int = 2  # times the least: fewer calls do not pay for more than that
+    part_alike: int = 1000  # a thousandth more time is as good: the lower peak of memory decides
     percent_for_memory: int = 110  # of the time, for half of the memory or less
     tile_bytes: int = 2**21  # of what one pass of a loop makes: about what a cache holds
     seed_bytes: int = 2**18  # of an intermediate that is worth a loop: an eighth of that

@@ -263,7 +263,7 @@ def _classified(
     kinds = {node: _kind(monomials.of(node), own, made) for node in nodes}
     products = [n for n in nodes if isinstance(n, Product) and len(n.factors) > 1]
     name = _name({frozenset(_makers(monomials.of(n), made)) for n in products}, [*made])
-    again, numbers = numbered(lowered, arguments_of(question.inputs, program.inputs))
+    again, numbers = numbered(lowered, arguments_of(question.inputs, program.inputs), forms.written)
     is_same = [s.targets for s in again.statements] == [s.targets for s in program.statements]
     of_values = {}
     if is_same:  # no loop was made, so values have the same numbers

@@ -93,8 +93,11 @@ def _module(
     variables = [spec.variable for spec in program.inputs]
     given = [*(variable for variable, _ in parameters(program)), *outputs]
     filled = buffers(program, outputs, in_order=in_order) if outputs else {}
-    write_filled = functools.partial(write_into, in_order=in_order)
-    body, names = _body(program, variables, "t", module, dict.fromkeys(filled, write_filled))
+    writers = {
+        value: functools.partial(write_into, in_order=in_order and ".transpose" not in look)
+        for value, look in filled.items()
+    }
+    body, names = _body(program, variables, "t", module, writers)
     lines = ["import numpy as np", ""]
     if module.constants:
         lines += [*module.constants, ""]

@@ -12,7 +12,7 @@ import numpy as np
 
 from eingrad._emit.literals import Lines, expanded, number, permuted, tuple_text
 from eingrad._emit.placements import scatter
-from eingrad._emit.statements import added, factors, sides, write
+from eingrad._emit.statements import added, column_and_row, factors, sides, write
 from eingrad._ir import divisor
 from eingrad._plan import Program, Result, Statement
 from eingrad._plan.kernels import (
@@ -24,6 +24,7 @@ from eingrad._plan.kernels import (
     MergeAxes,
     Mirror,
     Multiply,
+    Outer,
     Piece,
     Place,
     Reshape,
@@ -113,6 +114,8 @@ def write_into(  # noqa: PLR0911 - one for each kernel that can
         case Multiply() as product:
             run = _run_of(product, statement.shape) if in_order else ()
             return [_multiply(statement, product, names, buffer, run)]
+        case Outer(terms=(one, other)) as product if in_order or {*one}.isdisjoint(other):
+            return [_outer(statement, product, names, buffer, in_order=in_order)]
         case MatMul(half=None, batch=0, splits=False) as product if statement.shape:
             left, right = sides(statement, product, names)
             return [f"np.matmul({left}, {right}, out={buffer})"]
@@ -124,6 +127,18 @@ def write_into(  # noqa: PLR0911 - one for each kernel that can
     renamed = [*names]
     renamed[statement.targets[0]] = local
     return [*write(statement, renamed), f"{buffer}[...] = {local}", f"del {local}"]
+
+
+def _outer(
+    statement: Statement, product: Outer, names: Sequence[str], buffer: str, *, in_order: bool
+) -> str:
+    """Fill an array in the order of its axes by BLAS, as a matrix; it fills no other."""
+    if not in_order:
+        return f"np.multiply({', '.join(factors(statement, product, names))}, out={buffer})"
+    if len(statement.shape) > 2:  # noqa: PLR2004 - a matrix
+        rows = math.prod(statement.shape[: len({*product.out}.intersection(product.terms[0]))])
+        buffer = f"{buffer}.reshape({rows}, -1)"
+    return f"np.dot({column_and_row(statement, product, names)}, out={buffer})"
 
 
 def _multiply(

@@ -29,6 +29,7 @@ from eingrad._plan.kernels import (
     Mirror,
     Multiply,
     Number,
+    Outer,
     Place,
     Reshape,
     Scale,
@@ -61,6 +62,8 @@ def write(  # noqa: C901, PLR0912 - one case for each kernel
             text = _matmul(statement, product, names)
         case Multiply() as product:
             text = " * ".join(factors(statement, product, names))
+        case Outer() as product:
+            text = _outer(statement, product, names)
         case EinsumLoop(terms=terms, out=out):
             letters = for_einsum(*_subscripts.renumber(terms, out))
             operands = [names[n] for n in statement.operands]
@@ -95,7 +98,7 @@ def write(  # noqa: C901, PLR0912 - one case for each kernel
 def assigned(statement: Statement, names: Sequence[str], expression: str) -> str:
     """Assign to the result; say beside it what a contraction costs."""
     line = f"{names[statement.targets[0]]} = {expression}"
-    if not isinstance(statement.kernel, Sum | Multiply | MatMul | EinsumLoop):
+    if not isinstance(statement.kernel, Sum | Multiply | Outer | MatMul | EinsumLoop):
         return line
     return f"{line}  # {statement.subscripts} {statement.shape}, {statement.flops:,} flops"
 
@@ -158,7 +161,7 @@ def _take(statement: Statement, axis: int, x: str, table: str, mask: str = "") -
 # Products and sums -------------------------------------------------------------------------------
 
 
-def factors(statement: Statement, product: Multiply, names: Sequence[str]) -> list[str]:
+def factors(statement: Statement, product: Multiply | Outer, names: Sequence[str]) -> list[str]:
     """Write the factors of a product, each in the order of the result."""
     texts = []
     for n, term in zip(statement.operands, product.terms, strict=True):
@@ -166,6 +169,26 @@ def factors(statement: Statement, product: Multiply, names: Sequence[str]) -> li
         x = permuted(names[n], [term.index(i) for i in order])
         texts.append(expanded(x, order, product.out))
     return texts
+
+
+def column_and_row(statement: Statement, product: Outer, names: Sequence[str]) -> str:
+    """Write the operands of an outer product, each in the order of the result, as two matrices."""
+    texts = []
+    looks = ("[:, None]", ".reshape(-1, 1)"), ("[None]", ".reshape(1, -1)")
+    for n, term, (vector, tensor) in zip(statement.operands, product.terms, looks, strict=True):
+        axes = [term.index(i) for i in product.out if i in term]
+        is_in_order = axes == sorted(axes)  # of size one is what else there is
+        axes += [axis for axis in range(len(term)) if axis not in axes]
+        x = names[n] if is_in_order else permuted(names[n], axes)
+        texts.append(x + (vector if len(term) == 1 else tensor))
+    return ", ".join(texts)
+
+
+def _outer(statement: Statement, product: Outer, names: Sequence[str]) -> str:
+    """Write a product of BLAS: `np.dot`, for `@` takes a loop of its own where nothing is added."""
+    text = f"np.dot({column_and_row(statement, product, names)})"
+    is_matrix = len(statement.shape) == 2  # noqa: PLR2004
+    return text if is_matrix else f"{text}.reshape({tuple_text(statement.shape)})"
 
 
 def sides(statement: Statement, product: MatMul, names: Sequence[str]) -> list[str]:

@@ -1,6 +1,6 @@
 """From planned roots to the program that is run: lowered, large things in pieces, halves alone."""
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 
 from eingrad._ir import Input, Node
 from eingrad._limits import POLICY
@@ -15,12 +15,16 @@ def compose(
     roots: Sequence[Node],
     arguments: Sequence[tuple[Input, InputSpec]],
     candidates: tuple[tuple[str, int], ...] = (),
+    written: Set[Node] | None = frozenset(),
 ) -> Program:
-    """Lower roots; with loops where those take half the memory or less, and little more time."""
-    program = lower(roots, arguments, candidates)
+    """Lower roots; with loops where those take half the memory or less, and little more time.
+
+    `written` are nodes that the user wrote; None: all. With loops it is not known which are.
+    """
+    program = lower(roots, arguments, candidates, written)
     if _may_be_cut(program):
         looped = tile(roots, picoseconds(program))
-        pieces = program if looped == [*roots] else lower(looped, arguments, candidates)
+        pieces = program if looped == [*roots] else lower(looped, arguments, candidates, None)
         smaller = 2 * pieces.peak_bytes <= program.peak_bytes
         if smaller and 100 * picoseconds(pieces) <= POLICY.percent_for_memory * picoseconds(
             program

@@ -8,6 +8,7 @@ What counts, besides flops: each call of NumPy; memory written, more where no ca
 inner loops of NumPy, which are short where the last axis is; the order in which memory is read.
 """
 
+import itertools
 import math
 from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import Any, assert_never
@@ -28,6 +29,7 @@ from eingrad._plan.kernels import (
     Mirror,
     Multiply,
     Number,
+    Outer,
     PickAxis,
     Place,
     Reshape,
@@ -39,6 +41,7 @@ from eingrad._plan.kernels import (
     View,
 )
 from eingrad._plan.program import Program, Result, Statement
+from eingrad._subscripts import Subscripts
 
 _Values = Sequence[Result] | Mapping[int, Result]  # by number
 
@@ -93,6 +96,8 @@ def of_statement(  # noqa: C901, PLR0911, PLR0912 - one case for each kernel
             )
             late = count * _in_disorder(statement.results[0])
             return MACHINE.call + written + _broadcast(statement, product) + late
+        case Outer() as product:
+            return _outer(statement, product, operands, disordered) + written
         case Add():
             passes = max(1, len(operands) - 1)
             count = sum(n in disordered for n in statement.operands)
@@ -134,16 +139,52 @@ def _written(result: Result) -> int:
 
 
 def _runs(result: Result) -> int:
-    """How often NumPy starts along the last axis."""
-    last = result.shape[-1] if result.shape else 1
+    """How often NumPy starts along the last axis; those of size one it leaves out."""
+    last = next((size for size in result.shape[::-1] if size != 1), 1)
     return math.prod(result.shape) // last if last else 0
 
 
 def _broadcast(statement: Statement, product: Multiply) -> int:
-    """Time for factors that do not lie as the result does: long runs along the last axis only."""
-    if all(term in ((), product.out) for term in product.terms):
+    """Time for factors that do not lie as the result does: they are repeated, or read from afar.
+
+    NumPy copies what it repeats, but for long runs. If a factor has its axes in another order,
+    those of the other among them, NumPy makes the result in one in which runs are longer:
+    only starts are counted.
+    """
+    sizes = dict(zip(product.out, statement.shape, strict=True))
+    out, *terms = (tuple(i for i in t if sizes[i] != 1) for t in (product.out, *product.terms))
+    count = sum(term not in ((), out) for term in terms)
+    if not count:
         return 0
-    return MACHINE.broadcast + MACHINE.inner_loop * _runs(statement.results[0])
+    is_outer = {*terms[0]}.isdisjoint(terms[1]) and any({*out[: len(t)]} == {*t} for t in terms)
+    if not is_outer and any([*term] != sorted(term, key=out.index) for term in terms):
+        return MACHINE.broadcast + MACHINE.inner_loop * _runs(statement.results[0])
+    run, entries = _run(terms, out, sizes), math.prod(statement.shape)
+    runs = entries // run if run else 0
+    copied = statement.bytes if (1 + count) * run <= MACHINE.buffer else 0
+    each = MACHINE.inner_loop * runs + MACHINE.byte_repeated * copied
+    return MACHINE.broadcast + count * each
+
+
+def _run(terms: Sequence[Subscripts], out: Subscripts, sizes: Mapping[int, int]) -> int:
+    """How far NumPy goes at once: over last axes that each factor has side by side, or lacks."""
+    run = sizes[out[-1]]
+    for pair in itertools.pairwise(out[::-1]):
+        for term in terms:
+            if pair not in itertools.pairwise(term[::-1]) and not {*pair}.isdisjoint(term):
+                return run
+        run *= sizes[pair[1]]
+    return run
+
+
+def _outer(
+    statement: Statement, product: Outer, operands: Sequence[Result], disordered: Set[int]
+) -> int:
+    """Time of BLAS to multiply, with what is moved before."""
+    pairs = zip(statement.operands, product.terms, operands, strict=True)
+    late = sum(r.bytes for n, term, r in pairs if n in disordered and len(term) > 1)
+    moved = MACHINE.byte_moved * max(late, statement.workspace_bytes)
+    return MACHINE.outer + MACHINE.byte_outer * statement.bytes + moved
 
 
 def _in_disorder(result: Result) -> int:

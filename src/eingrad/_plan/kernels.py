@@ -154,6 +154,19 @@ class Multiply:
 
 
 @dataclass(frozen=True, slots=True)
+class Outer:
+    """All entries of one operand times all of another, by BLAS: a matrix product that adds nothing.
+
+    In the result the axes of the first come first; what the operands share has size one. An entry
+    is that of `Multiply` but for the sign of a zero, which may be lost: BLAS adds products to zero.
+    """
+
+    label: ClassVar[str] = "outer"
+    terms: tuple[Subscripts, Subscripts]
+    out: Subscripts
+
+
+@dataclass(frozen=True, slots=True)
 class Side:
     """How an operand of a matrix product is looked at: axes permuted, then merged to matrices.
 
@@ -373,6 +386,6 @@ class Loop:
 
 Kernel = (
     Number | Fill | Triangle | View | Slice | Take | Reshape | Copy | Scale | Sum | Mirror | Add
-    | Multiply | MatMul | EinsumLoop | Call | Place | Loop
+    | Multiply | Outer | MatMul | EinsumLoop | Call | Place | Loop
 )  # fmt: skip
-Contraction = View | Sum | Multiply | MatMul | EinsumLoop  # kernels with subscripts
+Contraction = View | Sum | Multiply | Outer | MatMul | EinsumLoop  # kernels with subscripts

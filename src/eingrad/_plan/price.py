@@ -5,6 +5,7 @@ Guaranteed: what a node costs is the predicted time of the statements that lower
 It depends on the node alone and on the order in which its operands lie, so it is worked out once
 however many forms have it; transposed twins, and the results of one call, are paid for once.
 
+An outer product is priced as if no user had written it: one that he did takes longer in all forms.
 The program that is lowered takes that time or a little less: what is scaled in a sum may be scaled
 in an operand of it (`lower`).
 

@@ -35,6 +35,7 @@ from eingrad._plan.kernels import (
     Mirror,
     Multiply,
     Number,
+    Outer,
     Piece,
     Place,
     Reshape,
@@ -127,6 +128,8 @@ def _results(  # noqa: C901, PLR0912 - one case for each kernel
             pairs = zip(signs, operands, strict=True)
             result = functools.reduce(operator.add, (-a if sign < 0 else a for sign, a in pairs))
         case Multiply(terms=terms, out=out) | EinsumLoop(terms=terms, out=out):
+            result = _multiplied(operands, terms, out, xp)
+        case Outer(terms=terms, out=out):
             result = _multiplied(operands, terms, out, xp)
         case MatMul() as product:
             result = xp.reshape(_matrix_product(product, operands, xp), statement.shape)

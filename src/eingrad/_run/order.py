@@ -225,6 +225,7 @@ def _subscripts_of(
             | kernels.Sum(terms=terms, out=out)
             | kernels.Multiply(terms=terms, out=out)
             | kernels.MatMul(terms=terms, out=out)
+            | kernels.Outer(terms=terms, out=out)
             | kernels.EinsumLoop(terms=terms, out=out)
         ):
             return (terms, out) if {*out} <= {i for term in terms for i in term} else None

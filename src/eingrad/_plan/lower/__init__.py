@@ -2,12 +2,13 @@
 
 In: roots whose products are pairwise. Out: statements.
 Guaranteed: a summed step is a matrix product on reshaped views, an unsummed one a broadcasting
-multiply; a placement writes zeros once and then each core onto its view; nothing is an einsum loop.
+multiply, or an outer product of BLAS where that is faster; a placement writes zeros once and then
+each core onto its view; nothing is an einsum loop.
 
 `writer` appends statements, `sums`, `products`, `placements` and `calls` each lower a kind of node.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 
 from eingrad import _ir
 from eingrad._ir import Add, Apply, Constant, Einsum, Input, Node, Placement, Product, Structural
@@ -28,29 +29,39 @@ def lower(
     roots: Sequence[Node],
     arguments: Sequence[tuple[Input, InputSpec]],
     candidates: tuple[tuple[str, int], ...] = (),
+    written: Set[Node] | None = frozenset(),
     *,
     most_positions: int = _MOST_POSITIONS,
 ) -> Program:
-    """Lower roots to statements over these inputs."""
-    writer = _written(roots, arguments, most_positions)
+    """Lower roots to statements over these inputs.
+
+    `written` are nodes that the user wrote; None: all. Zeros in them have the sign that he gave
+    them, so no outer product of his is one of BLAS.
+    """
+    writer = _lowered(roots, arguments, most_positions, written)
     return writer.program([writer.number[root] for root in roots], candidates)
 
 
 def numbered(
-    roots: Sequence[Node], arguments: Sequence[tuple[Input, InputSpec]]
+    roots: Sequence[Node],
+    arguments: Sequence[tuple[Input, InputSpec]],
+    written: Set[Node] | None = frozenset(),
 ) -> tuple[Program, dict[Node, int]]:
     """Lower roots, and say which value of the program each node is that is needed."""
-    writer = _written(roots, arguments, _MOST_POSITIONS)
+    writer = _lowered(roots, arguments, _MOST_POSITIONS, written)
     program = writer.program([writer.number[root] for root in roots])
     final = writer.final
     return program, {node: final[n] for node, n in writer.number.items() if n in final}
 
 
-def _written(
-    roots: Sequence[Node], arguments: Sequence[tuple[Input, InputSpec]], most_positions: int
+def _lowered(
+    roots: Sequence[Node],
+    arguments: Sequence[tuple[Input, InputSpec]],
+    most_positions: int,
+    written: Set[Node] | None,
 ) -> Writer:
     order = _ir.topological(roots)
-    writer = Writer(dict(arguments), find_folded(roots, order), most_positions)
+    writer = Writer(dict(arguments), find_folded(roots, order), most_positions, written)
     for node in order:
         if node not in writer.number and not isinstance(node, Structural):
             writer.number[node] = _lower_node(writer, node)
@@ -120,7 +131,8 @@ def _lower_loop(writer: Writer, loop: Tiling, node: Apply) -> int:
     for passes in loop.tiles():
         inputs, roots = loop.body(passes.step)
         specs = [InputSpec(n.name, "", n.shape, n.dtype) for n in inputs]
-        body = lower(roots, [*zip(inputs, specs, strict=True)], most_positions=0)  # text, in a body
+        arguments = [*zip(inputs, specs, strict=True)]
+        body = lower(roots, arguments, written=None, most_positions=0)  # text, in a body
         writer.emit(
             kernels.Loop(body, passes, loop.axes, loop.writes), operands,
             flops=len(passes) * (body.flops + added), workspace_bytes=body.peak_bytes,

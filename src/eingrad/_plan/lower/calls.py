@@ -57,7 +57,8 @@ def lower_mirror(writer: Writer, node: Apply) -> int:
         return writer.emit(kernel, (value, *triangles), result)
     made = writer.statement(value)
     in_order = flat == node.shape or (
-        made is not None and isinstance(made.kernel, kernels.Place | kernels.MatMul | kernels.Fill)
+        made is not None
+        and isinstance(made.kernel, kernels.Place | kernels.MatMul | kernels.Outer | kernels.Fill)
     )
     if made is None or made.is_alias:
         value = writer.copy(value)  # not ours to write to

@@ -1,17 +1,25 @@
-"""Lower products and reductions: a matrix product where something is summed, else a broadcast."""
+"""Lower products and reductions: a matrix product where something is summed, else a broadcast.
+
+What sums nothing, or over an index of size one, is an outer product of BLAS where that is faster.
+"""
 
 import math
 from collections.abc import Hashable, Mapping
 from typing import NamedTuple
 
+import numpy as np
+
 from eingrad import _ir
 from eingrad._cost import contraction_flops
 from eingrad._ir import Einsum, Product
 from eingrad._plan import kernels
+from eingrad._plan.duration import of_statement
 from eingrad._plan.kernels import Side
 from eingrad._plan.lower.writer import Writer
-from eingrad._plan.program import Result
+from eingrad._plan.program import Result, Statement
 from eingrad._subscripts import Shape, Subscripts
+
+OF_BLAS = (np.float32, np.float64)  # numbers that it multiplies as NumPy does
 
 _Sizes = Mapping[int, int]
 
@@ -82,8 +90,11 @@ def _contract(writer: Writer, node: Product) -> int:
     if is_movable and writer.size(smallest.value) < node.size:
         scaled = _Operand(writer.scale(smallest.value, last), smallest.term)
         left, right, last = (scaled, right, 1) if smallest is left else (left, scaled, 1)
-    sums = any(i in right.term and i not in wanted for i in left.term)
-    multiplied = (_matmul if sums else _multiply)(writer, left, right, node.out)
+    if any(i in right.term and i not in wanted for i in left.term):
+        multiplied = _matmul(writer, left, right, node.out)
+    else:
+        keeps_signs = writer.is_written(node)
+        multiplied = _multiply(writer, left, right, node.out, keeps_signs=keeps_signs)
     return writer.scale(writer.view(*multiplied, node.out, {}), last)
 
 
@@ -95,20 +106,51 @@ def _sizes(writer: Writer, *operands: _Operand) -> dict[int, int]:
     }
 
 
-def _multiply(writer: Writer, left: _Operand, right: _Operand, out: Subscripts) -> _Operand:
-    """Multiply with broadcasting, straight into the order of the output."""
+def _multiply(
+    writer: Writer, left: _Operand, right: _Operand, out: Subscripts, *, keeps_signs: bool
+) -> _Operand:
+    """Multiply with broadcasting, straight into the order of the output.
+
+    Or by BLAS where that is faster, and signs of zeros need not be kept.
+    """
     sizes = _sizes(writer, left, right)
-    value = writer.emit(
-        kernels.Multiply((left.term, right.term), out), (left.value, right.value),
-        Result(tuple(sizes[i] for i in out), writer.dtype(left.value)),
-        flops=contraction_flops(sizes, summed=False),
+    made = Statement(
+        kernels.Multiply((left.term, right.term), out), (left.value, right.value), (),
+        (Result(tuple(sizes[i] for i in out), writer.dtype(left.value)),),
+        contraction_flops(sizes, summed=False),
     )  # fmt: skip
-    return _Operand(value, out)
+    sides = _arrange(left, right, out)
+    if not keeps_signs and sides.natural == out and _is_outer(writer, sides):
+        outer = _outer(writer, sides)
+        made = min((made, outer), key=lambda s: of_statement(s, writer.results, frozenset()))
+    return _Operand(_append(writer, made), out)
 
 
-def _matmul(writer: Writer, left: _Operand, right: _Operand, out: Subscripts) -> _Operand:
-    """Multiply matrices: batch, kept and summed indices each in one axis."""
-    sizes = _sizes(writer, left, right)
+def _append(writer: Writer, made: Statement) -> int:
+    return writer.emit(
+        made.kernel, made.operands, *made.results,
+        flops=made.flops, workspace_bytes=made.workspace_bytes,
+    )  # fmt: skip
+
+
+class _Sides(NamedTuple):
+    """Two operands, in the order of the output, and what their indices are."""
+
+    left: _Operand
+    right: _Operand
+    batch: Subscripts
+    kept_left: Subscripts
+    kept_right: Subscripts
+    summed: Subscripts
+
+    @property
+    def natural(self) -> Subscripts:
+        """Indices of the product, as BLAS makes it."""
+        return (*self.batch, *self.kept_left, *self.kept_right)
+
+
+def _arrange(left: _Operand, right: _Operand, out: Subscripts) -> _Sides:
+    """Take for the left operand that whose kept indices come first in the output."""
     batch = tuple(i for i in out if i in left.term and i in right.term)
     kept_left, kept_right = (
         tuple(i for i in out if i in operand.term and i not in batch) for operand in (left, right)
@@ -116,17 +158,59 @@ def _matmul(writer: Writer, left: _Operand, right: _Operand, out: Subscripts) ->
     if kept_left and kept_right and out.index(kept_left[0]) > out.index(kept_right[0]):
         left, right, kept_left, kept_right = right, left, kept_right, kept_left
     summed = tuple(i for i in left.term if i in right.term and i not in batch)
-    sides = (
-        _side(left, batch, (kept_left, summed), sizes, is_vector=not kept_left),
-        _side(right, batch, (summed, kept_right), sizes, is_vector=not kept_right),
+    return _Sides(left, right, batch, kept_left, kept_right, summed)
+
+
+def _is_outer(writer: Writer, sides: _Sides) -> bool:
+    """Whether nothing is added, and each entry of one operand meets all of another.
+
+    Of real numbers alone: in a complex product BLAS rounds otherwise, and infinity becomes nan.
+    """
+    left, right = sides.left, sides.right
+    sizes = _sizes(writer, left, right)
+    adds = any(sizes[i] != 1 for i in sides.summed)
+    is_real = writer.dtype(left.value) in OF_BLAS
+    is_large = min(writer.size(left.value), writer.size(right.value)) > 1
+    return is_real and is_large and not adds and not sides.batch
+
+
+def _outer(writer: Writer, sides: _Sides) -> Statement:
+    """Multiply all entries with all by BLAS: operands are merged to a column and a row."""
+    left, right = sides.left, sides.right
+    sizes = _sizes(writer, left, right)
+    orders = sides.kept_left, sides.kept_right
+    workspace = sum(
+        writer.bytes(operand.value)
+        for operand, order in zip((left, right), orders, strict=True)
+        if order != tuple(i for i in operand.term if i in order)
     )
-    natural = (*batch, *kept_left, *kept_right)
+    return Statement(
+        kernels.Outer((left.term, right.term), sides.natural), (left.value, right.value), (),
+        (Result(tuple(sizes[i] for i in sides.natural), writer.dtype(left.value)),),
+        contraction_flops(sizes, summed=bool(sides.summed)), workspace,
+    )  # fmt: skip
+
+
+def _matmul(writer: Writer, left: _Operand, right: _Operand, out: Subscripts) -> _Operand:
+    """Multiply matrices: batch, kept and summed indices each in one axis."""
+    found = _arrange(left, right, out)
+    natural, batch = found.natural, found.batch
+    if _is_outer(writer, found):
+        return _Operand(_append(writer, _outer(writer, found)), natural)
+    left, right = found.left, found.right
+    sizes = _sizes(writer, left, right)
+    sides = (
+        _side(left, batch, (found.kept_left, found.summed), sizes, is_vector=not found.kept_left),
+        _side(
+            right, batch, (found.summed, found.kept_right), sizes, is_vector=not found.kept_right
+        ),
+    )
     kernel = kernels.MatMul(
         (left.term, right.term), natural, *sides, len(batch),
-        splits=len(kept_left) > 1 or len(kept_right) > 1,
+        splits=len(found.kept_left) > 1 or len(found.kept_right) > 1,
     )  # fmt: skip
     workspace = sum(
-        writer.size(operand.value) * writer.dtype(operand.value).itemsize
+        writer.bytes(operand.value)
         for side, operand in zip(sides, (left, right), strict=True)
         if _is_copied(side, writer.shape(operand.value))
     )

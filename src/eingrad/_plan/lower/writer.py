@@ -8,7 +8,7 @@ Inputs are numbered from 0, results on from them; constants, of which there may 
 """
 
 import math
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence, Set
 from dataclasses import replace
 from hashlib import blake2b
 from typing import Any
@@ -25,16 +25,21 @@ from eingrad._subscripts import Shape, Subscripts
 
 
 class Writer:
-    """Statements so far. `number` maps a node to its value, `final` that to its number at last."""
+    """Statements so far. `number` maps a node to its value, `final` that to its number at last.
+
+    `written` are nodes that the user wrote; None: all.
+    """
 
     def __init__(
         self,
         inputs: Mapping[Node, InputSpec],
         folded: Mapping[Node, Coefficient],
         most_positions: int,
+        written: Set[Node] | None = frozenset(),
     ) -> None:
         self.inputs = tuple(inputs.values())
         self.most_positions = most_positions  # that are kept for one piece of a placement
+        self.written = written
         self.folded = folded  # scales that an operand takes, see `sums`
         self.number: dict[Node, int] = {node: n for n, node in enumerate(inputs)}
         self.statements: list[Statement] = []
@@ -53,9 +58,17 @@ class Writer:
         """Number of elements of a value."""
         return math.prod(self.shape(value))
 
+    def bytes(self, value: int) -> int:
+        """Memory of a value."""
+        return self.results[value].bytes
+
     def dtype(self, value: int) -> np.dtype[Any]:
         """Dtype of a value."""
         return self.results[value].dtype
+
+    def is_written(self, node: Node) -> bool:
+        """Whether the user wrote a node, so that the signs of its zeros are his."""
+        return self.written is None or node in self.written
 
     def statement(self, value: int) -> Statement | None:
         """The statement that computes a value; None of an input and a constant."""
