@@ -7,12 +7,14 @@ multiply; a placement writes zeros once and then each core onto its view; nothin
 `writer` appends statements, `sums`, `products`, `placements` and `calls` each lower a kind of node.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from eingrad import _ir
 from eingrad._ir import Add, Apply, Constant, Einsum, Input, Node, Placement, Product, Structural
 from eingrad._plan import kernels
 from eingrad._plan.lower.calls import lower_call, lower_mirror
+from eingrad._plan.lower.layout import Users
+from eingrad._plan.lower.memory import Strides
 from eingrad._plan.lower.placements import lower_structured
 from eingrad._plan.lower.products import lower_pair, lower_unary
 from eingrad._plan.lower.sums import find_folded, lower_sum, scales_taken
@@ -30,9 +32,10 @@ def lower(
     candidates: tuple[tuple[str, int], ...] = (),
     *,
     most_positions: int = _MOST_POSITIONS,
+    strides: Mapping[Node, Strides] | None = None,
 ) -> Program:
-    """Lower roots to statements over these inputs."""
-    writer = _written(roots, arguments, most_positions)
+    """Lower roots to statements over these inputs, which lie in order but for known `strides`."""
+    writer = _written(roots, arguments, most_positions, strides)
     return writer.program([writer.number[root] for root in roots], candidates)
 
 
@@ -47,25 +50,32 @@ def numbered(
 
 
 def _written(
-    roots: Sequence[Node], arguments: Sequence[tuple[Input, InputSpec]], most_positions: int
+    roots: Sequence[Node],
+    arguments: Sequence[tuple[Input, InputSpec]],
+    most_positions: int,
+    strides: Mapping[Node, Strides] | None = None,
 ) -> Writer:
     order = _ir.topological(roots)
-    writer = Writer(dict(arguments), find_folded(roots, order), most_positions)
+    writer = Writer(
+        dict(arguments), find_folded(roots, order), most_positions, Users.of(roots, order), strides
+    )
     for node in order:
         if node not in writer.number and not isinstance(node, Structural):
             writer.number[node] = _lower_node(writer, node)
     return writer
 
 
-def lower_alone(node: Node) -> tuple[Writer, dict[int, Node]]:
+def lower_alone(node: Node, strides: Mapping[Node, Strides]) -> tuple[Writer, dict[int, Node]]:
     """Lower one node, as if what it is made of were inputs; return their numbers too.
 
-    A sum's products take its scales where they may: as they do where nothing else uses them.
+    Those lie in the order of their axes but for known `strides`. Nothing is known of what uses the
+    node. A sum's products take its scales where they may: as they do where nothing else uses them.
     """
     below = dict.fromkeys(n for n in _below(node) if not isinstance(n, Structural))
     inputs = {n: InputSpec("", "", n.shape, n.dtype) for n in below}
     scales = scales_taken(node) if isinstance(node, Add) else {}
-    writer = Writer(inputs, scales, _MOST_POSITIONS)
+    known = {n: strides[n] for n in below if n in strides}
+    writer = Writer(inputs, scales, _MOST_POSITIONS, strides=known)
     writer.number[node] = _lower_node(writer, node)
     return writer, dict(enumerate(below))
 
@@ -120,7 +130,10 @@ def _lower_loop(writer: Writer, loop: Tiling, node: Apply) -> int:
     for passes in loop.tiles():
         inputs, roots = loop.body(passes.step)
         specs = [InputSpec(n.name, "", n.shape, n.dtype) for n in inputs]
-        body = lower(roots, [*zip(inputs, specs, strict=True)], most_positions=0)  # text, in a body
+        values = [writer.number[n] for n in node.operands]
+        strides = {n: writer.array(v).strides for n, v in zip(inputs, values, strict=True)}
+        arguments = [*zip(inputs, specs, strict=True)]
+        body = lower(roots, arguments, most_positions=0, strides=strides)  # text, in a body
         writer.emit(
             kernels.Loop(body, passes, loop.axes, loop.writes), operands,
             flops=len(passes) * (body.flops + added), workspace_bytes=body.peak_bytes,

@@ -1,0 +1,293 @@
+"""In which order the axes of a matrix product lie: that in which they are needed next.
+
+In: a product, and what uses it, as far as that is a chain of products. Out: the order of its
+axes in memory for which least is copied, now and later.
+Guaranteed: nothing is planned for results, and for what is added or applied: those lie in the
+order of their axes, if they can. Only sizes and the graph are looked at.
+
+A matrix product copies no operand whose kept axes are together in memory, and its summed ones too,
+in whatever order: BLAS takes a transposed matrix as it is. So of the axes of a value those that are
+summed next are to be first or last, then, of those left, the ones that are summed after that. What
+is needed longest stands in the middle: on the left, what is summed first comes first; on the right,
+last.
+
+>>> from eingrad import _ir
+>>> t, a, b = (_ir.new_input(n, (2,) * k) for n, k in (("t", 3), ("a", 2), ("b", 2)))
+>>> x = _ir.einsum("ijk,kc->ijc", t, a)
+>>> (y,) = roots = [_ir.einsum("ijc,jb->ibc", x, b)]
+>>> need = Users.of(roots, [x, y]).need(x)
+>>> [need.picoseconds(order) for order in ((0, 1, 2), (2, 0, 1), (1, 0, 2))]
+[3840, 3840, 0]
+"""
+
+import itertools
+import math
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple
+
+from eingrad import _ir
+from eingrad._ir import Node, Product
+from eingrad._limits import MACHINE
+from eingrad._plan.lower.memory import Array, are_together
+from eingrad._subscripts import Subscripts
+
+_FURTHEST = 8  # products that are looked at: what comes after has little to do with this one
+_Role = Literal["batch", "kept", "summed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """What a later product does with axes: those of a value that are still there.
+
+    Of the last stage `order` is what they must have; else `roles` has each of them.
+    """
+
+    bytes: int  # of what would be copied
+    roles: Mapping[int, _Role] = field(default_factory=dict)
+    order: tuple[int, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """What becomes of the axes of a value; none of size one. `sizes` has those of the others."""
+
+    sizes: Mapping[int, int]
+    stages: tuple[Stage, ...]
+
+    @property
+    def is_last(self) -> bool:
+        """Whether no product comes in between."""
+        return bool(self.stages) and self.stages[0].order is not None
+
+    def of_result(self, out: Subscripts) -> Subscripts:
+        """Put indices in the order that is wanted, where no product comes in between."""
+        order = self.stages[0].order if self.stages else None
+        if order is None or [*order] == sorted(order):
+            return out
+        return tuple(out[axis] for axis in (*order, *sorted({*range(len(out))}.difference(order))))
+
+    def picoseconds(self, order: Sequence[int]) -> int:
+        """Time that this order of the axes in memory costs later, up to the first copy."""
+        time = 0
+        rest = [axis for axis in order if axis in self.sizes]
+        for stage in self.stages:
+            if stage.order is not None:
+                return time + (0 if rest == [*stage.order] else MACHINE.byte_moved * stage.bytes)
+            copied = MACHINE.byte_moved * stage.bytes
+            parted = self._parted(rest, stage.roles)
+            if parted is None or parted > copied:
+                return time + copied
+            time += parted
+            batch = [axis for axis in rest if stage.roles[axis] == "batch"]
+            rest = batch + [axis for axis in rest if stage.roles[axis] == "kept"]
+        return time
+
+    def _parted(self, axes: Sequence[int], roles: Mapping[int, _Role]) -> int | None:
+        """Time for more starts of BLAS if kept axes lie around summed ones; None: copy them."""
+        runs = [(role, [*run]) for role, run in itertools.groupby(axes, lambda axis: roles[axis])]
+        names = [role for role, _ in runs if role != "batch"]
+        is_run = len(names) == len({*names}) or names == ["kept", "summed", "kept"]
+        if not is_run or (runs and runs[-1][0] == "batch"):
+            return None
+        if len(names) == len({*names}):
+            return 0
+        outer = next(run for role, run in runs if role == "kept")
+        return starts(
+            math.prod(self.sizes[axis] for axis in axes if roles[axis] == "batch" or axis in outer)
+        )
+
+    def rank(self, axis: int) -> tuple[int, int]:
+        """When an axis is summed; after all that are, the place in the result."""
+        for n, stage in enumerate(self.stages):
+            if stage.order is not None and axis in stage.order:
+                return n, stage.order.index(axis)
+            if stage.roles.get(axis) == "summed":
+                return n, axis
+        return len(self.stages), axis
+
+
+def starts(matrices: int) -> int:
+    """Time for a batch of so many matrices, beside that for one matrix."""
+    return MACHINE.batch + MACHINE.matrix * matrices
+
+
+class Users:
+    """What uses each node: of several products the largest, whose wish is the one that counts."""
+
+    def __init__(self) -> None:
+        self._user: dict[Node, Product] = {}
+        self._in_order: set[Node] = set()  # results, and what is used otherwise
+
+    @classmethod
+    def of(cls, roots: Sequence[Node], order: Iterable[Node]) -> "Users":
+        """Find the users below roots; `order` has all nodes, children first."""
+        found = cls()
+        found._in_order.update(roots)
+        for node in order:
+            if not isinstance(node, Product):
+                found._in_order.update(_ir.children(node))
+                continue
+            for child in node.operands:
+                other = found._user.get(child)
+                if other is None or math.prod(other.sizes) < math.prod(node.sizes):
+                    found._user[child] = node
+        return found
+
+    def need(self, node: Node) -> Need:
+        """Follow the axes of a node through the products that use it, one after the other.
+
+        Nothing is known where nothing uses it, as it is of a node that is lowered alone.
+        """
+        start = node
+        axes = tuple(axis for axis, size in enumerate(node.shape) if size != 1)
+        place = [axis if axis in axes else None for axis in range(node.ndim)]
+        stages: list[Stage] = []
+        while len(stages) < _FURTHEST and (node in self._in_order or node in self._user):
+            user = None if node in self._in_order else self._user[node]
+            roles = user and _roles(user, node)
+            if user is None or roles is None:
+                left = tuple(axis for axis in place if axis is not None)
+                stages.append(Stage(_bytes(node), order=left))
+                break
+            term = next(term for n, term in user.factors if n is node)
+            if len(user.factors) > 1:
+                pairs = zip(place, term, strict=True)
+                found = {axis: roles[i] for axis, i in pairs if axis is not None}
+                stages.append(Stage(_bytes(node), found))
+            at = dict(zip(term, place, strict=True))
+            place, node = [at.get(index) for index in user.out], user
+        return Need({axis: start.shape[axis] for axis in axes}, tuple(stages))
+
+
+def _bytes(node: Node) -> int:
+    return node.size * node.dtype.itemsize
+
+
+def _roles(user: Product, node: Node) -> dict[int, _Role] | None:
+    """Give the role of each index of a node in a product; None: it is no matrix product or view.
+
+    Nor is one that takes the node twice, a diagonal of it, or sums over it alone.
+    """
+    terms = [term for n, term in user.factors if n is node]
+    others = {i for n, term in user.factors if n is not node for i in term}
+    if len(terms) != 1 or len({*terms[0]}) < len(terms[0]):
+        return None
+    roles: dict[int, _Role] = {}
+    for index in terms[0]:
+        is_kept, is_shared = index in user.out, index in others
+        if not is_kept and not is_shared:
+            return None
+        roles[index] = ("batch" if is_shared else "kept") if is_kept else "summed"
+    return roles if len(user.factors) == 1 or "summed" in roles.values() else None
+
+
+# The choice --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Operand:
+    """An operand of a matrix product: the indices of its axes, how it lies, and its memory."""
+
+    term: Subscripts
+    array: Array
+    bytes: int
+
+    def in_memory(self, indices: Collection[int]) -> Subscripts:
+        """Put some of its indices in the order in which they lie."""
+        axes = [axis for axis, index in enumerate(self.term) if index in indices]
+        axes.sort(key=lambda axis: -self.array.strides[axis])
+        return tuple(self.term[axis] for axis in axes)
+
+    def outside(self, kept: Subscripts, summed: Subscripts) -> Subscripts:
+        """Give kept indices that lie outside all summed ones, if others lie inside."""
+        strides = dict(zip(self.term, self.array.strides, strict=True))
+        lying = self.in_memory(kept)
+        found = tuple(i for i in lying if strides[i] > max(strides[j] for j in summed))
+        return found if found and len(found) < len(lying) else ()
+
+    def copied_bytes(self, *groups: Subscripts) -> int:
+        """Bytes that are copied to merge these groups, or for BLAS, which needs entries in runs."""
+        axes = [[self.term.index(i) for i in group] for group in groups]
+        if not all(are_together(self.array, group) for group in axes):
+            return self.bytes
+        inner = [self.array.strides[a] for group in axes for a in group if self.array.shape[a] > 1]
+        return 0 if 1 in inner or not inner else self.bytes
+
+
+class Order(NamedTuple):
+    """Order of the indices of a matrix product: kept of the first operand, of the second, summed.
+
+    `outer` are kept indices of one operand that count as a batch, over which the other is repeated.
+    With `is_turned` the second stands left.
+    """
+
+    kept: tuple[Subscripts, Subscripts]
+    summed: Subscripts
+    is_turned: bool
+    outer: Subscripts = ()
+
+    def natural(self, batch: Subscripts) -> Subscripts:
+        """Indices of the result in memory."""
+        first, second = self.kept
+        ends = (*second, *first) if self.is_turned else (*first, *second)
+        return (*batch, *self.outer, *ends)
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The orders that a product may have. What `need` says of axes is that of indices in `out`."""
+
+    operands: tuple[Operand, Operand]
+    batch: Subscripts
+    out: Subscripts
+    need: Need
+    usual: Order
+
+    def best(self) -> Order:
+        """Choose the order that costs least, now and later; the usual one, if none is better.
+
+        Indices that are kept may lie as in their operand, or as they are needed; those that are
+        summed as in either operand. A result that can lie in the order of its axes does.
+        """
+        orders = [self.usual, *self._orders()]
+        natural = self.usual.natural(self.batch)
+        if self.need.is_last and not self._later(self.usual):
+            orders = [order for order in orders if order.natural(self.batch) == natural]
+        return min(dict.fromkeys(orders), key=lambda order: self._now(order) + self._later(order))
+
+    def _now(self, order: Order) -> int:
+        """Time for copies of operands, and for the matrices of an outer index."""
+        copied = sum(
+            operand.copied_bytes(kept, order.summed)
+            for operand, kept in zip(self.operands, order.kept, strict=True)
+        )
+        time = MACHINE.byte_moved * copied
+        if not order.outer:
+            return time
+        return time + starts(math.prod(self._size(i) for i in (*self.batch, *order.outer)))
+
+    def _later(self, order: Order) -> int:
+        natural = order.natural(self.batch)
+        return self.need.picoseconds([self.out.index(i) for i in natural])
+
+    def _size(self, index: int) -> int:
+        return self.need.sizes.get(self.out.index(index), 1)
+
+    def _orders(self) -> Iterator[Order]:
+        in_memory = [operand.in_memory(self.usual.summed) for operand in self.operands]
+        all_summed = dict.fromkeys([self.usual.summed, *in_memory])
+        pairs = zip(self.operands, self.usual.kept, strict=True)
+        outers = [(), *(operand.outside(kept, self.usual.summed) for operand, kept in pairs)]
+        for outer, is_turned in itertools.product(
+            dict.fromkeys(outers), (self.usual.is_turned, not self.usual.is_turned)
+        ):
+            kept = [self._kept(n, outer, is_left=(n == 0) != is_turned) for n in (0, 1)]
+            for first, second, summed in itertools.product(*kept, all_summed):
+                yield Order((first, second), summed, is_turned, outer)
+
+    def _kept(self, n: int, outer: Subscripts, *, is_left: bool) -> Iterable[Subscripts]:
+        """Give orders of an operand's kept indices: the usual one, in memory, as needed."""
+        usual = tuple(i for i in self.usual.kept[n] if i not in outer)
+        needed = sorted(usual, key=lambda i: self.need.rank(self.out.index(i)), reverse=not is_left)
+        return dict.fromkeys([usual, self.operands[n].in_memory(usual), tuple(needed)])
