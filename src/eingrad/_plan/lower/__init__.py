@@ -131,7 +131,9 @@ def _lower_loop(writer: Writer, loop: Tiling, node: Apply) -> int:
         inputs, roots = loop.body(passes.step)
         specs = [InputSpec(n.name, "", n.shape, n.dtype) for n in inputs]
         values = [writer.number[n] for n in node.operands]
-        strides = {n: writer.array(v).strides for n, v in zip(inputs, values, strict=True)}
+        strides: dict[Node, Strides] = {
+            n: writer.array(v).strides for n, v in zip(inputs, values, strict=True)
+        }
         arguments = [*zip(inputs, specs, strict=True)]
         body = lower(roots, arguments, most_positions=0, strides=strides)  # text, in a body
         writer.emit(

@@ -145,7 +145,7 @@ class Users:
         stages: list[Stage] = []
         while len(stages) < _FURTHEST and (node in self._in_order or node in self._user):
             user = None if node in self._in_order else self._user[node]
-            roles = user and _roles(user, node)
+            roles = None if user is None else _roles(user, node)
             if user is None or roles is None:
                 left = tuple(axis for axis in place if axis is not None)
                 stages.append(Stage(_bytes(node), order=left))
@@ -238,7 +238,7 @@ class Order(NamedTuple):
 class Choice:
     """The orders that a product may have. What `need` says of axes is that of indices in `out`."""
 
-    operands: tuple[Operand, Operand]
+    operands: tuple[Operand, ...]  # two
     batch: Subscripts
     out: Subscripts
     need: Need

@@ -28,6 +28,7 @@ from eingrad._plan.kernels import (
     Multiply,
     Reshape,
     Scale,
+    Side,
     Slice,
     Sum,
     View,
@@ -60,34 +61,36 @@ def in_order(shape: Shape) -> Strides:
     return (*itertools.accumulate(shape[:0:-1], initial=1, func=int.__mul__),)[::-1][: len(shape)]
 
 
-def strides_after(kernel: Kernel, operands: Sequence[Array], shape: Shape) -> Strides | None:
+def strides_after(
+    kernel: Kernel, operands: Sequence[Array], shape: Shape
+) -> Strides | None:
     """Give the strides of a kernel's result; None: it lies in the order of its axes."""
     match kernel:
-        case View(terms=(term,), out=out):
-            return tuple(
-                sum(s for i, s in zip(term, operands[0].strides, strict=True) if i == index)
-                for index in out
-            )
-        case Slice(axis=axis, positions=positions):
-            strides = operands[0].strides
-            return (*strides[:axis], strides[axis] * positions.step, *strides[axis + 1 :])
-    if all(array.lies_in_order for array in operands):
-        return None
-    match kernel:
-        case Scale() | Add() | Call(row=Primitive(core=())):
-            return _as_operands(operands)
+        case View() | Slice():
+            return _looked_at(kernel, operands[0].strides)
         case Multiply(terms=terms, out=out):
             return _as_operands([_spread(*pair, out) for pair in zip(operands, terms, strict=True)])
-        case Sum(terms=(term,), out=out):
-            return _as_operands([_picked(operands[0], [term.index(i) for i in out])])
-        case Mirror(in_place=True, flat=flat):
-            (array, *_) = operands
-            return array.strides if flat == array.shape else None
-        case MatMul() as product:
+        case MatMul() as product if product.batch > 1:
             return _multiplied(product, operands, shape)
+        case Scale() | Add() | Call(row=Primitive(core=())):
+            return _as_operands(operands)
+        case Sum(terms=(term,), out=out):
+            return _as_operands([_spread(operands[0], term, out)])
+        case Mirror(in_place=True, flat=flat) if flat == shape:
+            return operands[0].strides
         case Reshape():
             return reshaped(operands[0], shape)
     return None
+
+
+def _looked_at(kernel: View | Slice, strides: Strides) -> Strides:
+    """Strides of a view: of a diagonal the sum, of repeated entries zero."""
+    if isinstance(kernel, Slice):
+        axis, step = kernel.axis, kernel.positions.step
+        return (*strides[:axis], strides[axis] * step, *strides[axis + 1 :])
+    (term,) = kernel.terms
+    pairs = [*zip(term, strides, strict=True)]
+    return tuple(sum(stride for i, stride in pairs if i == index) for index in kernel.out)
 
 
 def reshaped(array: Array, shape: Shape) -> Strides | None:
@@ -140,17 +143,27 @@ def _spread(array: Array, term: Subscripts, out: Subscripts) -> Array:
     )
 
 
-def _picked(array: Array, axes: Sequence[int]) -> Array:
-    return Array(tuple(array.shape[a] for a in axes), tuple(array.strides[a] for a in axes))
+def as_matrices(array: Array, side: Side) -> Array | None:
+    """Look at an operand of a matrix product; None: it is copied for it."""
+    shape, strides = (tuple(values[axis] for axis in side.axes) for values in array)
+    if side.flat is None:
+        return Array(shape, strides)
+    found = reshaped(Array(shape, strides), side.flat)
+    return None if found is None else Array(side.flat, found)
 
 
 def _multiplied(product: MatMul, operands: Sequence[Array], shape: Shape) -> Strides:
     """Strides of a product of matrices: of a batch, as the operands lie."""
-    batch = product.out[: product.batch]
-    pairs = zip(operands, product.terms, strict=True)
-    outer = _as_operands([_spread(array, term, batch) for array, term in pairs])
-    matrix = shape[len(batch) :]
-    return (*(math.prod(matrix) * stride for stride in outer), *in_order(matrix))
+    leading = []
+    for array, side in zip(operands, product.sides, strict=True):
+        found = as_matrices(array, side)
+        if found is not None and len(found.shape) > 2 - side.is_vector:
+            leading.append(Array(*(values[: product.batch] for values in found)))
+        elif found is None and side.flat is not None:
+            sizes = side.flat[: product.batch]
+            leading.append(Array(sizes, in_order(sizes)))
+    matrix = shape[product.batch :]
+    return (*(math.prod(matrix) * s for s in _as_operands(leading)), *in_order(matrix))
 
 
 def _as_operands(operands: Sequence[Array]) -> Strides:

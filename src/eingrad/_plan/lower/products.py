@@ -10,7 +10,7 @@ from eingrad._ir import Einsum, Product
 from eingrad._plan import kernels
 from eingrad._plan.kernels import Side
 from eingrad._plan.lower.layout import Choice, Operand, Order
-from eingrad._plan.lower.memory import Array, reshaped
+from eingrad._plan.lower.memory import as_matrices
 from eingrad._plan.lower.writer import Writer
 from eingrad._plan.program import Result
 from eingrad._subscripts import Subscripts
@@ -132,7 +132,7 @@ def _matmul(writer: Writer, left: _Operand, right: _Operand, node: Product) -> _
     workspace = sum(
         writer.size(operand.value) * writer.dtype(operand.value).itemsize
         for side, operand in zip(sides, (left, right), strict=True)
-        if _is_copied(side, writer.array(operand.value))
+        if as_matrices(writer.array(operand.value), side) is None
     )
     value = writer.emit(
         kernel, (left.value, right.value),
@@ -174,10 +174,10 @@ def _order(
     usual = Order((kept_first, kept_second), summed, is_turned)
     if node.ndim < 3 and len(summed) < 2:  # noqa: PLR2004 - matrices, which are taken as they lie
         return usual
-    first, second = (
+    lying = tuple(
         Operand(term, writer.array(value), writer.results[value].bytes) for value, term in operands
     )
-    return Choice((first, second), batch, node.out, need, usual).best()
+    return Choice(lying, batch, node.out, need, usual).best()
 
 
 def _side(
@@ -198,11 +198,3 @@ def _side(
     merges = any(len(group) > 1 for group in groups)
     axes = tuple(operand.term.index(i) for i in order)
     return Side(axes, flat if merges or wanted != order else None, is_vector)
-
-
-def _is_copied(side: Side, array: Array) -> bool:
-    """Whether merging axes moves memory: those that are merged do not follow each other in it."""
-    if side.flat is None:
-        return False
-    shape, strides = (tuple(values[axis] for axis in side.axes) for values in array)
-    return reshaped(Array(shape, strides), side.flat) is None

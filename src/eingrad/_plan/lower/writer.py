@@ -97,8 +97,8 @@ class Writer:
 
     def _note_strides(self, made: Statement) -> None:
         """Keep the strides of a result that may not lie in the order of its axes."""
-        is_look = isinstance(made.kernel, kernels.View | kernels.Slice)
-        if is_look or any(n in self._strides for n in made.operands):
+        orders = kernels.View | kernels.Slice | kernels.Multiply | kernels.MatMul
+        if isinstance(made.kernel, orders) or any(n in self._strides for n in made.operands):
             (target,), (result,) = made.targets, made.results
             found = strides_after(made.kernel, [self.array(n) for n in made.operands], result.shape)
             if found is not None:
