@@ -125,10 +125,12 @@ class Users:
         found = cls()
         found._in_order.update(roots)
         for node in order:
-            if not isinstance(node, Product):
-                found._in_order.update(_ir.children(node))
-                continue
-            for child in node.operands:
+            for child in _ir.children(node):
+                if child.ndim < 2 or child in found._in_order:  # noqa: PLR2004 - a vector has one
+                    continue
+                if not isinstance(node, Product) or _roles(node, child) is None:
+                    found._in_order.add(child)
+                    continue
                 other = found._user.get(child)
                 if other is None or math.prod(other.sizes) < math.prod(node.sizes):
                     found._user[child] = node
@@ -139,25 +141,25 @@ class Users:
 
         Nothing is known where nothing uses it, as it is of a node that is lowered alone.
         """
-        start = node
-        axes = tuple(axis for axis, size in enumerate(node.shape) if size != 1)
-        place = [axis if axis in axes else None for axis in range(node.ndim)]
+        sizes = {axis: size for axis, size in enumerate(node.shape) if size != 1}
+        place = [axis if axis in sizes else None for axis in range(node.ndim)]
         stages: list[Stage] = []
-        while len(stages) < _FURTHEST and (node in self._in_order or node in self._user):
-            user = None if node in self._in_order else self._user[node]
-            roles = None if user is None else _roles(user, node)
-            if user is None or roles is None:
-                left = tuple(axis for axis in place if axis is not None)
-                stages.append(Stage(_bytes(node), order=left))
+        while len(stages) < _FURTHEST:
+            if node in self._in_order:
+                order = tuple(axis for axis in place if axis is not None)
+                stages.append(Stage(_bytes(node), order=order))
                 break
+            user = self._user.get(node)
+            if user is None:
+                break
+            roles = _roles(user, node) or {}
             term = next(term for n, term in user.factors if n is node)
-            if len(user.factors) > 1:
-                pairs = zip(place, term, strict=True)
-                found = {axis: roles[i] for axis, i in pairs if axis is not None}
-                stages.append(Stage(_bytes(node), found))
             at = dict(zip(term, place, strict=True))
+            if len(user.factors) > 1:
+                found = {axis: roles[i] for i, axis in at.items() if axis is not None}
+                stages.append(Stage(_bytes(node), found))
             place, node = [at.get(index) for index in user.out], user
-        return Need({axis: start.shape[axis] for axis in axes}, tuple(stages))
+        return Need(sizes, tuple(stages))
 
 
 def _bytes(node: Node) -> int:
@@ -170,9 +172,9 @@ def _roles(user: Product, node: Node) -> dict[int, _Role] | None:
     Nor is one that takes the node twice, a diagonal of it, or sums over it alone.
     """
     terms = [term for n, term in user.factors if n is node]
-    others = {i for n, term in user.factors if n is not node for i in term}
     if len(terms) != 1 or len({*terms[0]}) < len(terms[0]):
         return None
+    others = {i for n, term in user.factors if n is not node for i in term}
     roles: dict[int, _Role] = {}
     for index in terms[0]:
         is_kept, is_shared = index in user.out, index in others
@@ -212,7 +214,7 @@ class Operand:
         if not all(are_together(self.array, group) for group in axes):
             return self.bytes
         inner = [self.array.strides[a] for group in axes for a in group if self.array.shape[a] > 1]
-        return 0 if 1 in inner or not inner else self.bytes
+        return 0 if 1 in inner or not inner else self.bytes // 2  # matrix by matrix
 
 
 class Order(NamedTuple):

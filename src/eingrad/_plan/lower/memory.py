@@ -61,9 +61,7 @@ def in_order(shape: Shape) -> Strides:
     return (*itertools.accumulate(shape[:0:-1], initial=1, func=int.__mul__),)[::-1][: len(shape)]
 
 
-def strides_after(
-    kernel: Kernel, operands: Sequence[Array], shape: Shape
-) -> Strides | None:
+def strides_after(kernel: Kernel, operands: Sequence[Array], shape: Shape) -> Strides | None:
     """Give the strides of a kernel's result; None: it lies in the order of its axes."""
     match kernel:
         case View() | Slice():
