@@ -115,7 +115,7 @@ def _matmul(writer: Writer, left: _Operand, right: _Operand, node: Product) -> _
     left, right = _unviewed(writer, left), _unviewed(writer, right)
     sizes = _sizes(writer, left, right)
     batch = tuple(i for i in node.out if i in left.term and i in right.term)
-    order = _order(writer, (left, right), batch, node)
+    order, wanted = _order(writer, (left, right), batch, node)
     (kept_left, kept_right), summed, is_turned, outer = order
     if is_turned:
         left, right, kept_left, kept_right = right, left, kept_right, kept_left
@@ -139,7 +139,9 @@ def _matmul(writer: Writer, left: _Operand, right: _Operand, node: Product) -> _
         Result(tuple(sizes[i] for i in natural), writer.dtype(left.value)),
         flops=contraction_flops(sizes, summed=True), workspace_bytes=workspace,
     )  # fmt: skip
-    return _Operand(value, natural)
+    if natural != wanted:
+        value = writer.copy(writer.view(value, natural, wanted, {}))
+    return _Operand(value, wanted)
 
 
 def _unviewed(writer: Writer, operand: _Operand) -> _Operand:
@@ -158,8 +160,11 @@ def _unviewed(writer: Writer, operand: _Operand) -> _Operand:
 
 def _order(
     writer: Writer, operands: tuple[_Operand, _Operand], batch: Subscripts, node: Product
-) -> Order:
-    """Order the indices of a product: as its result has them, or so that less is copied."""
+) -> tuple[Order, Subscripts]:
+    """Order the indices of a product: as its result has them, or so that less is copied.
+
+    The second is how those of the result are to lie in the end.
+    """
     need = writer.users.need(node)
     out = need.of_result(node.out)
     first, second = operands
@@ -173,7 +178,7 @@ def _order(
     summed = tuple(i for i in left.term if i in right.term and i not in batch)
     usual = Order((kept_first, kept_second), summed, is_turned)
     if node.ndim < 3 and len(summed) < 2:  # noqa: PLR2004 - matrices, which are taken as they lie
-        return usual
+        return usual, usual.natural(batch)
     lying = tuple(
         Operand(term, writer.array(value), writer.results[value].bytes) for value, term in operands
     )
