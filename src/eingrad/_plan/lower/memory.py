@@ -74,7 +74,7 @@ def strides_after(kernel: Kernel, operands: Sequence[Array], shape: Shape) -> St
             return _as_operands(operands)
         case Sum(terms=(term,), out=out):
             return _as_operands([_spread(operands[0], term, out)])
-        case Mirror(in_place=True, flat=flat) if flat == shape:
+        case Mirror(in_place=True, flat=flat) if reshaped(operands[0], flat) is not None:
             return operands[0].strides
         case Reshape():
             return reshaped(operands[0], shape)
@@ -154,12 +154,9 @@ def _multiplied(product: MatMul, operands: Sequence[Array], shape: Shape) -> Str
     """Strides of a product of matrices: of a batch, as the operands lie."""
     leading = []
     for array, side in zip(operands, product.sides, strict=True):
-        found = as_matrices(array, side)
-        if found is not None and len(found.shape) > 2 - side.is_vector:
+        found = as_matrices(array, side) or Array(side.flat or (), in_order(side.flat or ()))
+        if len(found.shape) > 2 - side.is_vector:  # else it is repeated
             leading.append(Array(*(values[: product.batch] for values in found)))
-        elif found is None and side.flat is not None:
-            sizes = side.flat[: product.batch]
-            leading.append(Array(sizes, in_order(sizes)))
     matrix = shape[product.batch :]
     return (*(math.prod(matrix) * s for s in _as_operands(leading)), *in_order(matrix))
 
