@@ -212,12 +212,16 @@ class Operand:
         return found if found and len(found) < len(lying) else ()
 
     def copied_bytes(self, *groups: Subscripts) -> int:
-        """Bytes that are copied to merge these groups, or for BLAS, which needs entries in runs."""
+        """Bytes that are copied to merge these groups, or for BLAS, which needs entries in runs.
+
+        They count twice where the copy has no runs either: another axis is the innermost then.
+        """
         axes = [[self.term.index(i) for i in group] for group in groups]
+        long = [a for group in axes for a in group if self.array.shape[a] > 1]
+        strides = [self.array.strides[a] for a in long]
         if not all(are_together(self.array, group) for group in axes):
-            return self.bytes
-        inner = [self.array.strides[a] for group in axes for a in group if self.array.shape[a] > 1]
-        return 0 if 1 in inner or not inner else self.bytes // 2  # matrix by matrix
+            return self.bytes if strides[-1] == min(strides) else 2 * self.bytes
+        return 0 if 1 in strides or not long else self.bytes // 2  # matrix by matrix
 
 
 class Order(NamedTuple):
@@ -262,8 +266,12 @@ class Choice:
 
     def _now(self, order: Order) -> int:
         """Time for copies of operands, and for the matrices of an outer index."""
-        pairs = zip(self.operands, order.kept, strict=True)
-        copied = [operand.copied_bytes(kept, order.summed) for operand, kept in pairs]
+        copied = [
+            operand.copied_bytes(*((kept, order.summed) if is_left else (order.summed, kept)))
+            for operand, kept, is_left in zip(
+                self.operands, order.kept, (not order.is_turned, order.is_turned), strict=True
+            )
+        ]
         time = sum(_copying(memory) for memory in copied if memory)
         if not order.outer:
             return time
