@@ -4,7 +4,8 @@ In: roots whose products are pairwise. Out: statements.
 Guaranteed: a summed step is a matrix product on reshaped views, an unsummed one a broadcasting
 multiply; a placement writes zeros once and then each core onto its view; nothing is an einsum loop.
 
-`writer` appends statements, `sums`, `products`, `placements` and `calls` each lower a kind of node.
+`writer` appends statements, `sums`, `products`, `placements` and `calls` each lower a kind of node;
+`memory` says how values lie, `needs` how later products need them, `layout` how one is to lie.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,8 +14,8 @@ from eingrad import _ir
 from eingrad._ir import Add, Apply, Constant, Einsum, Input, Node, Placement, Product, Structural
 from eingrad._plan import kernels
 from eingrad._plan.lower.calls import lower_call, lower_mirror
-from eingrad._plan.lower.layout import Users
 from eingrad._plan.lower.memory import Strides
+from eingrad._plan.lower.needs import Users
 from eingrad._plan.lower.placements import lower_structured
 from eingrad._plan.lower.products import lower_pair, lower_unary
 from eingrad._plan.lower.sums import find_folded, lower_sum, scales_taken

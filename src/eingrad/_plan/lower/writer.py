@@ -20,8 +20,8 @@ from eingrad import _ir
 from eingrad._ir import Coefficient, Node, Product
 from eingrad._plan import kernels
 from eingrad._plan.kernels import Kernel
-from eingrad._plan.lower.layout import Users
 from eingrad._plan.lower.memory import Array, Strides, in_order, strides_after
+from eingrad._plan.lower.needs import Users
 from eingrad._plan.program import InputSpec, Program, Result, Statement
 from eingrad._subscripts import Shape, Subscripts
 
