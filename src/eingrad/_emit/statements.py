@@ -85,7 +85,7 @@ def write(  # noqa: C901, PLR0912 - one case for each kernel
         case Reshape():
             text = f"{x}.reshape({statement.shape})"
         case Copy():
-            text = f"np.array({x})"
+            text = f'np.array({x}, order="C")'
         case Triangle():
             text = f"np.tri({statement.shape[0]}, dtype=bool)"
         case Number() | Loop():

@@ -105,7 +105,7 @@ def of_statement(  # noqa: C901, PLR0911, PLR0912 - one case for each kernel
         case Sum() as total:
             return MACHINE.reduction + _summed(total, operands[0])
         case MatMul() as product:
-            return _multiplied(statement, product, operands, disordered) + written
+            return _multiplied(statement, product, operands) + written
         case EinsumLoop():
             return 2 * MACHINE.factorisation + MACHINE.scattered * statement.flops
         case Call() as call:
@@ -204,18 +204,14 @@ def _summed(total: Sum, operand: Result) -> int:
     return MACHINE.byte_read * operand.bytes + MACHINE.inner_loop_of_sum * runs
 
 
-def _multiplied(
-    statement: Statement, product: MatMul, operands: Sequence[Result], disordered: Set[int]
-) -> int:
+def _multiplied(statement: Statement, product: MatMul, operands: Sequence[Result]) -> int:
     """Time of BLAS, or of reading what it multiplies, with what is moved before."""
     looks = sum(
         (side.flat is not None) + ([*side.axes] != sorted(side.axes)) for side in product.sides
     )
     calls = MACHINE.product + (MACHINE.batch if product.batch else 0)
     calls += _many(statement, product)
-    pairs = zip(statement.operands, product.sides, operands, strict=True)
-    late = sum(r.bytes for n, side, r in pairs if n in disordered and side.flat is not None)
-    moved = MACHINE.byte_moved * max(late, statement.workspace_bytes)
+    moved = MACHINE.byte_moved * statement.workspace_bytes
     flops = statement.flops * _flop(statement.results[0].dtype)
     read = MACHINE.byte_read * sum(operand.bytes for operand in operands)
     return calls + MACHINE.view * looks + moved + max(flops, read)

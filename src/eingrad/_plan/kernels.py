@@ -86,7 +86,7 @@ class Reshape:
 
 @dataclass(frozen=True, slots=True)
 class Copy:
-    """A new array of the same entries."""
+    """A new array of the same entries, in the order of its axes."""
 
     label: ClassVar[str] = "copy"
 
@@ -193,7 +193,10 @@ class Half:
 
 @dataclass(frozen=True, slots=True)
 class MatMul:
-    """A product that sums: ``batch`` leading axes, then kept of the left, kept of the right."""
+    """A product that sums: ``batch`` leading axes, then kept of the left, kept of the right.
+
+    Of leading axes one side may have size one, or none of them: it is repeated over them.
+    """
 
     label: ClassVar[str] = "matmul"
     terms: tuple[Subscripts, Subscripts]

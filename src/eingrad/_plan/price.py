@@ -24,6 +24,7 @@ from eingrad._ir import Add, Apply, Constant, Einsum, Input, Node, Product, Stru
 from eingrad._limits import POLICY
 from eingrad._plan.duration import of_statement, out_of_order
 from eingrad._plan.lower import lower_alone
+from eingrad._plan.lower.memory import Strides
 from eingrad._plan.lower.products import twin_key
 from eingrad._plan.mirror import is_mirror
 
@@ -60,6 +61,7 @@ class Prices:
 
     def __init__(self) -> None:
         self._steps: dict[Node, tuple[Hashable, Step]] = {}
+        self._strides: dict[Node, Strides] = {}  # of nodes not in the order of their axes
 
     def of(self, roots: Sequence[Node]) -> Price:
         """Add up the nodes below these roots."""
@@ -116,9 +118,12 @@ class Prices:
         """Lower a node alone, and add up its statements."""
         if isinstance(node, Input | Constant | Structural) or is_mirror(node):
             return Step()
-        writer, below = lower_alone(node)
+        writer, below = lower_alone(node, self._strides)
         late = {n for n, child in below.items() if self._is_disordered(child)}
         disordered = late | out_of_order(writer.statements)
+        strides = writer.strides(writer.number[node])
+        if strides is not None:
+            self._strides[node] = strides
         return Step(
             sum(of_statement(s, writer.results, disordered) for s in writer.statements),
             sum(s.flops for s in writer.statements),

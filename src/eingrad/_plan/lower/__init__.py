@@ -5,15 +5,18 @@ Guaranteed: a summed step is a matrix product on reshaped views, an unsummed one
 multiply, or an outer product of BLAS where that is faster; a placement writes zeros once and then
 each core onto its view; nothing is an einsum loop.
 
-`writer` appends statements, `sums`, `products`, `placements` and `calls` each lower a kind of node.
+`writer` appends statements, `sums`, `products`, `placements` and `calls` each lower a kind of node;
+`memory` says how values lie, `needs` how later products need them, `layout` how one is to lie.
 """
 
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 
 from eingrad import _ir
 from eingrad._ir import Add, Apply, Constant, Einsum, Input, Node, Placement, Product, Structural
 from eingrad._plan import kernels
 from eingrad._plan.lower.calls import lower_call, lower_mirror
+from eingrad._plan.lower.memory import Strides
+from eingrad._plan.lower.needs import Users
 from eingrad._plan.lower.placements import lower_structured
 from eingrad._plan.lower.products import lower_pair, lower_unary
 from eingrad._plan.lower.sums import find_folded, lower_sum, scales_taken
@@ -32,13 +35,14 @@ def lower(
     written: Set[Node] | None = frozenset(),
     *,
     most_positions: int = _MOST_POSITIONS,
+    strides: Mapping[Node, Strides] | None = None,
 ) -> Program:
-    """Lower roots to statements over these inputs.
+    """Lower roots to statements over these inputs, which lie in order but for known `strides`.
 
     `written` are nodes that the user wrote; None: all. Zeros in them have the sign that he gave
     them, so no outer product of his is one of BLAS.
     """
-    writer = _lowered(roots, arguments, most_positions, written)
+    writer = _lowered(roots, arguments, most_positions, written, strides)
     return writer.program([writer.number[root] for root in roots], candidates)
 
 
@@ -59,24 +63,28 @@ def _lowered(
     arguments: Sequence[tuple[Input, InputSpec]],
     most_positions: int,
     written: Set[Node] | None,
+    strides: Mapping[Node, Strides] | None = None,
 ) -> Writer:
     order = _ir.topological(roots)
-    writer = Writer(dict(arguments), find_folded(roots, order), most_positions, written)
+    folded, users = find_folded(roots, order), Users.of(roots, order)
+    writer = Writer(dict(arguments), folded, most_positions, written, users, strides)
     for node in order:
         if node not in writer.number and not isinstance(node, Structural):
             writer.number[node] = _lower_node(writer, node)
     return writer
 
 
-def lower_alone(node: Node) -> tuple[Writer, dict[int, Node]]:
+def lower_alone(node: Node, strides: Mapping[Node, Strides]) -> tuple[Writer, dict[int, Node]]:
     """Lower one node, as if what it is made of were inputs; return their numbers too.
 
-    A sum's products take its scales where they may: as they do where nothing else uses them.
+    Those lie in the order of their axes but for known `strides`. Nothing is known of what uses the
+    node. A sum's products take its scales where they may: as they do where nothing else uses them.
     """
     below = dict.fromkeys(n for n in _below(node) if not isinstance(n, Structural))
     inputs = {n: InputSpec("", "", n.shape, n.dtype) for n in below}
     scales = scales_taken(node) if isinstance(node, Add) else {}
-    writer = Writer(inputs, scales, _MOST_POSITIONS)
+    known = {n: strides[n] for n in below if n in strides}
+    writer = Writer(inputs, scales, _MOST_POSITIONS, strides=known)
     writer.number[node] = _lower_node(writer, node)
     return writer, dict(enumerate(below))
 
@@ -131,8 +139,14 @@ def _lower_loop(writer: Writer, loop: Tiling, node: Apply) -> int:
     for passes in loop.tiles():
         inputs, roots = loop.body(passes.step)
         specs = [InputSpec(n.name, "", n.shape, n.dtype) for n in inputs]
+        values = [writer.number[n] for n in node.operands]
+        strides: dict[Node, Strides] = {
+            n: writer.array(v).strides for n, v in zip(inputs, values, strict=True)
+        }
         arguments = [*zip(inputs, specs, strict=True)]
-        body = lower(roots, arguments, written=None, most_positions=0)  # text, in a body
+        body = lower(
+            roots, arguments, written=None, most_positions=0, strides=strides
+        )  # text, in a body
         writer.emit(
             kernels.Loop(body, passes, loop.axes, loop.writes), operands,
             flops=len(passes) * (body.flops + added), workspace_bytes=body.peak_bytes,

@@ -7,6 +7,7 @@ from eingrad._cost import call_flops
 from eingrad._ir import Apply, Placement
 from eingrad._limits import POLICY
 from eingrad._plan import kernels
+from eingrad._plan.lower.memory import reshaped
 from eingrad._plan.lower.writer import Writer
 from eingrad._plan.mirror import comparators, is_exactly_symmetric
 from eingrad._plan.program import Result
@@ -56,15 +57,11 @@ def lower_mirror(writer: Writer, node: Apply) -> int:
         kernel = kernels.Mirror(flat, axes, in_place=False)
         return writer.emit(kernel, (value, *triangles), result)
     made = writer.statement(value)
-    in_order = flat == node.shape or (
-        made is not None
-        and isinstance(made.kernel, kernels.Place | kernels.MatMul | kernels.Outer | kernels.Fill)
-    )
     if made is None or made.is_alias:
         value = writer.copy(value)  # not ours to write to
-    # what lies in another order than its axes is copied when it is reshaped
     kernel = kernels.Mirror(flat, axes, in_place=True)
-    workspace = 0 if in_order else result.bytes
+    is_copied = reshaped(writer.array(value), flat) is None
+    workspace = result.bytes if is_copied else 0
     return writer.emit(kernel, (value,), result, workspace_bytes=workspace)
 
 

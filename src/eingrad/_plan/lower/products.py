@@ -15,9 +15,11 @@ from eingrad._ir import Einsum, Product
 from eingrad._plan import kernels
 from eingrad._plan.duration import of_statement
 from eingrad._plan.kernels import Side
+from eingrad._plan.lower.layout import Choice, Operand, Order
+from eingrad._plan.lower.memory import are_together, as_matrices
 from eingrad._plan.lower.writer import Writer
 from eingrad._plan.program import Result, Statement
-from eingrad._subscripts import Shape, Subscripts
+from eingrad._subscripts import Subscripts
 
 OF_BLAS = (np.float32, np.float64)  # numbers that it multiplies as NumPy does
 
@@ -91,7 +93,7 @@ def _contract(writer: Writer, node: Product) -> int:
         scaled = _Operand(writer.scale(smallest.value, last), smallest.term)
         left, right, last = (scaled, right, 1) if smallest is left else (left, scaled, 1)
     if any(i in right.term and i not in wanted for i in left.term):
-        multiplied = _matmul(writer, left, right, node.out)
+        multiplied = _matmul(writer, left, right, node)
     else:
         keeps_signs = writer.is_written(node)
         multiplied = _multiply(writer, left, right, node.out, keeps_signs=keeps_signs)
@@ -182,7 +184,7 @@ def _outer(writer: Writer, sides: _Sides) -> Statement:
     workspace = sum(
         writer.bytes(operand.value)
         for operand, order in zip((left, right), orders, strict=True)
-        if order != tuple(i for i in operand.term if i in order)
+        if not are_together(writer.array(operand.value), [operand.term.index(i) for i in order])
     )
     return Statement(
         kernels.Outer((left.term, right.term), sides.natural), (left.value, right.value), (),
@@ -191,63 +193,99 @@ def _outer(writer: Writer, sides: _Sides) -> Statement:
     )  # fmt: skip
 
 
-def _matmul(writer: Writer, left: _Operand, right: _Operand, out: Subscripts) -> _Operand:
+def _matmul(writer: Writer, left: _Operand, right: _Operand, node: Product) -> _Operand:
     """Multiply matrices: batch, kept and summed indices each in one axis."""
-    found = _arrange(left, right, out)
-    natural, batch = found.natural, found.batch
+    found = _arrange(left, right, node.out)
     if _is_outer(writer, found):
-        return _Operand(_append(writer, _outer(writer, found)), natural)
-    left, right = found.left, found.right
+        return _Operand(_append(writer, _outer(writer, found)), found.natural)
+    left, right = _unviewed(writer, left), _unviewed(writer, right)
     sizes = _sizes(writer, left, right)
+    batch = tuple(i for i in node.out if i in left.term and i in right.term)
+    order, wanted = _order(writer, (left, right), batch, node)
+    (kept_left, kept_right), summed, is_turned, outer = order
+    if is_turned:
+        left, right, kept_left, kept_right = right, left, kept_right, kept_left
+    lead = (*batch, *outer)
     sides = (
-        _side(left, batch, (found.kept_left, found.summed), sizes, is_vector=not found.kept_left),
-        _side(
-            right, batch, (found.summed, found.kept_right), sizes, is_vector=not found.kept_right
-        ),
+        _side(left, lead, (kept_left, summed), sizes, is_vector=not kept_left),
+        _side(right, lead, (summed, kept_right), sizes, is_vector=not kept_right),
     )
+    natural = order.natural(batch)
     kernel = kernels.MatMul(
-        (left.term, right.term), natural, *sides, len(batch),
-        splits=len(found.kept_left) > 1 or len(found.kept_right) > 1,
+        (left.term, right.term), natural, *sides, len(lead),
+        splits=len(kept_left) > 1 or len(kept_right) > 1,
     )  # fmt: skip
     workspace = sum(
         writer.bytes(operand.value)
         for side, operand in zip(sides, (left, right), strict=True)
-        if _is_copied(side, writer.shape(operand.value))
+        if as_matrices(writer.array(operand.value), side) is None
     )
     value = writer.emit(
         kernel, (left.value, right.value),
         Result(tuple(sizes[i] for i in natural), writer.dtype(left.value)),
         flops=contraction_flops(sizes, summed=True), workspace_bytes=workspace,
     )  # fmt: skip
-    return _Operand(value, natural)
+    if natural != wanted:
+        value = writer.copy(writer.view(value, natural, wanted, {}))
+    return _Operand(value, wanted)
+
+
+def _unviewed(writer: Writer, operand: _Operand) -> _Operand:
+    """Take the value that an operand is, its axes permuted."""
+    value, term = operand
+    made = writer.statement(value)
+    while made is not None and isinstance(made.kernel, kernels.View):
+        (before,), out = made.kernel.terms, made.kernel.out
+        if sorted(before) != sorted(out) or len({*out}) < len(out):
+            break
+        at = dict(zip(out, term, strict=True))
+        (value,), term = made.operands, tuple(at[i] for i in before)
+        made = writer.statement(value)
+    return _Operand(value, term)
+
+
+def _order(
+    writer: Writer, operands: tuple[_Operand, _Operand], batch: Subscripts, node: Product
+) -> tuple[Order, Subscripts]:
+    """Order the indices of a product: as its result has them, or so that less is copied.
+
+    The second is how those of the result are to lie in the end.
+    """
+    need = writer.users.need(node)
+    out = need.of_result(node.out)
+    first, second = operands
+    kept_first, kept_second = (
+        tuple(i for i in out if i in operand.term and i not in batch) for operand in operands
+    )
+    is_turned = bool(
+        kept_first and kept_second and out.index(kept_first[0]) > out.index(kept_second[0])
+    )
+    left, right = (second, first) if is_turned else operands
+    summed = tuple(i for i in left.term if i in right.term and i not in batch)
+    usual = Order((kept_first, kept_second), summed, is_turned)
+    if node.ndim < 3 and len(summed) < 2:  # noqa: PLR2004 - matrices, which are taken as they lie
+        return usual, usual.natural(batch)
+    lying = tuple(
+        Operand(term, writer.array(value), writer.results[value].bytes) for value, term in operands
+    )
+    return Choice(lying, batch, node.out, need, usual).best()
 
 
 def _side(
-    operand: _Operand, batch: Subscripts, groups: tuple[Subscripts, Subscripts], sizes: _Sizes,
+    operand: _Operand, lead: Subscripts, groups: tuple[Subscripts, Subscripts], sizes: _Sizes,
     *, is_vector: bool,
 ) -> Side:  # fmt: skip
-    """Look at an operand as a batch of matrices, or of vectors."""
-    order = (*batch, *groups[0], *groups[1])
+    """Look at an operand as a batch of matrices, or of vectors.
+
+    It is repeated over leading indices that it has not: if it has others, these get size one.
+    """
+    order = tuple(i for i in (*lead, *groups[0], *groups[1]) if i in operand.term)
+    has_lead = any(i in operand.term for i in lead)
+    wanted = (*(lead if has_lead else ()), *groups[0], *groups[1])
     flat = (
-        *(sizes[i] for i in batch),
+        *(sizes[i] if i in operand.term else 1 for i in lead if has_lead),
         *(math.prod(sizes[i] for i in group) for group in groups if group),
     )
     merges = any(len(group) > 1 for group in groups)
     axes = tuple(operand.term.index(i) for i in order)
-    return Side(axes, flat if merges else None, is_vector)
-
-
-def _is_copied(side: Side, shape: Shape) -> bool:
-    """Whether merging axes moves memory: those that are merged do not follow each other in it."""
-    if side.flat is None:
-        return False
-    axes = [axis for axis in side.axes if shape[axis] != 1]
-    merged = 0
-    for size in side.flat:
-        length, before = 1, None
-        while length < size:
-            axis = axes[merged]
-            if before is not None and axis != before + 1:
-                return True
-            length, before, merged = length * shape[axis], axis, merged + 1
-    return False
+    return Side(axes, flat if merges or wanted != order else None, is_vector)

@@ -20,6 +20,8 @@ from eingrad import _ir
 from eingrad._ir import Coefficient, Node, Product
 from eingrad._plan import kernels
 from eingrad._plan.kernels import Kernel
+from eingrad._plan.lower.memory import Array, Strides, in_order, strides_after
+from eingrad._plan.lower.needs import Users
 from eingrad._plan.program import InputSpec, Program, Result, Statement
 from eingrad._subscripts import Shape, Subscripts
 
@@ -36,12 +38,15 @@ class Writer:
         folded: Mapping[Node, Coefficient],
         most_positions: int,
         written: Set[Node] | None = frozenset(),
+        users: Users | None = None,
+        strides: Mapping[Node, Strides] | None = None,  # of inputs, if known
     ) -> None:
         self.inputs = tuple(inputs.values())
         self.most_positions = most_positions  # that are kept for one piece of a placement
         self.written = written
         self.folded = folded  # scales that an operand takes, see `sums`
         self.number: dict[Node, int] = {node: n for n, node in enumerate(inputs)}
+        self.users = users or Users()
         self.statements: list[Statement] = []
         self.constants: list[NDArray[Any]] = []
         self.twins: dict[Hashable, tuple[Product, Coefficient]] = {}  # products, see `products`
@@ -49,6 +54,9 @@ class Writer:
         self.final: dict[int, int] = {}  # by `program`
         self._known: dict[Hashable, int] = {}  # values by what they are: constants, calls, ...
         self._made: dict[int, Statement] = {}  # the statement that a value is a result of
+        self._strides: dict[int, Strides] = {}  # of values not in the order of their axes
+        for node, found in (strides or {}).items():
+            self._keep_strides(self.number[node], found)
 
     def shape(self, value: int) -> Shape:
         """Shape of a value."""
@@ -70,6 +78,15 @@ class Writer:
         """Whether the user wrote a node, so that the signs of its zeros are his."""
         return self.written is None or node in self.written
 
+    def array(self, value: int) -> Array:
+        """How a value lies in memory."""
+        shape = self.shape(value)
+        return Array(shape, self._strides.get(value) or in_order(shape))
+
+    def strides(self, value: int) -> Strides | None:
+        """Strides of a value; None where it lies in the order of its axes."""
+        return self._strides.get(value)
+
     def statement(self, value: int) -> Statement | None:
         """The statement that computes a value; None of an input and a constant."""
         return self._made.get(value)
@@ -87,7 +104,22 @@ class Writer:
         self.results.update(zip(targets, results, strict=True))
         self._made.update(dict.fromkeys(targets, made))
         self.statements.append(made)
+        if len(results) == 1:
+            self._note_strides(made)
         return first
+
+    def _note_strides(self, made: Statement) -> None:
+        """Keep the strides of a result that may not lie in the order of its axes."""
+        orders = kernels.View | kernels.Slice | kernels.Multiply | kernels.MatMul
+        if isinstance(made.kernel, orders) or any(n in self._strides for n in made.operands):
+            (target,), (result,) = made.targets, made.results
+            found = strides_after(made.kernel, [self.array(n) for n in made.operands], result.shape)
+            if found is not None:
+                self._keep_strides(target, found)
+
+    def _keep_strides(self, value: int, strides: Strides) -> None:
+        if not Array(self.shape(value), strides).lies_in_order:
+            self._strides[value] = strides
 
     def once(
         self, key: Hashable, kernel: Kernel, operands: Sequence[int], *results: Result,
