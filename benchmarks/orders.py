@@ -1,10 +1,11 @@
 """Contraction orders: what our search finds, against opt_einsum's, and cotengra's where installed.
 
 Nothing is contracted: an order is judged by its cost, flops plus elements written as planning
-weighs them; and one that is searched for flops alone by those. Times are the processor's, of one search. Ratios are to the
-best of the others; the last column says how far the cost moves over shuffled operands. With
-``--random N``, so many random networks of 3 to 60 operands instead; with ``--large``, networks of
-100 to 500, where ours begins with cotengra's tree too, if that is installed (the extra `paths`).
+weighs them; and one that is searched for flops alone by those. Times are the processor's, of one
+search. Ratios are to the best of the others; how far the cost moves over shuffled operands is told
+last. With ``--random N``, so many random networks of 3 to 60 operands instead; with ``--large``,
+networks of 100 to 500, where ours begins with cotengra's tree too, if that is installed (the extra
+`paths`).
 ``python benchmarks/orders.py [--once] [--json] [--random N | --large]``
 """
 
