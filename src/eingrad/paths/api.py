@@ -5,6 +5,7 @@ Guaranteed: what the user gave is checked before anything is planned.
 """
 
 import math
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -20,6 +21,8 @@ from eingrad.paths.modes import mode_of
 from eingrad.paths.orders import DEFAULT_ORDERS, Order, find_order
 from eingrad.paths.problem import Array, Problem, of_einsum
 from eingrad.paths.units import bytes_of
+
+_ENOUGH_THREADS = 8  # on any machine; a library makes as many as it is told to
 
 
 def compare(  # noqa: PLR0913 - options of one verb, by name
@@ -107,7 +110,7 @@ def compare(  # noqa: PLR0913 - options of one verb, by name
         seed=seed,
         seconds=_seconds(seconds),
         memory=_bytes(memory),
-        threads=None if threads is None else _integer(threads, 1, "threads"),
+        threads=None if threads is None else _threads(threads),
         arrays=given,
         mode=lambda schedule: mode_of(schedule.problem, schedule),
         progress=progress or (lambda _text: None),
@@ -222,6 +225,16 @@ def _of_subscripts(
 def _check_count(given: int, wanted: int, name: str) -> None:
     if given != wanted:
         raise ShapeError(f"{cut(name)} has {wanted} operands, but {given} arrays are given")
+
+
+def _threads(value: Any) -> int:
+    found, most = _integer(value, 1, "threads"), max(os.cpu_count() or 1, _ENOUGH_THREADS)
+    if found > most:
+        raise ValueError(
+            f"threads is {found}, but this machine has {os.cpu_count()} processors; give at most "
+            f"{most}"
+        )
+    return found
 
 
 def _integer(value: Any, least: int, name: str) -> int:
