@@ -931,4 +931,4 @@ def test_statuses_are_all_described():
 def test_more_threads_than_the_machine_has_use_for_are_refused():
     """A library makes as many as it is told to: 99,999 take the machine down."""
     with pytest.raises(ValueError, match=r"threads is 99999, but this machine has \d+ processors"):
-        compare("ij,jk->ik", sizes={"i": 2, "j": 3, "k": 4}, threads=99999, seconds=0)
+        paths.compare("ij,jk->ik", sizes={"i": 2, "j": 3, "k": 4}, threads=99999, seconds=0)
