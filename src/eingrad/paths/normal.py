@@ -19,7 +19,7 @@ import numpy as np
 from eingrad import _ir
 from eingrad._forms import Forms
 from eingrad._ir import Node
-from eingrad._plan import Prices
+from eingrad._plan.path import fewest_flops_path
 from eingrad.paths.planned import of_nodes
 from eingrad.paths.problem import Array, Operand, Output, Problem, Term
 from eingrad.paths.schedule import Schedule
@@ -37,19 +37,36 @@ def eingrad_schedule(problem: Problem) -> Schedule:
     -------
     Schedule
         Of the normal form, or of the sum as it stands where that is faster; no path for each term,
-        since terms may be merged. Of a derivative that was derived just now, what eingrad computes
-        it by, where its sums, not multiplied out, take less time.
+        since terms may be merged. Of a derivative, the pure modes are forms of it like any other:
+        sums that terms multiply out are factors there. Of one that was derived just now, what
+        eingrad computes it by.
     """
     operands = operands_of(problem)
-    roots = Forms().form(roots_of(problem, operands))
-    own = problem.own
-    if own is not None:
-        values = own.nodes(operands)
-        results = [values[n] for n in own.outputs]
-        prices = Prices()
-        if prices.of(results).picoseconds < prices.of(roots).picoseconds:
-            roots = results
+    forms = Forms()
+    if problem.own is not None:
+        roots = _results(problem.own, operands)
+    else:
+        candidates = [_results(pure, operands) for pure in problem.pure.values()]
+        candidates.append(roots_of(problem, operands))
+        roots = forms.form(candidates[forms.least(candidates)])
     return replace(of_nodes(problem, roots, operands), own=(tuple(roots), tuple(operands)))
+
+
+def _results(schedule: Schedule, operands: Sequence[Node]) -> list[Node]:
+    """Give the outputs of a schedule as nodes."""
+    values = schedule.nodes(operands)
+    return [values[n] for n in schedule.outputs]
+
+
+def fewest_flops_schedule(problem: Problem) -> Schedule:
+    """Give the schedule of fewest flops, whatever it writes, among those of several forms.
+
+    Of the sum as it stands, each term by itself; of its normal form; and of what time decides for.
+    """
+    operands = operands_of(problem)
+    roots = Forms(fewest_flops_path).form(roots_of(problem, operands))
+    found = [of_nodes(problem, roots, operands), eingrad_schedule(problem)]
+    return min(found, key=lambda schedule: (schedule.flops, schedule.written))
 
 
 def operands_of(problem: Problem) -> list[Node]:

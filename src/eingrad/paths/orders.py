@@ -20,7 +20,6 @@ from typing import Any
 from eingrad._plan.given import WrittenPath, search_of
 from eingrad._plan.path import (
     Search,
-    fewest_flops_path,
     left_to_right_path,
     longer_path,
     polished_path,
@@ -30,7 +29,7 @@ from eingrad._subscripts import Subscripts, number
 from eingrad.errors import PathError
 from eingrad.paths.along import along
 from eingrad.paths.modes import sweep
-from eingrad.paths.normal import eingrad_schedule
+from eingrad.paths.normal import eingrad_schedule, fewest_flops_schedule
 from eingrad.paths.problem import Output, Problem, Term, text_of
 from eingrad.paths.schedule import Path, Schedule
 from eingrad.paths.searching import search_apart
@@ -192,7 +191,7 @@ def _cost(schedule: Schedule) -> tuple[int, int]:
 
 _OWN: dict[str, Find] = {
     "eingrad": eingrad_schedule,
-    "eingrad:flops": partial(_each, fewest_flops_path),
+    "eingrad:flops": fewest_flops_schedule,
     "forward": partial(sweep, mode="forward"),
     "reverse": partial(sweep, mode="reverse"),
     "left to right": partial(_each, left_to_right_path),

@@ -25,6 +25,7 @@ from eingrad.errors import ShapeError, SubscriptsError
 Array: TypeAlias = NDArray[Any]
 Labels: TypeAlias = tuple[str, ...]
 
+_LAST_OF_ASCII = 127  # beyond it, any symbol is a letter: opt_einsum's go on through all of them
 KINDS = ("input", "constant", "delta")
 
 
@@ -309,7 +310,7 @@ def _parse(subscripts: str) -> tuple[tuple[Labels, ...], Labels]:
         )
     terms = tuple([tuple(term) for term in left.split(",")])
     letters = [*itertools.chain(*terms)]
-    wrong = [c for c in (*letters, *right) if not c.isalpha()]
+    wrong = [c for c in (*letters, *right) if not (c.isalpha() or ord(c) > _LAST_OF_ASCII)]
     if wrong:
         raise SubscriptsError(f"{wrong[0]!r} in {cut(subscripts)!r} is no letter")
     out = tuple(right) if arrow else tuple(sorted(c for c in {*letters} if letters.count(c) == 1))
