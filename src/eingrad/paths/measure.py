@@ -153,7 +153,9 @@ class _Bench:
                 continue
             entry.schedule, entry.status = schedule, "planned"
             entry.reason = self.settings.notes.get(entry.name, "")
-            entry.facts["planning_cpu_seconds"] += schedule.searched or 0.0
+            if schedule.searched is not None:  # elsewhere; the start of a process is not counted
+                entry.facts["planning_seconds"] = schedule.searched
+                entry.facts["planning_cpu_seconds"] = schedule.searched
             try:
                 self._look(entry, schedule)
             except Exception as error:
@@ -186,22 +188,21 @@ class _Bench:
 
     def _foresee(self, entry: _Entry, schedule: Schedule, program: Program | None) -> None:
         """Say what is too large, or too slow, before anything is computed."""
-        predicted = entry.facts.get("predicted_seconds", 0.0)
         held = bytes_of_values(self.problem) + sum(a.nbytes for a in schedule.constants)
         for name in [name for name, run in entry.runs.items() if run.status == "not reached"]:
-            is_own = name == "eingrad" and program is not None
-            peak = program.peak_bytes if is_own and program else schedule.peak_bytes
+            own = program if name == "eingrad" else None
+            peak = own.peak_bytes if own else schedule.most_bytes
+            if self.settings.seconds and peak + held > self.memory:
+                self._slice(entry, schedule, held)
+                if entry.sliced:
+                    peak = entry.sliced.peak_bytes
+            predicted = entry.facts.get("predicted_seconds", 0.0)
             status = reason = ""
             if not self.settings.seconds:
                 status = "planned"
             elif peak + held > self.memory:
-                self._slice(entry, schedule, held)
-                peak = entry.sliced.peak_bytes if entry.sliced else peak
-                if entry.sliced and is_own:
-                    peak += program_of(entry.sliced.schedule).peak_bytes
                 needed, given = bytes_text(peak + held), bytes_text(self.memory)
-                status = "" if entry.sliced else "too large"
-                reason = "" if entry.sliced else f"it needs {needed}, {given} are given"
+                status, reason = "too large", f"it needs {needed}, {given} are given"
             elif predicted > self.settings.seconds:
                 needed, given = seconds_text(predicted), seconds_text(self.settings.seconds)
                 status, reason = "too slow", f"a run is predicted to take {needed} of {given}"
@@ -219,6 +220,8 @@ class _Bench:
             entry.facts["sliced_flops"] = sliced.flops
             overhead = sliced.flops / max(schedule.flops, 1)
             entry.reason = f"{sliced}: {overhead:.2f} times the flops"
+            seconds = sliced.count * picoseconds(program_of(sliced.schedule)) * 1e-12
+            entry.facts["predicted_seconds"] = seconds
 
     def check(self) -> None:
         """Run everything once: compare values, measure memory."""

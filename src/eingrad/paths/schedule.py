@@ -29,6 +29,8 @@ from eingrad._ir import Node, Structural
 from eingrad._subscripts import Subscripts, text
 from eingrad.paths.problem import Array, Problem
 
+_MATRIX = 2  # axes
+
 Path: TypeAlias = Sequence[Sequence[int]]
 """Positions that meet, step by step; the result goes to the end. opt_einsum's *linear* format."""
 
@@ -217,17 +219,32 @@ class Schedule:
     @property
     def peak_bytes(self) -> int:
         """Most memory of values that are live at once, operands not counted."""
+        return self._peak(copies=False)
+
+    @property
+    def most_bytes(self) -> int:
+        """The same where a library copies what it multiplies, to have its axes in another order."""
+        return self._peak(copies=True)
+
+    def _peak(self, *, copies: bool) -> int:
         sizes = [0] * self.first
         sizes += [0 if is_view(o) else math.prod(o.shape) for o in self.operations]
         dying: dict[int, list[int]] = {}
         for value, n in self.last_use.items():
             dying.setdefault(n, []).append(value)
         live = peak = 0
-        for n in range(len(self.operations)):
+        for n, operation in enumerate(self.operations):
             live += sizes[self.first + n]
-            peak = max(peak, live)
+            peak = max(peak, live + (self._copied(operation) if copies else 0))
             live -= sum(sizes[value] for value in dying.get(n, ()))
         return peak * self.itemsize
+
+    def _copied(self, operation: Operation) -> int:
+        """Elements of operands of a step that may be copied: a matrix is multiplied as it lies."""
+        if not isinstance(operation, Step) or len(operation.operands) == 1:
+            return 0
+        shapes = [self.shapes[value] for value in operation.operands]
+        return sum(math.prod(shape) for shape in shapes if len(shape) > _MATRIX)
 
     def run(
         self, arrays: Sequence[Any], step: Callable[..., Any], total: Callable[..., Any]

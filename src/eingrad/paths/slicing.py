@@ -63,8 +63,8 @@ class Sliced:
 
     @property
     def peak_bytes(self) -> int:
-        """The whole outputs, and the most that one piece holds at once."""
-        return _bytes_of_outputs(self.whole) + self.schedule.peak_bytes
+        """The whole outputs, and the most that one piece holds at once, copies of operands too."""
+        return _bytes_of_outputs(self.whole) + self.schedule.most_bytes
 
     def pieces(self, arrays: Sequence[Array]) -> list[list[Array]]:
         """Give the operands of each piece: parts of those of the whole."""
@@ -136,13 +136,13 @@ def slice_to(
             for label in labels
             if (shorter := _next_divisor(problem.sizes[label], cuts.get(label))) is not None
         ]
-        now = (best.schedule if best else schedule).peak_bytes
-        smaller = [each for each in tried if each.schedule.peak_bytes < now]
+        now = (best.schedule if best else schedule).most_bytes
+        smaller = [each for each in tried if each.schedule.most_bytes < now]
         if memory < 0 or not smaller:
             return None
-        best = min(smaller, key=lambda each: (each.flops, each.schedule.peak_bytes, each.count))
+        best = min(smaller, key=lambda each: (each.flops, each.schedule.most_bytes, each.count))
         cuts = dict(best.cuts)
-        if best.schedule.peak_bytes <= memory:
+        if best.schedule.most_bytes <= memory:
             return best
     return None
 
