@@ -1,6 +1,7 @@
 """Paths that a user gives, and what a plan says of its own."""
 
 import ast
+import contextlib
 import functools
 import pickle
 import random
@@ -421,3 +422,27 @@ def test_fewest_flops_are_no_more_than_those_of_the_planned_order():
             for path in ("fewest flops", "planned")
         ]
         assert flops[0] <= flops[1]
+
+
+def test_an_optimizer_that_keeps_its_path_is_asked_about_each_product():
+    """opt_einsum's refuses the second product, cotengra's gave it the path of the first."""
+    optimizers = [opt_einsum.RandomGreedy(max_repeats=4)]
+    with contextlib.suppress(ImportError):
+        import cotengra  # noqa: PLC0415 - optional
+
+        optimizers.append(
+            cotengra.HyperOptimizer(
+                methods=["greedy"], max_repeats=8, parallel=False, optlib="random", progbar=False
+            )
+        )
+    for optimizer in optimizers:
+        flops = [
+            eg.einsum_plan("ij,jk,kl->il", (i, j), (j, k), (k, m), path=optimizer).flops
+            for i, j, k, m in ((3, 4, 5, 6), (30, 2, 50, 3))
+        ]
+        assert flops == [300, 960]
+
+
+def test_einsum_says_what_optimize_is_called():
+    with pytest.raises(TypeError, match="takes no optimize: the order is given as path"):
+        eg.einsum("ij,jk->ik", np.ones((2, 3)), np.ones((3, 4)), optimize=True)

@@ -37,7 +37,12 @@ _FIRST_AND_LAST = 2  # operand and subscripts: a pair of NumPy's sublist form
 
 
 def einsum(
-    subscripts: Any, /, *operands: Any, out: Array | None = None, path: Any = "planned"
+    subscripts: Any,
+    /,
+    *operands: Any,
+    out: Array | None = None,
+    path: Any = "planned",
+    **others: Any,
 ) -> Any:
     """Contract arrays as `np.einsum` does, in pairs, along a path that is planned once.
 
@@ -90,6 +95,11 @@ def einsum(
     >>> einsum(a, [0, 1], b, [1], [0])
     array([ 5., 14.])
     """
+    if others:
+        raise TypeError(
+            f"eingrad.einsum takes no {', '.join(others)}: the order is given as path, the dtype "
+            "is that of the operands"
+        )
     spec: _Spec = subscripts
     arrays: Sequence[Any] = operands
     if type(subscripts) is not str:

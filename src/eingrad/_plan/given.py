@@ -16,6 +16,7 @@ is only looked at, is left out.
 ((0, 1), (0, 1))
 """
 
+import copy
 import inspect
 import operator
 import random
@@ -50,6 +51,7 @@ OWN: dict[str, Search] = {
     "greedy": greedy_path,
     "left to right": left_to_right_path,
 }
+_LIBRARIES = ("cotengra", "opt_einsum")
 _THEIRS = "opt_einsum:"
 _KNOWN = ("auto", "auto-hq", "optimal", "dp", "branch-all", "branch-2", "greedy", "random-greedy")
 _Steps = tuple[tuple[int, ...], ...]
@@ -95,6 +97,18 @@ def _name_of(find: Callable[..., Any]) -> str:
     if isinstance(find, FunctionType | BuiltinFunctionType | MethodType | type):
         return cut(find.__qualname__)
     return cut(type_name(find))
+
+
+def _fresh(find: Callable[..., Any]) -> Callable[..., Any]:
+    """Copy an optimizer of a library that keeps the best path it found, whatever it was asked.
+
+    So do cotengra's `HyperOptimizer` and opt_einsum's `RandomGreedy`. Those that cotengra calls
+    reusable know of each product; what the user wrote is asked itself.
+    """
+    kind = type(find)
+    if kind.__module__.partition(".")[0] not in _LIBRARIES or kind.__name__.startswith("Reusable"):
+        return find
+    return find if kind in (FunctionType, MethodType) else copy.deepcopy(find)
 
 
 def _accepted(find: Callable[..., Any], *problem: Any) -> tuple[Any, ...]:
@@ -144,7 +158,8 @@ class FoundPath:
         named = {letter[index]: size for index, size in sizes}
         said = self._said or _text(terms, out)
         try:
-            found = self._find(*_accepted(self._find, inputs, output, named, None))
+            find = _fresh(self._find)
+            found = find(*_accepted(find, inputs, output, named, None))
         except Exception as error:  # the function is the user's, and may raise anything
             what = cut(f"{type(error).__name__}: {error}")
             raise PathError(
