@@ -446,3 +446,17 @@ def test_an_optimizer_that_keeps_its_path_is_asked_about_each_product():
 def test_einsum_says_what_optimize_is_called():
     with pytest.raises(TypeError, match="takes no optimize: the order is given as path"):
         eg.einsum("ij,jk->ik", np.ones((2, 3)), np.ones((3, 4)), optimize=True)
+
+
+@pytest.mark.parametrize("path", [None, "left to right", "greedy", paths.greedy, [(0,)]])
+def test_a_product_of_one_operand_has_a_path(path):
+    a = np.arange(6.0).reshape(2, 3)
+    np.testing.assert_array_equal(eg.einsum("ij->i", a, path=path), a.sum(1))
+
+
+def test_an_optimizer_that_ends_the_program_is_told_like_any_that_fails():
+    def leaves(*problem):
+        raise SystemExit(0)
+
+    with pytest.raises(PathError, match="leaves failed on the product 'ij,jk,kl->il'"):
+        eg.einsum("ij,jk,kl->il", *np.ones((3, 2, 2)), path=leaves)

@@ -58,11 +58,18 @@ _Steps = tuple[tuple[int, ...], ...]
 
 
 def search_of(path: Any, said: str = "") -> Search:
-    """Make a search of what the user gives; `said` is the product in his words, where known."""
+    """Make a search of what the user gives; `said` is the product in his words, where known.
+
+    None is the planned one, as it is of `einsum`; of a tree of cotengra's its path is taken.
+    """
+    if path is None:
+        return find_path
     if isinstance(path, str):
         return _named(path, said)
     if callable(path):
         return FoundPath(_name_of(path), path, said)
+    if callable(getattr(path, "get_path", None)):
+        path = path.get_path()
     if isinstance(path, Iterable):
         return WrittenPath(path if isinstance(path, list) else tuple(path), said)
     raise PathError(
@@ -108,7 +115,12 @@ def _fresh(find: Callable[..., Any]) -> Callable[..., Any]:
     kind = type(find)
     if kind.__module__.partition(".")[0] not in _LIBRARIES or kind.__name__.startswith("Reusable"):
         return find
-    return find if kind in (FunctionType, MethodType) else copy.deepcopy(find)
+    if kind in (FunctionType, MethodType):
+        return find
+    try:
+        return copy.deepcopy(find)
+    except TypeError:  # cotengra's hold modules; what they found they assign anew
+        return copy.copy(find)
 
 
 def _accepted(find: Callable[..., Any], *problem: Any) -> tuple[Any, ...]:
@@ -151,6 +163,8 @@ class FoundPath:
         return self._known[network.key]
 
     def _ask(self, network: Network) -> Path:
+        if len(network.operands) == 1:  # nothing meets
+            return ((0,),)
         terms, out, sizes = network.key
         letter = {index: get_symbol(n) for n, (index, _) in enumerate(sizes)}
         inputs = [frozenset(letter[index] for index in term) for term in terms]
@@ -160,7 +174,7 @@ class FoundPath:
         try:
             find = _fresh(self._find)
             found = find(*_accepted(find, inputs, output, named, None))
-        except Exception as error:  # the function is the user's, and may raise anything
+        except (Exception, SystemExit) as error:  # the user's function may raise anything
             what = cut(f"{type(error).__name__}: {error}")
             raise PathError(
                 f"path {self._name} failed on the product {said} of {len(terms)} operands, with "

@@ -105,6 +105,8 @@ def left_to_right_path(
     ((0, 1), (0, 1))
     """
     del out, sizes
+    if len(terms) == 1:
+        return ((0,),)
     return ((0, 1), *((0, n) for n in range(len(terms) - 2, 0, -1)))
 
 
