@@ -140,7 +140,7 @@ class _Bench:
             wall, cpu = time.perf_counter(), time.process_time()
             try:
                 schedule: Any = find(self.problem)
-            except Exception as error:  # a user's search may raise anything
+            except (Exception, SystemExit) as error:  # a user's search may raise anything
                 entry.stop(*_said(error))
                 continue
             finally:
@@ -209,17 +209,25 @@ class _Bench:
             entry.set(name, status or "not reached", reason, predicted_peak_bytes=peak)
 
     def _slice(self, entry: _Entry, schedule: Schedule, held: int) -> None:
-        """Cut an order that does not fit into pieces that do, once for all executors."""
-        if "slices" in entry.facts:
+        """Cut an order that does not fit into pieces that do, once for all executors.
+
+        A piece of a path goes along that path, one of ours is planned anew. The pure modes, and an
+        order that a file tells, are of the whole.
+        """
+        is_ours = entry.name.startswith("eingrad")
+        if "slices" in entry.facts or (schedule.paths is None and not is_ours):
             return
-        find = self.orders[entry.name]
-        sliced = slice_to(self.problem, find, self.memory - held, schedule)
+        self.tell(f"cutting {entry.name} to pieces that fit")
+        start = time.perf_counter()
+        sliced = slice_to(self.problem, self.orders[entry.name], self.memory - held, schedule)
+        entry.facts["planning_seconds"] += time.perf_counter() - start
         entry.facts["slices"] = sliced.count if sliced else None
         if sliced and sliced.count <= _MOST_PIECES:
             entry.sliced = sliced
             entry.facts["sliced_flops"] = sliced.flops
             overhead = sliced.flops / max(schedule.flops, 1)
-            entry.reason = f"{sliced}: {overhead:.2f} times the flops"
+            anew = "" if schedule.paths else ", planned anew"
+            entry.reason = f"{sliced}{anew}: {overhead:.2f} times the flops"
             seconds = sliced.count * picoseconds(program_of(sliced.schedule)) * 1e-12
             entry.facts["predicted_seconds"] = seconds
 
@@ -360,12 +368,12 @@ def _traced(call: Callable[[], list[Array]]) -> tuple[list[Array], int]:
             tracemalloc.stop()
 
 
-def _said(error: Exception) -> tuple[str, str]:
+def _said(error: BaseException) -> tuple[str, str]:
     """Give status and reason of an error."""
     return ("refused" if isinstance(error, EingradError) else "failed"), _line(error)
 
 
-def _line(error: Exception) -> str:
+def _line(error: BaseException) -> str:
     """Write an error in a line."""
     try:
         text = " ".join(str(error).split())

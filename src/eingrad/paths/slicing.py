@@ -21,7 +21,8 @@ from eingrad.paths.along import along
 from eingrad.paths.problem import Array, Operand, Problem, Term
 from eingrad.paths.schedule import Schedule
 
-_MOST_STEPS = 200  # cuts: no problem that needs more is worth it
+_MOST_STEPS = 60  # cuts, one after the other
+_MOST_PLANNED = 2  # of them that are planned anew, to take the better one
 _Cuts = Mapping[str, int]  # index -> length of a part
 _Source = tuple[str, tuple[tuple[int, str], ...]]  # an operand, and its axes that are cut
 
@@ -115,7 +116,8 @@ def slice_to(
     problem : Problem
         What is computed.
     find : callable
-        The order: gives the schedule of a piece, where that of the whole has no paths.
+        Gives the schedule of a piece, where that of the whole has no paths: a search, not the order
+        of one problem alone.
     memory : int
         Bytes for the outputs, and for what a piece holds; operands are not counted.
     schedule : Schedule
@@ -128,23 +130,40 @@ def slice_to(
     """
     memory -= _bytes_of_outputs(problem)
     labels = [label for label in problem.sizes if _may_be_cut(problem, label)]
+    if memory < 0 or not labels:
+        return None
+    smallest = _cut(problem, find, dict.fromkeys(labels, 1), schedule)
+    if smallest.schedule.most_bytes > memory:
+        return None
     cuts: dict[str, int] = {}
-    best = None
     for _ in range(_MOST_STEPS):
+        shorter = {label: _next_divisor(problem.sizes[label], cuts.get(label)) for label in labels}
         tried = [
-            _cut(problem, find, {**cuts, label: shorter}, schedule)
-            for label in labels
-            if (shorter := _next_divisor(problem.sizes[label], cuts.get(label))) is not None
+            _cut(problem, find, {**cuts, label: length}, schedule)
+            for label, length in _worth_trying(shorter, cuts, problem, schedule)
         ]
-        now = (best.schedule if best else schedule).most_bytes
-        smaller = [each for each in tried if each.schedule.most_bytes < now]
-        if memory < 0 or not smaller:
-            return None
-        best = min(smaller, key=lambda each: (each.flops, each.schedule.most_bytes, each.count))
+        if not tried:
+            return smallest
+        best = min(tried, key=lambda each: (each.schedule.most_bytes > memory, *_effort(each)))
         cuts = dict(best.cuts)
         if best.schedule.most_bytes <= memory:
             return best
-    return None
+    return smallest
+
+
+def _effort(sliced: Sliced) -> tuple[int, int, int]:
+    return sliced.flops, sliced.schedule.most_bytes, sliced.count
+
+
+def _worth_trying(
+    shorter: Mapping[str, int | None], cuts: _Cuts, problem: Problem, schedule: Schedule
+) -> list[tuple[str, int]]:
+    """Give the cuts to try next: all, or of the longest parts where each is planned anew."""
+    found = [(label, length) for label, length in shorter.items() if length is not None]
+    if schedule.paths is not None:
+        return found
+    found.sort(key=lambda pair: -cuts.get(pair[0], problem.sizes[pair[0]]))
+    return found[:_MOST_PLANNED]
 
 
 def _bytes_of_outputs(problem: Problem) -> int:
