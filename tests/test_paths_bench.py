@@ -932,3 +932,39 @@ def test_more_threads_than_the_machine_has_use_for_are_refused():
     """A library makes as many as it is told to: 99,999 take the machine down."""
     with pytest.raises(ValueError, match=r"threads is 99999, but this machine has \d+ processors"):
         paths.compare("ij,jk->ik", sizes={"i": 2, "j": 3, "k": 4}, threads=99999, seconds=0)
+
+
+def test_an_order_of_the_users_is_not_the_reference():
+    """It was, for it was cheap: eingrad was said to disagree."""
+    problem = of_einsum("ij,jk->ik", {"i": 3, "j": 3, "k": 3})
+    wrong = of_einsum("ij,kj->ik", {"i": 3, "j": 3, "k": 3})
+
+    def mine(asked):
+        return dataclasses.replace(along(wrong, [((0, 1),)]), problem=asked)
+
+    found = paths.compare(
+        problem, orders=[("mine", mine), "eingrad"], executors=["numpy"], seconds=0.01
+    )
+    assert [order.runs[0].status for order in found.orders] == ["disagrees", "measured"]
+
+
+@pytest.mark.parametrize("name", ["forward", "reverse", "best known"])
+def test_an_order_of_the_whole_is_not_cut_into_pieces_of_another(name):
+    problem = paths.instance("mps-6-gradient")
+    found = paths.compare(problem, orders=[name], executors=["numpy"], seconds=0.01, memory="60KB")
+    (order,) = found.orders
+    assert order.slices is None
+    assert order.runs[0].status == "too large"
+
+
+def test_pieces_that_do_not_fit_either_are_not_run():
+    """`left to right` of this one was started with 57 GiB predicted, where 22 were given."""
+    subscripts, sizes = "ia,ja,ka,la,ib,jb,kb,lb->", dict.fromkeys("ijkl", 12) | {"a": 30, "b": 31}
+    for memory in ("30KB", "60KB", "200KB"):
+        found = paths.compare(
+            subscripts, sizes=sizes, orders=["left to right"], executors=["numpy"], seconds=0.1,
+            memory=memory,
+        )  # fmt: skip
+        run = found.orders[0].runs[0]
+        fits = run.predicted_peak_bytes + 8 * 12 * 122 <= found.memory_bytes
+        assert (run.status == "too large") != fits

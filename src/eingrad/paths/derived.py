@@ -94,7 +94,7 @@ def of_function(
         call = trace_call(f, numbers, args, {}, parameter_names(f), symbolic=False)
     except EingradError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         said = cut(" ".join(str(error).split()))
         raise PlanError(
             f"{label} raised {type(error).__name__} when it was traced: {said}; call it with "

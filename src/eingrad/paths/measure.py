@@ -28,6 +28,7 @@ from eingrad.paths.clock import Contender, take_turns
 from eingrad.paths.comparison import Comparison, Order, Run
 from eingrad.paths.executors import Executor, Prepared, program_of
 from eingrad.paths.memory import available_bytes, bytes_of_values
+from eingrad.paths.orders import BEST_KNOWN, NAMES
 from eingrad.paths.problem import Array, Problem
 from eingrad.paths.schedule import Schedule
 from eingrad.paths.slicing import Sliced, slice_to
@@ -235,7 +236,7 @@ class _Bench:
         """Run everything once: compare values, measure memory."""
         waiting = [
             (entry, executor)
-            for entry in sorted(self.entries, key=_Entry.predicted)  # the dear ones last
+            for entry in sorted(self.entries, key=_rank)
             for executor in self.executors
             if entry.schedule and entry.runs[executor.name].status == "not reached"
         ]
@@ -294,6 +295,11 @@ class _Bench:
         for entry in self.entries:
             for name in [name for name, c in entry.timed.items() if not c.samples]:
                 entry.runs[name] = replace(entry.runs[name], reason=_NO_TIME)
+
+
+def _rank(entry: _Entry) -> tuple[bool, float]:
+    """Who may be the reference comes first: a known search, not a file or the user; then time."""
+    return entry.name not in NAMES or entry.name == BEST_KNOWN, entry.predicted()
 
 
 def _prepare_pieces(executor: Executor, sliced: Sliced, arrays: Sequence[Array]) -> Prepared:

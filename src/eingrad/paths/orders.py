@@ -40,13 +40,14 @@ _OPT_EINSUM = (
     "optimal", "dp", "greedy", "random-greedy", "branch-2", "branch-all", "auto", "auto-hq",
 )  # fmt: skip
 _COTENGRA = ("greedy", "random-greedy", "hyper")
+BEST_KNOWN = "best known"  # as a file tells it
 NAMES = (
     "eingrad",
     "eingrad:flops",
     "forward",
     "reverse",
     "left to right",
-    "best known",
+    BEST_KNOWN,
     *[f"opt_einsum:{name}" for name in _OPT_EINSUM],
     *[f"cotengra:{name}" for name in _COTENGRA],
     "cotengra+eingrad",
@@ -181,7 +182,7 @@ def _best_known(problem: Problem) -> Schedule:
     if isinstance(best, Schedule):
         return replace(best, problem=problem)
     if "path" in problem.best:
-        return _written(problem.best["path"], "best known", problem)
+        return _written(problem.best["path"], BEST_KNOWN, problem)
     raise PathError(f"of {problem.name} no best order is known; leave 'best known' out")
 
 
@@ -195,7 +196,7 @@ _OWN: dict[str, Find] = {
     "forward": partial(sweep, mode="forward"),
     "reverse": partial(sweep, mode="reverse"),
     "left to right": partial(_each, left_to_right_path),
-    "best known": _best_known,
+    BEST_KNOWN: _best_known,
 }
 
 
