@@ -968,3 +968,12 @@ def test_pieces_that_do_not_fit_either_are_not_run():
         run = found.orders[0].runs[0]
         fits = run.predicted_peak_bytes + 8 * 12 * 122 <= found.memory_bytes
         assert (run.status == "too large") != fits
+
+
+def test_a_coefficient_that_is_no_number_is_refused():
+    with pytest.raises(PlanError, match="is nan; it must be finite"):
+        paths.of_function(lambda x: (x * x).sum() * float("nan"), (3,))
+
+
+def test_sizes_may_be_numpys():
+    assert of_einsum("ij->i", {"i": np.int64(2), "j": np.int8(3)}).sizes == {"i": 2, "j": 3}

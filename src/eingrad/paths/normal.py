@@ -22,7 +22,7 @@ from eingrad._ir import Node
 from eingrad._plan.path import fewest_flops_path
 from eingrad.paths.planned import of_nodes
 from eingrad.paths.problem import Array, Operand, Output, Problem, Term
-from eingrad.paths.schedule import Schedule
+from eingrad.paths.schedule import Schedule, exactly
 
 
 def eingrad_schedule(problem: Problem) -> Schedule:
@@ -95,7 +95,7 @@ def roots_of(problem: Problem, operands: Sequence[Node]) -> list[Node]:
 
 def _root(problem: Problem, output: Output, operands: Sequence[Node]) -> Node:
     terms = [_term(problem, output, term, operands) for term in output.terms]
-    numbers = [_exact(term.coefficient) for term in output.terms]
+    numbers = [exactly(term.coefficient) for term in output.terms]
     return _ir.add(terms, numbers)
 
 
@@ -110,7 +110,3 @@ def _term(problem: Problem, output: Output, term: Term, operands: Sequence[Node]
     out = [number[label] for label in output.indices]
     dtype = np.result_type(*[operand.dtype for operand in problem.operands.values()])
     return _ir.contract(factors, out, sizes, dtype=dtype)
-
-
-def _exact(coefficient: float) -> float | int:
-    return int(coefficient) if coefficient == int(coefficient) else coefficient

@@ -9,6 +9,7 @@ index stands at an operand of each term.
 [(2, 3), (3, 4), (4, 5)]
 """
 
+import cmath
 import functools
 import itertools
 import math
@@ -20,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eingrad._shown import cut, shown
-from eingrad.errors import ShapeError, SubscriptsError
+from eingrad.errors import PlanError, ShapeError, SubscriptsError
 
 Array: TypeAlias = NDArray[Any]
 Labels: TypeAlias = tuple[str, ...]
@@ -189,7 +190,9 @@ def text_of(term: Term, output: Output) -> str:
 def _check(problem: Problem) -> None:
     for index, size in problem.sizes.items():
         if type(size) is not int or size < 0:
-            raise ShapeError(f"index {shown(index)} has size {shown(size)}; it must be an integer")
+            raise ShapeError(
+                f"index {shown(index)} has size {shown(size)}; it must be an integer of at least 0"
+            )
     for name, operand in problem.operands.items():
         _check_operand(name, operand)
     if not problem.outputs:
@@ -224,6 +227,11 @@ def _check_labels(labels: Labels, sizes: Mapping[str, int], where: str) -> None:
 
 
 def _check_term(problem: Problem, output: Output, term: Term) -> None:
+    if not cmath.isfinite(term.coefficient):
+        raise PlanError(
+            f"the coefficient of {cut(text_of(term, output))} is {term.coefficient}; it must be "
+            "finite"
+        )
     if len(term.operands) != len(term.indices) or not term.operands:
         raise SubscriptsError(
             f"a term has {len(term.operands)} operands, and indices for {len(term.indices)}"
@@ -279,6 +287,7 @@ def of_einsum(
         If the subscripts are none, or a size is missing.
     """
     terms, out = _parse(subscripts)
+    sizes = {letter: _exact_size(n) for letter, n in sizes.items()}
     for letter in dict.fromkeys(itertools.chain(*terms, out)):
         if letter not in sizes:
             raise SubscriptsError(
@@ -295,6 +304,11 @@ def of_einsum(
     axes = len(out) // 2 if result_axes is None else result_axes
     output = Output(out, (Term(tuple(names), terms),), axes)
     return Problem(name or subscripts, (output,), operands, dict(sizes), "subscripts")
+
+
+def _exact_size(size: Any) -> Any:
+    """Take NumPy's integers for Python's; what is none is refused with the problem."""
+    return int(size) if isinstance(size, np.integer) else size
 
 
 def _operand_name(n: int, count: int) -> str:

@@ -274,7 +274,7 @@ class Schedule:
                     moved = [
                         _move(x, p.axes, self.dtype) for x, p in zip(below, parts, strict=True)
                     ]
-                    values.append(_ir.add(moved, [_exact(p.coefficient) for p in parts]))
+                    values.append(_ir.add(moved, [exactly(p.coefficient) for p in parts]))
         return values
 
 
@@ -310,5 +310,6 @@ def _move(node: Node, axes: Sequence[int], dtype: np.dtype[Any]) -> Node:
     return _ir.transpose(node, axes)
 
 
-def _exact(coefficient: float) -> float | int:
+def exactly(coefficient: float) -> float | int:
+    """Give a whole number as an integer: the algebra knows it exactly."""
     return int(coefficient) if coefficient == int(coefficient) else coefficient
