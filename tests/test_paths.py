@@ -267,7 +267,7 @@ REFUSED = {
         ),
     ),
     "products in turn": (
-        A @ B @ C,
+        A @ B + B @ C,
         [(0, 1), (0, 1)],
         (
             "path [(0, 1), (0, 1)] is for one product, but 2 products, of 2 and 2 "
@@ -460,3 +460,22 @@ def test_an_optimizer_that_ends_the_program_is_told_like_any_that_fails():
 
     with pytest.raises(PathError, match="leaves failed on the product 'ij,jk,kl->il'"):
         eg.einsum("ij,jk,kl->il", *np.ones((3, 2, 2)), path=leaves)
+
+
+def test_the_path_of_a_plan_is_one_for_compile():
+    """``A @ B @ C`` was two products to a path, and one to `plan.path`."""
+    shapes = {"A": (30, 2), "B": (2, 50), "C": (50, 3), "D": (3, 4)}
+    symbols = [eg.variable(name, shape) for name, shape in shapes.items()]
+    arrays = [
+        np.random.default_rng(n).normal(size=shape) for n, shape in enumerate(shapes.values())
+    ]
+    for expression in (
+        symbols[0] @ symbols[1] @ symbols[2] @ symbols[3],
+        symbols[0] @ (symbols[1] @ (symbols[2] @ symbols[3])),
+    ):
+        planned = eg.compile(expression)
+        again = eg.compile(expression, path=planned.path)
+        assert sorted(again.path) == sorted(planned.path)
+        np.testing.assert_allclose(again(*arrays), planned(*arrays))
+    right = eg.compile(expression, path=[(2, 3), (1, 2), (0, 1)])
+    np.testing.assert_allclose(right(*arrays), planned(*arrays))

@@ -50,7 +50,7 @@ def pairwise(
     is not ``W.T (X.T X) W``, which squares the condition of X and need not be positive. (Nor is a
     multiple or transpose of one: it is made of the same value.)
     """
-    roots = list(roots)
+    roots = [*map(_opened, roots)] if isinstance(search, WrittenPath) else list(roots)
     kept = {value_of(node) for node in written or () if is_product(node)}
     for number in range(BUDGET.rounds):
         nodes = _ir.topological(roots)
@@ -144,6 +144,23 @@ def _plan_alone(value: Value, search: Search) -> _Plan:
         order.sort(key=lambda n: _place(value.operands[n]))
     path = search([terms[n] for n in order], out, dict(sizes))
     return _Plan(value, tree_of_path(path, [network.operands[n] for n in order]), {})
+
+
+def _opened(root: Node) -> Node:
+    """Open the products among the operands of a product: a path may be of all of them together."""
+    if not is_product(root):
+        return root
+    factors: list[Factor] = []
+    pending, fresh = [*root.factors], itertools.count(len(root.sizes))
+    coefficient = root.coefficient
+    while pending:
+        inner, term = pending.pop()
+        if is_product(inner):
+            coefficient = _ir.multiply(coefficient, inner.coefficient)
+            pending += _ir.splice(inner, term, fresh)
+        else:
+            factors.append(Factor(inner, term))
+    return _ir.contract(factors, root.out, (), coefficient, root.dtype)
 
 
 def _place(node: Node) -> tuple[bool, int]:
