@@ -267,7 +267,7 @@ REFUSED = {
         ),
     ),
     "products in turn": (
-        A @ B + B @ C,
+        [A @ B, B @ C],
         [(0, 1), (0, 1)],
         (
             "path [(0, 1), (0, 1)] is for one product, but 2 products, of 2 and 2 "
