@@ -301,3 +301,23 @@ def test_a_saved_file_is_read_by_the_library(tmp_path):
     assert call(*MATRIX, *QUICK, "--save", str(file)) == 0
     (found,) = baseline.load(file)
     assert found.problem == "ij,jk->ik"
+
+
+def test_truth_values_are_compared(capsys, tmp_path):
+    """They have no difference, but zero and one have."""
+    file = tmp_path / "a.npy"
+    np.save(file, np.array([[True, False], [True, True]]))
+    assert call("paths", "ij,ij->", str(file), str(file), *QUICK, "--json") == 0
+    found = of_document(json.loads(capsys.readouterr().out))
+    assert found.run("left to right", "numpy").status == "measured"
+
+
+def test_a_run_of_which_all_failed_is_an_exit_status(capsys, monkeypatch):
+    def fail(schedule, arrays):
+        raise RuntimeError("broken")
+
+    for name in ("eingrad", "numpy"):
+        changed = dataclasses.replace(EXECUTORS[name], prepare=fail)
+        monkeypatch.setitem(EXECUTORS, name, changed)
+        assert call(*MATRIX, *QUICK) == (1 if name == "numpy" else 0)
+    assert "numpy: failed: RuntimeError: broken" in capsys.readouterr().out

@@ -2,7 +2,7 @@
 
 In: arguments. Out: a table on standard output, or JSON, or CSV; files where they are asked for.
 Guaranteed: what the user gave wrong is one line on standard error and exit status 2; status 1 says
-that values disagree, or that a limit is exceeded; an interruption prints what is finished, 130.
+that values disagree, that every run failed, or that a limit is exceeded; an interruption prints what is finished, 130.
 """
 
 import argparse
@@ -35,8 +35,8 @@ def add_to(commands: Any) -> None:
         help="compare contraction orders: flops, memory, time, on several libraries",
         description="Compare contraction orders of a network, or of a derivative, on several "
         "libraries along the same path; values are checked. INPUT is "
-        f"{FORMS.replace('%', '%%')}. The exit status is 1 if values disagree or a limit is "
-        "exceeded, 2 if something is given wrong.",
+        f"{FORMS.replace('%', '%%')}. The exit status is 1 if values disagree, every run "
+        "fails, or a limit is exceeded, 2 if something is given wrong.",
     )
     command.add_argument("input", nargs="?", metavar="INPUT", help="what is computed")
     command.add_argument("files", nargs="*", metavar="FILE", help=".npy files, one per operand")
@@ -254,8 +254,17 @@ def _status(found: Comparison, change: baseline.Change | None, own: set[str]) ->
         return 2
     if not any(order.flops is not None for order in found.orders):
         return _refused(f"there is no order to compare: {found.orders[0].reason}")
+    if _all_failed(found):
+        return 1
     exceeded = change is not None and change.exceeded
     return 0 if found.agrees and not exceeded else 1
+
+
+def _all_failed(found: Comparison) -> bool:
+    """Whether nothing gave values, and something failed; what is not installed does not count."""
+    statuses = {run.status for order in found.orders for run in order.runs}
+    is_any = not statuses.isdisjoint(("measured", "checked", "planned", "disagrees"))
+    return not is_any and not statuses.isdisjoint(("failed", "refused"))
 
 
 def _refused(message: str) -> int:
