@@ -2,7 +2,10 @@
 
 import dataclasses
 import json
+import os
 import re
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -321,3 +324,18 @@ def test_a_run_of_which_all_failed_is_an_exit_status(capsys, monkeypatch):
         monkeypatch.setitem(EXECUTORS, name, changed)
         assert call(*MATRIX, *QUICK) == (1 if name == "numpy" else 0)
     assert "numpy: failed: RuntimeError: broken" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("form", [[], ["--csv"], ["--json"]])
+def test_a_reader_that_has_had_enough_is_no_error(form, tmp_path):
+    """As in `eingrad paths ... | head -1`: no word; files are written all the same."""
+    file = tmp_path / "base.json"
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-m", "eingrad", *MATRIX, *QUICK, *form, "--save", str(file)]
+    with os.fdopen(writing, "w") as pipe:
+        done = subprocess.run(
+            command, stdout=pipe, stderr=subprocess.PIPE, text=True, timeout=120, check=False
+        )
+    assert (done.stderr, done.returncode) == ("", 0)
+    assert len(baseline.load(file)) == 1

@@ -2,7 +2,8 @@
 
 In: arguments. Out: a table on standard output, or JSON, or CSV; files where they are asked for.
 Guaranteed: what the user gave wrong is one line on standard error and exit status 2; status 1 says
-that values disagree, that every run failed, or that a limit is exceeded; an interruption prints what is finished, 130.
+that values disagree, that every run failed, or that a limit is exceeded; an interruption prints
+what is finished, 130.
 """
 
 import argparse
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from eingrad._shown import cut
-from eingrad.cli.common import Parser, Progress, integer, seed, to_json
+from eingrad.cli.common import Parser, Progress, integer, seed, stop_printing, to_json
 from eingrad.cli.inputs import FORMS, first_error, orders_of, problem_of, shape_of
 from eingrad.errors import EingradError
 from eingrad.paths import baseline, compare
@@ -167,7 +168,11 @@ def run(options: argparse.Namespace) -> int:
         finally:
             progress.clear()
         change = _change(options, found, before)
-        _print(options, found, change)
+        try:
+            _print(options, found, change)
+            sys.stdout.flush()
+        except BrokenPipeError:  # files are written all the same, and the status is what it is
+            stop_printing()
         _keep(options, found)
     except _BAD as error:
         return _refused(first_error(error))
