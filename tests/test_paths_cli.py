@@ -339,3 +339,24 @@ def test_a_reader_that_has_had_enough_is_no_error(form, tmp_path):
         )
     assert (done.stderr, done.returncode) == ("", 0)
     assert len(baseline.load(file)) == 1
+
+
+def test_what_is_unknown_is_said_to_be_whatever_the_options(capsys):
+    """Not that an option is not for it."""
+    for options in (["--order", "2"], ["--size", "i=2"], ["--explicit"], []):
+        assert call("paths", "5.109", *options) == 2
+        said = capsys.readouterr().err
+        assert re.match(
+            r"eingrad paths: error: '5\.109' is no input; did you mean 5\.10\d or", said
+        )
+    assert call("paths", "no.json", "--order", "2") == 2
+    assert "no.json: cannot be read: " in capsys.readouterr().err
+
+
+def test_an_identity_with_any_weight_is_a_problem(capsys):
+    """Its number is of three words, quoted or not; the name of the problem has them all."""
+    for named in (["5.108 any W"], ["5.108", "any", "W"], ["(5.108 any W)"], ["108 any W"]):
+        assert call("paths", *named, *QUICK, "--seconds", "0") == 0
+        assert capsys.readouterr().out.startswith("5.108 any W, order 1: ")
+    assert call("paths", "(105)", *QUICK, "--seconds", "0") == 0
+    assert capsys.readouterr().out.startswith("5.105, order 1: ")

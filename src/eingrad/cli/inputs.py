@@ -14,6 +14,7 @@ from typing import Any
 
 from eingrad._shown import cut, shown
 from eingrad.errors import EingradError
+from eingrad.identities import IDENTITIES
 from eingrad.paths.along import along
 from eingrad.paths.derived import of_function, of_identity
 from eingrad.paths.files import problem_of_arrays, read_paths, read_problem
@@ -25,11 +26,10 @@ from eingrad.paths.typed import parse_json
 
 FORMS = (
     "subscripts with --size ('ij,jk->ik' --size i=2,j=3,k=4) or with .npy files, a function "
-    "(module:function --shape 3x4), an identity (5.105), a network file (net.json), or a problem "
-    "of the set that comes with eingrad"
+    "(module:function --shape 3x4), an identity (5.105, or '5.108 any W'), a network file "
+    "(net.json), or a problem of the set that comes with eingrad"
 )
 _FUNCTION = re.compile(r"[^:]+:[A-Za-z_][\w.]*")
-_IDENTITY = re.compile(r"\(?(5\.)?(99|10[0-8])\)?")
 
 
 def problem_of(options: argparse.Namespace) -> Problem:
@@ -42,20 +42,25 @@ def problem_of(options: argparse.Namespace) -> Problem:
     """
     named: str = options.input
     sizes = _sizes(options.size)
+    number = _identity_of(options)
+    if number:
+        _refuse(options, "an identity", "shape", "argnums")
+        return _of_identity(number, sizes, options)
     if "->" in named or "," in named or options.files or _is_one_term(named, sizes):
         _refuse(options, "subscripts", "shape", "order", "argnums", "explicit")
         return _of_arrays(named, options.files, sizes) if options.files else of_einsum(named, sizes)
     if _FUNCTION.fullmatch(named):
         _refuse(options, "a function", "size")
         return _of_function(named, options)
-    if _IDENTITY.fullmatch(named):
-        _refuse(options, "an identity", "shape", "argnums")
-        return _of_identity(named, sizes, options)
-    if named.endswith(".json") or Path(named).is_file():
+    is_file = Path(named).is_file()
+    if is_file:
         _refuse(options, "a network file", "shape", "order", "argnums", "explicit")
+    if is_file or named.endswith(".json"):
         return _of_file(named, sizes)
+    if named not in instances():
+        raise ValueError(_unknown(named))
     _refuse(options, "a problem of the set", "size", "shape", "order", "argnums", "explicit")
-    return _of_set(named)
+    return instance(named)
 
 
 def _refuse(options: argparse.Namespace, what: str, *names: str) -> None:
@@ -63,6 +68,13 @@ def _refuse(options: argparse.Namespace, what: str, *names: str) -> None:
     for name in names:
         if getattr(options, name) not in (None, False, []):
             raise ValueError(f"--{name} is not for {what}, which {cut(options.input)!r} is")
+
+
+def _identity_of(options: argparse.Namespace) -> str:
+    """Give the number of an identity, as the book writes it, or without the chapter; else ""."""
+    number = " ".join([options.input, *options.files]).strip("()")  # a number may be of three words
+    number = number if "." in number else f"5.{number}"
+    return number if number in IDENTITIES else ""
 
 
 def _is_one_term(named: str, sizes: Mapping[str, int]) -> bool:
@@ -110,7 +122,7 @@ def _of_identity(named: str, sizes: Mapping[str, int], options: argparse.Namespa
         options.order or 1,
         explicit=options.explicit,
         seed=options.seed,
-        name=_name(named.strip("()"), options),
+        name=_name(named, options),
     )
 
 
@@ -123,12 +135,11 @@ def _of_file(named: str, sizes: Mapping[str, int]) -> Problem:
     return read_problem(named, sizes=sizes or None)
 
 
-def _of_set(named: str) -> Problem:
-    if named in instances():
-        return instance(named)
-    near = difflib.get_close_matches(named, instances(), 3)
+def _unknown(named: str) -> str:
+    """Say that there is no such problem, and what is near."""
+    near = difflib.get_close_matches(named, [*IDENTITIES, *instances()], 3)
     told = f"did you mean {' or '.join(near)}?" if near else f"give {FORMS}"
-    raise ValueError(f"{cut(named)!r} is no input; {told}")
+    return f"{cut(named)!r} is no input; {told}"
 
 
 # Options -----------------------------------------------------------------------------------------
