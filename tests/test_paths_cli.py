@@ -143,6 +143,19 @@ WRONG = {
     ),
     "a path that is no JSON": ([*MATRIX, "--path", "[[0,1"], "--path is no JSON: "),
     "a path that is no list": ([*MATRIX, "--path", "{"], "--path is no JSON: "),
+    "a path of calls": (
+        [*MATRIX, "--path", "[(0, print(1))]"],
+        "--path is no path; write it as in [(0, 1), (0, 1)]",
+    ),
+    "a path of other things": (
+        [*MATRIX, "--path", "[(0, 1.5)]"],
+        "--path is no path; it has more than lists, tuples and integers",
+    ),
+    "a path nested too deeply": ([*MATRIX, "--path", "(" * 5000], "--path is no path; write it"),
+    "a path that is a function": (
+        [*MATRIX, "--path", "opt.py:right"],
+        "--path opt.py:right: there is no such file; a function is for --orders",
+    ),
     "no baseline": ([*MATRIX, "--compare", "no/such.json"], "no/such.json: No such file or "),
     "a limit of nothing": (
         [*MATRIX, "--limit", "2"],
@@ -360,3 +373,17 @@ def test_an_identity_with_any_weight_is_a_problem(capsys):
         assert capsys.readouterr().out.startswith("5.108 any W, order 1: ")
     assert call("paths", "(105)", *QUICK, "--seconds", "0") == 0
     assert capsys.readouterr().out.startswith("5.105, order 1: ")
+
+
+@pytest.mark.parametrize("path", ["[(1, 2), (0, 1)]", "((1, 2), (0, 1))", "[[(1, 2), (0, 1)]]"])
+def test_a_path_that_python_printed_is_an_order(path, capsys, tmp_path):
+    """On the command line and in a file, without code that runs."""
+    file = tmp_path / "right.txt"
+    file.write_text(path + "\n")
+    arguments = ["paths", "ij,jk,kl->il", "--size", "i=2,j=3,k=4,l=5", *QUICK, "--json"]
+    assert call(*arguments, "--path", path, "--path", str(file)) == 0
+    found = of_document(json.loads(capsys.readouterr().out))
+    assert [order.flops for order in found.orders] == [128, 180, 180]
+    file.write_text("[(1, 2), (0, __import__('os'))]")
+    assert call(*arguments, "--path", str(file)) == 2
+    assert "right.txt is no path" in capsys.readouterr().err

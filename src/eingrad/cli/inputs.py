@@ -5,6 +5,7 @@ Guaranteed: one error for each thing that can be wrong, before anything is plann
 """
 
 import argparse
+import ast
 import difflib
 import inspect
 import re
@@ -13,11 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from eingrad._shown import cut, shown
-from eingrad.errors import EingradError
+from eingrad.errors import EingradError, FileError
 from eingrad.identities import IDENTITIES
 from eingrad.paths.along import along
 from eingrad.paths.derived import of_function, of_identity
 from eingrad.paths.files import problem_of_arrays, read_paths, read_problem
+from eingrad.paths.files.document import read_text
 from eingrad.paths.instances import instance, instances
 from eingrad.paths.load import load_function
 from eingrad.paths.orders import NAMES, Order, find_order, given_order
@@ -29,6 +31,7 @@ FORMS = (
     "(module:function --shape 3x4), an identity (5.105, or '5.108 any W'), a network file "
     "(net.json), or a problem of the set that comes with eingrad"
 )
+_MOST_LETTERS = 1 << 20  # of a path that Python printed
 _FUNCTION = re.compile(r"[^:]+:[A-Za-z_][\w.]*")
 
 
@@ -52,7 +55,7 @@ def problem_of(options: argparse.Namespace) -> Problem:
     if _FUNCTION.fullmatch(named):
         _refuse(options, "a function", "size")
         return _of_function(named, options)
-    is_file = Path(named).is_file()
+    is_file = _is_file(named)
     if is_file:
         _refuse(options, "a network file", "shape", "order", "argnums", "explicit")
     if is_file or named.endswith(".json"):
@@ -75,6 +78,13 @@ def _identity_of(options: argparse.Namespace) -> str:
     number = " ".join([options.input, *options.files]).strip("()")  # a number may be of three words
     number = number if "." in number else f"5.{number}"
     return number if number in IDENTITIES else ""
+
+
+def _is_file(named: str) -> bool:
+    try:
+        return Path(named).is_file()
+    except OSError:  # too long for a name
+        return False
 
 
 def _is_one_term(named: str, sizes: Mapping[str, int]) -> bool:
@@ -214,12 +224,38 @@ def orders_of(options: argparse.Namespace, problem: Problem) -> tuple[list[Order
 
 
 def _given(text: str, problem: Problem, name: str) -> Order:
-    """Read a path: JSON as it stands, or a file."""
-    if text.lstrip().startswith(("[", "{")):
-        return given_order(parse_json(text, "--path"), name)
-    paths = read_paths(text, problem).paths
+    """Read a path: JSON or Python's lists and tuples, as it stands or in a file."""
+    if text.lstrip().startswith(("[", "(", "{")):
+        return given_order(_read_steps(text, "--path"), name)
+    if _FUNCTION.fullmatch(text) and not _is_file(text):
+        raise ValueError(f"--path {cut(text)}: there is no such file; a function is for --orders")
     name = Path(text).stem if name == "given" else name
+    try:
+        paths = read_paths(text, problem).paths
+    except FileError:
+        if not _is_file(text) or "(" not in (written := read_text(text)):
+            raise
+        return given_order(_read_steps(written, cut(text)), name)
     return Order(name, lambda asked: along(asked, paths))
+
+
+def _read_steps(text: str, where: str) -> Any:
+    """Read JSON; or lists and tuples, as Python prints the paths of a plan or of opt_einsum."""
+    if "(" not in text or len(text) > _MOST_LETTERS:
+        return parse_json(text, where)
+    try:
+        found = ast.literal_eval(text.strip())
+    except (ValueError, SyntaxError, RecursionError, MemoryError):
+        raise ValueError(f"{where} is no path; write it as in [(0, 1), (0, 1)]") from None
+    if not _is_plain(found):
+        raise ValueError(f"{where} is no path; it has more than lists, tuples and integers")
+    return found
+
+
+def _is_plain(value: Any) -> bool:
+    if isinstance(value, (list, tuple)):
+        return all(map(_is_plain, value))
+    return type(value) is int
 
 
 def first_error(error: BaseException) -> str:

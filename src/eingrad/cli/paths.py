@@ -65,7 +65,8 @@ def _add_measuring(command: Parser) -> None:
     default = ",".join(DEFAULT_ORDERS)
     add("--orders", type=_names, default=[*DEFAULT_ORDERS], metavar="A,B", help="orders, or "
         f"module:function for one of yours (default: {default}; see --list)")  # fmt: skip
-    add("--path", action="append", metavar="PATH", help="an order of yours: JSON, or a file")
+    add("--path", action="append", metavar="PATH", help="an order of yours: [(0,1),(0,1)] as "
+        "Python prints it, JSON, or a file of either")  # fmt: skip
     add("--executors", type=_names, metavar="A,B", help="libraries (default: all installed)")
     add("--seconds", type=_seconds, default=10.0, metavar="S", help="for the timing in all; 0 runs "
         "nothing (default: 10)")  # fmt: skip
