@@ -9,6 +9,7 @@ import random
 import re
 
 import numpy as np
+import opt_einsum
 import pytest
 
 from eingrad import paths
@@ -812,6 +813,59 @@ def test_a_file_that_is_no_baseline_is_refused_and_left_alone(content, message, 
         baseline.save(quick(), file)
     assert file.read_bytes() == content
     assert [*tmp_path.iterdir()] == [file]
+
+
+# Orders of the user's ----------------------------------------------------------------------------
+
+
+def from_the_right(inputs, output, sizes, memory_limit):
+    return [(n - 2, n - 1) for n in range(len(inputs), 1, -1)]
+
+
+def without_limit(inputs, output, sizes):
+    return [(0, 1)] * (len(inputs) - 1)
+
+
+class Optimizer:
+    """As those of opt_einsum and cotengra are: objects that are called."""
+
+    def __call__(self, inputs, output, size_dict, memory_limit=None):
+        return from_the_right(inputs, output, size_dict, memory_limit)
+
+
+@pytest.mark.parametrize(
+    ("order", "name", "flops"),
+    [
+        (from_the_right, "from_the_right", 180),
+        (without_limit, "without_limit", 128),
+        (("mine", from_the_right), "mine", 180),
+        (in_order, "in_order", 128),
+        (lambda problem, seed=0, more=1: in_order(problem), "<lambda>", 128),
+        (lambda *problems: in_order(problems[0]), "<lambda>", 128),
+        (("object", Optimizer()), "object", 180),
+        (opt_einsum.paths.optimal, "optimal", 128),
+        (opt_einsum.RandomGreedy(max_repeats=2), "opt_einsum.path_random.RandomGreedy", 128),
+    ],
+)
+def test_optimizers_of_others_are_orders(order, name, flops):
+    """Told from functions of a problem by what they can be called with."""
+    for given in ([order], [order, "eingrad"]):
+        found = paths.compare(CHAIN, orders=given, executors=["numpy"], seconds=0).orders[0]
+        assert (found.name, found.status, found.flops) == (name, "planned", flops)
+
+
+def test_optimizers_in_a_mapping_are_orders():
+    found = paths.compare(CHAIN, orders={"a": from_the_right, "b": in_order}, seconds=0)
+    assert [order.flops for order in found.orders] == [180, 128]
+
+
+def test_an_optimizer_of_cotengra_is_an_order():
+    cotengra = pytest.importorskip("cotengra")
+    finder = cotengra.HyperOptimizer(
+        max_repeats=2, parallel=False, methods=["greedy"], optlib="random", seed=0
+    )
+    found = paths.compare(CHAIN, orders=[("hyper", finder)], executors=["numpy"], seconds=0)
+    assert [order.flops for order in found.orders] == [128]
 
 
 # Baselines ---------------------------------------------------------------------------------------
