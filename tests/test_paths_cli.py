@@ -8,9 +8,10 @@ import subprocess
 import sys
 
 import numpy as np
+import opt_einsum
 import pytest
 
-from eingrad import cli
+from eingrad import cli, paths
 from eingrad.paths import api, baseline
 from eingrad.paths.comparison import of_document
 from eingrad.paths.executors import EXECUTORS, Prepared
@@ -387,3 +388,32 @@ def test_a_path_that_python_printed_is_an_order(path, capsys, tmp_path):
     file.write_text("[(1, 2), (0, __import__('os'))]")
     assert call(*arguments, "--path", str(file)) == 2
     assert "right.txt is no path" in capsys.readouterr().err
+
+
+def test_all_columns_are_defined(capsys):
+    """By the names that the table heads them with, or theirs in full."""
+    assert call("paths", "--definitions") == 0
+    defined = {line.split()[0] for line in capsys.readouterr().out.splitlines()}
+    assert call(*MATRIX, *QUICK, "--memory", "1GB") == 0
+    heads = capsys.readouterr().out.splitlines()[2].replace("mult ", "multiplications ").split()
+    assert heads[0] == "order"
+    assert {*heads[1:]} <= defined
+
+
+@pytest.mark.parametrize(
+    ("subscripts", "ours", "theirs"),
+    [
+        ("ij,jk->ik", 48, 48),
+        ("ik,jl->ij", 26, 192),  # each sums an index that it has alone: 8 + 12, then 6
+        ("ii->i", 0, 2),  # a diagonal
+        ("ij->ji", 0, 6),  # a transpose
+    ],
+)
+def test_flops_are_those_of_opt_einsum_but_for_what_is_said(subscripts, ours, theirs):
+    """See --definitions."""
+    letters = {"i": 2, "j": 3, "k": 4, "l": 4}
+    sizes = {index: size for index, size in letters.items() if index in subscripts}
+    problem = paths.of_einsum(subscripts, sizes)
+    assert paths.find_order("left to right").find(problem).flops == ours
+    arrays = problem.values()
+    assert opt_einsum.contract_path(subscripts, *arrays)[1].opt_cost == theirs

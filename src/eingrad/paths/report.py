@@ -15,10 +15,15 @@ if TYPE_CHECKING:
     from eingrad.paths.comparison import Comparison, Order, Run
 
 DEFINITIONS = {
-    "flops": "a step takes the product of the sizes of its indices, twice that if an index is "
-    "summed; an index that one operand has alone is summed first, an addition for each entry; "
-    "a sum takes one for each entry and term but the first, and one for each coefficient. "
-    "opt_einsum counts so.",
+    "mode": "of a derivative: forward where each product is one that forward mode makes, reverse "
+    "likewise; either where both hold, cross-country where neither does.",
+    "steps": "contractions of one or two operands, and sums; views are among them.",
+    "flops": "a step of two operands takes the product of the sizes of its indices, twice that if "
+    "an index is summed: opt_einsum counts so. But here an index that one operand has alone is "
+    "summed first, an addition for each entry, which opt_einsum leaves in the step; and a diagonal "
+    "or a transpose takes none, which opt_einsum counts as any step. A sum of terms takes one for "
+    "each entry and term but the first, and one for each coefficient.",
+    "x": "ratio to the least of the table: of flops beside them, of time behind it.",
     "multiplications": "the product of the sizes of the indices of each step of two operands: what "
     "cotengra calls flops. A complex or real number is one.",
     "written": "elements of all intermediates and outputs; a view has none.",
@@ -27,7 +32,7 @@ DEFINITIONS = {
     "planning": "time of the search, by the clock.",
     "predicted": "time of eingrad's program, from sizes alone.",
     "time": "median of a call over interleaved rounds, warm; ± half of the distance of the "
-    "quartiles; x, its ratio to the least of the table.",
+    "quartiles; then x.",
     "error": "largest difference from the reference, relative to its largest entry.",
 }
 
