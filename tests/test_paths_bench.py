@@ -724,6 +724,22 @@ def test_the_table_names_everything():
     assert max(map(len, text.splitlines())) < 130
 
 
+def test_the_table_shows_pieces_where_there_are_any():
+    """Their number, and the flops of all, beside those of the whole."""
+    problem = of_einsum("ij,jk,kl->il", {"i": 64, "j": 64, "k": 256, "l": 64})
+    found = quick(problem, memory=420_000)
+    first, second = found.orders
+    assert first.slices > 1
+    assert second.slices is None
+    head, _, *rows = table(found).split("\n\n")[1].splitlines()
+    assert head.endswith("predicted  pieces  their flops")
+    assert re.search(rf"  {first.flops:,} .* {first.slices}  +{first.sliced_flops:,}$", rows[0])
+    assert re.search(rf"  {second.flops:,} .* -  +-$", rows[1])
+    assert "pieces" not in table(quick()).split("\n\n")[1]
+    row = next(csv.DictReader(io.StringIO(to_csv(found))))
+    assert row["sliced_flops"] == str(first.sliced_flops)
+
+
 def test_each_column_is_defined():
     text = definitions()
     assert all(name in text for name in DEFINITIONS)
