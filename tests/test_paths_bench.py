@@ -18,7 +18,7 @@ from eingrad.errors import DTypeError, PlanError, ShapeError, SubscriptsError
 from eingrad.paths import baseline, measure, threads
 from eingrad.paths.along import along
 from eingrad.paths.clock import Contender, Timing, summary, take_turns
-from eingrad.paths.comparison import STATUSES, of_document, to_document
+from eingrad.paths.comparison import STATUSES, digest_of, of_document, to_document
 from eingrad.paths.executors import EXECUTORS, Executor, Prepared, find_executors, program_of
 from eingrad.paths.problem import Operand, Output, Problem, Term, of_einsum
 from eingrad.paths.report import DEFINITIONS, definitions, table, to_csv
@@ -774,7 +774,7 @@ def changed(document, *where, to):
 
 
 TAMPERED = {
-    "format": (("eingrad comparison",), 2, "it has format 2; this version reads format 1"),
+    "format": (("eingrad comparison",), 1, "it has format 1; this version reads format 2"),
     "no comparison": (("eingrad comparison",), None, "it is no comparison that eingrad saved"),
     "field": (("more",), 1, "it has a field 'more' that is unknown here"),
     "missing": (("seed",), None, "it has no field 'seed'"),
@@ -894,10 +894,52 @@ def test_a_baseline_keeps_other_problems(tmp_path):
     for found in (first, second, again):
         baseline.save(found, file)
     assert baseline.load(file) == [second, again]
-    assert baseline.find(baseline.load(file), CHAIN.name) == again
-    assert baseline.find([], CHAIN.name) is None
-    assert read_json(file)["eingrad baseline"] == 1
+    assert baseline.find(baseline.load(file), CHAIN.name, digest_of(CHAIN)) == again
+    assert baseline.find([], CHAIN.name, digest_of(CHAIN)) is None
+    assert read_json(file)["eingrad baseline"] == 2
     assert [*tmp_path.iterdir()] == [file]
+
+
+def test_a_digest_tells_problems_of_one_name_apart():
+    """By terms, sizes, data types and kinds of operands; not by the names of indices."""
+    sizes = {"i": 3, "j": 3}
+    first = of_einsum("ij,j->i", sizes, name="it")
+    operands = first.operands
+    double = dataclasses.replace(first.outputs[0].terms[0], coefficient=2.0)
+    others = [
+        of_einsum("ij,j->i", {"i": 3, "j": 4}, name="it"),
+        of_einsum("ij,i->j", sizes, name="it"),
+        dataclasses.replace(
+            first, operands=operands | {"B": dataclasses.replace(operands["B"], dtype="float32")}
+        ),
+        dataclasses.replace(
+            first, operands=operands | {"A": dataclasses.replace(operands["A"], kind="delta")}
+        ),
+        dataclasses.replace(
+            first,
+            operands=operands | {"A": dataclasses.replace(operands["A"], symmetric=((0, 1),))},
+        ),
+        dataclasses.replace(
+            first, outputs=(dataclasses.replace(first.outputs[0], terms=(double,)),)
+        ),
+    ]
+    digests = {digest_of(problem) for problem in (first, *others)}
+    assert len(digests) == 7
+    assert digest_of(of_einsum("xy,y->x", {"y": 3, "x": 3})) == digest_of(first)
+    assert quick(first).digest == digest_of(first)
+
+
+def test_what_is_lost_exceeds_a_limit():
+    """An order, and a run; runs not, where no time was given."""
+    whole = quick()
+    part = quick(orders={"in order": in_order}, executors=["numpy"])
+    change = baseline.ratios(part, whole, limit=1e6)
+    lost = {("in order", "eingrad"), *[("backwards", on) for on in ("", "eingrad", "numpy")]}
+    assert {(ratio.order, ratio.executor) for ratio in change.exceeded} == lost
+    assert "only in the baseline: backwards; COUNTS AS ABOVE THE LIMIT" in str(change)
+    assert sorted(map(tuple, baseline.change_document(change)["exceeded"])) == sorted(lost)
+    assert baseline.ratios(part, whole).exceeded == ()
+    assert baseline.ratios(quick(seconds=0), whole, limit=1.0).exceeded == ()
 
 
 def timed(found, factor, executor=None):

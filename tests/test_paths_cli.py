@@ -211,6 +211,47 @@ def test_a_baseline_of_another_problem_is_refused(capsys, tmp_path):
     )
 
 
+def test_a_problem_at_other_sizes_is_another_baseline(capsys, tmp_path):
+    """Of one name: both are kept, neither is compared with the other."""
+    file = str(tmp_path / "base.json")
+    larger = ["paths", "ij,jk->ik", "--size", "i=5,j=6,k=7", *QUICK]
+    assert call(*MATRIX, *QUICK, "--save", file) == 0
+    capsys.readouterr()
+    assert call(*larger, "--compare", file) == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err == (
+        f"eingrad paths: error: {file} has no baseline of 'ij,jk->ik' at these sizes: it has one "
+        "at others, or of other terms or data types; make one of this with --save\n"
+    )
+    assert call(*larger, "--save", file) == 0
+    assert [found.orders[0].flops for found in baseline.load(file)] == [48, 420]
+    for command in ([*MATRIX, *QUICK], larger):
+        assert call(*command, "--compare", file, "--limit", "1e9") == 0
+
+
+def test_a_derivative_by_other_arguments_is_another_baseline(capsys, tmp_path, monkeypatch):
+    (tmp_path / "other_of_the_test.py").write_text("def f(x, y):\n    return x @ y @ y\n")
+    monkeypatch.chdir(tmp_path)
+    named = ["paths", "other_of_the_test:f", "--shape", "3x3", "--shape", "3x3", *QUICK]
+    assert call(*named, "--save", "base.json") == 0
+    assert call(*named, "--argnums", "1", "--compare", "base.json") == 2
+    assert "'other_of_the_test:f, order 1' at these sizes" in capsys.readouterr().err
+    assert call(*named, "--compare", "base.json") == 0
+
+
+def test_what_is_not_measured_any_more_is_an_exit_status(capsys, tmp_path):
+    file = str(tmp_path / "base.json")
+    both = [*MATRIX, *QUICK[:-1], "left to right,reverse"]
+    assert call(*both, "--save", file) == 0
+    assert call(*MATRIX, *QUICK, "--compare", file) == 0
+    capsys.readouterr()
+    assert call(*MATRIX, *QUICK, "--compare", file, "--limit", "1e9") == 1
+    printed = capsys.readouterr().out
+    assert "only in the baseline: reverse on numpy; COUNTS AS ABOVE THE LIMIT" in printed
+    assert call(*both, "--seconds", "0", "--compare", file, "--limit", "1") == 0
+
+
 def test_a_file_that_is_no_baseline_is_not_overwritten(capsys, tmp_path):
     file = tmp_path / "notes.txt"
     file.write_text("mine")

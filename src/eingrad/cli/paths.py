@@ -19,10 +19,11 @@ from eingrad.cli.common import Parser, Progress, integer, seed, stop_printing, t
 from eingrad.cli.inputs import FORMS, first_error, orders_of, problem_of, shape_of
 from eingrad.errors import EingradError
 from eingrad.paths import baseline, compare
-from eingrad.paths.comparison import Comparison, to_document
+from eingrad.paths.comparison import Comparison, digest_of, to_document
 from eingrad.paths.executors import EXECUTORS
 from eingrad.paths.instances import instances
 from eingrad.paths.orders import DEFAULT_ORDERS, NAMES
+from eingrad.paths.problem import Problem
 from eingrad.paths.report import definitions, to_csv
 from eingrad.paths.units import bytes_of
 
@@ -86,7 +87,8 @@ def _add_output(command: Parser) -> None:
     add = group.add_argument
     add("--save", metavar="FILE", help="keep the result as a baseline; other problems in it stay")
     add("--compare", metavar="FILE", help="print ratios to a baseline")
-    add("--limit", type=_limit, metavar="R", help="exit with status 1 if a ratio is above R")
+    add("--limit", type=_limit, metavar="R", help="exit with status 1 if a ratio is above R, or "
+        "what the baseline measured is not measured")  # fmt: skip
     add("--relative-to", choices=[*EXECUTORS], metavar="EXECUTOR", help="compare times divided by "
         "those of this executor, for a baseline of another machine")  # fmt: skip
     add("--plot", metavar="FILE", help="draw time against flops: .svg or .png")
@@ -152,7 +154,7 @@ def run(options: argparse.Namespace) -> int:
     try:
         _check(options)
         problem = problem_of(options)
-        before = _stored(options, problem.name)
+        before = _stored(options, problem)
         orders, own = orders_of(options, problem)
         progress = Progress()
         try:
@@ -198,17 +200,21 @@ def _check(options: argparse.Namespace) -> None:
         raise ValueError(f"--plot {cut(options.plot)}: pictures are .svg or .png files")
 
 
-def _stored(options: argparse.Namespace, problem: str) -> Comparison | None:
+def _stored(options: argparse.Namespace, problem: Problem) -> Comparison | None:
     """Read the baseline of a problem."""
     if options.compare is None:
         return None
     stored = baseline.load(options.compare)
-    found = baseline.find(stored, problem)
+    found = baseline.find(stored, problem.name, digest_of(problem))
     if found is None:
-        known = ", ".join(comparison.problem for comparison in stored) or "none"
-        raise ValueError(
-            f"{cut(options.compare)} has no baseline of {cut(problem)!r}; it has {cut(known)}"
-        )
+        known = [*dict.fromkeys(comparison.problem for comparison in stored)]
+        what = f"{cut(options.compare)} has no baseline of {cut(problem.name)!r}"
+        if problem.name in known:
+            raise ValueError(
+                f"{what} at these sizes: it has one at others, or of other terms or data types; "
+                "make one of this with --save"
+            )
+        raise ValueError(f"{what}; it has {cut(', '.join(known) or 'none')}")
     return found
 
 
