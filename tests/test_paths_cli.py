@@ -168,6 +168,11 @@ WRONG = {
     ),
     "no folder": ([*MATRIX, "--save", "no/such.json"], "--save no/such.json: there is no such "),
     "no picture": ([*MATRIX, "--plot", "a.bmp"], "--plot a.bmp: pictures are .svg or .png files"),
+    "no tree": ([*MATRIX, "--tree", "a.pdf"], "--tree a.pdf: pictures are .svg or .png files"),
+    "no folder of it": (
+        [*MATRIX, "--network", "no/such.svg"],
+        "--network no/such.svg: there is no such folder",
+    ),
     "json and csv": ([*MATRIX, "--json", "--csv"], "argument --csv: not allowed with argument"),
     "an unknown option": ([*MATRIX, "--fast"], "unrecognized arguments: --fast"),
 }
@@ -458,3 +463,35 @@ def test_flops_are_those_of_opt_einsum_but_for_what_is_said(subscripts, ours, th
     assert paths.find_order("left to right").find(problem).flops == ours
     arrays = problem.values()
     assert opt_einsum.contract_path(subscripts, *arrays)[1].opt_cost == theirs
+
+
+def test_a_tree_and_a_network_are_drawn(tmp_path, capsys):
+    """The tree of the order with the fewest flops, or of the first that is named."""
+    chain = ["paths", "ij,jk,kl->il", "--size", "i=2,j=3,k=4,l=5", "--seconds", "0"]
+    tree, network = tmp_path / "tree.svg", tmp_path / "network.svg"
+    files = ["--tree", str(tree), "--network", str(network)]
+    path = ["--path", "[(1, 2), (0, 1)]"]
+    assert call(*chain, *path, *files) == 0
+    assert "128 flops" in tree.read_text()
+    assert "<circle" in network.read_text()
+    (tmp_path / "right.py").write_text("def find(i, o, s, m=None):\n    return [(1, 2), (0, 1)]\n")
+    named = f"{tmp_path / 'right.py'}:find"
+    assert call(*chain, "--orders", f"{named},eingrad", *files) == 0
+    assert "180 flops" in tree.read_text()
+    capsys.readouterr()
+
+
+def test_a_tree_is_drawn_as_png(tmp_path):
+    pytest.importorskip("matplotlib")
+    for option in ("--tree", "--network"):
+        file = tmp_path / f"{option}.PNG"
+        assert call("paths", "5.105", *QUICK, "--seconds", "0", option, str(file)) == 0
+        assert file.read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_tree_of_no_order_is_an_error(tmp_path, capsys):
+    file = tmp_path / "tree.svg"
+    command = [*MATRIX, "--seconds", "0", "--orders", "best known", "--tree", str(file)]
+    assert call(*command) == 2
+    assert f"error: --tree {file}: there is no order to draw\n" in capsys.readouterr().err
+    assert not file.exists()

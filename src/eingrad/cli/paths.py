@@ -7,16 +7,15 @@ what is finished, 130.
 """
 
 import argparse
-import importlib
 import math
 import sys
 import textwrap
-from pathlib import Path
 from typing import Any
 
 from eingrad._shown import cut
 from eingrad.cli.common import Parser, Progress, integer, seed, stop_printing, to_json
 from eingrad.cli.inputs import FORMS, first_error, orders_of, problem_of, shape_of
+from eingrad.cli.outputs import check_files, keep
 from eingrad.errors import EingradError
 from eingrad.paths import baseline, compare
 from eingrad.paths.comparison import Comparison, digest_of, to_document
@@ -64,7 +63,7 @@ def _add_input(command: Parser) -> None:
 def _add_measuring(command: Parser) -> None:
     add = command.add_argument_group("what is compared").add_argument
     default = ",".join(DEFAULT_ORDERS)
-    add("--orders", type=_names, default=[*DEFAULT_ORDERS], metavar="A,B", help="orders, or "
+    add("--orders", type=_names, metavar="A,B", help="orders, or "
         f"module:function for one of yours (default: {default}; see --list)")  # fmt: skip
     add("--path", action="append", metavar="PATH", help="an order of yours: [(0,1),(0,1)] as "
         "Python prints it, JSON, or a file of either")  # fmt: skip
@@ -92,6 +91,9 @@ def _add_output(command: Parser) -> None:
     add("--relative-to", choices=[*EXECUTORS], metavar="EXECUTOR", help="compare times divided by "
         "those of this executor, for a baseline of another machine")  # fmt: skip
     add("--plot", metavar="FILE", help="draw time against flops: .svg or .png")
+    add("--tree", metavar="FILE", help="draw the contraction tree of the order with the fewest "
+        "flops, or of the first in --orders: .svg or .png")  # fmt: skip
+    add("--network", metavar="FILE", help="draw the network, of the first term: .svg or .png")
     add("--list", action="store_true", help="list orders, executors, and what is installed")
     add("--definitions", action="store_true", help="say what each column counts")
 
@@ -176,7 +178,7 @@ def run(options: argparse.Namespace) -> int:
             sys.stdout.flush()
         except BrokenPipeError:  # files are written all the same, and the status is what it is
             stop_printing()
-        _keep(options, found)
+        keep(options, found)
     except _BAD as error:
         return _refused(first_error(error))
     return _status(found, change, own)
@@ -190,14 +192,7 @@ def _check(options: argparse.Namespace) -> None:
         if getattr(options, name) is not None and options.compare is None:
             option = name.replace("_", "-")
             raise ValueError(f"--{option} needs --compare FILE, the baseline that it is about")
-    if options.save is not None and Path(options.save).exists():
-        baseline.load(options.save)
-    for name in ("save", "plot"):
-        file = getattr(options, name)
-        if file is not None and not Path(file).resolve().parent.is_dir():
-            raise ValueError(f"--{name} {cut(file)}: there is no such folder")
-    if options.plot is not None and Path(options.plot).suffix not in (".svg", ".png"):
-        raise ValueError(f"--plot {cut(options.plot)}: pictures are .svg or .png files")
+    check_files(options)
 
 
 def _stored(options: argparse.Namespace, problem: Problem) -> Comparison | None:
@@ -239,20 +234,6 @@ def _print(options: argparse.Namespace, found: Comparison, change: baseline.Chan
         print(to_csv(found), end="")  # noqa: T201
     else:
         print("\n\n".join(map(str, [found] if change is None else [found, change])))  # noqa: T201
-
-
-def _keep(options: argparse.Namespace, found: Comparison) -> None:
-    """Write the files that are asked for; what is not finished is no baseline."""
-    if options.save is not None and found.interrupted:
-        sys.stderr.write(f"eingrad paths: not saved, since it was interrupted: {options.save}\n")
-    elif options.save is not None:
-        baseline.save(found, options.save)
-    if options.plot is not None:
-        try:
-            pictures: Any = importlib.import_module("eingrad.paths.pictures")
-        except ImportError as error:
-            raise ValueError(f"--plot needs {error.name}, which is not installed") from None
-        pictures.plot(found, options.plot)
 
 
 def _status(found: Comparison, change: baseline.Change | None, own: set[str]) -> int:
