@@ -9,6 +9,7 @@ import random
 import re
 
 import numpy as np
+import opt_einsum
 import pytest
 
 from eingrad import paths
@@ -17,7 +18,7 @@ from eingrad.errors import DTypeError, PlanError, ShapeError, SubscriptsError
 from eingrad.paths import baseline, measure, threads
 from eingrad.paths.along import along
 from eingrad.paths.clock import Contender, Timing, summary, take_turns
-from eingrad.paths.comparison import STATUSES, of_document, to_document
+from eingrad.paths.comparison import STATUSES, digest_of, of_document, to_document
 from eingrad.paths.executors import EXECUTORS, Executor, Prepared, find_executors, program_of
 from eingrad.paths.problem import Operand, Output, Problem, Term, of_einsum
 from eingrad.paths.report import DEFINITIONS, definitions, table, to_csv
@@ -723,6 +724,22 @@ def test_the_table_names_everything():
     assert max(map(len, text.splitlines())) < 130
 
 
+def test_the_table_shows_pieces_where_there_are_any():
+    """Their number, and the flops of all, beside those of the whole."""
+    problem = of_einsum("ij,jk,kl->il", {"i": 64, "j": 64, "k": 256, "l": 64})
+    found = quick(problem, memory=420_000)
+    first, second = found.orders
+    assert first.slices > 1
+    assert second.slices is None
+    head, _, *rows = table(found).split("\n\n")[1].splitlines()
+    assert head.endswith("predicted  pieces  their flops")
+    assert re.search(rf"  {first.flops:,} .* {first.slices}  +{first.sliced_flops:,}$", rows[0])
+    assert re.search(rf"  {second.flops:,} .* -  +-$", rows[1])
+    assert "pieces" not in table(quick()).split("\n\n")[1]
+    row = next(csv.DictReader(io.StringIO(to_csv(found))))
+    assert row["sliced_flops"] == str(first.sliced_flops)
+
+
 def test_each_column_is_defined():
     text = definitions()
     assert all(name in text for name in DEFINITIONS)
@@ -757,7 +774,7 @@ def changed(document, *where, to):
 
 
 TAMPERED = {
-    "format": (("eingrad comparison",), 2, "it has format 2; this version reads format 1"),
+    "format": (("eingrad comparison",), 1, "it has format 1; this version reads format 2"),
     "no comparison": (("eingrad comparison",), None, "it is no comparison that eingrad saved"),
     "field": (("more",), 1, "it has a field 'more' that is unknown here"),
     "missing": (("seed",), None, "it has no field 'seed'"),
@@ -814,6 +831,59 @@ def test_a_file_that_is_no_baseline_is_refused_and_left_alone(content, message, 
     assert [*tmp_path.iterdir()] == [file]
 
 
+# Orders of the user's ----------------------------------------------------------------------------
+
+
+def from_the_right(inputs, output, sizes, memory_limit):
+    return [(n - 2, n - 1) for n in range(len(inputs), 1, -1)]
+
+
+def without_limit(inputs, output, sizes):
+    return [(0, 1)] * (len(inputs) - 1)
+
+
+class Optimizer:
+    """As those of opt_einsum and cotengra are: objects that are called."""
+
+    def __call__(self, inputs, output, size_dict, memory_limit=None):
+        return from_the_right(inputs, output, size_dict, memory_limit)
+
+
+@pytest.mark.parametrize(
+    ("order", "name", "flops"),
+    [
+        (from_the_right, "from_the_right", 180),
+        (without_limit, "without_limit", 128),
+        (("mine", from_the_right), "mine", 180),
+        (in_order, "in_order", 128),
+        (lambda problem, seed=0, more=1: in_order(problem), "<lambda>", 128),
+        (lambda *problems: in_order(problems[0]), "<lambda>", 128),
+        (("object", Optimizer()), "object", 180),
+        (opt_einsum.paths.optimal, "optimal", 128),
+        (opt_einsum.RandomGreedy(max_repeats=2), "opt_einsum.path_random.RandomGreedy", 128),
+    ],
+)
+def test_optimizers_of_others_are_orders(order, name, flops):
+    """Told from functions of a problem by what they can be called with."""
+    for given in ([order], [order, "eingrad"]):
+        found = paths.compare(CHAIN, orders=given, executors=["numpy"], seconds=0).orders[0]
+        assert (found.name, found.status, found.flops) == (name, "planned", flops)
+
+
+def test_optimizers_in_a_mapping_are_orders():
+    found = paths.compare(CHAIN, orders={"a": from_the_right, "b": in_order}, seconds=0)
+    assert [order.flops for order in found.orders] == [180, 128]
+
+
+def test_an_optimizer_of_cotengra_is_an_order():
+    cotengra = pytest.importorskip("cotengra")
+    finder = cotengra.HyperOptimizer(
+        max_repeats=2, parallel=False, methods=["greedy"], optlib="random", seed=0
+    )
+    found = paths.compare(CHAIN, orders=[("hyper", finder)], executors=["numpy"], seconds=0)
+    assert [order.flops for order in found.orders] == [128]
+
+
 # Baselines ---------------------------------------------------------------------------------------
 
 
@@ -824,10 +894,52 @@ def test_a_baseline_keeps_other_problems(tmp_path):
     for found in (first, second, again):
         baseline.save(found, file)
     assert baseline.load(file) == [second, again]
-    assert baseline.find(baseline.load(file), CHAIN.name) == again
-    assert baseline.find([], CHAIN.name) is None
-    assert read_json(file)["eingrad baseline"] == 1
+    assert baseline.find(baseline.load(file), CHAIN.name, digest_of(CHAIN)) == again
+    assert baseline.find([], CHAIN.name, digest_of(CHAIN)) is None
+    assert read_json(file)["eingrad baseline"] == 2
     assert [*tmp_path.iterdir()] == [file]
+
+
+def test_a_digest_tells_problems_of_one_name_apart():
+    """By terms, sizes, data types and kinds of operands; not by the names of indices."""
+    sizes = {"i": 3, "j": 3}
+    first = of_einsum("ij,j->i", sizes, name="it")
+    operands = first.operands
+    double = dataclasses.replace(first.outputs[0].terms[0], coefficient=2.0)
+    others = [
+        of_einsum("ij,j->i", {"i": 3, "j": 4}, name="it"),
+        of_einsum("ij,i->j", sizes, name="it"),
+        dataclasses.replace(
+            first, operands=operands | {"B": dataclasses.replace(operands["B"], dtype="float32")}
+        ),
+        dataclasses.replace(
+            first, operands=operands | {"A": dataclasses.replace(operands["A"], kind="delta")}
+        ),
+        dataclasses.replace(
+            first,
+            operands=operands | {"A": dataclasses.replace(operands["A"], symmetric=((0, 1),))},
+        ),
+        dataclasses.replace(
+            first, outputs=(dataclasses.replace(first.outputs[0], terms=(double,)),)
+        ),
+    ]
+    digests = {digest_of(problem) for problem in (first, *others)}
+    assert len(digests) == 7
+    assert digest_of(of_einsum("xy,y->x", {"y": 3, "x": 3})) == digest_of(first)
+    assert quick(first).digest == digest_of(first)
+
+
+def test_what_is_lost_exceeds_a_limit():
+    """An order, and a run; runs not, where no time was given."""
+    whole = quick()
+    part = quick(orders={"in order": in_order}, executors=["numpy"])
+    change = baseline.ratios(part, whole, limit=1e6)
+    lost = {("in order", "eingrad"), *[("backwards", on) for on in ("", "eingrad", "numpy")]}
+    assert {(ratio.order, ratio.executor) for ratio in change.exceeded} == lost
+    assert "only in the baseline: backwards; COUNTS AS ABOVE THE LIMIT" in str(change)
+    assert sorted(map(tuple, baseline.change_document(change)["exceeded"])) == sorted(lost)
+    assert baseline.ratios(part, whole).exceeded == ()
+    assert baseline.ratios(quick(seconds=0), whole, limit=1.0).exceeded == ()
 
 
 def timed(found, factor, executor=None):

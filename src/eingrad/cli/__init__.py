@@ -7,12 +7,11 @@ a terminal and it takes over two seconds.
 """
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
 
 from eingrad.cli import identities, info, paths
-from eingrad.cli.common import Parser
+from eingrad.cli.common import Parser, stop_printing
 from eingrad.cli.identities import check_printed_form_with_any_weight
 
 __all__ = ["check_printed_form_with_any_weight", "main"]
@@ -34,8 +33,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         status: int = options.run(options)
-    except BrokenPipeError:  # the reader of a pipe, `head` say, has had enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.stdout.flush()
+    except BrokenPipeError:
+        stop_printing()
         return 0
     except KeyboardInterrupt:
         sys.stderr.write("interrupted\n")

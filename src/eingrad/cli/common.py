@@ -3,6 +3,7 @@
 import argparse
 import json
 import math
+import os
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -55,6 +56,11 @@ def _without_infinities(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [_without_infinities(part) for part in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def stop_printing() -> None:
+    """Print into the void: the reader of a pipe, `head` say, has had enough."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 class Progress:

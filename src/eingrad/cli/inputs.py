@@ -5,6 +5,7 @@ Guaranteed: one error for each thing that can be wrong, before anything is plann
 """
 
 import argparse
+import ast
 import difflib
 import inspect
 import re
@@ -13,23 +14,25 @@ from pathlib import Path
 from typing import Any
 
 from eingrad._shown import cut, shown
-from eingrad.errors import EingradError
+from eingrad.errors import EingradError, FileError
+from eingrad.identities import IDENTITIES
 from eingrad.paths.along import along
 from eingrad.paths.derived import of_function, of_identity
 from eingrad.paths.files import problem_of_arrays, read_paths, read_problem
+from eingrad.paths.files.document import read_text
 from eingrad.paths.instances import instance, instances
 from eingrad.paths.load import load_function
-from eingrad.paths.orders import NAMES, Order, find_order, given_order
+from eingrad.paths.orders import DEFAULT_ORDERS, NAMES, Order, find_order, given_order
 from eingrad.paths.problem import Problem, of_einsum
 from eingrad.paths.typed import parse_json
 
 FORMS = (
     "subscripts with --size ('ij,jk->ik' --size i=2,j=3,k=4) or with .npy files, a function "
-    "(module:function --shape 3x4), an identity (5.105), a network file (net.json), or a problem "
-    "of the set that comes with eingrad"
+    "(module:function --shape 3x4), an identity (5.105, or '5.108 any W'), a network file "
+    "(net.json), or a problem of the set that comes with eingrad"
 )
+_MOST_LETTERS = 1 << 20  # of a path that Python printed
 _FUNCTION = re.compile(r"[^:]+:[A-Za-z_][\w.]*")
-_IDENTITY = re.compile(r"\(?(5\.)?(99|10[0-8])\)?")
 
 
 def problem_of(options: argparse.Namespace) -> Problem:
@@ -42,20 +45,25 @@ def problem_of(options: argparse.Namespace) -> Problem:
     """
     named: str = options.input
     sizes = _sizes(options.size)
+    number = _identity_of(options)
+    if number:
+        _refuse(options, "an identity", "shape", "argnums")
+        return _of_identity(number, sizes, options)
     if "->" in named or "," in named or options.files or _is_one_term(named, sizes):
         _refuse(options, "subscripts", "shape", "order", "argnums", "explicit")
         return _of_arrays(named, options.files, sizes) if options.files else of_einsum(named, sizes)
     if _FUNCTION.fullmatch(named):
         _refuse(options, "a function", "size")
         return _of_function(named, options)
-    if _IDENTITY.fullmatch(named):
-        _refuse(options, "an identity", "shape", "argnums")
-        return _of_identity(named, sizes, options)
-    if named.endswith(".json") or Path(named).is_file():
+    is_file = _is_file(named)
+    if is_file:
         _refuse(options, "a network file", "shape", "order", "argnums", "explicit")
+    if is_file or named.endswith(".json"):
         return _of_file(named, sizes)
+    if named not in instances():
+        raise ValueError(_unknown(named))
     _refuse(options, "a problem of the set", "size", "shape", "order", "argnums", "explicit")
-    return _of_set(named)
+    return instance(named)
 
 
 def _refuse(options: argparse.Namespace, what: str, *names: str) -> None:
@@ -63,6 +71,20 @@ def _refuse(options: argparse.Namespace, what: str, *names: str) -> None:
     for name in names:
         if getattr(options, name) not in (None, False, []):
             raise ValueError(f"--{name} is not for {what}, which {cut(options.input)!r} is")
+
+
+def _identity_of(options: argparse.Namespace) -> str:
+    """Give the number of an identity, as the book writes it, or without the chapter; else ""."""
+    number = " ".join([options.input, *options.files]).strip("()")  # a number may be of three words
+    number = number if "." in number else f"5.{number}"
+    return number if number in IDENTITIES else ""
+
+
+def _is_file(named: str) -> bool:
+    try:
+        return Path(named).is_file()
+    except OSError:  # too long for a name
+        return False
 
 
 def _is_one_term(named: str, sizes: Mapping[str, int]) -> bool:
@@ -110,7 +132,7 @@ def _of_identity(named: str, sizes: Mapping[str, int], options: argparse.Namespa
         options.order or 1,
         explicit=options.explicit,
         seed=options.seed,
-        name=_name(named.strip("()"), options),
+        name=_name(named, options),
     )
 
 
@@ -123,12 +145,11 @@ def _of_file(named: str, sizes: Mapping[str, int]) -> Problem:
     return read_problem(named, sizes=sizes or None)
 
 
-def _of_set(named: str) -> Problem:
-    if named in instances():
-        return instance(named)
-    near = difflib.get_close_matches(named, instances(), 3)
+def _unknown(named: str) -> str:
+    """Say that there is no such problem, and what is near."""
+    near = difflib.get_close_matches(named, [*IDENTITIES, *instances()], 3)
     told = f"did you mean {' or '.join(near)}?" if near else f"give {FORMS}"
-    raise ValueError(f"{cut(named)!r} is no input; {told}")
+    return f"{cut(named)!r} is no input; {told}"
 
 
 # Options -----------------------------------------------------------------------------------------
@@ -188,7 +209,7 @@ def orders_of(options: argparse.Namespace, problem: Problem) -> tuple[list[Order
     """Give the orders that are compared, and the names of those that the user made."""
     found = []
     own = set()
-    for name in options.orders:
+    for name in options.orders or DEFAULT_ORDERS:
         is_known = name in NAMES or ":" not in name or name.startswith(("opt_einsum:", "cotengra"))
         if is_known:
             found.append(find_order(name, seed=options.seed, seconds=options.search_seconds))
@@ -203,12 +224,38 @@ def orders_of(options: argparse.Namespace, problem: Problem) -> tuple[list[Order
 
 
 def _given(text: str, problem: Problem, name: str) -> Order:
-    """Read a path: JSON as it stands, or a file."""
-    if text.lstrip().startswith(("[", "{")):
-        return given_order(parse_json(text, "--path"), name)
-    paths = read_paths(text, problem).paths
+    """Read a path: JSON or Python's lists and tuples, as it stands or in a file."""
+    if text.lstrip().startswith(("[", "(", "{")):
+        return given_order(_read_steps(text, "--path"), name)
+    if _FUNCTION.fullmatch(text) and not _is_file(text):
+        raise ValueError(f"--path {cut(text)}: there is no such file; a function is for --orders")
     name = Path(text).stem if name == "given" else name
+    try:
+        paths = read_paths(text, problem).paths
+    except FileError:
+        if not _is_file(text) or "(" not in (written := read_text(text)):
+            raise
+        return given_order(_read_steps(written, cut(text)), name)
     return Order(name, lambda asked: along(asked, paths))
+
+
+def _read_steps(text: str, where: str) -> Any:
+    """Read JSON; or lists and tuples, as Python prints the paths of a plan or of opt_einsum."""
+    if "(" not in text or len(text) > _MOST_LETTERS:
+        return parse_json(text, where)
+    try:
+        found = ast.literal_eval(text.strip())
+    except (ValueError, SyntaxError, RecursionError, MemoryError):
+        raise ValueError(f"{where} is no path; write it as in [(0, 1), (0, 1)]") from None
+    if not _is_plain(found):
+        raise ValueError(f"{where} is no path; it has more than lists, tuples and integers")
+    return found
+
+
+def _is_plain(value: Any) -> bool:
+    if isinstance(value, (list, tuple)):
+        return all(map(_is_plain, value))
+    return type(value) is int
 
 
 def first_error(error: BaseException) -> str:

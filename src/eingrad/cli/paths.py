@@ -2,26 +2,27 @@
 
 In: arguments. Out: a table on standard output, or JSON, or CSV; files where they are asked for.
 Guaranteed: what the user gave wrong is one line on standard error and exit status 2; status 1 says
-that values disagree, or that a limit is exceeded; an interruption prints what is finished, 130.
+that values disagree, that every run failed, or that a limit is exceeded; an interruption prints
+what is finished, 130.
 """
 
 import argparse
-import importlib
 import math
 import sys
 import textwrap
-from pathlib import Path
 from typing import Any
 
 from eingrad._shown import cut
-from eingrad.cli.common import Parser, Progress, integer, seed, to_json
+from eingrad.cli.common import Parser, Progress, integer, seed, stop_printing, to_json
 from eingrad.cli.inputs import FORMS, first_error, orders_of, problem_of, shape_of
+from eingrad.cli.outputs import check_files, keep
 from eingrad.errors import EingradError
 from eingrad.paths import baseline, compare
-from eingrad.paths.comparison import Comparison, to_document
+from eingrad.paths.comparison import Comparison, digest_of, to_document
 from eingrad.paths.executors import EXECUTORS
 from eingrad.paths.instances import instances
 from eingrad.paths.orders import DEFAULT_ORDERS, NAMES
+from eingrad.paths.problem import Problem
 from eingrad.paths.report import definitions, to_csv
 from eingrad.paths.units import bytes_of
 
@@ -35,8 +36,8 @@ def add_to(commands: Any) -> None:
         help="compare contraction orders: flops, memory, time, on several libraries",
         description="Compare contraction orders of a network, or of a derivative, on several "
         "libraries along the same path; values are checked. INPUT is "
-        f"{FORMS.replace('%', '%%')}. The exit status is 1 if values disagree or a limit is "
-        "exceeded, 2 if something is given wrong.",
+        f"{FORMS.replace('%', '%%')}. The exit status is 1 if values disagree, every run "
+        "fails, or a limit is exceeded, 2 if something is given wrong.",
     )
     command.add_argument("input", nargs="?", metavar="INPUT", help="what is computed")
     command.add_argument("files", nargs="*", metavar="FILE", help=".npy files, one per operand")
@@ -62,9 +63,10 @@ def _add_input(command: Parser) -> None:
 def _add_measuring(command: Parser) -> None:
     add = command.add_argument_group("what is compared").add_argument
     default = ",".join(DEFAULT_ORDERS)
-    add("--orders", type=_names, default=[*DEFAULT_ORDERS], metavar="A,B", help="orders, or "
+    add("--orders", type=_names, metavar="A,B", help="orders, or "
         f"module:function for one of yours (default: {default}; see --list)")  # fmt: skip
-    add("--path", action="append", metavar="PATH", help="an order of yours: JSON, or a file")
+    add("--path", action="append", metavar="PATH", help="an order of yours: [(0,1),(0,1)] as "
+        "Python prints it, JSON, or a file of either")  # fmt: skip
     add("--executors", type=_names, metavar="A,B", help="libraries (default: all installed)")
     add("--seconds", type=_seconds, default=10.0, metavar="S", help="for the timing in all; 0 runs "
         "nothing (default: 10)")  # fmt: skip
@@ -84,10 +86,14 @@ def _add_output(command: Parser) -> None:
     add = group.add_argument
     add("--save", metavar="FILE", help="keep the result as a baseline; other problems in it stay")
     add("--compare", metavar="FILE", help="print ratios to a baseline")
-    add("--limit", type=_limit, metavar="R", help="exit with status 1 if a ratio is above R")
+    add("--limit", type=_limit, metavar="R", help="exit with status 1 if a ratio is above R, or "
+        "what the baseline measured is not measured")  # fmt: skip
     add("--relative-to", choices=[*EXECUTORS], metavar="EXECUTOR", help="compare times divided by "
         "those of this executor, for a baseline of another machine")  # fmt: skip
     add("--plot", metavar="FILE", help="draw time against flops: .svg or .png")
+    add("--tree", metavar="FILE", help="draw the contraction tree of the order with the fewest "
+        "flops, or of the first in --orders: .svg or .png")  # fmt: skip
+    add("--network", metavar="FILE", help="draw the network, of the first term: .svg or .png")
     add("--list", action="store_true", help="list orders, executors, and what is installed")
     add("--definitions", action="store_true", help="say what each column counts")
 
@@ -150,7 +156,7 @@ def run(options: argparse.Namespace) -> int:
     try:
         _check(options)
         problem = problem_of(options)
-        before = _stored(options, problem.name)
+        before = _stored(options, problem)
         orders, own = orders_of(options, problem)
         progress = Progress()
         try:
@@ -167,8 +173,12 @@ def run(options: argparse.Namespace) -> int:
         finally:
             progress.clear()
         change = _change(options, found, before)
-        _print(options, found, change)
-        _keep(options, found)
+        try:
+            _print(options, found, change)
+            sys.stdout.flush()
+        except BrokenPipeError:  # files are written all the same, and the status is what it is
+            stop_printing()
+        keep(options, found)
     except _BAD as error:
         return _refused(first_error(error))
     return _status(found, change, own)
@@ -182,27 +192,24 @@ def _check(options: argparse.Namespace) -> None:
         if getattr(options, name) is not None and options.compare is None:
             option = name.replace("_", "-")
             raise ValueError(f"--{option} needs --compare FILE, the baseline that it is about")
-    if options.save is not None and Path(options.save).exists():
-        baseline.load(options.save)
-    for name in ("save", "plot"):
-        file = getattr(options, name)
-        if file is not None and not Path(file).resolve().parent.is_dir():
-            raise ValueError(f"--{name} {cut(file)}: there is no such folder")
-    if options.plot is not None and Path(options.plot).suffix not in (".svg", ".png"):
-        raise ValueError(f"--plot {cut(options.plot)}: pictures are .svg or .png files")
+    check_files(options)
 
 
-def _stored(options: argparse.Namespace, problem: str) -> Comparison | None:
+def _stored(options: argparse.Namespace, problem: Problem) -> Comparison | None:
     """Read the baseline of a problem."""
     if options.compare is None:
         return None
     stored = baseline.load(options.compare)
-    found = baseline.find(stored, problem)
+    found = baseline.find(stored, problem.name, digest_of(problem))
     if found is None:
-        known = ", ".join(comparison.problem for comparison in stored) or "none"
-        raise ValueError(
-            f"{cut(options.compare)} has no baseline of {cut(problem)!r}; it has {cut(known)}"
-        )
+        known = [*dict.fromkeys(comparison.problem for comparison in stored)]
+        what = f"{cut(options.compare)} has no baseline of {cut(problem.name)!r}"
+        if problem.name in known:
+            raise ValueError(
+                f"{what} at these sizes: it has one at others, or of other terms or data types; "
+                "make one of this with --save"
+            )
+        raise ValueError(f"{what}; it has {cut(', '.join(known) or 'none')}")
     return found
 
 
@@ -229,20 +236,6 @@ def _print(options: argparse.Namespace, found: Comparison, change: baseline.Chan
         print("\n\n".join(map(str, [found] if change is None else [found, change])))  # noqa: T201
 
 
-def _keep(options: argparse.Namespace, found: Comparison) -> None:
-    """Write the files that are asked for; what is not finished is no baseline."""
-    if options.save is not None and found.interrupted:
-        sys.stderr.write(f"eingrad paths: not saved, since it was interrupted: {options.save}\n")
-    elif options.save is not None:
-        baseline.save(found, options.save)
-    if options.plot is not None:
-        try:
-            pictures: Any = importlib.import_module("eingrad.paths.pictures")
-        except ImportError as error:
-            raise ValueError(f"--plot needs {error.name}, which is not installed") from None
-        pictures.plot(found, options.plot)
-
-
 def _status(found: Comparison, change: baseline.Change | None, own: set[str]) -> int:
     if found.interrupted:
         sys.stderr.write("interrupted\n")
@@ -254,8 +247,17 @@ def _status(found: Comparison, change: baseline.Change | None, own: set[str]) ->
         return 2
     if not any(order.flops is not None for order in found.orders):
         return _refused(f"there is no order to compare: {found.orders[0].reason}")
+    if _all_failed(found):
+        return 1
     exceeded = change is not None and change.exceeded
     return 0 if found.agrees and not exceeded else 1
+
+
+def _all_failed(found: Comparison) -> bool:
+    """Whether nothing gave values, and something failed; what is not installed does not count."""
+    statuses = {run.status for order in found.orders for run in order.runs}
+    is_any = not statuses.isdisjoint(("measured", "checked", "planned", "disagrees"))
+    return not is_any and not statuses.isdisjoint(("failed", "refused"))
 
 
 def _refused(message: str) -> int:

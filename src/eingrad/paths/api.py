@@ -4,6 +4,7 @@ In: a problem, or subscripts; names of orders, or functions that find them. Out:
 Guaranteed: what the user gave is checked before anything is planned.
 """
 
+import inspect
 import math
 import os
 from collections.abc import Mapping, Sequence
@@ -18,7 +19,7 @@ from eingrad.paths.comparison import Comparison
 from eingrad.paths.executors import Executor, find_executors
 from eingrad.paths.measure import Find, Settings, Tell, measure_orders
 from eingrad.paths.modes import mode_of
-from eingrad.paths.orders import DEFAULT_ORDERS, Order, find_order
+from eingrad.paths.orders import DEFAULT_ORDERS, Order, find_order, given_order
 from eingrad.paths.problem import Array, Problem, of_einsum
 from eingrad.paths.units import bytes_of
 
@@ -51,8 +52,9 @@ def compare(  # noqa: PLR0913 - options of one verb, by name
     sizes : mapping from letter to int, optional
         The size of each index of subscripts, where no arrays are given.
     orders : sequence of str, functions and pairs, or mapping from str to function
-        Names of orders; functions, called with the problem, which give a `Schedule`; or pairs of a
-        name and a function.
+        Names of orders; functions; or pairs of a name and a function. One that takes a problem
+        gives a `Schedule`; one with the signature of opt_einsum's, such as an optimizer of it or of
+        cotengra, is asked about each term: ``(inputs, output, sizes)`` and a memory limit, if any.
     executors : sequence of str or Executor, optional
         By default all that are installed.
     seed : int
@@ -161,11 +163,33 @@ def _order(order: Any, seed: int) -> Order:
         case Order():
             return order
         case (str(name), find) if callable(find):
-            return Order(name, find)
+            return _of_function(find, name)
     if not callable(order):
         raise TypeError(f"an order is a name, or a function, not {shown(order)}")
     called: object = getattr(order, "__name__", None)
-    return Order(called if isinstance(called, str) else type_name(order), order)
+    return _of_function(order, called if isinstance(called, str) else type_name(order))
+
+
+def _of_function(find: Any, name: str) -> Order:
+    """Make an order of a function of a problem, or of one with the signature of opt_einsum's."""
+    return given_order(find, name) if _takes_network(find) else Order(name, find)
+
+
+def _takes_network(find: Any) -> bool:
+    """Whether a function can be called with inputs, output and sizes, and not with a problem."""
+    try:
+        signature = inspect.signature(find)
+    except (TypeError, ValueError):  # some of C have none
+        return False
+    return not _binds(signature, 1) and (_binds(signature, 3) or _binds(signature, 4))
+
+
+def _binds(signature: inspect.Signature, count: int) -> bool:
+    try:
+        signature.bind(*range(count))
+    except TypeError:
+        return False
+    return True
 
 
 def _problem(

@@ -1,8 +1,8 @@
 """Comparisons kept in files, and compared with later ones: ratios, for pipelines.
 
 In: comparisons. Out: a file; ratios of flops and time for each problem, order and executor.
-Guaranteed: a file keeps other problems that it has; one that is not ours is left alone; what is
-missing on either side is said.
+Guaranteed: a file keeps other problems that it has, those of the same name at other sizes, too; one
+that is not ours is left alone; what is missing on either side is said.
 
 Flops are the same on all machines, times are not. A baseline of another machine is still of use
 with `relative_to`: then the time of each run is first divided by that of the same order on that
@@ -25,7 +25,7 @@ from eingrad.paths.report import aligned
 from eingrad.paths.typed import read_json
 from eingrad.paths.units import ratio_text
 
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,26 +62,33 @@ class Change:
     ----------
     ratios : tuple of Ratio
         Of what both have.
-    new, gone : tuple of str
-        Orders and runs that only one of them has measured.
+    new : tuple of str
+        Orders and runs that only the new one has measured.
+    lost : tuple of Ratio
+        Those that only the stored one has measured, without a ratio.
     limit : float or None
-        The largest ratio that is well.
+        The largest ratio that is well; then nothing must be lost.
     relative_to : str
         The executor that times are relative to; empty where they are not.
     """
 
     ratios: tuple[Ratio, ...]
     new: tuple[str, ...]
-    gone: tuple[str, ...]
+    lost: tuple[Ratio, ...]
     limit: float | None = None
     relative_to: str = ""
 
     @property
     def exceeded(self) -> tuple[Ratio, ...]:
-        """Ratios above the limit."""
+        """Ratios above the limit, and what is lost; none where there is no limit."""
         if self.limit is None:
             return ()
-        return tuple(ratio for ratio in self.ratios if ratio.largest > self.limit)
+        return (*[ratio for ratio in self.ratios if ratio.largest > self.limit], *self.lost)
+
+    @property
+    def gone(self) -> tuple[str, ...]:
+        """Orders and runs that are lost, as they are named."""
+        return tuple([_named((ratio.order, ratio.executor)) for ratio in self.lost])
 
     def __str__(self) -> str:
         rows = [
@@ -98,14 +105,17 @@ class Change:
         lines = [f"ratios to the baseline{beside}: above 1 is worse", ""]
         lines.append(aligned([["order", "executor", "flops", "time", ""], *rows], left=2))
         lines += [f"not in the baseline: {name}" for name in self.new]
-        lines += [f"only in the baseline: {name}" for name in self.gone]
+        counted = "; COUNTS AS ABOVE THE LIMIT" if self.limit is not None else ""
+        lines += [f"only in the baseline: {name}{counted}" for name in self.gone]
         return "\n".join(lines)
 
 
 def change_document(change: Change) -> dict[str, Any]:
     """Give a change as JSON has it."""
     exceeded = [[r.order, r.executor] for r in change.exceeded]
-    return {**asdict(change), "exceeded": exceeded}
+    document = {**asdict(change), "gone": [*change.gone], "exceeded": exceeded}
+    del document["lost"]
+    return document
 
 
 def ratios(
@@ -125,8 +135,11 @@ def ratios(
     Returns
     -------
     Change
+        Where no time was given to the new one, of flops alone.
     """
     found, after, before = [], _measured(now, relative_to), _measured(then, relative_to)
+    if not now.seconds:  # nobody asked for times
+        before = {key: value for key, value in before.items() if not key[1]}
     for key in [key for key in after if key in before]:
         value = _over(after[key], before[key])
         order, executor = key
@@ -143,7 +156,7 @@ def ratios(
     return Change(
         tuple(found),
         tuple([_named(key) for key in after if key not in before]),
-        tuple([_named(key) for key in before if key not in after]),
+        tuple([Ratio(now.problem, *key) for key in before if key not in after]),
         limit,
         relative_to,
     )
@@ -200,16 +213,16 @@ def load(path: str | os.PathLike[str]) -> list[Comparison]:
     if type(stored) is not list:
         raise ValueError(f"{path}: comparisons must be a list")
     found = [of_document(x, f"{path}: comparisons[{n}]") for n, x in enumerate(stored)]
-    names = [comparison.problem for comparison in found]
-    twice = [name for name in names if names.count(name) > 1]
+    keys = [(comparison.problem, comparison.digest) for comparison in found]
+    twice = [key for key in keys if keys.count(key) > 1]
     if twice:
-        raise ValueError(f"{path} has the problem {cut(twice[0])!r} twice")
+        raise ValueError(f"{path} has the problem {cut(twice[0][0])!r} twice")
     return found
 
 
-def find(comparisons: Sequence[Comparison], problem: str) -> Comparison | None:
-    """Find the comparison of a problem."""
-    return next((c for c in comparisons if c.problem == problem), None)
+def find(comparisons: Sequence[Comparison], problem: str, digest: str) -> Comparison | None:
+    """Find the comparison of a problem, by its name and by the digest of what it computes."""
+    return next((c for c in comparisons if (c.problem, c.digest) == (problem, digest)), None)
 
 
 def save(comparison: Comparison, path: str | os.PathLike[str]) -> None:
@@ -224,7 +237,8 @@ def save(comparison: Comparison, path: str | os.PathLike[str]) -> None:
     """
     path = Path(path)
     kept = load(path) if path.exists() else []
-    others = [other for other in kept if other.problem != comparison.problem]
+    same = find(kept, comparison.problem, comparison.digest)
+    others = [other for other in kept if other is not same]
     documents = [to_document(each) for each in (*others, comparison)]
     document = {"eingrad baseline": FORMAT, "comparisons": documents}
     write_text(path, json.dumps(document, indent=1, allow_nan=False) + "\n")

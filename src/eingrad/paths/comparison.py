@@ -4,7 +4,9 @@ In: nothing. Out: classes that store. Guaranteed: what is written is read as the
 tampered with, or is of another format, is refused with the place.
 """
 
-from collections.abc import Mapping
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
@@ -14,7 +16,7 @@ from eingrad.paths.report import table
 from eingrad.paths.schedule import Schedule
 from eingrad.paths.typed import read_typed
 
-FORMAT = 1
+FORMAT = 2
 
 _KEPT_OUT = ("schedules", "subject")
 
@@ -122,6 +124,8 @@ class Comparison:
     ----------
     problem : str
         Its name.
+    digest : str
+        Of what it computes; see `digest_of`.
     operands, outputs : int
         How many there are.
     orders : tuple of Order
@@ -151,6 +155,7 @@ class Comparison:
     """
 
     problem: str
+    digest: str
     operands: int
     outputs: int
     orders: tuple[Order, ...]
@@ -180,6 +185,46 @@ class Comparison:
 
     def __str__(self) -> str:
         return table(self)
+
+
+def digest_of(problem: Problem) -> str:
+    """Digest what a problem computes: terms, sizes, and what is known of the operands.
+
+    Parameters
+    ----------
+    problem : Problem
+        Of any name.
+
+    Returns
+    -------
+    str
+        Sixteen hexadecimal digits, the same in any process: names and values do not count.
+    """
+    labels = {label: None for output in problem.outputs for label in output.indices}
+    labels |= {label: None for _, term in problem.terms for part in term.indices for label in part}
+    number = {label: n for n, label in enumerate(labels)}
+
+    def numbered(indices: Sequence[str]) -> list[int]:
+        return [number[label] for label in indices]
+
+    outputs = [
+        [
+            numbered(output.indices),
+            output.result_axes,
+            [
+                [
+                    [problem.number[name] for name in term.operands],
+                    [*map(numbered, term.indices)],
+                    float(term.coefficient),
+                ]
+                for term in output.terms
+            ],
+        ]
+        for output in problem.outputs
+    ]
+    operands = [[o.shape, o.dtype, o.kind, o.symmetric] for o in problem.operands.values()]
+    told = json.dumps([outputs, operands, [problem.sizes[label] for label in labels]])
+    return hashlib.sha256(told.encode()).hexdigest()[:16]
 
 
 def to_document(comparison: Comparison) -> dict[str, Any]:

@@ -25,7 +25,7 @@ from eingrad._shown import cut, type_name
 from eingrad.errors import EingradError
 from eingrad.paths import threads as blas
 from eingrad.paths.clock import Contender, take_turns
-from eingrad.paths.comparison import Comparison, Order, Run
+from eingrad.paths.comparison import Comparison, Order, Run, digest_of
 from eingrad.paths.executors import Executor, Prepared, program_of
 from eingrad.paths.memory import available_bytes, bytes_of_values
 from eingrad.paths.orders import BEST_KNOWN, NAMES
@@ -327,6 +327,7 @@ def measure_orders(
             interrupted = True
     return Comparison(
         problem=problem.name,
+        digest=digest_of(problem),
         operands=len(problem.operands),
         outputs=len(problem.outputs),
         orders=tuple(entry.done() for entry in bench.entries),

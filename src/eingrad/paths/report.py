@@ -15,19 +15,28 @@ if TYPE_CHECKING:
     from eingrad.paths.comparison import Comparison, Order, Run
 
 DEFINITIONS = {
-    "flops": "a step takes the product of the sizes of its indices, twice that if an index is "
-    "summed; an index that one operand has alone is summed first, an addition for each entry; "
-    "a sum takes one for each entry and term but the first, and one for each coefficient. "
-    "opt_einsum counts so.",
+    "mode": "of a derivative: forward where each product is one that forward mode makes, reverse "
+    "likewise; either where both hold, cross-country where neither does.",
+    "steps": "contractions of one or two operands, and sums; views are among them.",
+    "flops": "a step of two operands takes the product of the sizes of its indices, twice that if "
+    "an index is summed: opt_einsum counts so. But here an index that one operand has alone is "
+    "summed first, an addition for each entry, which opt_einsum leaves in the step; and a diagonal "
+    "or a transpose takes none, which opt_einsum counts as any step. A sum of terms takes one for "
+    "each entry and term but the first, and one for each coefficient.",
+    "x": "ratio to the least of the table: of flops beside them, of time behind it.",
     "multiplications": "the product of the sizes of the indices of each step of two operands: what "
     "cotengra calls flops. A complex or real number is one.",
     "written": "elements of all intermediates and outputs; a view has none.",
     "largest": "elements of the largest of these.",
     "peak": "most memory of these at once, operands not counted; beside a time, as measured.",
+    "memory": "what --memory gives holds operands, results and intermediates, while peaks leave "
+    "operands out.",
+    "pieces": "how many an order is computed in, one after the other, where the whole does not fit "
+    "the memory; their flops, of all of them; the columns before are those of the whole.",
     "planning": "time of the search, by the clock.",
     "predicted": "time of eingrad's program, from sizes alone.",
     "time": "median of a call over interleaved rounds, warm; ± half of the distance of the "
-    "quartiles; x, its ratio to the least of the table.",
+    "quartiles; then x.",
     "error": "largest difference from the reference, relative to its largest entry.",
 }
 
@@ -56,7 +65,7 @@ def _title(comparison: "Comparison") -> str:
 
 
 def _costs(orders: Sequence["Order"]) -> str:
-    heads = ("steps", "flops", "x", "mult", "written", "largest", "peak", "planning", "predicted")
+    heads = ["steps", "flops", "x", "mult", "written", "largest", "peak", "planning", "predicted"]
     least = min((o.flops for o in orders if o.flops is not None), default=None)
     rows = [
         [
@@ -68,7 +77,17 @@ def _costs(orders: Sequence["Order"]) -> str:
         ]
         for o in orders
     ]
+    if any(o.sliced_flops is not None for o in orders):
+        heads += ["pieces", "their flops"]
+        rows = [[*row, *_pieces(order)] for row, order in zip(rows, orders, strict=True)]
     return aligned([["order", "mode", *heads], *rows], left=2)
+
+
+def _pieces(order: "Order") -> list[str]:
+    """Give the number and flops of the pieces that an order is computed in, if it is."""
+    if order.sliced_flops is None:
+        return ["-", "-"]
+    return [count_text(order.slices), count_text(order.sliced_flops)]
 
 
 def _times(comparison: "Comparison") -> str:
@@ -199,7 +218,7 @@ def to_csv(comparison: "Comparison") -> str:
 
 _COSTS = (
     "planning_seconds", "planning_cpu_seconds", "flops", "multiplications", "written", "largest",
-    "peak_bytes", "steps", "predicted_seconds",
+    "peak_bytes", "steps", "predicted_seconds", "slices", "sliced_flops",
 )  # fmt: skip
 CSV_COLUMNS = (
     "problem", "order", "mode", *_COSTS, "executor", "status", "reason", "predicted_peak_bytes",

@@ -31,9 +31,15 @@ def check_shapes(problem: Problem, results: Sequence[Array]) -> str:
 
 def largest_error(results: Sequence[Array], reference: Sequence[Array]) -> float:
     """Largest difference of entries, relative to the largest entry of all outputs."""
-    pairs = [(np.asarray(x), np.asarray(y)) for x, y in zip(results, reference, strict=True)]
+    pairs = [(_real(x), _real(y)) for x, y in zip(results, reference, strict=True)]
     scale = max((_largest(part) for pair in pairs for part in pair), default=0.0)
     return max((_difference(x, y) for x, y in pairs), default=0.0) / (scale or 1.0)
+
+
+def _real(values: Array) -> Array:
+    """Give what differences can be taken of: truth values have none, integers may overflow."""
+    array = np.asarray(values)
+    return array.astype(float) if array.dtype.kind in "bui" else array
 
 
 def _largest(array: Array) -> float:
