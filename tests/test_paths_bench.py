@@ -15,7 +15,7 @@ import pytest
 from eingrad import paths
 from eingrad._ir import delta, new_input
 from eingrad.errors import DTypeError, PlanError, ShapeError, SubscriptsError
-from eingrad.paths import baseline, measure, threads
+from eingrad.paths import baseline, measure, pictures, threads
 from eingrad.paths.along import along
 from eingrad.paths.clock import Contender, Timing, summary, take_turns
 from eingrad.paths.comparison import STATUSES, digest_of, of_document, to_document
@@ -829,6 +829,46 @@ def test_a_file_that_is_no_baseline_is_refused_and_left_alone(content, message, 
         baseline.save(quick(), file)
     assert file.read_bytes() == content
     assert [*tmp_path.iterdir()] == [file]
+
+
+# Pictures ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("factor", [1.01, 1.5, 3.0, 8.0, 30.0, 90.0, 1e4])
+def test_a_plot_has_headings_and_numbers_that_do_not_collide(factor, tmp_path, monkeypatch):
+    """Whatever its axes span: of library and order, on axes of which two numbers are readable."""
+    figures = pytest.importorskip("matplotlib.figure")
+    drawn = []
+    monkeypatch.setattr(figures.Figure, "savefig", lambda self, *_, **__: drawn.append(self))
+    found = quick()
+    first, second = timed(found, factor).orders[0], found.orders[1]
+    first = dataclasses.replace(first, flops=int(first.flops * factor))
+    pictures.plot(dataclasses.replace(found, orders=(first, second)), tmp_path / "it.svg")
+    (figure,) = drawn
+    figure.draw_without_rendering()
+    left = figure.axes[0]
+    assert "side by side" in left.get_xlabel()
+    said = [text.get_text() for text in left.get_legend().get_texts()]
+    assert said == [
+        "library (colour)",
+        "eingrad",
+        "numpy",
+        "order (shape)",
+        "in order",
+        "backwards",
+    ]
+    for axes in figure.axes:
+        for axis, side in ((axes.xaxis, "x"), (axes.yaxis, "y")):
+            low, high = sorted(axis.get_view_interval())
+            labels = [
+                label.get_window_extent()
+                for value, label in zip(axis.get_ticklocs(), axis.get_ticklabels(), strict=True)
+                if low <= value <= high and label.get_text()
+            ]
+            assert len(labels) >= 2
+            ends = sorted((getattr(b, f"{side}0"), getattr(b, f"{side}1")) for b in labels)
+            assert all(a[1] < b[0] for a, b in itertools.pairwise(ends))
+            assert not any(label.get_text() for label in axis.get_ticklabels(minor=True))
 
 
 # Orders of the user's ----------------------------------------------------------------------------

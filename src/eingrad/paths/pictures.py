@@ -4,6 +4,7 @@ In: a comparison, or a schedule. Out: a file, SVG or PNG.
 Guaranteed: what was not measured is not drawn; trees and networks need nothing but eingrad as SVG.
 """
 
+import importlib
 from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ _COLOURS = {
 _OTHER = "#1a1a1a"
 _BESIDE = 1.02  # between executors
 _RIGHT = (1.01, 1.0)  # where a legend stands
+_LONG, _SHORT = 100.0, 4.0  # axes, from one end to the other
 _MARKERS = "osD^vP*Xpdh<>8H"
 _OF_MODE = {
     "forward": "#3b8fd0", "reverse": "#e8833a", "either": "#f0d34a", "cross-country": "#a05fb4",
@@ -152,14 +154,40 @@ def _draw_times(axes: Any, comparison: Comparison) -> None:
             orders.setdefault(
                 order.name, axes.plot([], [], markers[order.name], color="#444444")[0]
             )
-    axes.set(xscale="log", yscale="log", xlabel="flops", ylabel="seconds, median and quartiles")
+    axes.set(
+        xscale="log", yscale="log", ylabel="seconds, median and quartiles",
+        xlabel="flops (points of one count are set side by side, the first library at it)",
+    )  # fmt: skip
     axes.set_title("Time against flops", fontsize=11)
-    axes.grid(visible=True, which="both", color="#e5e5e5", lw=0.6)
+    _ruled(axes, ("", "s"))
     if not executors:
         axes.text(0.5, 0.5, "nothing was timed", ha="center", transform=axes.transAxes)
         return
-    handles = [*executors.values(), *orders.values()]
-    axes.legend(handles, [*executors, *orders], fontsize=8, loc="upper left", bbox_to_anchor=_RIGHT)
+    heading = axes.plot([], [], " ")[0]
+    handles = [heading, *executors.values(), heading, *orders.values()]
+    names = ["library (colour)", *executors, "order (shape)", *orders]
+    legend = axes.legend(handles, names, fontsize=8, loc="upper left", bbox_to_anchor=_RIGHT)
+    for n in (0, len(executors) + 1):
+        legend.get_texts()[n].set_weight("bold")
+
+
+def _ruled(axes: Any, units: tuple[str, str]) -> None:
+    """Draw a grid, and number axes: where powers of ten are too few, by prefixes such as k or m.
+
+    The numbers are then 1, 2 and 5 times those, or evenly apart on a very short axis; either way
+    few enough that they do not collide.
+    """
+    axes.grid(visible=True, which="both", color="#e5e5e5", lw=0.6)
+    ticker = importlib.import_module("matplotlib.ticker")
+    limits = (axes.get_xlim(), axes.get_ylim())
+    for axis, unit, (low, high) in zip((axes.xaxis, axes.yaxis), units, limits, strict=True):
+        axis.set_minor_formatter(ticker.NullFormatter())
+        if high > _LONG * low:
+            continue
+        even, by_tens = ticker.MaxNLocator(4, min_n_ticks=2), ticker.LogLocator(subs=(1, 2, 5))
+        axis.set_major_locator(by_tens if high > _SHORT * low else even)
+        axis.set_major_formatter(ticker.EngFormatter(unit))
+        axis.set_minor_locator(ticker.NullLocator())
 
 
 def _markers(names: Sequence[str]) -> Mapping[str, str]:
@@ -190,8 +218,8 @@ def _draw_front(axes: Any, problem: Problem, comparison: Comparison) -> None:
         axes.annotate(alike[0] + more, place, offset, textcoords="offset points", fontsize=7)
     axes.set(xscale="log", yscale="log", xlabel="flops", ylabel="peak memory, bytes")
     axes.set_title("Orders met in the search (area: predicted time)", fontsize=11)
-    axes.grid(visible=True, which="both", color="#e5e5e5", lw=0.6)
     axes.margins(0.15)
+    _ruled(axes, ("", "B"))
     axes.legend(title="mode", fontsize=8, loc="upper left", bbox_to_anchor=_RIGHT)
 
 
