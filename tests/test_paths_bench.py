@@ -1129,3 +1129,11 @@ def test_a_coefficient_that_is_no_number_is_refused():
 
 def test_sizes_may_be_numpys():
     assert of_einsum("ij->i", {"i": np.int64(2), "j": np.int8(3)}).sizes == {"i": 2, "j": 3}
+
+
+@pytest.mark.parametrize("dtype", [complex, str, object])
+def test_arrays_of_another_kind_are_refused(dtype):
+    """The imaginary part of an array was dropped by the one executor that was the reference."""
+    problem = of_einsum("ij,jk->ik", {"i": 2, "j": 3, "k": 4})
+    with pytest.raises(DTypeError, match=r"array 0 is of .* of float64; give an array of that"):
+        paths.compare(problem, np.ones((2, 3)).astype(dtype), np.ones((3, 4)), seconds=0)

@@ -202,13 +202,17 @@ def _problem(
     if sizes is not None:
         raise ValueError("a problem has its sizes; give none beside it")
     if arrays is not None:
-        shapes = [operand.shape for operand in problem.operands.values()]
-        _check_count(len(arrays), len(shapes), problem.name)
-        for n, (array, shape) in enumerate(zip(arrays, shapes, strict=True)):
-            if array.shape != shape:
+        _check_count(len(arrays), len(problem.operands), problem.name)
+        for n, (array, operand) in enumerate(zip(arrays, problem.operands.values(), strict=True)):
+            if array.shape != operand.shape:
                 raise ShapeError(
                     f"array {n} has shape {array.shape}, but operand {n} of {cut(problem.name)} "
-                    f"has {shape}; give an array of that shape"
+                    f"has {operand.shape}; give an array of that shape"
+                )
+            if not np.can_cast(array.dtype, operand.dtype, "same_kind"):
+                raise DTypeError(
+                    f"array {n} is of {array.dtype}, but operand {n} of {cut(problem.name)} of "
+                    f"{operand.dtype}; give an array of that dtype"
                 )
     return problem
 

@@ -24,6 +24,7 @@ DEFINITIONS = {
     "or a transpose takes none, which opt_einsum counts as any step. A sum of terms takes one for "
     "each entry and term but the first, and one for each coefficient.",
     "x": "ratio to the least of the table: of flops beside them, of time behind it.",
+    "gain": "flops of the better pure mode, forward or reverse, over those of the order.",
     "multiplications": "the product of the sizes of the indices of each step of two operands: what "
     "cotengra calls flops. A complex or real number is one.",
     "written": "elements of all intermediates and outputs; a view has none.",
@@ -77,6 +78,10 @@ def _costs(orders: Sequence["Order"]) -> str:
         ]
         for o in orders
     ]
+    pure = [o.flops for o in orders if o.name in ("forward", "reverse") and o.flops is not None]
+    if len(pure) > 1:  # both
+        heads.append("gain")
+        rows = [[*row, ratio_text(min(pure), o.flops)] for row, o in zip(rows, orders, strict=True)]
     if any(o.sliced_flops is not None for o in orders):
         heads += ["pieces", "their flops"]
         rows = [[*row, *_pieces(order)] for row, order in zip(rows, orders, strict=True)]
