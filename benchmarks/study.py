@@ -8,6 +8,7 @@ installed are left out. BLAS has one thread.
 import argparse
 import math
 import os
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -201,20 +202,28 @@ def mean(ratios: Sequence[float]) -> float:
 def main() -> None:
     """Measure, print and draw."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("folder", nargs="?", type=Path, default=FOLDER)
+    parser.add_argument("folder", nargs="?", type=Path, help="default: docs/pictures")
     parser.add_argument("--once", action="store_true", help="small sizes, few rounds")
     options = parser.parse_args()
-    options.folder.mkdir(exist_ok=True)
-    once = options.once
+    if options.folder is None and options.once:  # what is drawn of small sizes is not to be kept
+        with tempfile.TemporaryDirectory() as folder:
+            study(Path(folder), once=True)
+        return
+    folder = options.folder or FOLDER
+    folder.mkdir(exist_ok=True)
+    study(folder, once=options.once)
 
+
+def study(folder: Path, *, once: bool) -> None:
+    """Measure, print, and draw to a folder."""
     rows = waists(once=once)
     for waist, row in rows:
         pure = f"forward {row.forward:,}, reverse {row.reverse:,}"
         print(f"waist {waist}: {pure}, best {row.best:,} ({row.mode}, {row.gain:.2f} times fewer)")
-    draw_waists(rows, options.folder / "study-waist.png")
+    draw_waists(rows, folder / "study-waist.png")
     problem = funnel(256, 8)
     found = orders.find_order("eingrad").find(problem)
-    pictures.save_picture(pictures.tree(problem, found), options.folder / "study-tree.png")
+    pictures.save_picture(pictures.tree(problem, found), folder / "study-tree.png")
 
     whole = the_set(once=once)
     gains = [row.gain for row in whole]
@@ -223,17 +232,17 @@ def main() -> None:
     print(f"better pure mode / best: geometric mean {mean(gains):.2f}, most {max(gains):.1f}")
     for row in sorted(whole, key=lambda row: -row.gain)[:5]:
         print(f"  {row.name}: {row.gain:.1f} ({row.mode})")
-    draw_set(whole, options.folder / "study-set.png")
+    draw_set(whole, folder / "study-set.png")
 
     plain = worth(once=once)
     ratios = [ratio for _, ratio in plain]
     print(f"{len(plain)} plain sums with their deltas / normal form: geometric mean "
           f"{mean(ratios):.1f}, most {max(ratios):.0f}")  # fmt: skip
-    draw_worth(plain, options.folder / "study-worth.png")
+    draw_worth(plain, folder / "study-worth.png")
 
     comparison = timed(once=once)
     print(comparison)
-    pictures.plot(comparison, options.folder / "study-time.png")
+    pictures.plot(comparison, folder / "study-time.png")
 
 
 if __name__ == "__main__":

@@ -8,8 +8,10 @@ import pytest
 from reference import allocated
 
 import eingrad as eg
+from eingrad import _ir
 from eingrad._plan import kernels
 from eingrad._plan.lower.memory import Array, as_matrices, in_order, reshaped, strides_after
+from eingrad._plan.lower.needs import Users
 
 WINOGRAD = "mn,nr,fcr,nh,octh->oftm"
 CHAINS = [
@@ -190,3 +192,16 @@ def test_results_that_are_used_too_lie_in_the_order_of_their_axes():
     one, two = plan(X=x, A=a, B=b)
     assert one.flags.c_contiguous
     np.testing.assert_allclose(two, np.einsum("ijk,kc,jb->ibc", x, a, b), rtol=1e-10)
+
+
+@pytest.mark.parametrize(("size", "is_needed"), [(40, True), (4, False)])
+def test_what_is_multiplied_entry_by_entry_is_to_lie_as_the_product_does(size, is_needed):
+    """It lay in the order of its own axes, so that each run of the other operand was one entry."""
+    a, b, c = (_ir.new_input(name, (size, size)) for name in "abc")
+    product = _ir.einsum("ij,jk->ik", a, b)
+    for subscripts in ("ik,ki->ik", "ik,ki->ki", "ki,ik->ik"):
+        result = _ir.einsum(subscripts, product, c)
+        term = next(term for node, term in result.factors if node is product)
+        wanted = tuple(term.index(index) for index in result.out)
+        need = Users.of([result], [product, result]).need(product)
+        assert need.stages[0].order == (wanted if is_needed else (0, 1))

@@ -2,8 +2,8 @@
 
 In: nodes, as far as they are a chain of products. Out: for an order of the axes of one in memory,
 the time that it costs later.
-Guaranteed: results, and what is added or applied, need the order of their axes. Only sizes and the
-graph are looked at.
+Guaranteed: results, and what is added or applied, need the order of their axes; what is multiplied
+entry by entry, that of the product. Only sizes and the graph are looked at.
 
 A matrix product copies no operand whose kept axes are together in memory, and its summed ones too,
 in whatever order: BLAS takes a transposed matrix as it is. So of the axes of a value those that are
@@ -135,7 +135,9 @@ class Users:
             for child in _ir.children(node):
                 if child.ndim < 2 or child in found._in_order:  # noqa: PLR2004 - a vector has one
                     continue
-                if not isinstance(node, Product) or _roles(node, child) is None:
+                if not isinstance(node, Product) or not (
+                    _is_multiplied(node, child) or _roles(node, child)
+                ):
                     found._in_order.add(child)
                     continue
                 other = found._user.get(child)
@@ -154,9 +156,14 @@ class Users:
                 order = tuple(axis for axis in place if axis is not None)
                 stages.append(Stage(_bytes(node), order=order))
                 break
-            roles = _roles(user, node) or {}
             term = next(term for n, term in user.factors if n is node)
             at = dict(zip(term, place, strict=True))
+            if _is_multiplied(user, node):  # entry by entry, as the result lies
+                met = (at.get(index) for index in user.out)
+                order = tuple(axis for axis in met if axis is not None)
+                stages.append(Stage(_bytes(node), order=order))
+                break
+            roles = _roles(user, node) or {}
             if len(user.factors) > 1:
                 found = {axis: roles[i] for i, axis in at.items() if axis is not None}
                 stages.append(Stage(_bytes(node), found))
@@ -166,6 +173,21 @@ class Users:
 
 def _bytes(node: Node) -> int:
     return node.size * node.dtype.itemsize
+
+
+def _is_multiplied(user: Product, node: Node) -> bool:
+    """Whether a product only multiplies the entries of a node, of which it takes no diagonal.
+
+    Of few entries the order costs less than it takes to look at them in another one.
+    """
+    terms = [term for n, term in user.factors if n is node]
+    return (
+        node.size * MACHINE.out_of_order > 2 * MACHINE.view
+        and len(user.factors) > 1
+        and not user.sums
+        and len(terms) == 1
+        and len({*terms[0]}) == len(terms[0])
+    )
 
 
 def _roles(user: Product, node: Node) -> dict[int, _Role] | None:
