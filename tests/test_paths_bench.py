@@ -598,19 +598,22 @@ WRONG = {
     ),
     "too few arrays": (
         lambda: paths.compare("i,i->i", [1.0]),
-        ShapeError,
-        "i,i->i has 2 operands, but 1 arrays are given",
+        SubscriptsError,
+        "'i,i->i' has 2 operands, but 1 arrays are given; give one for each",
     ),
     "axes": (
         lambda: paths.compare("ij->i", [1.0]),
         ShapeError,
-        "array 0 has shape (1,), but its subscripts 'ij' name 2 axes; make them agree",
+        (
+            "array 0 has shape (1,), 1 axes, but its subscripts are 'ij'; write one index for each "
+            "axis"
+        ),
     ),
     "two sizes": (
         lambda: paths.compare("ij,j->i", np.ones((2, 3)), np.ones(4)),
         ShapeError,
         (
-            "index 'j' has size 3, and size 4 in array 1 of shape (4,); make them equal, or give "
+            "array 1: index 'j' of 'j' has size 4, but 3 before; make the two axes equal or give "
             "them different letters"
         ),
     ),
@@ -1137,3 +1140,11 @@ def test_arrays_of_another_kind_are_refused(dtype):
     problem = of_einsum("ij,jk->ik", {"i": 2, "j": 3, "k": 4})
     with pytest.raises(DTypeError, match=r"array 0 is of .* of float64; give an array of that"):
         paths.compare(problem, np.ones((2, 3)).astype(dtype), np.ones((3, 4)), seconds=0)
+
+
+def test_arrays_may_have_any_letters():
+    found = paths.compare(
+        "a\u00d7,\u00d7b->ab", np.ones((2, 3)), np.ones((3, 4)), orders=["eingrad"],
+        executors=["numpy"], seconds=0.01,
+    )  # fmt: skip
+    assert found.orders[0].runs[0].status == "measured"

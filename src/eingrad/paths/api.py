@@ -8,13 +8,13 @@ import inspect
 import math
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from eingrad._shown import cut, shown, type_name
 from eingrad.errors import DTypeError, ShapeError
+from eingrad.paths.arrays import of_arrays
 from eingrad.paths.comparison import Comparison
 from eingrad.paths.executors import Executor, find_executors
 from eingrad.paths.measure import Find, Settings, Tell, measure_orders
@@ -224,30 +224,7 @@ def _of_subscripts(
         return of_einsum(subscripts, sizes or {})
     if sizes is not None:
         raise ValueError("arrays have their sizes; give either arrays or sizes")
-    ones = of_einsum(subscripts, dict.fromkeys(filter(str.isalpha, subscripts), 1))
-    ((_, term),) = ones.terms
-    _check_count(len(arrays), len(term.operands), subscripts)
-    found: dict[str, int] = {}
-    for n, (labels, array) in enumerate(zip(term.indices, arrays, strict=True)):
-        if array.dtype.kind not in "iufc":
-            raise DTypeError(f"array {n} is of {array.dtype}; give an array of numbers")
-        if array.ndim != len(labels):
-            raise ShapeError(
-                f"array {n} has shape {array.shape}, but its subscripts {''.join(labels)!r} name "
-                f"{len(labels)} axes; make them agree"
-            )
-        for index, size in zip(labels, array.shape, strict=True):
-            if found.setdefault(index, size) != size:
-                raise ShapeError(
-                    f"index {index!r} has size {found[index]}, and size {size} in array {n} of "
-                    f"shape {array.shape}; make them equal, or give them different letters"
-                )
-    problem = of_einsum(subscripts, found)
-    operands = {
-        name: replace(operand, dtype=array.dtype.name)
-        for (name, operand), array in zip(problem.operands.items(), arrays, strict=True)
-    }
-    return replace(problem, operands=operands)
+    return of_arrays(subscripts, arrays)
 
 
 def _check_count(given: int, wanted: int, name: str) -> None:

@@ -13,9 +13,10 @@ from pathlib import Path
 import numpy as np
 
 from eingrad._shown import cut
-from eingrad.errors import FileError, ShapeError, SubscriptsError
+from eingrad.errors import FileError
+from eingrad.paths.arrays import of_arrays
 from eingrad.paths.files.document import shown_file
-from eingrad.paths.problem import Array, Problem, of_einsum
+from eingrad.paths.problem import Array, Problem
 
 MOST_BYTES = 1 << 32  # of all arrays
 
@@ -63,53 +64,16 @@ def problem_of_arrays(
     >>> problem_of_arrays("ij,kj->ik", [folder / "x.npy", folder / "x.npy"]).sizes
     {'i': 2, 'j': 3, 'k': 2}
     """
-    letters = {c for c in subscripts if c.isalpha()}
-    ones = of_einsum(subscripts, dict.fromkeys(letters, 1))  # what is wrong with them is said first
-    ((_, term),) = ones.terms
-    if len(files) != len(term.operands):
-        raise SubscriptsError(
-            f"{cut(subscripts)!r} has {len(term.operands)} operands, but there are {len(files)} "
-            "files; give one for each"
-        )
     headers = [_mapped(file) for file in files]
-    sizes: dict[str, int] = {}
-    for file, header, labels in zip(files, headers, term.indices, strict=True):
-        _check_axes(file, header, labels, sizes, subscripts)
+    problem = of_arrays(subscripts, headers, name=name, said=lambda n: shown_file(files[n]))
     needed = sum(header.nbytes for header in headers)
     if needed > most_bytes:
         raise FileError(
             f"{shown_file(files[0])} and the others take {needed:,} bytes together, more than "
             f"{most_bytes:,}; give smaller arrays, or allow more"
         )
-    problem = of_einsum(subscripts, sizes, name=name)
-    arrays = [_read(header) for header in headers]
-    operands = {
-        operand: dataclasses.replace(described, dtype=array.dtype.name)
-        for (operand, described), array in zip(problem.operands.items(), arrays, strict=True)
-    }
-    known = dict(zip(operands, arrays, strict=True))
-    return dataclasses.replace(problem, operands=operands, known=known, provenance="npy files")
-
-
-def _check_axes(
-    file: str | os.PathLike[str],
-    array: Array,
-    labels: Sequence[str],
-    sizes: dict[str, int],
-    subscripts: str,
-) -> None:
-    text = "".join(labels)
-    if array.ndim != len(labels):
-        raise ShapeError(
-            f"{shown_file(file)}: the array has shape {array.shape}, {array.ndim} axes, but its "
-            f"subscripts in {cut(subscripts)!r} are {text!r}; write one index for each axis"
-        )
-    for label, size in zip(labels, array.shape, strict=True):
-        if sizes.setdefault(label, size) != size:
-            raise ShapeError(
-                f"{shown_file(file)}: index {label!r} of {text!r} has size {size}, but "
-                f"{sizes[label]} before; make the two axes equal or give them different letters"
-            )
+    known = dict(zip(problem.operands, map(_read, headers), strict=True))
+    return dataclasses.replace(problem, known=known, provenance="npy files")
 
 
 def _mapped(path: str | os.PathLike[str]) -> Array:
