@@ -836,7 +836,7 @@ def test_what_is_no_array_of_numbers_is_refused(tmp_path):
 
     refused(ShapeError, r"a\.npy has shape \(2, 3\), 2 axes, but its subscripts", "i->i")
     refused(ShapeError, r"a\.npy: index 'i' of 'ii' has size 3, but 2 before", "ii->i")
-    refused(SubscriptsError, "has 2 operands, but there are 1 files; give one for each", "i,i")
+    refused(SubscriptsError, "has 2 operands, but 1 arrays are given; give one for each", "i,i")
     refused(SubscriptsError, "are no subscripts", "i...->i")
     refused(FileError, r"take 48 bytes together, more than 47; give smaller", most_bytes=47)
     path.write_bytes(whole[:-8])
