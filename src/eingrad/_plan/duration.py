@@ -2,7 +2,7 @@
 
 In: a program. Out: picoseconds, an integer.
 Guaranteed: deterministic. Over the plans of `benchmarks/cost_model.py` the order of predictions is
-that of times (rank correlation 0.99), and all but two are off by less than four times.
+that of times (rank correlation 0.99), and all but one are off by less than four times.
 
 What counts, besides flops: each call of NumPy; memory written, more where no cache holds it; the
 inner loops of NumPy, which are short where the last axis is; the order in which memory is read.
