@@ -6,15 +6,19 @@ Guaranteed: the trace is closed when the call ends, however it ends; a result th
 is refused by the name of the function.
 """
 
+import functools
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from eingrad import _ir, _numpy_functions  # noqa: F401 - imported for what it registers
+from eingrad import _ir, _numpy_functions, _reuse  # noqa: F401 - imported for what it registers
 from eingrad._bind import Argnums, Bound, bind
 from eingrad._conversions import cause
+from eingrad._derive import Root, arrange
+from eingrad._evaluate import evaluate
 from eingrad._ir import Input, Node
 from eingrad._primitives import cast
 from eingrad._shown import shown
@@ -28,6 +32,7 @@ from eingrad._tracer import (
     within_trace,
 )
 from eingrad._tree import Tree, flatten
+from eingrad._unevaluated import Call, derivative_of
 from eingrad.errors import DTypeError, TracerLeakError
 
 _TRACED = frozenset({Expression})
@@ -68,13 +73,15 @@ def _record(
     result = _call(f, trace, bound)
     trace.check_unwritten()
     leaves, out_tree = flatten(result)
-    outputs = [output_node(leaf, trace, f) for leaf in leaves]
+    outputs = evaluated(trace, [output_node(leaf, trace, f) for leaf in leaves])
     inputs, values, outer = bound.inputs, bound.values, trace.outer
     captured = [*trace.root.captured.values()]
     is_nested = bound.is_traced or (
         outer is not None and _reaches_outside(outputs, inputs, captured)
     )
     replaced: dict[Node, Node] = {}
+    if is_nested and outer is not None:
+        trace.lend_to(outer)  # an unevaluated derivative is in these inputs
     if is_nested:
         replaced.update((n, node_of(v, outer)) for n, v in zip(inputs, values, strict=True))
     if symbolic or (is_nested and outer is None):
@@ -96,6 +103,40 @@ def _record(
         trace.made,
         is_independent=not _TRACED.issuperset(map(type, leaves)),
     )
+
+
+def evaluated(trace: Trace | None, nodes: list[Node]) -> list[Node]:
+    """Evaluate derivatives that were taken within a call, when all that uses them is known.
+
+    Of a call that is traced again, they are found: its inputs are those of the last call.
+    """
+    if trace is None or not trace.root.unevaluated:
+        return nodes
+    made = frozenset(trace.made)
+    once = functools.partial(evaluate, nodes, made)
+    key = ("evaluate", (*nodes,), made)
+    nodes, found = once() if trace.lasting else _reuse.find_or_derive(key, once)
+    trace.made |= found
+    return [*nodes]
+
+
+def leave_unevaluated(
+    call: TracedCall, values: Sequence[Node], orders: Sequence[int]
+) -> list[Root]:
+    """Give derivatives as nodes that are not evaluated, as `derive` lists them.
+
+    `values` are those of the call, outside.
+    """
+    replaced = (*call.replaced.items(),)
+    of = Call((*call.outputs,), (*call.variables,), replaced, frozenset(call.made))
+    numbers = range(len(of.variables))
+    found = []
+    for order in orders:
+        for n, y in enumerate(of.values):
+            every = itertools.combinations_with_replacement(numbers, order)
+            level = {wrt: derivative_of(of, n, wrt) if wrt else values[n] for wrt in every}
+            found += arrange(y, level, of.variables, order)
+    return found
 
 
 def _call(f: Callable[..., Any], trace: Trace, bound: Bound) -> Any:

@@ -16,7 +16,7 @@ from eingrad._arguments import labels, roots
 from eingrad._array_names import names_of
 from eingrad._bind import Argnums, check_argnums, parameter_names
 from eingrad._cache import cache, input_specs
-from eingrad._call import TracedCall, check_inputs, trace_call
+from eingrad._call import TracedCall, check_inputs, leave_unevaluated, trace_call
 from eingrad._derive import (
     Root,
     compare_directions,
@@ -35,6 +35,7 @@ from eingrad._shown import shown
 from eingrad._simplify import remember, written_nodes
 from eingrad._tracer import Expression, Trace, is_value
 from eingrad._tree import LEAF, Tree, flatten
+from eingrad._unevaluated import row_of_unevaluated
 from eingrad.errors import DTypeError, IndependentWarning, RandomnessWarning, ShapeError
 
 
@@ -70,7 +71,7 @@ class Derivative:
         """Compute the derivative at these arguments."""
         call = self._trace(args, kwargs)
         if call.is_nested:
-            return self._nesting(call).build(self._express(call, call.outer))
+            return self._nesting(call).build(self._nested(call))
         executable = self._compile(call)
         pairs = zip(call.values, call.inputs, strict=True)
         results = executable.run([np.asarray(value, node.dtype) for value, node in pairs])
@@ -115,7 +116,7 @@ class Derivative:
     def expression(self, /, *args: Any, **kwargs: Any) -> Any:
         """Return the symbolic derivative for arguments like these, in place of its value."""
         call = self._trace_to_keep(args, kwargs, symbolic=True)
-        results = self._express(call, call.outer if call.is_nested else None)
+        results = self._nested(call) if call.is_nested else self._express(call)
         return self._nesting(call).build(results)
 
     # One call
@@ -178,29 +179,40 @@ class Derivative:
 
     # Its derivative
 
-    def _express(self, call: TracedCall, trace: Trace | None) -> list[Expression]:
-        """Differentiate symbolically, and note what may be opened if it is contracted."""
+    def _nested(self, call: TracedCall) -> list[Expression]:
+        """Differentiate what depends on traced values, or on symbols."""
+        return (
+            self._express(call) if call.outer is None else self._leave_unevaluated(call, call.outer)
+        )
+
+    def _leave_unevaluated(self, call: TracedCall, outer: Trace) -> list[Expression]:
+        """Note what is differentiated; how, depends on what the outer call does with it."""
         key = (
-            "express", self._orders, (*call.outputs,), (*call.variables,),
+            "leave", self._orders, (*call.outputs,), (*call.variables,),
             (*call.replaced.items(),), frozenset(call.made),
         )  # fmt: skip
 
-        def make() -> tuple[list[Root], list[Node], Set[bytes]]:
-            found, _ = derive(call.outputs, call.variables, self._orders, made=call.made)
+        def make() -> tuple[list[Root], Set[bytes]]:
             written = written_nodes(call.outputs, call.made)
-            return found, *substitute_outer([r.plain() for r in found], written, call.replaced)
+            values, made = substitute_outer(call.outputs, written, call.replaced)
+            roots = leave_unevaluated(call, values, self._orders)
+            return roots, made | {
+                root.node.digest for root in roots if row_of_unevaluated(root.node)
+            }
 
-        outer = call.outer if call.is_nested else None
-        is_again = outer is not None and not outer.lasting  # the same inputs at the next call
-        found, nodes, made = _reuse.find_or_derive(key, make) if is_again else make()
-        if outer is not None:
-            outer.made |= made
-        else:
-            remember(nodes, made)
-        return [
-            Expression(node, trace, array=True, symmetry=root.symmetry if root.is_ordered else ())
-            for node, root in zip(nodes, found, strict=True)
-        ]
+        is_again = not outer.lasting  # the same inputs at the next call
+        found, made = _reuse.find_or_derive(key, make) if is_again else make()
+        outer.made |= made
+        outer.root.unevaluated |= any(row_of_unevaluated(root.node) is not None for root in found)
+        return [_expression(root.plain(), root, outer) for root in found]
+
+    def _express(self, call: TracedCall) -> list[Expression]:
+        """Differentiate symbolically, and note what may be opened if it is contracted."""
+        found, _ = derive(call.outputs, call.variables, self._orders, made=call.made)
+        written = written_nodes(call.outputs, call.made)
+        nodes, made = substitute_outer([r.plain() for r in found], written, call.replaced)
+        remember(nodes, made)
+        return [_expression(node, root) for node, root in zip(nodes, found, strict=True)]
 
     def _compile(self, call: TracedCall) -> Executable:
         """Find what computes the derivative, or make it."""
@@ -233,3 +245,8 @@ class Derivative:
 
     def __repr__(self) -> str:
         return f"<derivative of {self.__name__}, order {self._orders[-1]}, argnums {self._argnums}>"
+
+
+def _expression(node: Node, root: Root, trace: Trace | None = None) -> Expression:
+    symmetry = root.symmetry if root.is_ordered else ()
+    return Expression(node, trace, array=True, symmetry=symmetry)

@@ -161,7 +161,7 @@ def derive_orders(
                 level = [between(nodes) for nodes in level]
         if order in orders:
             for y, nodes in zip(values, level, strict=True):
-                found += _arrange(y, nodes, variables, order)
+                found += arrange(y, nodes, variables, order)
     return found, choice
 
 
@@ -186,7 +186,7 @@ def _raise_order(
     return level, choices
 
 
-def _arrange(y: Node, nodes: Level, variables: Sequence[Node], order: int) -> list[Root]:
+def arrange(y: Node, nodes: Level, variables: Sequence[Node], order: int) -> list[Root]:
     """Give the derivatives in every order of the variables: those with ascending ones, transposed.
 
     Which axes belong to a differentiation follows from how often each variable came before.

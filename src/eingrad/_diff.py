@@ -74,15 +74,18 @@ def forward(y: Node, x: Node) -> Node:
     return _forward(y, {x: seed(x)}, x.shape, order, _selects(order))
 
 
-def pushforward(ys: Sequence[Node], tangents: Mapping[Node, Node]) -> list[Node]:
+def pushforward(
+    ys: Sequence[Node], tangents: Mapping[Node, Node], trailing: Shape = ()
+) -> list[Node]:
     """Multiply Jacobians by tangents of the ``xs``: forward, with other seeds than deltas.
 
+    Several tangents are pushed at once along axes that are `trailing`, those of ``x`` come before.
     If a tangent is of a wider dtype than its ``x``, complex say, all products are.
     """
     order = _dependents(ys, tangents)
     selects = _selects(order)
     wider = [tangent.dtype for x, tangent in tangents.items() if tangent.dtype != x.dtype]
-    return [_forward(y, tangents, (), order, selects, wider) for y in ys]
+    return [_forward(y, tangents, trailing, order, selects, wider) for y in ys]
 
 
 def _forward(

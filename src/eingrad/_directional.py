@@ -15,7 +15,7 @@ import numpy as np
 
 from eingrad import _ir, _reuse
 from eingrad._bind import Argnums, argument_numbers, check_argnums
-from eingrad._call import output_node
+from eingrad._call import evaluated, output_node
 from eingrad._derivative import Derivative
 from eingrad._derive import derive
 from eingrad._diff import pullback, pushforward
@@ -41,7 +41,7 @@ class _Sweep:
         self.trace = trace_of(leaves)
         self.variables = [node_of(leaf, self.trace) for leaf in leaves]
         results, self.out_tree = flatten(f(*arguments, **kwargs))
-        self.outputs = [output_node(leaf, self.trace, f) for leaf in results]
+        self.outputs = evaluated(self.trace, [output_node(leaf, self.trace, f) for leaf in results])
         self.name = getattr(f, "__name__", "the function")
 
     def seeds(self, nodes: Sequence[Node], tree: Tree, role: str, of: str) -> dict[Node, Node]:

@@ -33,6 +33,7 @@ class Kind(Enum):
     CAST = auto()  # as its operand does, in another dtype: no Jacobian is written
     SELECT = auto()  # where its first operand holds, as the second; elsewhere as the third
     OPAQUE = auto()  # its derivative is as unknown as itself: one more opaque node
+    UNEVALUATED = auto()  # a derivative, which is derived before it is differentiated again
 
 
 class Law(Enum):

@@ -4,7 +4,7 @@ import itertools
 from collections.abc import Container
 
 from eingrad import _ir
-from eingrad._ir import Factor, Node, Product
+from eingrad._ir import Einsum, Factor, Node, Placement, Product, Selection
 from eingrad._limits import BUDGET
 
 MOST_OPERANDS = BUDGET.operands
@@ -34,6 +34,25 @@ def regroup(node: Node, once: Container[Node]) -> Node:
     return node
 
 
+def select(node: Node, once: Container[Node]) -> Node:
+    """``sum_c S[r,c] (sum_j A_ij B_jc) -> sum_j A_ij (B S^T)_jr``: take entries of the factors.
+
+    Keeps value, shape and dtype: each entry that is taken is the same sum of the same products.
+    Terminates: the product is gone from under the selection. Leaves alone a selection that is no
+    smaller than what it takes from, one of a product that is used elsewhere and not *outgrown*, and
+    elementwise products, where to take once is less than to take of each factor.
+    """
+    if not isinstance(node, Placement) or node.core is None:
+        return node
+    product = node.core.node
+    if not isinstance(product, Product) or product.is_view or node.size >= product.size:
+        return node
+    if not all(isinstance(f.node, Selection) for f in node.structure):
+        return node
+    is_alone = product in once and product.sums
+    return open_operands(node, {product}) if is_alone or is_outgrown(product) else node
+
+
 def is_outgrown(node: Product) -> bool:
     """Whether a product is larger than its operands together: an outer product, best left lazy."""
     return not node.sums and node.size > sum(n.size for n in {*node.operands})
@@ -52,7 +71,7 @@ def _inline(node: Product, once: Container[Node]) -> Node:
     return open_operands(node, chosen) if chosen else node
 
 
-def open_operands(node: Product, chosen: Container[Node]) -> Node:
+def open_operands(node: Einsum, chosen: Container[Node]) -> Node:
     """Put the factors of some operands, products themselves, in their place."""
     factors: list[Factor] = []
     coefficient = node.coefficient
@@ -64,7 +83,7 @@ def open_operands(node: Product, chosen: Container[Node]) -> Node:
             coefficient = _ir.multiply(coefficient, operand.coefficient)
         else:
             factors.append(Factor(operand, term))
-    return _ir.contract(factors, node.out, (), coefficient, node.dtype)
+    return _ir.contract(factors, node.out, node.sizes, coefficient, node.dtype)
 
 
 def _opens(node: Product, operand: Node, once: Container[Node]) -> bool:

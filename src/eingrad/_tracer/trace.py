@@ -39,6 +39,7 @@ class Trace:
     lasting: bool = False
     lent: list[Input] = field(default_factory=list)
     made: set[bytes] = field(default_factory=set)  # digests of derivatives computed within
+    unevaluated: bool = False  # of the outermost: whether there are unevaluated derivatives
     captures: int = 0  # how often an array was used
     closed: bool = False
     labels: Mapping[str, str] = field(default_factory=dict)  # what messages call its inputs
@@ -91,6 +92,11 @@ class Trace:
         node = _reuse.lend(name, shape, dtype, key)
         self.lent.append(node)
         return node
+
+    def lend_to(self, outer: "Trace") -> None:
+        """Let inputs of this call live as long as those of an outer one."""
+        outer.lent += self.lent
+        self.lent = []
 
     def capture(self, array: Array) -> Node:
         """Make an array of the user's an input of this call, locked while it is traced."""
@@ -176,7 +182,7 @@ class Trace:
         self.open = False
         _read_only.release(self)
         lent, self.lent = self.lent, []
-        _reuse.give_back(lent)
+        _reuse.give_back(reversed(lent))  # what is lent first is given first, at the next call too
         self.closed = True
 
 
