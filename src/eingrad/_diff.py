@@ -22,11 +22,13 @@ import numpy as np
 
 from eingrad import _ir
 from eingrad._ir import Add, Apply, Coefficient, Einsum, Factor, Node, Placement, Structural
+from eingrad._limits import MACHINE, POLICY
 from eingrad._primitives import Kind, apply, cast, core_ndims, jacobian, kind_of, row_of
 from eingrad._shifts import is_shift, keep_whole
 from eingrad._subscripts import Shape, Subscripts
 
 Term = tuple[Node, Coefficient]
+_ENTRY = 8 * MACHINE.byte_written  # picoseconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +114,8 @@ def _forward(
                 for term in _push(node, below, local, batch, cast(tangents[below], dtype))
             ]
             total = _collect(terms, node.shape + trailing, dtype)
-            tangents[node] = keep_whole(total) if is_shift(node) else total
+            is_kept = is_shift(node) or (node is not y and _is_shattered(total))
+            tangents[node] = keep_whole(total) if is_kept else total
     dtype = np.result_type(y.dtype, *wider) if wider else y.dtype
     return cast(tangents[y], dtype) if y in tangents else _ir.zeros(y.shape + trailing, dtype)
 
@@ -134,7 +137,8 @@ def pullback(seeds: Mapping[Node, Node], xs: Sequence[Node], leading: Shape = ()
     result: dict[Node, Node] = {}
     for node in reversed([n for n in _ir.topological(list(seeds)) if n in order]):
         bar = _collect(cotangents.pop(node, []), leading + node.shape, dtype)
-        bar = keep_whole(bar) if is_shift(node) else bar
+        if is_shift(node) or (node not in xs and _is_shattered(bar)):
+            bar = keep_whole(bar)
         result[node] = bar
         for below, local, batch in _local_jacobians(node, order, selects):
             pulled = _pull(len(leading), node, below, local, batch, bar)
@@ -372,6 +376,23 @@ def _linear(
         (_ir.contract([*rest, (piece, term)], out, sizes, coefficient, piece.dtype), factor)
         for piece, factor in _pieces(derivative)
     ]
+
+
+def _is_shattered(derivative: Node) -> bool:
+    """Whether a sum is of so many placements that to write it out costs no more.
+
+    Each is multiplied by itself with what the sum meets; so in a program that shifts and shifts
+    again, where each step makes as many patterns of each as it has shifts, they would be all that
+    there are.
+    """
+    if not isinstance(derivative, Add):
+        return False
+    pieces = [term for term in derivative.terms if _ir.carries_delta(term)]
+    if len(pieces) < POLICY.pieces:
+        return False
+    entries = sum(1 if piece.core is None else piece.core.node.size for piece in pieces)
+    apart = len(pieces) * MACHINE.call + entries * _ENTRY
+    return apart >= MACHINE.call + derivative.size * _ENTRY
 
 
 def _collect(terms: Sequence[Term], shape: tuple[int, ...], dtype: object) -> Node:

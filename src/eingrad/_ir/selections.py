@@ -12,6 +12,7 @@ from eingrad._ir.nodes import Constant, Einsum, Merge, Selection
 from eingrad._ir.tables import (
     Table,
     compose,
+    inverse,
     match_rows,
     number_of_pairs,
     pairs_of_rows,
@@ -38,6 +39,26 @@ def gather_whole_positions(network: Network) -> bool:
                 if len(axes) > 1 and _may_merge(core, axes, network.sizes[row]):
                     _gather_on_axes(network, core, axes, row, picks)
                     return True
+    return False
+
+
+def transpose_a_permutation(network: Network) -> bool:
+    """``sum_r S[r,c] A[r] -> sum_r T[c,r] A[r]``, T the transposed: a take, and nothing is added.
+
+    Only where c stays and r goes: then r is taken, and this ends.
+    """
+    for factor in network.structure:
+        selection = factor.node
+        if not isinstance(selection, Selection) or is_delta(factor):
+            continue
+        row, column = factor.term
+        if row in network.out or column not in network.out:
+            continue
+        table = inverse(selection.table, selection.shape[1])
+        if table is not None:
+            factor.node = network.make.selection(table, selection.shape[0])
+            factor.term = (column, row)
+            return True
     return False
 
 

@@ -9,6 +9,7 @@ index that it determines, so it ends.
 ``sum_j delta[i,j] A[j,k]  ->  A[i,k]``                     rename
 ``sum_j S[i,j] A[j,k]      ->  A[table[i],k]``              take: slice, gather, flip
 ``sum_j S[i,j] T[j,k]      ->  (T after S)[i,k]``           compose
+``sum_i S[i,j] A[i,k]      ->  A[inverse[j],k]``            where S is a permutation
 ``sum_j S[i,j] T[k,j]      ->  sum_p V[p,i] W[p,k]``        a row for each pair that meets in a j
 ``A[i,j] S[r,i] T[r,j]     ->  A'[m] U[r,m]``               gather on two axes at once
 ``sum_m M[m,i,j] M[m,k,l]  ->  delta[i,k] delta[j,l]``      split after merge
@@ -24,7 +25,11 @@ import numpy as np
 from eingrad._ir.merges import free_the_position_of_a_merge, select_whole_positions, unify_merges
 from eingrad._ir.network import Network, Operand, is_delta, make_dense
 from eingrad._ir.nodes import Merge, Selection, Structural
-from eingrad._ir.selections import free_the_column_of_a_selection, gather_whole_positions
+from eingrad._ir.selections import (
+    free_the_column_of_a_selection,
+    gather_whole_positions,
+    transpose_a_permutation,
+)
 from eingrad._ir.tables import (
     positions_of,
     unravel,
@@ -42,6 +47,7 @@ def eliminate(network: Network) -> None:
         _mask_the_part_of_a_merge,
         _open_a_circle,
         gather_whole_positions,
+        transpose_a_permutation,
         free_the_column_of_a_selection,
         unify_merges,
         select_whole_positions,

@@ -106,6 +106,19 @@ def compose(first: Table, second: Table) -> Table:
     return canonical_table(np.where(below >= 0, found, -1))
 
 
+def inverse(table: Table, columns: int) -> Table | None:
+    """Table of the transposed selection, where each of the columns is selected once; else None."""
+    count = length(table)
+    if count != columns:
+        return None
+    if isinstance(table, range):
+        return range(count - 1, -1, -1) if table.step == -1 else table
+    found = np.full(count, -1, np.intp)
+    rows = np.flatnonzero(table >= 0)
+    found[table[rows].astype(np.intp)] = rows
+    return canonical_table(found) if bool((found >= 0).all()) else None
+
+
 def _wide(table: range) -> Any:
     """Integers that hold all positions of a range."""
     return np.intp if max(abs(table.start), abs(table.stop)) < _WORD else object
