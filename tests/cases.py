@@ -279,6 +279,41 @@ def inverse(rng, n):
     return np.linalg.inv, _invertible(rng, n)
 
 
+def inverse_row(rng, n):
+    """A row of ``X^-1``."""
+    return lambda x: np.linalg.inv(x)[0], _invertible(rng, n)
+
+
+def gathered(rng, samples, groups, n):
+    """A sum over samples, each of which is of a group: ``sum exp((A x)[group])``."""
+    a, group = rng.normal(size=(groups, n)), rng.integers(groups, size=samples)
+    return lambda x: np.exp((a @ x)[group]).sum(), rng.normal(size=n) / n
+
+
+def shifts(rng, steps, n):
+    """Steps of Lorenz-96, on a ring of n numbers."""
+
+    def f(y):
+        for _ in range(steps):
+            ahead, behind, far = np.roll(y, -1), np.roll(y, 1), np.roll(y, 2)
+            y = y + 0.01 * ((ahead - far) * behind - y + 8)
+        return (y * y).sum()
+
+    return f, rng.normal(size=n)
+
+
+def padded(rng, steps, n):
+    """Steps of Burgers' equation between walls."""
+
+    def f(u):
+        for _ in range(steps):
+            p = np.pad(u, 1)
+            u = u + 0.1 * (p[2:] - 2 * u + p[:-2]) - 0.05 * u * (p[2:] - p[:-2])
+        return (u * u).sum()
+
+    return f, rng.normal(size=n)
+
+
 def logdet(rng, n):
     """``log |det X|``."""
     return lambda x: np.linalg.slogdet(x)[1], _invertible(rng, n)
@@ -390,6 +425,10 @@ CASES = (
     Case("inverse", inverse, 1, (32,), (3,)),
     Case("inverse", inverse, 2, (10,), (2,)),
     Case("inverse", inverse, 3, (5,), (2,)),
+    Case("row of an inverse", inverse_row, 1, (20,), (3,)),
+    Case("gathered", gathered, 2, (3000, 40, 50), (20, 3, 4)),
+    Case("shifts, 16 steps", shifts, 2, (16, 8), (3, 5)),
+    Case("padded, 8 steps", padded, 2, (8, 8), (3, 4)),
     Case("logdet", logdet, 2, (32,), (3,)),
     Case("logdet", logdet, 3, (10,), (2,)),
     Case("logdet", logdet, 4, (5,), (2,)),

@@ -16,12 +16,23 @@ nodes are never expanded: a product is distributed only over the terms of a deri
 import itertools
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from fractions import Fraction
+from typing import Any, TypeGuard
 
 import numpy as np
 
 from eingrad import _ir
-from eingrad._ir import Add, Apply, Coefficient, Einsum, Factor, Node, Placement, Structural
+from eingrad._ir import (
+    Add,
+    Apply,
+    Coefficient,
+    Einsum,
+    Factor,
+    Node,
+    Placement,
+    Selection,
+    Structural,
+)
 from eingrad._limits import MACHINE, POLICY
 from eingrad._primitives import Kind, apply, cast, core_ndims, jacobian, kind_of, row_of
 from eingrad._shifts import is_shift, keep_whole
@@ -379,20 +390,36 @@ def _linear(
 
 
 def _is_shattered(derivative: Node) -> bool:
-    """Whether a sum is of so many placements that to write it out costs no more.
+    """Whether so many placements lie over each other that it costs no more to write them out.
 
-    Each is multiplied by itself with what the sum meets; so in a program that shifts and shifts
-    again, where each step makes as many patterns of each as it has shifts, they would be all that
-    there are.
+    Each would be multiplied by itself with what the sum meets. So in a program that shifts, and
+    shifts again: there would be as many in the end as there are paths.
     """
     if not isinstance(derivative, Add):
         return False
-    pieces = [term for term in derivative.terms if _ir.carries_delta(term)]
-    if len(pieces) < POLICY.pieces:
+    pieces = [term for term in derivative.terms if _is_shifted(term)]
+    is_dense = not all(map(_ir.carries_delta, derivative.terms))
+    if sum(map(_coverage, pieces)) < (POLICY.pieces_beside if is_dense else POLICY.pieces):
         return False
     entries = sum(1 if piece.core is None else piece.core.node.size for piece in pieces)
     apart = len(pieces) * MACHINE.call + entries * _ENTRY
     return apart >= MACHINE.call + derivative.size * _ENTRY
+
+
+def _is_shifted(node: Node) -> TypeGuard[Placement]:
+    """Whether a term ties axes by selections that are no delta."""
+    return _ir.carries_delta(node) and any(
+        isinstance(of, Selection) and not of.is_delta for of, _ in node.structure
+    )
+
+
+def _coverage(piece: Placement) -> Fraction:
+    """Which part of the entries along the axes that selections determine is not zero, at most."""
+    part = Fraction(1)
+    for node, term in piece.structure:
+        if isinstance(node, Selection) and term[1] in piece.out:
+            part *= Fraction(min(node.shape), node.shape[1])
+    return part
 
 
 def _collect(terms: Sequence[Term], shape: tuple[int, ...], dtype: object) -> Node:

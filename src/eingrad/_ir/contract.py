@@ -236,6 +236,10 @@ def _plain_product(
     return intern_product(factors, out, sizes, coefficient, dtype)
 
 
+def _accumulates(node: Node) -> bool:
+    return isinstance(node, Placement) and node.accumulates
+
+
 def _stays_factor(node: Node) -> bool:
     """Whether a node stays what it is as a factor of a product: most do."""
     match node:
@@ -243,7 +247,7 @@ def _stays_factor(node: Node) -> bool:
             return is_canonical_twin(node) and not node.is_view
         case Apply():
             return not node.symmetry
-    return not isinstance(node, (Placement, Structural))
+    return _accumulates(node) or not isinstance(node, (Placement, Structural))
 
 
 def _selects_nothing(factor: Operand) -> bool:
@@ -269,7 +273,7 @@ def _open(
         node, term = pending.pop()
         if isinstance(node, Structural):
             structure.append(Operand(node, term))
-        elif not isinstance(node, Einsum):
+        elif not isinstance(node, Einsum) or (_accumulates(node) and len(factors) > 1):
             cores.append(Operand(node, term))
         elif isinstance(node, Product) and not node.is_view:
             coefficient = multiply(coefficient, node.coefficient)

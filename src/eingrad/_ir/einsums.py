@@ -123,7 +123,8 @@ def _intern_placement(
     core = numbered[0] if numbered and not isinstance(operands[0], Structural) else None
     structure = numbered if core is None else numbered[1:]
     fields = (numbered, new_out, every, coefficient, operands, _sums(every, new_out))
-    placed = (core, structure, repeated, _ties(structure, new_out))
+    accumulates = _accumulates(structure, new_out, every)
+    placed = (core, structure, repeated, _ties(structure, new_out), accumulates)
     return intern_node(Placement, key, shape, dtype, lambda: content, *fields, *placed)
 
 
@@ -155,6 +156,15 @@ def _ties(structure: Sequence[Factor], out: Subscripts) -> bool:
     )
 
 
+def _accumulates(structure: Sequence[Factor], out: Subscripts, sizes: Shape) -> bool:
+    """Whether rows are summed that are more than the entries they are added to."""
+    columns: dict[int, int] = {}
+    for node, term in structure:
+        if isinstance(node, Selection) and term[0] not in out:
+            columns[term[0]] = columns.get(term[0], 1) * node.shape[1]
+    return any(sizes[row] > count for row, count in columns.items())
+
+
 def fill(coefficient: Coefficient, shape: Shape, dtype: Any) -> Placement:
     """Make a tensor of equal entries: a placement of nothing."""
     shape = sizes_of(shape)
@@ -177,8 +187,11 @@ def is_fill(node: Node) -> bool:
 
 
 def carries_delta(node: Node) -> TypeGuard[Placement]:
-    """Whether this is a placement whose structure ties output axes: most entries are zero."""
-    return isinstance(node, Placement) and node.ties
+    """Whether this is a placement whose structure ties output axes: most entries are zero.
+
+    Not where it accumulates: that is computed, and then it is an array as any other.
+    """
+    return isinstance(node, Placement) and node.ties and not node.accumulates
 
 
 def ones_along(node: Einsum, term: Subscripts) -> list[Factor]:

@@ -200,14 +200,17 @@ class Placement(Einsum):
     """An array placed: nothing is computed, entries are taken, moved, repeated, or zero.
 
     At most one factor, the core, has values. The others are structural and stand: the core has not
-    the index that they determine. The result is constant along the output indices of no factor. One
-    entry of the sum, at most, is not zero.
+    the index that they determine. The result is constant along the output indices of no factor.
+
+    One entry of the sum, at most, is not zero; but for rows of a selection that select the same.
+    Where there are more of them than of what they select, it `accumulates`: that is a computation.
     """
 
     core: Factor | None
     structure: tuple[Factor, ...]
     repeated: Subscripts  # output indices of no factor
     ties: bool  # whether structure ties output axes: most entries are then known to be zero
+    accumulates: bool
 
     @property
     def determined(self) -> list[tuple[Structural, Subscripts, Subscripts]]:

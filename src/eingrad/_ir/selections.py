@@ -54,6 +54,8 @@ def transpose_a_permutation(network: Network) -> bool:
         row, column = factor.term
         if row in network.out or column not in network.out:
             continue
+        if any(user in network.structure for user in network.users(row, factor)):
+            continue  # selections of selections compose
         table = inverse(selection.table, selection.shape[1])
         if table is not None:
             factor.node = network.make.selection(table, selection.shape[0])
