@@ -14,7 +14,7 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -27,14 +27,14 @@ from real_programs.measure import Measured, Program, bounds, cost
 HEADS = ("flops", "peak_bytes", "written_bytes", "lines")
 
 
-def measure(program: Program) -> dict[str, Any]:
-    """Plan in this process: seconds, counts, and ratios to what they should be."""
+def measure(program: Program) -> Iterator[dict[str, Any]]:
+    """Plan in this process: seconds and counts; then, from the bounds, what they should be."""
     task = program.build(program.sizes)
     start = time.perf_counter()
     counts = cost(task.run, *task.args)
-    seconds = time.perf_counter() - start
+    yield {"seconds": time.perf_counter() - start, **asdict(counts)}
     found = Measured(counts, bounds(task))
-    return {"seconds": seconds, **asdict(counts), "should": found.should, "ratios": found.ratios}
+    yield {"should": found.should, "ratios": found.ratios}
 
 
 def measure_apart(program: Program, limit: float) -> dict[str, Any]:
@@ -42,21 +42,28 @@ def measure_apart(program: Program, limit: float) -> dict[str, Any]:
     command = [sys.executable, __file__, "--one", str(program)]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=limit, check=False)
-    except subprocess.TimeoutExpired:
-        return {"failed": f"not planned within {limit:g} s"}
+    except subprocess.TimeoutExpired as late:
+        what = "its bounds are not" if late.stdout else "not"
+        known = (late.stdout or b"").splitlines()[:1]
+        return {"failed": f"{what} planned within {limit:g} s", **_merged(known)}
     if done.returncode:
         last = done.stderr.strip().splitlines()[-1:]
         return {"failed": last[0] if last else f"exit status {done.returncode}"}
-    found: dict[str, Any] = json.loads(done.stdout)
-    return found
+    return _merged(done.stdout.splitlines())
+
+
+def _merged(lines: Iterable[str | bytes]) -> dict[str, Any]:
+    return {name: value for line in lines for name, value in json.loads(line).items()}
 
 
 def row(found: dict[str, Any]) -> str:
     """Ratios, planning time and counts; or why there are none."""
-    if "failed" in found:
+    if "seconds" not in found:
         return f"  {found['failed']}"
-    ratios = (found["ratios"].get(count) for count in HEADS)
+    ratios = (found.get("ratios", {}).get(count) for count in HEADS)
     cells = "".join(f"{'-' if r is None else f'{r:,.2f}x':>14}" for r in ratios)
+    if "failed" in found:
+        cells = f"  {found['failed']:{14 * len(HEADS) - 2}}"
     return f"{cells}{found['seconds']:10.2f}{found['lines']:9,}{found['flops']:17,}"
 
 
@@ -91,7 +98,8 @@ def main() -> None:
     parser.add_argument("--one", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.one:
-        print(json.dumps(measure(next(p for p in PROGRAMS if str(p) == options.one))))
+        for found in measure(next(p for p in PROGRAMS if str(p) == options.one)):
+            print(json.dumps(found), flush=True)
         return
     if options.write:
         write()

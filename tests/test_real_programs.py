@@ -26,7 +26,7 @@ def recorded():
     return table.read(table.PATH.read_text("utf-8"))
 
 
-@pytest.mark.parametrize("program", PROGRAMS, ids=str)
+@pytest.mark.parametrize("program", [p for p in PROGRAMS if p.small is not None], ids=str)
 def test_its_value_and_that_of_its_bounds_are_that_of_an_oracle(program):
     """At a small size, by evaluations of the function alone or by a formula of its own.
 
@@ -34,10 +34,10 @@ def test_its_value_and_that_of_its_bounds_are_that_of_an_oracle(program):
     """
     task = program.build(program.small)
     expected = task.value()
-    assert_close(plan_of(task.run, *task.args)(*task.args), expected, rtol=1e-6)
+    assert_close(plan_of(task.run, *task.args)(*task.args), expected, rtol=1e-5)
     for bound in set(task.should.values()):
         if bound.same_value and not isinstance(bound.of, int):
-            assert_close(plan_of(bound.of, *bound.args)(*bound.args), expected, rtol=1e-6)
+            assert_close(plan_of(bound.of, *bound.args)(*bound.args), expected, rtol=1e-5)
 
 
 @pytest.mark.parametrize("program", QUICK, ids=str)
@@ -56,7 +56,7 @@ def test_all_that_is_quickly_planned_is_recorded_and_no_more(recorded):
 def test_names_are_told_apart_and_each_point_has_three_programs():
     assert len(set(map(str, PROGRAMS))) == len(PROGRAMS)
     points = {program.point for program in PROGRAMS}
-    assert points >= {"1", "2", "3", "3b", "5", "7"}
+    assert points >= {"1", "2", "3", "3b", "4", "5", "6", "7", "8", "9", "10", "12", "13", "15"}
     assert all(sum(p.point == point for p in PROGRAMS) >= 3 for point in points)
 
 

@@ -64,14 +64,15 @@ class Task:
 class Program:
     """A row of the catalogue: the point it shows, how it is made, in which sizes; small to check.
 
-    `slow` ones take over a second to plan, and are left to the benchmark.
+    `slow` ones take over a second to plan, and are left to the benchmark; those without a small
+    size take that long at any.
     """
 
     point: str
     name: str
     make: Callable[..., Task]
     sizes: tuple[Any, ...]
-    small: tuple[Any, ...]
+    small: tuple[Any, ...] | None
     slow: bool = False
 
     def __str__(self) -> str:
