@@ -1,6 +1,6 @@
 """What real programs cost beside what they should.
 
-``python benchmarks/real_programs.py [POINT...] [--json] [--seconds LIMIT] [--once] [--write]``
+``python benchmarks/real_programs.py [POINT...] [--json] [--seconds LIMIT] [--jax] [--write]``
 
 The programs stand in `tests/real_programs`, by the point they show. For each, counts of its plan in
 units of what they should be: of an equivalent formulation's, or of so many evaluations of the
@@ -18,34 +18,57 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 
+import numpy as np
+
 from real_programs import PROGRAMS, table
-from real_programs.measure import Measured, Program, bounds, cost
+from real_programs.measure import Compute, Measured, Program, bounds, cost
 
 HEADS = ("flops", "peak_bytes", "written_bytes", "lines")
 
 
-def measure(program: Program) -> Iterator[dict[str, Any]]:
-    """Plan in this process: seconds and counts; then, from the bounds, what they should be."""
+def measure(program: Program, *, with_jax: bool) -> Iterator[dict[str, Any]]:
+    """Plan in this process: seconds and counts; then, from the bounds, what they should be.
+
+    With JAX, seconds of its first call, too: where all that a program does is to differentiate.
+    """
     task = program.build(program.sizes)
     start = time.perf_counter()
     counts = cost(task.run, *task.args)
     yield {"seconds": time.perf_counter() - start, **asdict(counts)}
     found = Measured(counts, bounds(task))
     yield {"should": found.should, "ratios": found.ratios}
+    if with_jax and task.of and task.of[0].__module__.startswith("real_programs"):
+        yield {"jax_seconds": jax_seconds(*task.of, *task.args)}
 
 
-def measure_apart(program: Program, limit: float) -> dict[str, Any]:
+def jax_seconds(f: Compute, order: int, x: Any) -> float:
+    """Time the first call of a derivative by JAX, jit included; `np` of the program is JAX's."""
+    import jax  # noqa: PLC0415  # only where it is asked for: it is optional
+
+    jax.config.update("jax_enable_x64", True)
+    jax.block_until_ready(jax.jit(jax.numpy.sin)(1.0))  # what starts up once is not the program's
+    derivative = f
+    for n in range(order):
+        derivative = jax.jacfwd(derivative) if n or np.ndim(f(x)) else jax.jacrev(derivative)
+    with mock.patch.object(sys.modules[f.__module__], "np", jax.numpy):
+        start = time.perf_counter()
+        jax.block_until_ready(jax.jit(derivative)(x))
+        return time.perf_counter() - start
+
+
+def measure_apart(program: Program, limit: float, *options: str) -> dict[str, Any]:
     """Plan in a process of its own, which is ended after so many seconds."""
-    command = [sys.executable, __file__, "--one", str(program)]
+    command = [sys.executable, __file__, "--one", str(program), *options]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=limit, check=False)
     except subprocess.TimeoutExpired as late:
-        what = "its bounds are not" if late.stdout else "not"
-        known = (late.stdout or b"").splitlines()[:1]
-        return {"failed": f"{what} planned within {limit:g} s", **_merged(known)}
+        lines = (late.stdout or b"").splitlines()
+        what = ("not planned", "its bounds are not planned", "JAX has not compiled")[len(lines)]
+        return {"failed": f"{what} within {limit:g} s", **_merged(lines)}
     if done.returncode:
         last = done.stderr.strip().splitlines()[-1:]
         return {"failed": last[0] if last else f"exit status {done.returncode}"}
@@ -62,9 +85,10 @@ def row(found: dict[str, Any]) -> str:
         return f"  {found['failed']}"
     ratios = (found.get("ratios", {}).get(count) for count in HEADS)
     cells = "".join(f"{'-' if r is None else f'{r:,.2f}x':>14}" for r in ratios)
-    if "failed" in found:
+    if "ratios" not in found:
         cells = f"  {found['failed']:{14 * len(HEADS) - 2}}"
-    return f"{cells}{found['seconds']:10.2f}{found['lines']:9,}{found['flops']:17,}"
+    jax = f"{found['jax_seconds']:10.2f}" if "jax_seconds" in found else f"{'-':>10}"
+    return f"{cells}{found['seconds']:10.2f}{jax}{found['lines']:9,}{found['flops']:17,}"
 
 
 def write() -> None:
@@ -95,24 +119,29 @@ def main() -> None:
     parser.add_argument("--once", action="store_true", help="one program for each point")
     parser.add_argument("--seconds", type=float, default=20.0, help="for each program")
     parser.add_argument("--write", action="store_true", help="record what the tests compare with")
+    parser.add_argument("--jax", action="store_true", help="time JAX's first call, too")
     parser.add_argument("--one", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.one:
-        for found in measure(next(p for p in PROGRAMS if str(p) == options.one)):
+        for found in measure(
+            next(p for p in PROGRAMS if str(p) == options.one), with_jax=options.jax
+        ):
             print(json.dumps(found), flush=True)
         return
     if options.write:
         write()
         return
     results: dict[str, dict[str, Any]] = {}
+    flags = ["--jax"] if options.jax else []
     heads = "".join(f"{head:>14}" for head in HEADS)
     if not options.json:
         print(
-            f"{'in units of what it should be':68}{heads}{'seconds':>10}{'lines':>9}{'flops':>17}"
+            f"{'in units of what it should be':68}{heads}"
+            f"{'seconds':>10}{'JAX':>10}{'lines':>9}{'flops':>17}"
         )
     for program in chosen(options.points, once=options.once):
         print(program, file=sys.stderr)
-        found = results[str(program)] = measure_apart(program, options.seconds)
+        found = results[str(program)] = measure_apart(program, options.seconds, *flags)
         if not options.json:
             print(f"{program!s:68}{row(found)}", flush=True)
     if options.json:

@@ -56,7 +56,23 @@ def test_all_that_is_quickly_planned_is_recorded_and_no_more(recorded):
 def test_names_are_told_apart_and_each_point_has_three_programs():
     assert len(set(map(str, PROGRAMS))) == len(PROGRAMS)
     points = {program.point for program in PROGRAMS}
-    assert points >= {"1", "2", "3", "3b", "4", "5", "6", "7", "8", "9", "10", "12", "13", "15"}
+    assert points >= {
+        "1",
+        "2",
+        "3",
+        "3b",
+        "4",
+        "5",
+        "6",
+        "7",
+        "8",
+        "9",
+        "10",
+        "11",
+        "12",
+        "13",
+        "15",
+    }
     assert all(sum(p.point == point for p in PROGRAMS) >= 3 for point in points)
 
 

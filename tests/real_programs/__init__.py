@@ -2,6 +2,7 @@
 
 from real_programs import (
     cancellations,
+    conditioning,
     contractions,
     diagonals,
     gathers,
@@ -17,5 +18,5 @@ from real_programs import (
 PROGRAMS = (
     *contractions.PROGRAMS, *weights.PROGRAMS, *gathers.PROGRAMS, *stencils.PROGRAMS,
     *operators.PROGRAMS, *diagonals.PROGRAMS, *series.PROGRAMS, *cancellations.PROGRAMS,
-    *small_vectors.PROGRAMS, *results.PROGRAMS, *loops.PROGRAMS,
+    *small_vectors.PROGRAMS, *results.PROGRAMS, *conditioning.PROGRAMS, *loops.PROGRAMS,
 )  # fmt: skip

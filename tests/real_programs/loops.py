@@ -20,7 +20,7 @@ def _unrolled(make, steps, x, order=1):
     sweeps = 5.0 * x.size ** (order - 1)
     should = {"flops": evaluations(f, x, sweeps), "lines": evaluations(make(1), x, 10.0)}
     value = lambda: differences(f, x, *[None] * order)
-    return Task(eg.derivative(f, order), (x,), should, value)
+    return Task(eg.derivative(f, order), (x,), should, value, (f, order))
 
 
 # Integrators -------------------------------------------------------------------------------------
@@ -186,7 +186,7 @@ def cholesky(rng, n):
     A = rng.normal(size=(n, n))
     A = A @ A.T / n + np.eye(n)
     should = {"flops": evaluations(f, A, 5.0), "lines": evaluations(f, A, 5.0)}
-    return Task(eg.grad(f), (A,), should, lambda: differences(f, A, None, step=0.003))
+    return Task(eg.grad(f), (A,), should, lambda: differences(f, A, None, step=0.003), (f, 1))
 
 
 def _metric(x):
@@ -249,6 +249,7 @@ def business_cycle(order, rng):
         (v,),
         {"flops": Bound(2 * tensor + 200), "lines": lines},
         value,
+        (conditions, order),
     )
 
 

@@ -52,12 +52,16 @@ def evaluations(f: Compute, x: Any, times: float) -> Bound:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A program as it is written: called with arguments. `value` knows the result another way."""
+    """A program as it is written: called with arguments. `value` knows the result another way.
+
+    Where all that it does is to differentiate a function, `of` is that and the order.
+    """
 
     run: Compute
     args: tuple[Any, ...]
     should: Mapping[str, Bound]  # by the name of a count
     value: Callable[[], Any]
+    of: tuple[Compute, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,6 +68,7 @@ def _bounded(f, good, x, order):
         (x,),
         {"flops": bound, "lines": bound},
         lambda: differences(f, x, *[None] * order, step=0.01),
+        (f, order),
     )
 
 

@@ -23,7 +23,7 @@ def _derived(f, x, order, flops=None):
     evaluation = evaluations(f, x, sweeps) if flops is None else Bound(flops, times=sweeps)
     should = {"flops": evaluation, "lines": evaluations(f, x, 10.0)}
     value = lambda: differences(f, x, *[None] * order)
-    return Task(eg.derivative(f, order), (x,), should, value)
+    return Task(eg.derivative(f, order), (x,), should, value, (f, order))
 
 
 # Time steps --------------------------------------------------------------------------------------
