@@ -1,0 +1,22 @@
+"""Real programs and what they should cost: `PROGRAMS`, a row each, by the point they show."""
+
+from real_programs import (
+    cancellations,
+    conditioning,
+    contractions,
+    diagonals,
+    gathers,
+    loops,
+    operators,
+    results,
+    series,
+    small_vectors,
+    stencils,
+    weights,
+)
+
+PROGRAMS = (
+    *contractions.PROGRAMS, *weights.PROGRAMS, *gathers.PROGRAMS, *stencils.PROGRAMS,
+    *operators.PROGRAMS, *diagonals.PROGRAMS, *series.PROGRAMS, *cancellations.PROGRAMS,
+    *small_vectors.PROGRAMS, *results.PROGRAMS, *conditioning.PROGRAMS, *loops.PROGRAMS,
+)  # fmt: skip
