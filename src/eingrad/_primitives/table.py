@@ -10,6 +10,14 @@ from eingrad import _ir
 from eingrad._ir import Coefficient
 from eingrad._precedence import PRODUCT, QUOTIENT, TEST, Written, closed
 from eingrad._primitives.algebra import apply, plus, power, reciprocal, tie, times, zero_where
+from eingrad._primitives.equations import (
+    divide_equation,
+    inverse_equation,
+    power_equation,
+    reciprocal_equation,
+    solve_equation,
+    sqrt_equation,
+)
 from eingrad._primitives.measures import (
     command,
     elimination,
@@ -100,9 +108,9 @@ PRIMITIVES = (
     _unary("log2",        positive,    lambda x, y: times(1 / _LOG2, reciprocal(x)), singular=True),
     _unary("log10",       positive,    lambda x, y: times(1 / _LOG10, reciprocal(x)), singular=True),
     _unary("log1p",       positive,    lambda x, y: reciprocal(plus(1, x)), singular=True),
-    _unary("sqrt",        positive,    lambda x, y: times(Fraction(1, 2), reciprocal(y)), singular=True, latex=closed(r"\sqrt{{{0}}}")),
+    _unary("sqrt",        positive,    lambda x, y: times(Fraction(1, 2), reciprocal(y)), singular=True, equation=sqrt_equation, latex=closed(r"\sqrt{{{0}}}")),
     _unary("cbrt",        positive,    lambda x, y: times(Fraction(1, 3), power(y, -2)), singular=True, real=True, standard=lambda xp, x: xp.sign(x) * xp.abs(x) ** (1 / 3), latex=closed(r"\sqrt[3]{{{0}}}")),
-    _unary("reciprocal",  positive,    lambda x, y: times(-1, y, y), singular=True, standard=lambda xp, x: 1 / x, law=Law.RECIPROCAL,
+    _unary("reciprocal",  positive,    lambda x, y: times(-1, y, y), singular=True, standard=lambda xp, x: 1 / x, law=Law.RECIPROCAL, equation=reciprocal_equation,
            plain=Written("1 / {0}", QUOTIENT), latex=closed(r"\frac{{1}}{{{0}}}")),
     _unary("sin",         reals,       lambda x, y: apply("cos", x), picoseconds=8000, latex=command("sin")),
     _unary("cos",         reals,       lambda x, y: times(-1, apply("sin", x)), picoseconds=8000, latex=command("cos")),
@@ -126,7 +134,7 @@ PRIMITIVES = (
             lambda a, b, y: reciprocal(b),
             lambda a, b, y: times(-1, y, reciprocal(b)), source="{0} / {1}", singular=True,
             plain=Written("{0} / {1}", QUOTIENT), latex=closed(r"\frac{{{0}}}{{{1}}}"),
-            definition=lambda a, b: times(a, reciprocal(b))),
+            definition=lambda a, b: times(a, reciprocal(b)), equation=divide_equation),
     _binary("arctan2",    two_positive,
             lambda a, b, y: over_square(b, apply("hypot", a, b)),
             lambda a, b, y: times(-1, over_square(a, apply("hypot", a, b))), real=True, singular=True, standard="atan2"),
@@ -142,7 +150,7 @@ PRIMITIVES = (
               (lambda x, y, exponent: times(exponent, power(x, exponent - 1)),),
               source="{0} ** {exponent}", singular=True, picoseconds=1500, attributes={"exponent": Fraction(5, 2)}, standard=lambda xp, x, exponent: x ** _number(exponent),
               plain=Written("{0}**{exponent}", PRODUCT), latex=Written("{{{0}}}^{{{exponent}}}", PRODUCT),
-              definition=lambda x, exponent: times(*[x] * int(exponent)) if exponent in (3, 4) else None),
+              definition=lambda x, exponent: times(*[x] * int(exponent)) if exponent in (3, 4) else None, equation=power_equation),
     Primitive("pow",      np.power,     two_positive,
               (lambda x, p, y: zero_where(times(p, apply("pow", x, plus(p, -1))), x, p),
                lambda x, p, y: zero_where(times(apply("log", x), y), y)), source="{0} ** {1}", singular=True, picoseconds=8000,
@@ -191,7 +199,7 @@ PRIMITIVES = (
               attributes={"n": 2, "m": 3, "k": 0, "dtype": "|b1"}, standard=standard_tri, plain=closed("tri({n}, {m}, {k})")),
     Primitive("inverse",  np.linalg.inv,     invertible, (inverse_rule,), core=(2, 2),
               source="np.linalg.inv({0})", singular=True, is_factorisation=True, standard="linalg.inv",
-              flops=lambda y, a: elimination(a, a[-1]), law=Law.INVERSE, latex=Written("{{{0}}}^{{-1}}", PRODUCT)),
+              flops=lambda y, a: elimination(a, a[-1]), law=Law.INVERSE, equation=inverse_equation, latex=Written("{{{0}}}^{{-1}}", PRODUCT)),
     Primitive("det",      np.linalg.det,     invertible, (det_rule,), core=(0, 2),
               source="np.linalg.det({0})", shapes=lambda a: (a[:-2],), singular=True, is_factorisation=True, standard="linalg.det",
               flops=lambda y, a: elimination(a), law=Law.DETERMINANT, latex=Written(r"\det {0}", PRODUCT)),
@@ -201,7 +209,7 @@ PRIMITIVES = (
     Primitive("solve",    np.linalg.solve,   system, (solve_matrix_rule, solve_right_rule), core=(2, 2, 2),
               source="np.linalg.solve({0}, {1})", shapes=lambda a, b: (b,), singular=True, is_factorisation=True, standard="linalg.solve",
               flops=lambda y, a, b: elimination(a, b[-1]),
-              definition=lambda a, b: _ir.einsum("...ij,...jk->...ik", apply("inverse", a), b)),
+              definition=lambda a, b: _ir.einsum("...ij,...jk->...ik", apply("inverse", a), b), equation=solve_equation),
     Primitive("concatenate", lambda *arrays, axis: np.concatenate(arrays, axis), two_reals, concatenate_rule,
               core=None, source="np.concatenate(({all},), {axis})", shapes=concatenate_shape,
               attributes={"axis": 1}, standard=lambda xp, *arrays, axis: xp.concat(arrays, axis=axis), flops=nothing, plain=closed("concatenate(({all}), {axis})")),
