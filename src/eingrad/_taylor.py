@@ -1,8 +1,8 @@
 """Taylor coefficients of a function along a line or a curve: all orders from one plan.
 
 In: the user's function, a point, a direction. Out: the coefficients, of the shape of its result.
-Guaranteed: it is traced, planned and cached like any derivative; the work grows as the square of the
-order, where nested products with the Jacobian double it each time.
+Guaranteed: it is traced, planned and cached like any derivative; the work grows as the square of
+the order, where that of nested products with the Jacobian doubles each time.
 """
 
 from collections.abc import Callable, Sequence
@@ -39,8 +39,8 @@ def taylor(
     -------
     Derivative
         Called like ``f``, with the direction, of the shape of the argument, as one more positional
-        argument at the end. Returns the tuple ``(c[0], ..., c[order])`` of results shaped and nested
-        as ``f``'s is.
+        argument at the end. Returns the tuple ``(c[0], ..., c[order])``, each shaped and nested as
+        ``f``'s result is.
 
     Raises
     ------
@@ -103,4 +103,4 @@ def _coefficients(given: Any, order: int) -> Sequence[Any]:
             f"the curve has {len(given)} coefficients but the order is {order}; give at most "
             f"{order}, or expand to order {len(given)}"
         )
-    return given
+    return tuple(given)

@@ -9,6 +9,7 @@ less: of ``Y' = -Y X' Y`` two products of matrices are convolved, of ``X Y = 1``
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from fractions import Fraction
 
 from eingrad import _ir
@@ -38,22 +39,36 @@ def sqrt_equation(x: Node, y: Node, rate: Rate) -> Equation:
     )
 
 
-def power_equation(x: Node, y: Node, rate: Rate, exponent: Coefficient) -> Equation | None:
-    """Powers: of an integer by products, of a negative number by ``x y' = exponent y x'``.
+def quotient_equation(a: Node, b: Node, y: Node, rate: Rate) -> Equation:
+    """``a = b y``, where the first coefficient at ``b[0] = 0`` is nan, as the derivative is."""
+    return replace(divide_equation(a, b, y, rate), first_by_rule=True)
 
-    Not of a positive one that is no integer: at zero its first coefficients are zero, and that
-    equation says nothing of them.
+
+def cbrt_equation(x: Node, y: Node, rate: Rate) -> Equation:
+    """``x y' = 1/3 y x'``."""
+    return _power_by_rates(x, y, rate, Fraction(1, 3))
+
+
+def power_equation(x: Node, y: Node, rate: Rate, exponent: Coefficient) -> Equation | None:
+    """Powers: of an integer by products, of what is below one by ``x y' = exponent y x'``.
+
+    Not of what is above: at zero some coefficients are zero, and that equation does not say so.
     """
     if isinstance(exponent, int) and exponent > 1:
         half, odd = divmod(exponent, 2)
-        other = x if odd else power(x, half)
-        return Equation(times(power(x, exponent - 1 if odd else half), other), _itself)
-    if isinstance(exponent, complex) or exponent > 0:
+        first, second = (power(x, exponent - 1), x) if odd else (power(x, half), power(x, half))
+        return Equation(times(first, second), lambda rest, x, y: rest)
+    if isinstance(exponent, complex) or exponent > 1:
         return None
+    return _power_by_rates(x, y, rate, exponent)
+
+
+def _power_by_rates(x: Node, y: Node, rate: Rate, exponent: Coefficient) -> Equation:
     return Equation(
-        plus(times(x, rate(y)), times(-1, exponent, y, rate(x))),
-        lambda rest, x, y: times(-1, apply("divide", rest, x)),
+        plus(times(exponent, y, rate(x)), times(-1, x, rate(y))),
+        lambda rest, x, y: apply("divide", rest, x),
         gives_rate=True,
+        first_by_rule=True,
     )
 
 
@@ -71,7 +86,3 @@ def solve_equation(a: Node, b: Node, y: Node, rate: Rate) -> Equation:
         _ir.add([b, _ir.einsum(_MATRICES, a, y)], [1, -1]),
         lambda rest, a, b, y: _ir.einsum(_MATRICES, apply("inverse", a), rest),
     )
-
-
-def _itself(rest: Node, *_known: Node) -> Node:
-    return rest

@@ -52,12 +52,14 @@ class Equation:
     """``residual = 0``: of a result, its operands and their rates of change, to all orders.
 
     ``solve(rest, *operands, y)`` gives the last coefficient of ``y``, or of its rate, from that of
-    the residual in which it is left out, and from operands and result of order zero.
+    the residual in which it is left out, and from operands and result of order zero. Where that
+    divides by zero at a kink, the first coefficient is by the rule, which knows better.
     """
 
     residual: Node
     solve: Callable[..., Node]
     gives_rate: bool = False
+    first_by_rule: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)

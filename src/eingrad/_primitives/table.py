@@ -11,9 +11,11 @@ from eingrad._ir import Coefficient
 from eingrad._precedence import PRODUCT, QUOTIENT, TEST, Written, closed
 from eingrad._primitives.algebra import apply, plus, power, reciprocal, tie, times, zero_where
 from eingrad._primitives.equations import (
+    cbrt_equation,
     divide_equation,
     inverse_equation,
     power_equation,
+    quotient_equation,
     reciprocal_equation,
     solve_equation,
     sqrt_equation,
@@ -109,7 +111,7 @@ PRIMITIVES = (
     _unary("log10",       positive,    lambda x, y: times(1 / _LOG10, reciprocal(x)), singular=True),
     _unary("log1p",       positive,    lambda x, y: reciprocal(plus(1, x)), singular=True),
     _unary("sqrt",        positive,    lambda x, y: times(Fraction(1, 2), reciprocal(y)), singular=True, equation=sqrt_equation, latex=closed(r"\sqrt{{{0}}}")),
-    _unary("cbrt",        positive,    lambda x, y: times(Fraction(1, 3), power(y, -2)), singular=True, real=True, standard=lambda xp, x: xp.sign(x) * xp.abs(x) ** (1 / 3), latex=closed(r"\sqrt[3]{{{0}}}")),
+    _unary("cbrt",        positive,    lambda x, y: times(Fraction(1, 3), power(y, -2)), singular=True, equation=cbrt_equation, real=True, standard=lambda xp, x: xp.sign(x) * xp.abs(x) ** (1 / 3), latex=closed(r"\sqrt[3]{{{0}}}")),
     _unary("reciprocal",  positive,    lambda x, y: times(-1, y, y), singular=True, standard=lambda xp, x: 1 / x, law=Law.RECIPROCAL, equation=reciprocal_equation,
            plain=Written("1 / {0}", QUOTIENT), latex=closed(r"\frac{{1}}{{{0}}}")),
     _unary("sin",         reals,       lambda x, y: apply("cos", x), picoseconds=8000, latex=command("sin")),
@@ -187,7 +189,7 @@ PRIMITIVES = (
               source="np.positive({0})", linear=True, standard="positive", hidden=True),
     Primitive("quotient", _quotient, two_positive,  # a / b, and 0 where b is 0
               (lambda a, b, y: reciprocal(b), lambda a, b, y: times(-1, y, reciprocal(b))),
-              source="np.divide({0}, {1}, out=np.zeros_like({1}), where={1} != 0)", singular=True, standard=standard_quotient,
+              source="np.divide({0}, {1}, out=np.zeros_like({1}), where={1} != 0)", singular=True, equation=quotient_equation, standard=standard_quotient,
               plain=closed("quotient({0}, {1})")),
     Primitive("one_minus_square", lambda x: (1 - x) * (1 + x), reals, (lambda x, y: times(-2, x),),
               source="(1 - {0}) * (1 + {0})", standard=lambda xp, x: (1 - x) * (1 + x),
