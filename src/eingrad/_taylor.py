@@ -11,6 +11,7 @@ from typing import Any
 from eingrad._api import check_order
 from eingrad._bind import Argnums
 from eingrad._derivative import Derivative
+from eingrad._derive import contract_derivatives
 from eingrad._directional import Sweep, product_of
 from eingrad._ir import Node
 from eingrad._series import Series
@@ -72,21 +73,19 @@ def taylor(
 
     def expansion(*args: Any, **kwargs: Any) -> Any:
         sweep = Sweep(f, argnums, args, kwargs)
-        given = _coefficients(sweep.last, order) if curve else [sweep.last][:order]
+        given = _coefficients(sweep.last, order) if curve else [sweep.last]
         seeds = [sweep.seed_variables(each, "direction") for each in given]
 
         def make_nodes() -> list[Node]:
+            made = sweep.trace.made if sweep.trace else frozenset()
+            outputs = contract_derivatives(sweep.outputs, made) if made else sweep.outputs
             series = Series({x: [each[x] for each in seeds] for x in sweep.variables})
-            return [series.coefficient(y, k) for k in range(order + 1) for y in sweep.outputs]
+            return [series.coefficient(y, k) for k in range(order + 1) for y in outputs]
 
-        known = [coefficient for each in seeds for coefficient in each.values()]
-        nodes = sweep.find_or_make(
-            ("taylor", order, *known),
-            seeds[0] if seeds else {},
-            make_nodes,
-            is_planned_freely=False,
-        )
-        parts = [nodes[k * len(sweep.outputs) :][: len(sweep.outputs)] for k in range(order + 1)]
+        known = (*(coefficient for each in seeds for coefficient in each.values()),)
+        nodes = sweep.find_or_make(("taylor", order, known), {}, make_nodes, is_planned_freely=False)
+        count = len(sweep.outputs)
+        parts = [nodes[k * count : (k + 1) * count] for k in range(order + 1)]
         return tuple(sweep.nest(sweep.out_tree, part) for part in parts)
 
     return product_of(f, expansion, argnums, f"taylor(f, {order})", "direction")
@@ -96,7 +95,8 @@ def _coefficients(given: Any, order: int) -> Sequence[Any]:
     """Check that a curve has a number of coefficients that can be used."""
     if type(given) not in (tuple, list):
         raise ShapeError(
-            f"a curve is given as a tuple of its coefficients (v, w, ...), not as {shown(given)}"
+            "a curve is given as a tuple of its coefficients (v, w, ...), not as "
+            + (f"an array of shape {given.shape}" if hasattr(given, "shape") else shown(given))
         )
     if len(given) > order:
         raise ShapeError(

@@ -145,7 +145,7 @@ PRIMITIVES = (
             lambda a, b, y: apply("quotient", b, y), real=True, singular=True),
     _binary("logaddexp",  two_reals,
             lambda a, b, y: logistic(plus(a, times(-1, b))),
-            lambda a, b, y: logistic(plus(b, times(-1, a))), real=True),
+            lambda a, b, y: logistic(times(-1, plus(a, times(-1, b)))), real=True),
     _binary("maximum",    two_reals,   *tie("greater"), real=True),
     _binary("minimum",    two_reals,   *tie("less"), real=True),
     Primitive("power",    lambda x, exponent: np.power(x, complex(exponent) if isinstance(exponent, complex) else float(exponent)), positive,
