@@ -83,7 +83,9 @@ def taylor(
             return [series.coefficient(y, k) for k in range(order + 1) for y in outputs]
 
         known = (*(coefficient for each in seeds for coefficient in each.values()),)
-        nodes = sweep.find_or_make(("taylor", order, known), {}, make_nodes, is_planned_freely=False)
+        nodes = sweep.find_or_make(
+            ("taylor", order, known), {}, make_nodes, is_planned_freely=False
+        )
         count = len(sweep.outputs)
         parts = [nodes[k * count : (k + 1) * count] for k in range(order + 1)]
         return tuple(sweep.nest(sweep.out_tree, part) for part in parts)
