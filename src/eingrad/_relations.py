@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from eingrad import _ir
 from eingrad._ir import Add, Apply, Coefficient, Einsum, Factor, Node, Product
 from eingrad._plan import find_path
-from eingrad._primitives import Law, apply, equation, row_of, times
+from eingrad._primitives import Law, equation, row_of, times
 from eingrad._subscripts import Shape, Subscripts
 
 PAIR = 2  # the most factors of a Cauchy product
@@ -129,11 +129,6 @@ def in_pairs(node: Product) -> Node:
         term = tuple(index for index in met if index in wanted)
         factors.append(Factor(_ir.contract(chosen, term), term))
     return _ir.contract(factors, node.out, node.sizes, node.coefficient)
-
-
-def multiple(row: str, node: Node, **number: int) -> Node:
-    """Multiply or divide by a number of the recursion, once, and not in each term of a sum."""
-    return node if _ir.is_zero(node) or 1 in number.values() else apply(row, node, **number)
 
 
 def add(terms: Sequence[tuple[Node, Coefficient]]) -> Node:

@@ -25,8 +25,8 @@ import numpy as np
 from eingrad import _ir
 from eingrad._diff import rate_of
 from eingrad._ir import Add, Apply, Coefficient, Factor, Input, Node, Placement, Product
-from eingrad._primitives import Kind, apply, cast, kind_of, row_of
-from eingrad._relations import PAIR, Piece, Relation, add, in_pairs, multiple, piece_of, relation_of
+from eingrad._primitives import Kind, apply, cast, divided, kind_of, row_of, scaled
+from eingrad._relations import PAIR, Piece, Relation, add, in_pairs, piece_of, relation_of
 
 _Need = tuple[Node, int]  # a node, and the number of a coefficient
 _Steps = Generator[_Need, Node, Node]  # asks for coefficients, is sent them, gives one
@@ -95,7 +95,7 @@ class Series:
     def _scaled(self, key: tuple[Node, int], number: int) -> _Steps:
         """A multiple, as a step of its own: what it is a factor of is no multiple of more terms."""
         below = yield key
-        return multiple("scaled", below, factor=number)
+        return scaled(below, number)
 
     def _sum(self, node: Add, k: int) -> _Steps:
         terms = []
@@ -172,7 +172,7 @@ class Series:
         if right is None:
             return self._zero(node)
         rate = yield right, k - 1
-        return multiple("divided", rate, divisor=k)
+        return divided(rate, k)
 
     def _passed(self, node: Apply, below: Node) -> Node:
         """Apply a linear row to a coefficient of its operand."""
@@ -217,7 +217,7 @@ class Series:
             below = yield each, 0
             known.append(below)
         solved = relation.solve(rest, *known)
-        return multiple("divided", solved, divisor=k) if relation.gives_rate else solved
+        return divided(solved, k) if relation.gives_rate else solved
 
     def _relation(self, node: Apply | Product) -> Relation | None:
         if node not in self._relations:

@@ -19,7 +19,16 @@ delta ever appears.
 True
 """
 
-from eingrad._primitives.algebra import apply, cast, plus, power, reciprocal, times
+from eingrad._primitives.algebra import (
+    apply,
+    cast,
+    divided,
+    plus,
+    power,
+    reciprocal,
+    scaled,
+    times,
+)
 from eingrad._primitives.row import (
     BY_NAME,
     Equation,
@@ -49,6 +58,7 @@ __all__ = [
     "apply",
     "cast",
     "core_ndims",
+    "divided",
     "equation",
     "is_elementwise",
     "jacobian",
@@ -58,6 +68,7 @@ __all__ = [
     "reciprocal",
     "results_of",
     "row_of",
+    "scaled",
     "standard_dtype",
     "times",
 ]
