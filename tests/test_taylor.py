@@ -239,6 +239,26 @@ def test_coefficients_shrink_the_remainder():
         assert errors[0] / errors[1] == pytest.approx(2 ** (order + 1), rel=0.1)
 
 
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda x: np.einsum("ij,ij->", x, 1 / (3 + x)),
+        lambda x: np.einsum("ij,ji->ij", x, 1 / (3 + x)),
+        lambda x: np.einsum("ij,i->i", x, 1 / (3 + x[0])),
+        lambda x: np.einsum("ij,jk,kl->il", x, 1 / (3 + x), np.cos(x)),
+        lambda x: x[0] * (1 / (3 + x)),
+        lambda x: (1 / (3 + x)) * (1 / (3 + x)),
+        lambda x: 2 * x * (1 / (3 + x)),
+    ],
+)
+def test_products_with_a_reciprocal_are_quotients_only_where_they_are(f):
+    """Summed, transposed, repeated, multiplied by itself and by a number."""
+    x, v = np.random.default_rng(0).uniform(-0.5, 0.5, size=(2, 3, 3))
+    expected = on_circle(lambda points: np.stack([f(x) for x in points]), [x], [v])
+    for actual, c in zip(eg.taylor(f, HIGH)(x, v), expected, strict=True):
+        assert_close(actual, c)
+
+
 def test_matrix_polynomials_in_factorisations():
     """``inv``, ``solve``, ``det`` and ``slogdet`` of ``A + s B + s^2 C`` to order ten."""
     rng = np.random.default_rng(0)
@@ -372,7 +392,7 @@ def test_symbols_have_series():
 
 def test_a_deep_program_is_no_deep_recursion():
     def f(x):
-        for _ in range(3000):
+        for _ in range(1500):
             x = np.sin(x)
         return x
 
@@ -459,14 +479,25 @@ def _recursion(order, convolutions, halves=0):
         (lambda x: 1 / x, 1, 0),
         (lambda x: x**0.3, 1.5, 0),
         (lambda x: x * x, 0, 1),
+        (lambda x: (1 / x) ** 2, 1, 1),
+        (lambda x: x**7, 2, 2),
     ],
 )
 def test_functions_of_entries_take_their_recursion(f, convolutions, halves):
-    """Along a full curve to order ten, within 1.3 of a count by hand."""
+    """Along a full curve to order ten, within 1.15 of a count by hand."""
     size = 50
     x = np.linspace(0.5, 0.9, size)
     plan = eg.taylor(f, HIGH, curve=True).plan(x, (x,) * HIGH)
-    assert plan.flops <= 1.3 * size * _recursion(HIGH, convolutions, halves)
+    assert plan.flops <= 1.15 * size * _recursion(HIGH, convolutions, halves)
+
+
+def test_what_a_square_has_twice_is_doubled_once():
+    """Of order k half the products, their sum, one doubling: counted by hand for orders 0 to 10."""
+    x = np.linspace(0.5, 0.9, 50)
+    products = sum(k // 2 + 1 for k in range(HIGH + 1))
+    sums, doublings = products - (HIGH + 1), HIGH
+    plan = eg.taylor(lambda x: x * x, HIGH, curve=True).plan(x, (x,) * HIGH)
+    assert plan.flops == 50 * (products + sums + doublings)
 
 
 @pytest.mark.parametrize("order", [2, 6, 10])
@@ -522,9 +553,9 @@ def test_what_meets_a_derivative_inside_goes_in_first():
             x = x + np.tanh(each @ x)
         return x
 
-    written = eg.taylor(lambda x, v: eg.jacobian(network)(x) @ v, 3).plan(x, v, v)
-    named = eg.taylor(eg.jvp(network), 3).plan(x, v, v)
-    assert written.flops <= 1.1 * named.flops
+    written = eg.taylor(lambda x: eg.jacobian(network)(x) @ x, 3).plan(x, v)
+    named = eg.taylor(lambda x: eg.jvp(network)(x, x), 3).plan(x, v)
+    assert written.flops <= 1.05 * named.flops
 
 
 def test_a_call_finds_the_series_of_the_last_one():

@@ -100,7 +100,7 @@ def _quotient(node: Product) -> Relation | None:
     """Solve a product with a reciprocal, entry by entry, as a quotient."""
     for n, (below, term) in enumerate(node.factors):
         (other,) = node.factors[:n] + node.factors[n + 1 :]
-        is_entrywise = term == node.out and not node.sums and other.node is not below
+        is_entrywise = term == node.out and other.node is not below
         if is_entrywise and isinstance(below, Apply) and row_of(below).law is Law.RECIPROCAL:
             left = Piece(node.coefficient, (other,), node.out, node.sizes)
             right = Factor(below.operands[0], node.out), Factor(node, node.out)
