@@ -339,6 +339,15 @@ def test_a_transposed_twin_is_a_view(square):
     assert len(matmuls(twins)) == 2
 
 
+@pytest.mark.parametrize("sign", [1, -1])
+def test_a_negated_twin_is_made_of_the_first_one(square, sign):
+    """The first one is negated, and the other one transposed: no product is computed twice."""
+    a, b, c = square("abc")
+    first = _ir.einsum("ij,jk->ik", a, b, coefficient=sign)
+    other = _ir.einsum("ij,jk->ki", a, b)
+    assert len(matmuls([first, _ir.einsum("ij,jk->ik", c, other)])) == 2
+
+
 @pytest.mark.parametrize(("left", "right"), [("ik->i", "ki->ik"), ("kl->il", "lk->il")])
 def test_products_of_the_same_operands_wired_differently_share_what_is_alike(left, right):
     """A smaller part was left out where only the operands of a larger one were the same."""

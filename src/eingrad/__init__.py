@@ -23,6 +23,7 @@ from eingrad._lift import Lift, lift
 from eingrad._remark import product, terms, trace, transpose
 from eingrad._run import CapturedArray, Plan, ProductPath, StructuredTensor
 from eingrad._symbols import compile, differentiate, function, variable
+from eingrad._taylor import taylor
 from eingrad._traced_once import compiled, plan
 from eingrad._tracer import Expression, Term
 from eingrad.verify import DerivativeCheck, IdentityCheck, check_derivatives, check_identity
@@ -45,6 +46,7 @@ _ELSEWHERE = {
     "jacfwd": "`eg.jacobian(f)(x)`",
     "jacobian_vector_product": "`eg.jvp(f)(x, v)`",
     "jacrev": "`eg.jacobian(f)(x)`",
+    "jet": "`eg.taylor(f, 3)(x, v)`, the coefficients without their factorials",
     "jit": "`eg.compiled(f)(x)` to compile a function, `eg.compiled(eg.grad(f))(x)` to compile its "
     "gradient; `eg.plan(f, x)` and `eg.grad(f).plan(x)` for arguments of one shape and dtype",
     "lax": "NumPy and Python's loops",
@@ -107,6 +109,7 @@ __all__ = [
     "lift",
     "plan",
     "product",
+    "taylor",
     "terms",
     "trace",
     "transpose",

@@ -101,6 +101,19 @@ def pushforward(
     return [_forward(y, tangents, trailing, order, selects, wider) for y in ys]
 
 
+def rate_of(node: Node, rates: Mapping[Node, Node]) -> Node | None:
+    """Multiply the Jacobians of one node by rates of what it is computed from; None: it has none.
+
+    Of a select this is not asked: its Jacobians are in other nodes.
+    """
+    terms = [
+        term
+        for below, local, batch in _local_jacobians(node, dict.fromkeys(rates), {})
+        for term in _push(node, below, local, batch, rates[below])
+    ]
+    return _collect(terms, node.shape, node.dtype) if terms else None
+
+
 def _forward(
     y: Node,
     seeds: Mapping[Node, Node],

@@ -8,7 +8,7 @@ sweep of the same nodes with the same seeds is made once.
 
 import inspect
 import reprlib
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Callable, Hashable, Mapping, Sequence, Set
 from typing import Any
 
 import numpy as np
@@ -28,7 +28,7 @@ from eingrad._tree import Tree, flatten
 from eingrad.errors import ShapeError
 
 
-class _Sweep:
+class Sweep:
     """One call of the user's function inside a trace, as nodes, and what is swept through them."""
 
     def __init__(
@@ -44,9 +44,11 @@ class _Sweep:
         self.outputs = evaluated(self.trace, [output_node(leaf, self.trace, f) for leaf in results])
         self.name = getattr(f, "__name__", "the function")
 
-    def seeds(self, nodes: Sequence[Node], tree: Tree, role: str, of: str) -> dict[Node, Node]:
+    def seeds(
+        self, last: Any, nodes: Sequence[Node], tree: Tree, role: str, of: str
+    ) -> dict[Node, Node]:
         """Pair nodes with the leaves of the last argument, which is nested as they are."""
-        leaves, given = flatten(self.last, tree)
+        leaves, given = flatten(last, tree)
         if given != tree:
             raise ShapeError(
                 f"the {role} must be nested as {of} is: {_nesting(tree)}, not {_nesting(given)}"
@@ -64,17 +66,28 @@ class _Sweep:
             seeds[node] = value if node not in seeds else _ir.add([seeds[node], value])
         return seeds
 
+    def seed_variables(self, last: Any, role: str) -> dict[Node, Node]:
+        """Pair the variables with what is nested as the argument is."""
+        return self.seeds(last, self.variables, self.argument_tree, role, "the argument")
+
     def find_or_make(
-        self, verb: str, seeds: Mapping[Node, Node], make_nodes: Callable[[], Sequence[Node]]
+        self,
+        verb: Hashable,
+        seeds: Mapping[Node, Node],
+        make_nodes: Callable[[], Sequence[Node]],
+        *,
+        is_planned_freely: bool = True,
     ) -> Sequence[Node]:
         """Make the nodes of a product, or find them: those of `outputs` are the same at each call.
 
-        What the user did not write is noted: so that it is planned freely, as derivatives are. A
+        What the user did not write is noted where it is to be planned freely, as derivatives are. A
         lasting trace has inputs of its own, which nothing is found by.
         """
 
         def make() -> tuple[Sequence[Node], Set[bytes]]:
             nodes = make_nodes()
+            if not is_planned_freely:
+                return nodes, frozenset()
             return nodes, made_by_differentiation(nodes, [*self.outputs, *seeds.values()])
 
         if self.trace is None:
@@ -133,12 +146,12 @@ def jvp(f: Callable[..., Any], argnums: Argnums = 0) -> Derivative:
     """
 
     def product(*args: Any, **kwargs: Any) -> Any:
-        sweep = _Sweep(f, argnums, args, kwargs)
-        seeds = sweep.seeds(sweep.variables, sweep.argument_tree, "tangent", "the argument")
+        sweep = Sweep(f, argnums, args, kwargs)
+        seeds = sweep.seed_variables(sweep.last, "tangent")
         nodes = sweep.find_or_make("jvp", seeds, lambda: pushforward(sweep.outputs, seeds))
         return sweep.nest(sweep.out_tree, nodes)
 
-    return _product_of(f, product, argnums, "jvp", "tangent")
+    return product_of(f, product, argnums, "jvp(f)", "tangent")
 
 
 def vjp(f: Callable[..., Any], argnums: Argnums = 0) -> Derivative:
@@ -170,13 +183,13 @@ def vjp(f: Callable[..., Any], argnums: Argnums = 0) -> Derivative:
     """
 
     def product(*args: Any, **kwargs: Any) -> Any:
-        sweep = _Sweep(f, argnums, args, kwargs)
+        sweep = Sweep(f, argnums, args, kwargs)
         result = f"the result of {sweep.name}"
-        seeds = sweep.seeds(sweep.outputs, sweep.out_tree, "cotangent", result)
+        seeds = sweep.seeds(sweep.last, sweep.outputs, sweep.out_tree, "cotangent", result)
         nodes = sweep.find_or_make("vjp", seeds, lambda: pullback(seeds, sweep.variables))
         return sweep.nest(sweep.argument_tree, nodes)
 
-    return _product_of(f, product, argnums, "vjp", "cotangent")
+    return product_of(f, product, argnums, "vjp(f)", "cotangent")
 
 
 def hvp(f: Callable[..., Any], argnums: Argnums = 0) -> Derivative:
@@ -207,8 +220,8 @@ def hvp(f: Callable[..., Any], argnums: Argnums = 0) -> Derivative:
     """
 
     def product(*args: Any, **kwargs: Any) -> Any:
-        sweep = _Sweep(f, argnums, args, kwargs)
-        seeds = sweep.seeds(sweep.variables, sweep.argument_tree, "tangent", "the argument")
+        sweep = Sweep(f, argnums, args, kwargs)
+        seeds = sweep.seed_variables(sweep.last, "tangent")
 
         def make_nodes() -> Sequence[Node]:
             made = sweep.trace.made if sweep.trace else frozenset()
@@ -218,11 +231,11 @@ def hvp(f: Callable[..., Any], argnums: Argnums = 0) -> Derivative:
         nodes = sweep.find_or_make("hvp", seeds, make_nodes)
         return sweep.nest(sweep.out_tree.nest(sweep.argument_tree), nodes)
 
-    return _product_of(f, product, argnums, "hvp", "tangent")
+    return product_of(f, product, argnums, "hvp(f)", "tangent")
 
 
-def _product_of(
-    f: Callable[..., Any], product: Callable[..., Any], argnums: Argnums, verb: str, last: str
+def product_of(
+    f: Callable[..., Any], product: Callable[..., Any], argnums: Argnums, call: str, last: str
 ) -> Derivative:
     """Make a product a function of the point and one more argument, traced in all it needs."""
     if not callable(f):
@@ -246,7 +259,7 @@ def _product_of(
         if len(args) <= 1 or missing:
             raise ShapeError(
                 f"the {last} is missing, or what comes before it: {len(args)} positional arguments "
-                f"were given; call {verb}(f)(x, v), the {last} v after all arguments of f"
+                f"were given; call {call}(x, v), the {last} v after all arguments of f"
             )
         argument_numbers(argnums, len(args) - 1, f", before the {last}")
 

@@ -1,7 +1,8 @@
 """THE table: one row per operation, read by tracer, differentiator, emitter, interpreter and docs.
 
 `table` has the rows; `row` says what one is, `rules` and `algebra` how it differentiates, `samples`
-where it is tested, `measures` and `standard` what else is too long for a line.
+where it is tested, `equations` how series go through it,
+`measures` and `standard` what else is too long for a line.
 
 In: operands as nodes. Out: for each operand, the local Jacobian as an expression.
 Guaranteed: a rule uses builders only; nothing here computes with arrays at import.
@@ -18,14 +19,25 @@ delta ever appears.
 True
 """
 
-from eingrad._primitives.algebra import apply, cast, plus, power, reciprocal, times
+from eingrad._primitives.algebra import (
+    apply,
+    cast,
+    divided,
+    plus,
+    power,
+    reciprocal,
+    scaled,
+    times,
+)
 from eingrad._primitives.row import (
     BY_NAME,
+    Equation,
     Kind,
     Law,
     Primitive,
     Rule,
     core_ndims,
+    equation,
     is_elementwise,
     jacobian,
     kind_of,
@@ -38,6 +50,7 @@ from eingrad._primitives.table import PRIMITIVES
 __all__ = [
     "BY_NAME",
     "PRIMITIVES",
+    "Equation",
     "Kind",
     "Law",
     "Primitive",
@@ -45,6 +58,8 @@ __all__ = [
     "apply",
     "cast",
     "core_ndims",
+    "divided",
+    "equation",
     "is_elementwise",
     "jacobian",
     "kind_of",
@@ -53,6 +68,7 @@ __all__ = [
     "reciprocal",
     "results_of",
     "row_of",
+    "scaled",
     "standard_dtype",
     "times",
 ]

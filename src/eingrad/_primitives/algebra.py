@@ -65,6 +65,16 @@ def power(x: Node, exponent: Coefficient) -> Node:
     return apply("power", x, exponent=exponent)
 
 
+def scaled(node: Node, number: int) -> Node:
+    """Multiply by a number, once: what the result is a factor of has no number for it."""
+    return node if number == 1 or _ir.is_zero(node) else apply("scaled", node, factor=number)
+
+
+def divided(node: Node, number: int) -> Node:
+    """Divide by a number, once, and not each term of a sum."""
+    return node if number == 1 or _ir.is_zero(node) else apply("divided", node, divisor=number)
+
+
 def cast(node: Node, dtype: Any) -> Node:
     """Convert to another dtype; structure stays outside, so that deltas stay deltas."""
     dtype = np.dtype(dtype)

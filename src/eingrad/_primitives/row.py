@@ -48,6 +48,21 @@ def _one_per_entry(result: Shape, *_operands: Shape) -> int:
     return math.prod(result)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Equation:
+    """``residual = 0``: of a result, its operands and their rates of change, to all orders.
+
+    ``solve(rest, *operands, y)`` gives the last coefficient of ``y``, or of its rate, from that of
+    the residual in which it is left out, and from operands and result of order zero. Where that
+    divides by zero at a kink, the first coefficient is by the rule, which knows better.
+    """
+
+    residual: Node
+    solve: Callable[..., Node]
+    gives_rate: bool = False
+    first_by_rule: bool = False
+
+
 @dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class Primitive:
     """One operation, and all that is known of it: nothing else goes by its name."""
@@ -76,6 +91,7 @@ class Primitive:
     hidden: bool = False  # the identity, which a formula does not show
     law: Law | None = None
     definition: Callable[..., Node | None] | None = None  # by other rows, for proofs
+    equation: Callable[..., Equation | None] | None = None  # for series; None: by the rules
     attributes: dict[str, Hashable] = field(default_factory=dict)  # of the sample
     standard: str | Callable[..., Any] = ""  # in the array API: another name; f(xp, *operands, ...)
 
@@ -163,6 +179,12 @@ def jacobian(node: Node, k: int) -> Node | None:
     rules = row.rules
     rule = rules(k) if callable(rules) else rules[k] if k < len(rules) else None
     return rule(*node.operands, node, **dict(node.attributes)) if rule else None
+
+
+def equation(node: Apply, leaves: Sequence[Node], rate: Callable[[Node], Node]) -> Equation | None:
+    """Equation of a node whose operands, then itself, are `leaves`; None where rules serve."""
+    make = row_of(node).equation
+    return make(*leaves, rate, **dict(node.attributes)) if make else None
 
 
 def is_elementwise(node: Node) -> bool:

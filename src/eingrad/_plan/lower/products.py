@@ -68,11 +68,12 @@ def _reduce(writer: Writer, operand: _Operand, wanted: set[int]) -> _Operand:
 
 
 def lower_pair(writer: Writer, node: Product) -> int:
-    """Contract two operands; a transposed twin is a view of the first one."""
+    """Contract two operands; a transposed or negated twin is made of the first one."""
     key = twin_key(node)
     if key in writer.twins:
         twin, coefficient = writer.twins[key]
-        ratio = node.coefficient if coefficient == 1 else 1
+        is_sign = coefficient in (1, -1)
+        ratio = _ir.multiply(node.coefficient, coefficient) if is_sign else 1
         if _ir.multiply(ratio, coefficient) == node.coefficient:
             value = writer.view(writer.number[twin], twin.out, node.out, {})
             return writer.scale(value, ratio)
