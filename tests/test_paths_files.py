@@ -29,6 +29,7 @@ from eingrad.paths.files import (
     write_problems,
 )
 from eingrad.paths.files.schedules import DTYPES
+from eingrad.paths.modes import sweep
 from eingrad.paths.problem import Operand, Output, Problem, Term, of_einsum
 from eingrad.paths.schedule import Part, Schedule, Step, Total
 
@@ -216,7 +217,12 @@ def test_a_problem_that_could_not_be_read_is_not_written(tmp_path):
         r"operands\.A\.dtype: 'f8' is none of 'float64'": changed(
             CHAIN, operands={**CHAIN.operands, "A": Operand((2, 3), "f8")}
         ),
-        r"pure: there is no field 'sideways'": changed(CHAIN, pure={"sideways": {}}),
+        r"pure\.sideways: 'sideways' is no mode; a mode is 'forward' or 'reverse', or such "
+        r"directions of each differentiation, the last one first, as 'forward over "
+        r"reverse'": changed(CHAIN, pure={"sideways": {}}),
+        r"pure\.reverse over forward: modes are of one order": changed(
+            CHAIN, pure={"forward": sweep(CHAIN, "forward"), "reverse over forward": {}}
+        ),
         r"a constant has dtype object; give it one of float64": changed(
             CHAIN, pure={"forward": Schedule(CHAIN, (), (), (np.array([1], object),))}
         ),
