@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from eingrad.errors import FileError, PlanError, ShapeError, SubscriptsError
 from eingrad.paths.along import along
+from eingrad.paths.derived import of_function
 from eingrad.paths.files import (
     linear_of_ssa,
     problem_from_json,
@@ -870,3 +871,41 @@ def test_a_damaged_array_is_a_file_error_at_most(folder, data):
     path.write_bytes(content[: data.draw(st.sampled_from([len(content), 100, 128, 150]))])
     with nothing_but_file_errors(), contextlib.suppress(ShapeError):
         problem_of_arrays("ij->ij", [path])
+
+
+def with_steps(*steps):
+    """Write forward mode of a Hessian, with other steps."""
+    problem = of_function(lambda x, a: a @ np.linalg.inv(x) @ a, (3, 3), (3,), order=2)
+    document = schedule_to_json(problem.pure["forward over forward"])
+    assert document["steps"], "else nothing is tested"
+    return problem, {**document, "steps": [*document["steps"], *steps]}
+
+
+def test_the_steps_of_a_mode_are_read_back():
+    problem, document = with_steps()
+    again = schedule_from_json(json.loads(json.dumps(document)), problem)
+    assert again == problem.pure["forward over forward"]
+    assert again != dataclasses.replace(again, steps=())
+    whole = json.loads(json.dumps(problem_to_json(problem)))
+    assert problem_from_json(whole).primal == problem.primal != ()
+
+
+@pytest.mark.parametrize(
+    ("step", "message"),
+    [
+        (["add", [[1.0, 0, [0, 1]]], [3, 3]], r"a step of a mode is a contraction"),
+        (
+            ["contract", [0, 1], [[0, 1], [1]], [0], [3, 3]],
+            r"there are 2 values, and indices of 2; a step is of 3 to 6",
+        ),
+        (
+            ["contract", [1] * 7, [[0]] * 7, [0], [3]],
+            r"there are 7 values, and indices of 7; a step is of 3 to 6",
+        ),
+        (["contract", [0, 1, 999], [[0, 1], [1], [0]], [0], [3, 3]], r"999 is out of range"),
+    ],
+)
+def test_a_step_of_a_mode_that_is_none_is_refused(step, message):
+    problem, document = with_steps(step)
+    with pytest.raises(FileError, match=message):
+        schedule_from_json(document, problem)
