@@ -46,12 +46,18 @@ def ratios(name: str) -> dict[str, float] | None:
     if ours == 0:
         return None
     known = normal.best["flops of orders"]
-    modes = {mode: schedule.flops for mode, schedule in plain.pure.items()}
-    modes |= {mode: known[f"{mode} mode"] for mode in normal.pure}
+    modes = {_direction(mode): schedule.flops for mode, schedule in plain.pure.items()}
+    modes |= {_direction(mode): known[f"{mode} mode"] for mode in normal.pure}
     best = min(normal.best["flops"], plain.best["flops"])
     values = (others(plain), others(normal), own(plain), modes.get("forward"),
               modes.get("reverse"), best)  # fmt: skip
     return {c: v / ours for c, v in zip(COLUMNS, values, strict=True) if v is not None}
+
+
+def _direction(mode: str) -> str:
+    """Name the direction of a mode that has one; else the mode."""
+    directions = {*mode.split(" over ")}
+    return directions.pop() if len(directions) == 1 else mode
 
 
 def mean(values: list[float]) -> float:

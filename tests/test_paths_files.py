@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from eingrad.errors import FileError, PlanError, ShapeError, SubscriptsError
 from eingrad.paths.along import along
+from eingrad.paths.derived import of_function
 from eingrad.paths.files import (
     linear_of_ssa,
     problem_from_json,
@@ -29,6 +30,7 @@ from eingrad.paths.files import (
     write_problems,
 )
 from eingrad.paths.files.schedules import DTYPES
+from eingrad.paths.modes import sweep
 from eingrad.paths.problem import Operand, Output, Problem, Term, of_einsum
 from eingrad.paths.schedule import Part, Schedule, Step, Total
 
@@ -216,7 +218,12 @@ def test_a_problem_that_could_not_be_read_is_not_written(tmp_path):
         r"operands\.A\.dtype: 'f8' is none of 'float64'": changed(
             CHAIN, operands={**CHAIN.operands, "A": Operand((2, 3), "f8")}
         ),
-        r"pure: there is no field 'sideways'": changed(CHAIN, pure={"sideways": {}}),
+        r"pure\.sideways: 'sideways' is no mode; a mode is 'forward' or 'reverse', or such "
+        r"directions of each differentiation, the last one first, as 'forward over "
+        r"reverse'": changed(CHAIN, pure={"sideways": {}}),
+        r"pure\.reverse over forward: modes are of one order": changed(
+            CHAIN, pure={"forward": sweep(CHAIN, "forward"), "reverse over forward": {}}
+        ),
         r"a constant has dtype object; give it one of float64": changed(
             CHAIN, pure={"forward": Schedule(CHAIN, (), (), (np.array([1], object),))}
         ),
@@ -864,3 +871,41 @@ def test_a_damaged_array_is_a_file_error_at_most(folder, data):
     path.write_bytes(content[: data.draw(st.sampled_from([len(content), 100, 128, 150]))])
     with nothing_but_file_errors(), contextlib.suppress(ShapeError):
         problem_of_arrays("ij->ij", [path])
+
+
+def with_steps(*steps):
+    """Write forward mode of a Hessian, with other steps."""
+    problem = of_function(lambda x, a: a @ np.linalg.inv(x) @ a, (3, 3), (3,), order=2)
+    document = schedule_to_json(problem.pure["forward over forward"])
+    assert document["steps"], "else nothing is tested"
+    return problem, {**document, "steps": [*document["steps"], *steps]}
+
+
+def test_the_steps_of_a_mode_are_read_back():
+    problem, document = with_steps()
+    again = schedule_from_json(json.loads(json.dumps(document)), problem)
+    assert again == problem.pure["forward over forward"]
+    assert again != dataclasses.replace(again, steps=())
+    whole = json.loads(json.dumps(problem_to_json(problem)))
+    assert problem_from_json(whole).primal == problem.primal != ()
+
+
+@pytest.mark.parametrize(
+    ("step", "message"),
+    [
+        (["add", [[1.0, 0, [0, 1]]], [3, 3]], r"a step of a mode is a contraction"),
+        (
+            ["contract", [0, 1], [[0, 1], [1]], [0], [3, 3]],
+            r"there are 2 values, and indices of 2; a step is of 3 to 6",
+        ),
+        (
+            ["contract", [1] * 7, [[0]] * 7, [0], [3]],
+            r"there are 7 values, and indices of 7; a step is of 3 to 6",
+        ),
+        (["contract", [0, 1, 999], [[0, 1], [1], [0]], [0], [3, 3]], r"999 is out of range"),
+    ],
+)
+def test_a_step_of_a_mode_that_is_none_is_refused(step, message):
+    problem, document = with_steps(step)
+    with pytest.raises(FileError, match=message):
+        schedule_from_json(document, problem)

@@ -1,6 +1,6 @@
 """What is computed, up to association, order of axes, and numbers: as a set of flat products.
 
-In: nodes. Out: the *monomials* of each, nodes that are equal where the algebra makes them equal.
+In: nodes. Out: the *monomials* of each, as keys that are equal where the algebra makes them equal.
 Guaranteed: products are opened down to what is no product, and distributed over sums, so that
 neither the order of a contraction nor where a sum was factored shows; iterative.
 
@@ -25,12 +25,14 @@ True
 
 import itertools
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 
 from eingrad import _ir
 from eingrad._ir import Add, Apply, Coefficient, Einsum, Factor, Node, Placement, Product
 from eingrad._limits import BUDGET
 from eingrad._subscripts import Subscripts
+
+_MOST_ORDERS = 720  # of equal operands: six of them
 
 _Term = tuple[Node, Coefficient]
 
@@ -48,7 +50,7 @@ class Monomials:
         self._whole: set[Node] = set()
         self._incomplete: set[Node] = set()
 
-    def of(self, node: Node) -> frozenset[Node]:
+    def of(self, node: Node) -> frozenset[Hashable]:
         """Give the monomials of a node; none of what computes nothing."""
         self._read([node])
         found = (_core(term) for term, _ in self._terms[node])
@@ -140,12 +142,38 @@ def _spliced(inner: Einsum, term: Subscripts, fresh: Iterator[int]) -> list[Fact
     return [*_ir.splice(inner, term, fresh), *_ir.ones_along(inner, term)]
 
 
-def _core(node: Node) -> Node | None:
-    """Take away what places entries, and the order of axes."""
+def _core(node: Node) -> Hashable:
+    """Take away what places entries, and the order of axes; None is what computes nothing."""
     while isinstance(node, Placement):
         if node.core is None:
             return None
         node = node.core.node
     if not isinstance(node, Product):
         return node
-    return node.operands[0] if node.is_view else _ir.canonical_twin(node)[0]
+    return node.operands[0] if node.is_view else _key(_ir.canonical_twin(node)[0])
+
+
+def _key(node: Product) -> Hashable:
+    """Describe a product whose axes, and equal operands, may stand in any order.
+
+    Equal operands are tried in every order, for the indices of the first one name the others. Of
+    very many orders none is tried: then wirings that are the same may count as two.
+    """
+    terms: dict[Node, list[Subscripts]] = {}
+    for operand, term in sorted(node.factors, key=lambda factor: factor.node.digest):
+        terms.setdefault(operand, []).append(term)
+    count = math.prod(math.factorial(len(group)) for group in terms.values())
+    if not 1 < count <= _MOST_ORDERS:
+        return node
+    orders = itertools.product(*map(itertools.permutations, terms.values()))
+    wirings = (_wiring([*itertools.chain(*order)], node.out) for order in orders)
+    return *((operand, len(group)) for operand, group in terms.items()), min(wirings)
+
+
+def _wiring(
+    terms: Sequence[Subscripts], out: Subscripts
+) -> tuple[tuple[Subscripts, ...], Subscripts]:
+    """Number indices by first use."""
+    number = {index: n for n, index in enumerate(dict.fromkeys(itertools.chain(*terms)))}
+    written = tuple([tuple([number[index] for index in term]) for term in terms])
+    return written, tuple(sorted([number[index] for index in out]))

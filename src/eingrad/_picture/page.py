@@ -41,8 +41,9 @@ KINDS = {
     "value": Kind("#c9ced3", "value of the function"),
     "forward": Kind("#3b8fd0", "tangent: forward mode makes it"),
     "reverse": Kind("#e8833a", "cotangent: reverse mode makes it"),
-    "either": Kind("#f0d34a", "made by both modes"),
-    "cross-country": Kind("#a05fb4", "made by neither mode"),
+    "forward over reverse": Kind("#4f9d69", "made by a mode that has both directions"),
+    "either": Kind("#f0d34a", "made by every mode"),
+    "cross-country": Kind("#a05fb4", "made by no mode"),
 }
 
 

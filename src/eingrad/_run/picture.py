@@ -7,7 +7,7 @@ Guaranteed: it is drawn when it is looked at; matplotlib is needed for PNG alone
 from dataclasses import dataclass
 from pathlib import Path
 
-from eingrad._mode import UNKNOWN, Mode
+from eingrad._mode import UNKNOWN, Mode, kind_of_name
 from eingrad._picture import Diagram, Vertex, draw, save, svg
 from eingrad._run.tree import PlanTree
 
@@ -47,7 +47,7 @@ def picture_of(tree: PlanTree, mode: Mode, flops: int) -> PlanPicture:
             step.below,
             step.flops,
             step.elements,
-            mode.kinds.get(step.values[0], "") if step.label else "operand",
+            kind_of_name(mode.kinds.get(step.values[0], "")) if step.label else "operand",
         )
         for step in tree.steps
     )

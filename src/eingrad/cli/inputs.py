@@ -22,7 +22,7 @@ from eingrad.paths.files import problem_of_arrays, read_paths, read_problem
 from eingrad.paths.files.document import read_text
 from eingrad.paths.instances import instance, instances
 from eingrad.paths.load import load_function
-from eingrad.paths.orders import DEFAULT_ORDERS, NAMES, Order, find_order, given_order
+from eingrad.paths.orders import NAMES, Order, default_orders, find_order, given_order
 from eingrad.paths.problem import Problem, of_einsum
 from eingrad.paths.typed import parse_json
 
@@ -209,7 +209,7 @@ def orders_of(options: argparse.Namespace, problem: Problem) -> tuple[list[Order
     """Give the orders that are compared, and the names of those that the user made."""
     found = []
     own = set()
-    for name in options.orders or DEFAULT_ORDERS:
+    for name in options.orders or default_orders(problem):
         is_known = name in NAMES or ":" not in name or name.startswith(("opt_einsum:", "cotengra"))
         if is_known:
             found.append(find_order(name, seed=options.seed, seconds=options.search_seconds))

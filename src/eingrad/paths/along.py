@@ -47,7 +47,7 @@ class Writer:
         sizes: Mapping[Any, int],
     ) -> int:
         """Number the value of a contraction with its axes in the order `out`."""
-        return self.write(_step(factors, out, sizes))
+        return self.write(step_of(factors, out, sizes))
 
     def done(self, outputs: Sequence[int], paths: Sequence[Path] | None = None) -> Schedule:
         """Give the schedule."""
@@ -56,7 +56,7 @@ class Writer:
         return Schedule(self.problem, operations, tuple(outputs), constants, found)
 
 
-def _step(
+def step_of(
     factors: Sequence[tuple[int, Sequence[Any]]], out: Sequence[Any], sizes: Mapping[Any, int]
 ) -> Step:
     """Write a step in one way: operands by number, indices by first use."""

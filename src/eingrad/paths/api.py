@@ -19,7 +19,7 @@ from eingrad.paths.comparison import Comparison
 from eingrad.paths.executors import Executor, find_executors
 from eingrad.paths.measure import Find, Settings, Tell, measure_orders
 from eingrad.paths.modes import mode_of
-from eingrad.paths.orders import DEFAULT_ORDERS, Order, find_order, given_order
+from eingrad.paths.orders import Order, default_orders, find_order, given_order
 from eingrad.paths.problem import Array, Problem, of_einsum
 from eingrad.paths.units import bytes_of
 
@@ -30,7 +30,7 @@ def compare(  # noqa: PLR0913 - options of one verb, by name
     problem: Problem | str,
     *arrays: Any,
     sizes: Mapping[str, int] | None = None,
-    orders: Sequence[Any] | Mapping[str, Find] = DEFAULT_ORDERS,
+    orders: Sequence[Any] | Mapping[str, Find] | None = None,
     executors: Sequence[str | Executor] | None = None,
     seed: int = 0,
     seconds: float = 10.0,
@@ -51,8 +51,9 @@ def compare(  # noqa: PLR0913 - options of one verb, by name
         The operands, in order; by default they are drawn at random.
     sizes : mapping from letter to int, optional
         The size of each index of subscripts, where no arrays are given.
-    orders : sequence of str, functions and pairs, or mapping from str to function
-        Names of orders; functions; or pairs of a name and a function. One that takes a problem
+    orders : sequence of str, functions and pairs, or mapping from str to function, optional
+        Names of orders; functions; or pairs of a name and a function. By default eingrad's, the
+        pure modes, and two searches of opt_einsum. A function that takes a problem
         gives a `Schedule`; one with the signature of opt_einsum's, such as an optimizer of it or of
         cotengra, is asked about each term: ``(inputs, output, sizes)`` and a memory limit, if any.
     executors : sequence of str or Executor, optional
@@ -107,7 +108,8 @@ def compare(  # noqa: PLR0913 - options of one verb, by name
         raise ValueError("there is no executor to compare on; name one at least")
     given = [np.asarray(array) for array in arrays] if arrays else None
     seed = _integer(seed, 0, "seed")
-    found = orders_of(orders, seed)
+    subject = _problem(problem, given, sizes)
+    found = orders_of(default_orders(subject) if orders is None else orders, seed)
     settings = Settings(
         seed=seed,
         seconds=_seconds(seconds),
@@ -119,7 +121,7 @@ def compare(  # noqa: PLR0913 - options of one verb, by name
         notes={order.name: order.note for order in found},
     )
     finders = {order.name: order.find for order in found}
-    return measure_orders(_problem(problem, given, sizes), finders, chosen, settings)
+    return measure_orders(subject, finders, chosen, settings)
 
 
 def orders_of(orders: Sequence[Any] | Mapping[str, Find], seed: int = 0) -> list[Order]:

@@ -5,25 +5,27 @@ Guaranteed: an output for each value and each choice of variables in ascending o
 that are zero; the problem, its best schedule and the pure ones have the same operands.
 """
 
+import contextlib
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from eingrad import _ir
 from eingrad._derive import derive, prepare
 from eingrad._forms import Forms
-from eingrad._ir import Apply, Constant, Input, Node
+from eingrad._ir import Add, Apply, Constant, Input, Node, Product
+from eingrad._mode import PureMode, Sweeps, TooLargeError, modes_of
 from eingrad.errors import PlanError
 from eingrad.paths.explicit import ProductRule
 from eingrad.paths.leaves import Point, write_problem_of
 from eingrad.paths.planned import of_nodes
 from eingrad.paths.problem import Problem
-from eingrad.paths.pure import MODES, pure_roots
 from eingrad.paths.schedule import Schedule
 from eingrad.paths.sums import Monomial, Sums
 
 MOST_NODES = 400  # of a function; as many steps have as many operands in a term
+_MOST_INTERMEDIATES = 20_000  # of a mode; one that makes more is left out
 
 
 @dataclass(frozen=True)
@@ -46,35 +48,71 @@ def write_derivative(traced: Traced, order: int, *, explicit: bool) -> Problem:
             f"the function has {count:,} operations; networks are made of at most {MOST_NODES:,}: "
             "take fewer layers or steps"
         )
-    choices = _choices(len(traced.variables), order)
-    roots = _normal_roots(traced, order)
-    axes = [value.ndim for value in traced.values for _ in choices]
-    wanted = [n for n, root in enumerate(roots) if not _ir.is_zero(root)]
+    derived = _derive(traced, order)
+    wanted = [n for n, root in enumerate(derived.normal) if not _ir.is_zero(root)]
     if not wanted:
         raise PlanError(
             f"the derivative of order {order} is zero everywhere; there is nothing to contract"
         )
-    values, written = prepare(traced.values, traced.made)
     sums = Sums()
-    if explicit:
-        variables = traced.variables
-        terms = [_explicit(sums, y, [variables[n] for n in c]) for y in values for c in choices]
-        wanted = [n for n in wanted if terms[n]]
-    else:
-        terms = [sums.of(root) if n in wanted else [] for n, root in enumerate(roots)]
-    pure = {mode: pure_roots(values, traced.variables, order, mode) for mode in MODES}
-    if not explicit:
-        pure["own"] = Forms(written=written).form(roots)
-    pure = {mode: [nodes[n] for n in wanted] for mode, nodes in pure.items()}
-    results = [(terms[n], axes[n]) for n in wanted]
-    told = _told(traced, order, sums, len(roots) - len(wanted), explicit=explicit)
+    terms = _explicit(traced, derived, order, sums) if explicit else map(sums.of, derived.normal)
+    every = [ts if n in wanted else [] for n, ts in enumerate(terms)]
+    wanted = [n for n in wanted if every[n]]
+    axes = [value.ndim for value in traced.values for _ in _choices(len(traced.variables), order)]
+    results = [(every[n], axes[n]) for n in wanted]
+    modes = _modes(traced, derived, order)
+    numbers = _ascending(traced, order)
+    roots = {name: [mode.roots[numbers[n]].node for n in wanted] for name, mode in modes.items()}
+    planned = [] if explicit else [derived.planned[n] for n in wanted]
     used = {n for ts, _ in results for t in ts for n, _ in t.factors}
-    more = [n for nodes in pure.values() for n in _leaves(nodes, used)]
-    problem, nodes = write_problem_of(traced.name, results, traced.point, told, more)
-    schedules = {mode: of_nodes(problem, roots, nodes) for mode, roots in pure.items()}
-    own = schedules.pop("own", None)
-    best = {} if own is None else _best(own)
-    return replace(problem, pure=schedules, best=best, own=own)
+    more = [n for nodes in (*roots.values(), planned) for n in _leaves(nodes, used)]
+    told = _told(traced, order, sums, len(every) - len(wanted), explicit=explicit)
+    primal = [*map(Sums().of, _primal(derived, modes))]
+    problem, nodes = write_problem_of(traced.name, results, traced.point, told, more, primal)
+    pure = {name: of_nodes(problem, roots[name], nodes, mode.long) for name, mode in modes.items()}
+    if explicit:
+        return replace(problem, pure=pure)
+    own = of_nodes(problem, planned, nodes)
+    return replace(problem, pure=pure, best=_best(own), own=own)
+
+
+class _Derived(NamedTuple):
+    """Values that are planned, and the derivatives: in normal form, and as eingrad plans them."""
+
+    values: list[Node]
+    normal: list[Node]
+    planned: list[Node]
+
+
+def _derive(traced: Traced, order: int) -> _Derived:
+    """Derive: for each value, each choice of variables in ascending order."""
+    forms = Forms()
+    found, _ = derive(traced.values, traced.variables, (order,), made=traced.made, forms=forms)
+    every = [*dict.fromkeys(root.node for root in found)]
+    planned = dict(zip(every, forms.form(every), strict=True))  # as for a plan: all together
+    roots = [found[n].node for n in _ascending(traced, order)]
+    values, _ = prepare(traced.values, traced.made)
+    return _Derived(values, forms.normal(roots), [planned[root] for root in roots])
+
+
+def _modes(traced: Traced, derived: _Derived, order: int) -> dict[str, PureMode]:
+    """Differentiate in each mode, but for those that make very many intermediates."""
+    sweeps, found = Sweeps(_MOST_INTERMEDIATES), {}
+    for mode in modes_of(order):
+        with contextlib.suppress(TooLargeError):
+            found[mode] = PureMode(derived.values, traced.variables, (order,), mode, sweeps)
+    return found
+
+
+def _primal(derived: _Derived, modes: Mapping[str, PureMode]) -> list[Node]:
+    """Give what every mode has: values of the function, and sums in its local Jacobians."""
+    local = [node for mode in modes.values() for node in mode.local]
+    found = [n for n in _ir.topological(derived.values) if _is_long(n)]
+    return [*dict.fromkeys([*found, *(n for n in _ir.topological(local) if isinstance(n, Add))])]
+
+
+def _is_long(node: Node) -> bool:
+    return isinstance(node, Add) or (isinstance(node, Product) and len(node.factors) > 1)
 
 
 def _best(own: Schedule) -> dict[str, Any]:
@@ -86,17 +124,23 @@ def _choices(count: int, order: int) -> list[tuple[int, ...]]:
     return [*itertools.combinations_with_replacement(range(count), order)]
 
 
-def _normal_roots(traced: Traced, order: int) -> list[Node]:
-    """Derive, in normal form: for each value, each choice of variables in ascending order."""
-    forms = Forms()
-    found, _ = derive(traced.values, traced.variables, (order,), made=traced.made, forms=forms)
+def _ascending(traced: Traced, order: int) -> list[int]:
+    """Number the derivatives, among those in any order of the variables, that are asked for."""
     every = [*itertools.product(range(len(traced.variables)), repeat=order)]
     ordered = [n for n, choice in enumerate(every) if list(choice) == sorted(choice)]
-    kept = [found[k * len(every) + n].node for k in range(len(traced.values)) for n in ordered]
-    return forms.normal(kept)
+    return [k * len(every) + n for k in range(len(traced.values)) for n in ordered]
 
 
-def _explicit(sums: Sums, value: Node, variables: Sequence[Node]) -> list[Monomial]:
+def _explicit(
+    traced: Traced, derived: _Derived, order: int, sums: Sums
+) -> Iterator[list[Monomial]]:
+    """Write the plain sum of the product rule of each value, for each choice of variables."""
+    for value in derived.values:
+        for choice in _choices(len(traced.variables), order):
+            yield _by_product_rule(sums, value, [traced.variables[n] for n in choice])
+
+
+def _by_product_rule(sums: Sums, value: Node, variables: Sequence[Node]) -> list[Monomial]:
     terms = sums.of(value)
     try:
         for variable in variables:

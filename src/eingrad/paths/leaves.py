@@ -42,10 +42,12 @@ def write_problem_of(
     point: Point,
     provenance: str,
     more: Iterable[Node] = (),
+    primal: Iterable[Sequence[Monomial]] = (),
 ) -> tuple[Problem, list[Node]]:
     """Make the problem of some sums, each with the number of its axes that are the function's.
 
-    `more` are operands that no term has.
+    `more` are operands that no term has. `primal` are sums that the function computes: those of
+    operands alone are noted.
     """
     used = [n for terms, _ in results for term in terms for n, _ in term.factors]
     used += [_ones(term, index) for terms, _ in results for term in terms for index in _bare(term)]
@@ -58,8 +60,17 @@ def write_problem_of(
     operands = {names[node]: _operand(node, values[node], point) for node in nodes}
     letters = _Letters()
     outputs = tuple([_output(terms, axes, names, letters) for terms, axes in results])
+    noted = [sum_ for sum_ in primal if sum_ and all(_is_of(term, names) for term in sum_)]
+    own = tuple([_output(terms, len(terms[0].out), names, letters) for terms in noted])
     known = {names[n]: values[n] for n in nodes if not _is_delta(n)}
-    return Problem(name, outputs, operands, letters.sizes, provenance, known=known), nodes
+    problem = Problem(name, outputs, operands, letters.sizes, provenance, known=known, primal=own)
+    return problem, nodes
+
+
+def _is_of(term: Monomial, names: Mapping[Node, str]) -> bool:
+    """Whether a term is a product of operands that have names, which carry all its indices."""
+    needed = [*(n for n, _ in term.factors), *(_ones(term, index) for index in _bare(term))]
+    return bool(needed) and all(node in names for node in needed)
 
 
 def _bare(term: Monomial) -> list[int]:

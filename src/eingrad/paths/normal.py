@@ -93,6 +93,11 @@ def roots_of(problem: Problem, operands: Sequence[Node]) -> list[Node]:
     return [_root(problem, output, operands) for output in problem.outputs]
 
 
+def primal_of(problem: Problem, operands: Sequence[Node]) -> list[Node]:
+    """Write each product that the function itself computes as a node, likewise."""
+    return [_root(problem, output, operands) for output in problem.primal]
+
+
 def _root(problem: Problem, output: Output, operands: Sequence[Node]) -> Node:
     terms = [_term(problem, output, term, operands) for term in output.terms]
     numbers = [exactly(term.coefficient) for term in output.terms]

@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
+from eingrad._mode import directions_of, is_mode
 from eingrad._plan.given import WrittenPath, search_of
 from eingrad._plan.path import (
     Search,
@@ -46,13 +47,16 @@ NAMES = (
     "eingrad:flops",
     "forward",
     "reverse",
+    "forward over reverse",
+    "reverse over forward",
     "left to right",
     BEST_KNOWN,
     *[f"opt_einsum:{name}" for name in _OPT_EINSUM],
     *[f"cotengra:{name}" for name in _COTENGRA],
     "cotengra+eingrad",
 )
-"""Orders that have a name. `cotengra+eingrad` is what cotengra's hyper finds, improved by us."""
+"""Orders that have a name. Of a third order and above, modes have longer ones: a direction for
+each differentiation. `cotengra+eingrad` is what cotengra's hyper finds, improved by us."""
 
 DEFAULT_ORDERS = (
     "eingrad",
@@ -62,7 +66,8 @@ DEFAULT_ORDERS = (
     "opt_einsum:greedy",
     "opt_einsum:auto",
 )
-"""What is compared where nothing is said: all find a path in little time, and need no extra."""
+"""What is compared where nothing is said: all find a path in little time, and need no extra. Of a
+Hessian and above, also the modes that have both directions: see `default_orders`."""
 
 _SECONDS = 30.0  # for a search of another library that may take for ever
 
@@ -92,7 +97,8 @@ def find_order(name: str, *, seed: int = 0, seconds: float | None = None) -> Ord
     Parameters
     ----------
     name : str
-        One of `NAMES`.
+        One of `NAMES`, or a mode: the direction of each differentiation, the last one first, as in
+        "forward over forward over reverse".
     seed : int
         Of the searches that draw random numbers.
     seconds : float, optional
@@ -109,6 +115,8 @@ def find_order(name: str, *, seed: int = 0, seconds: float | None = None) -> Ord
     PathError
         If there is no such order, or what it needs is not installed.
     """
+    if is_mode(name):
+        return Order(name, partial(sweep, mode=name))
     if name not in NAMES:
         raise PathError(f"there is no order {shown(name)}; there are {', '.join(NAMES)}")
     if name == "eingrad" and seconds is not None:
@@ -121,6 +129,14 @@ def find_order(name: str, *, seed: int = 0, seconds: float | None = None) -> Ord
         raise PathError(f"the order {name!r} needs {library}; pip install {library}")
     most = seconds or _SECONDS
     return Order(name, partial(_apart, library, method, seed, most, name == "cotengra+eingrad"))
+
+
+def default_orders(problem: Problem) -> list[str]:
+    """Name the orders of a problem that are compared where nothing is said."""
+    found = [*DEFAULT_ORDERS]
+    place = found.index("reverse") + 1
+    found[place:place] = [mode for mode in problem.pure if len({*directions_of(mode)}) > 1]
+    return found
 
 
 def given_order(given: Any, name: str = "given") -> Order:
@@ -193,8 +209,6 @@ def _cost(schedule: Schedule) -> tuple[int, int]:
 _OWN: dict[str, Find] = {
     "eingrad": eingrad_schedule,
     "eingrad:flops": fewest_flops_schedule,
-    "forward": partial(sweep, mode="forward"),
-    "reverse": partial(sweep, mode="reverse"),
     "left to right": partial(_each, left_to_right_path),
     BEST_KNOWN: _best_known,
 }

@@ -9,6 +9,7 @@ from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from eingrad._mode import kind_of_name
 from eingrad._picture import Diagram, Network, Vertex, draw, save
 from eingrad._picture.shapes import compact
 from eingrad.paths.comparison import Comparison
@@ -26,8 +27,9 @@ _BESIDE = 1.02  # between executors
 _RIGHT = (1.01, 1.0)  # where a legend stands
 _LONG, _SHORT = 100.0, 4.0  # axes, from one end to the other
 _MARKERS = "osD^vP*Xpdh<>8H"
-_OF_MODE = {
+_OF_KIND = {
     "forward": "#3b8fd0", "reverse": "#e8833a", "either": "#f0d34a", "cross-country": "#a05fb4",
+    "forward over reverse": "#4f9d69", "unknown": "#8fa3b5",
 }  # fmt: skip
 
 
@@ -62,7 +64,9 @@ def tree(problem: Problem, schedule: Schedule, title: str = "") -> Diagram:
     for operation, kind in zip(schedule.operations, kinds_of(problem, schedule), strict=True):
         below = tuple([place[value] for value in operation.operands])
         vertices.append(
-            Vertex(operation.text, below, operation.flops, _size(operation.shape), kind)
+            Vertex(
+                operation.text, below, operation.flops, _size(operation.shape), kind_of_name(kind)
+            )
         )
     said = title or f"{problem.name}: {mode_of(problem, schedule)}"
     caption = (
@@ -199,13 +203,13 @@ def _draw_front(axes: Any, problem: Problem, comparison: Comparison) -> None:
     found = met(problem)
     best = front(found)
     scale = max(m.seconds for m in found)
-    for mode, colour in _OF_MODE.items():
-        some = [m for m in found if m.mode == mode]
+    for kind, colour in _OF_KIND.items():
+        some = [m for m in found if kind_of_name(m.mode) == kind]
         if some:
             area = [12 + 90 * m.seconds / scale for m in some]
             axes.scatter(
                 [m.flops for m in some], [m.peak_bytes for m in some], s=area, c=colour, alpha=0.75,
-                lw=0, label=mode, zorder=2,
+                lw=0, label=kind, zorder=2,
             )  # fmt: skip
     _draw_line(axes, best)
     names: dict[tuple[int, int], list[str]] = {}

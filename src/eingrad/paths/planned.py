@@ -6,7 +6,7 @@ with a matrix of zeros and ones, or a delta in a result.
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -15,9 +15,9 @@ import numpy as np
 from eingrad import _ir
 from eingrad._ir import Add, Einsum, Node, Placement, Product, Selection, Structural
 from eingrad.errors import PlanError
-from eingrad.paths.along import Writer, write_total
+from eingrad.paths.along import Writer, step_of, write_total
 from eingrad.paths.problem import Array, Problem
-from eingrad.paths.schedule import Part, Schedule, Total
+from eingrad.paths.schedule import Part, Schedule, Step, Total
 
 _Factor = tuple[int, tuple[int, ...]]  # a value, and the index of each of its axes
 
@@ -30,11 +30,17 @@ class _Seen(NamedTuple):
     axes: tuple[int, ...]
 
 
-def of_nodes(problem: Problem, roots: Sequence[Node], operands: Sequence[Node]) -> Schedule:
+def of_nodes(
+    problem: Problem,
+    roots: Sequence[Node],
+    operands: Sequence[Node],
+    long: Iterable[Product] = (),
+) -> Schedule:
     """Write planned roots, one for each output, whose products are pairwise.
 
     `operands` are the nodes of the operands. What structure moves becomes a contraction with a
-    matrix of zeros and ones, deltas in a result apart.
+    matrix of zeros and ones, deltas in a result apart. `long` are products of some of the nodes,
+    which are noted as steps, not computed.
     """
     nodes = [node for node in _below(roots, operands) if not isinstance(node, Structural)]
     tables = _tables(nodes, operands)
@@ -48,7 +54,18 @@ def of_nodes(problem: Problem, roots: Sequence[Node], operands: Sequence[Node]) 
         write_total(writer, [Part(float(s.coefficient), s.value, s.axes)], root.shape)
         for root, s in ((root, seen[root]) for root in roots)
     ]
-    return replace(writer.done(outputs), own=(tuple(roots), tuple(operands)))
+    steps = {_long_step(node, seen): None for node in long if seen.keys() >= {*node.operands}}
+    done = writer.done(outputs)
+    return replace(done, own=(tuple(roots), tuple(operands)), steps=tuple(steps))
+
+
+def _long_step(node: Product, seen: Mapping[Node, _Seen]) -> Step:
+    """Write a product of several nodes as one step; its coefficient says nothing of its mode."""
+    factors = [
+        (inner.value, tuple([term[inner.axes.index(axis)] for axis in range(len(term))]))
+        for inner, term in ((seen[operand], term) for operand, term in node.factors)
+    ]
+    return step_of(factors, node.out, dict(enumerate(node.sizes)))
 
 
 def _below(roots: Sequence[Node], operands: Sequence[Node]) -> list[Node]:

@@ -111,8 +111,11 @@ class Problem:
         The best order known: `flops`, `size`, `path` for each term, `by` whom; may be empty.
     known : mapping from name to array
         Values of operands that must not be drawn at random, such as an inverse of another one.
-    pure : mapping from "forward" and "reverse" to what that mode computes
+    pure : mapping from the name of a mode, such as "forward", to what it computes
         Of a derivative; empty for a network of which that is not known. See `Schedule`.
+    primal : tuple of Output
+        Of a derivative, products of the operands that the function itself computes, and sums in
+        its local Jacobians: every mode has them.
     own : Schedule or None
         What eingrad computes it by, of a derivative that was derived just now: sums in it are not
         multiplied out, as they are in terms. Files keep it as the best order known.
@@ -126,6 +129,7 @@ class Problem:
     best: Mapping[str, Any] = field(default_factory=dict, compare=False)
     known: Mapping[str, Array] = field(default_factory=dict, compare=False)
     pure: Mapping[str, Any] = field(default_factory=dict, compare=False)
+    primal: tuple[Output, ...] = field(default=(), compare=False)
     own: Any = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
@@ -197,7 +201,7 @@ def _check(problem: Problem) -> None:
         _check_operand(name, operand)
     if not problem.outputs:
         raise SubscriptsError("a problem needs an output at least")
-    for output in problem.outputs:
+    for output in (*problem.outputs, *problem.primal):
         _check_labels(output.indices, problem.sizes, "an output")
         if len({*output.indices}) < len(output.indices):
             raise SubscriptsError(f"an output has an index twice: {cut(' '.join(output.indices))}")

@@ -9,6 +9,7 @@ import io
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from eingrad._mode import is_mode
 from eingrad.paths.units import bytes_text, count_text, ratio_text, seconds_text
 
 if TYPE_CHECKING:
@@ -16,7 +17,8 @@ if TYPE_CHECKING:
 
 DEFINITIONS = {
     "mode": "of a derivative: forward where each product is one that forward mode makes, reverse "
-    "likewise; either where both hold, cross-country where neither does.",
+    "likewise; of higher orders with a direction for each differentiation, the last one first; "
+    "either where it does not matter, cross-country where no mode makes all products.",
     "steps": "contractions of one or two operands, and sums; views are among them.",
     "flops": "a step of two operands takes the product of the sizes of its indices, twice that if "
     "an index is summed: opt_einsum counts so. But here an index that one operand has alone is "
@@ -24,7 +26,7 @@ DEFINITIONS = {
     "or a transpose takes none, which opt_einsum counts as any step. A sum of terms takes one for "
     "each entry and term but the first, and one for each coefficient.",
     "x": "ratio to the least of the table: of flops beside them, of time behind it.",
-    "gain": "flops of the better pure mode, forward or reverse, over those of the order.",
+    "gain": "flops of the best pure mode of the table, over those of the order.",
     "multiplications": "the product of the sizes of the indices of each step of two operands: what "
     "cotengra calls flops. A complex or real number is one.",
     "written": "elements of all intermediates and outputs; a view has none.",
@@ -78,8 +80,8 @@ def _costs(orders: Sequence["Order"]) -> str:
         ]
         for o in orders
     ]
-    pure = [o.flops for o in orders if o.name in ("forward", "reverse") and o.flops is not None]
-    if len(pure) > 1:  # both
+    pure = [o.flops for o in orders if is_mode(o.name) and o.flops is not None]
+    if len(pure) > 1:
         heads.append("gain")
         rows = [[*row, ratio_text(min(pure), o.flops)] for row, o in zip(rows, orders, strict=True)]
     if any(o.sliced_flops is not None for o in orders):

@@ -36,7 +36,7 @@ Path: TypeAlias = Sequence[Sequence[int]]
 
 
 class Step(NamedTuple):
-    """A contraction of one or two values, its indices numbered by first use.
+    """A contraction of values, its indices numbered by first use; as an operation, of one or two.
 
     An index may repeat in `out`: the result is then zero off that diagonal. One that only `out` has
     is an axis along which the result is constant.
@@ -67,7 +67,7 @@ class Step(NamedTuple):
         """Counted as the module says."""
         if len(self.operands) == 1:
             return math.prod(self.sizes) if self.sums else 0
-        return math.prod(self.sizes) * (2 if self.sums else 1)
+        return math.prod(self.sizes) * (len(self.operands) - 1 + self.sums)
 
     @property
     def multiplications(self) -> int:
@@ -139,6 +139,9 @@ class Schedule:
         Processor seconds of the search, where another process did it.
     own : pair of tuples of nodes, or None
         Outputs and operands as eingrad planned them, where it gave the order: that is what it runs.
+    steps : tuple of Step
+        Of a pure mode, its steps of three operands and more, before they were ordered: it might as
+        well begin with others of their operands than the operations do.
     """
 
     problem: Problem
@@ -148,12 +151,13 @@ class Schedule:
     paths: tuple[Path, ...] | None = None
     searched: float | None = None
     own: tuple[tuple[Node, ...], tuple[Node, ...]] | None = None
+    steps: tuple[Step, ...] = ()
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Schedule):
             return NotImplemented
-        same = (self.problem, self.operations, self.outputs, self.paths)
-        if same != (other.problem, other.operations, other.outputs, other.paths):
+        same = (self.problem, self.operations, self.outputs, self.paths, self.steps)
+        if same != (other.problem, other.operations, other.outputs, other.paths, other.steps):
             return False
         pairs = zip(self.constants, other.constants, strict=False)
         return len(self.constants) == len(other.constants) and all(
@@ -262,9 +266,13 @@ class Schedule:
                     del values[value]
         return [values[value] for value in self.outputs]
 
-    def nodes(self, operands: Sequence[Node]) -> list[Node]:
-        """Build each value as a node, on nodes for the operands; return all of them in order."""
-        values = [*operands, *map(_ir.constant, self.constants)]
+    def nodes(self, operands: Sequence[Node], *, structure: bool = False) -> list[Node]:
+        """Build each value as a node, on nodes for the operands; return all of them in order.
+
+        With `structure`, constants that only place entries are known as such.
+        """
+        held = map(_structure, self.constants) if structure else map(_ir.constant, self.constants)
+        values = [*operands, *held]
         for operation in self.operations:
             below = [values[value] for value in operation.operands]
             match operation:
@@ -276,6 +284,24 @@ class Schedule:
                     ]
                     values.append(_ir.add(moved, [exactly(p.coefficient) for p in parts]))
         return values
+
+    def long_nodes(self, values: Sequence[Node]) -> list[Node]:
+        """Build the products of `steps`, on nodes for all values."""
+        return [
+            _contract(step, [values[value] for value in step.operands], self.dtype)
+            for step in self.steps
+        ]
+
+
+def _structure(array: Array) -> Node:
+    """Write a selection, or a merge of axes, as what it is; else a constant."""
+    if array.ndim > 1 and np.array_equal(array, _ir.dense(_ir.merge(array.shape[1:]))):
+        return _ir.merge(array.shape[1:])
+    is_zero_one = array.ndim == _MATRIX and bool(((array == 0) | (array == 1)).all())
+    if is_zero_one and (array != 0).sum(axis=1).max(initial=0) <= 1:
+        table = np.where((array != 0).any(axis=1), (array != 0).argmax(axis=1), -1)
+        return _ir.selection(table, array.shape[1])
+    return _ir.constant(array)
 
 
 def is_view(operation: Operation) -> bool:

@@ -14,6 +14,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
+from eingrad._mode import directions_of, is_mode
 from eingrad._shown import cut, shown
 from eingrad.errors import EingradError
 from eingrad.paths.files.document import Found, check_name
@@ -26,8 +27,7 @@ VERSION = 1
 MOST_INDICES = 1_000_000  # of all operands of all terms
 MOST_SYMMETRIC = 8  # axes that may change places: a random array is averaged over all their orders
 MOST_LETTERS = 100  # of the name of an index
-_OPTIONAL = ("name", "provenance", "best", "pure")
-_MODES = ("forward", "reverse")
+_OPTIONAL = ("name", "provenance", "best", "pure", "primal")
 
 
 def problem_from_json(document: Any, file: str = "the document") -> Problem:
@@ -63,13 +63,20 @@ def read_problem_document(found: Found) -> Problem:
             f"version {VERSION}"
         )
     sizes = read_sizes(fields["sizes"])
-    outputs, shapes = _read_outputs(fields["outputs"], sizes, fields["operands"])
+    shapes: dict[str, tuple[int, ...]] = {}
+    outputs = _read_outputs(fields["outputs"], sizes, fields["operands"], shapes)
+    if not outputs:
+        fields["outputs"].fail("a problem needs an output at least")
+    primal: tuple[Output, ...] = ()
+    if "primal" in fields:
+        primal = _read_outputs(fields["primal"], sizes, fields["operands"], shapes)
     operands = {
         name: _read_operand(_named(entry, name), shapes.get(name))
         for name, entry in fields["operands"].entries()
     }
     texts = {k: fields[k].text() if k in fields else "" for k in ("name", "provenance")}
-    problem = made(found, texts["name"], outputs, operands, sizes, provenance=texts["provenance"])
+    told = texts["provenance"]
+    problem = made(found, texts["name"], outputs, operands, sizes, provenance=told, primal=primal)
     best = _read_best(fields["best"], problem) if "best" in fields else {}
     pure = _read_pure(fields["pure"], problem) if "pure" in fields else {}
     return dataclasses.replace(problem, best=best, pure=pure)
@@ -135,11 +142,10 @@ def _named(entry: Found, name: str) -> Found:
 
 
 def _read_outputs(
-    found: Found, sizes: Mapping[str, int], operands: Found
-) -> tuple[tuple[Output, ...], dict[str, tuple[int, ...]]]:
-    """Read outputs; give the shapes that the indices say."""
+    found: Found, sizes: Mapping[str, int], operands: Found, shapes: dict[str, tuple[int, ...]]
+) -> tuple[Output, ...]:
+    """Read outputs; note the shapes that the indices say."""
     names = {name for name, _ in operands.entries()}
-    shapes: dict[str, tuple[int, ...]] = {}
     outputs, count = [], 0
     for item in found.items("outputs"):
         fields = item.fields("indices", "terms", optional=("result_axes",))
@@ -158,9 +164,7 @@ def _read_outputs(
         if not terms:
             fields["terms"].fail("an output needs a term at least")
         outputs.append(Output(labels, tuple(terms), axes))
-    if not outputs:
-        found.fail("a problem needs an output at least")
-    return tuple(outputs), shapes
+    return tuple(outputs)
 
 
 def check_carried(found: Found, labels: tuple[str, ...], term: Term) -> None:
@@ -254,4 +258,16 @@ def _read_best(found: Found, problem: Problem) -> dict[str, Any]:
 
 
 def _read_pure(found: Found, problem: Problem) -> dict[str, Any]:
-    return {k: read_schedule(item, problem) for k, item in found.fields(optional=_MODES).items()}
+    """Read a schedule for each mode, all of one order of differentiation."""
+    schedules, orders = {}, set()
+    for mode, item in found.entries():
+        if not is_mode(mode):
+            item.fail(
+                f"{shown(mode)} is no mode; a mode is 'forward' or 'reverse', or such directions "
+                "of each differentiation, the last one first, as 'forward over reverse'"
+            )
+        orders.add(len(directions_of(mode)))
+        if len(orders) > 1:
+            item.fail("modes are of one order of differentiation; this one has another")
+        schedules[mode] = read_schedule(item, problem)
+    return schedules

@@ -12,11 +12,12 @@ indices have the sizes of their axes, and the outputs have the shapes of the pro
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from eingrad._mode import MOST_FACTORS
 from eingrad._shown import shown
 from eingrad.errors import FileError
 from eingrad.paths.files.document import Found
@@ -62,6 +63,8 @@ def schedule_to_json(schedule: Schedule, file: str = "the schedule") -> dict[str
     document["outputs"] = schedule.outputs
     if schedule.paths is not None:
         document["paths"] = [[tuple(step) for step in path] for path in schedule.paths]
+    if schedule.steps:
+        document["steps"] = [_operation_to_json(step) for step in schedule.steps]
     document = plain(document)
     read_schedule(Found(document, file), schedule.problem)
     return document
@@ -123,7 +126,7 @@ def schedule_from_json(document: Any, problem: Problem, file: str = "the documen
 
 def read_schedule(found: Found, problem: Problem) -> Schedule:
     """Read a schedule of a problem."""
-    fields = found.fields("operations", "outputs", optional=("constants", "paths"))
+    fields = found.fields("operations", "outputs", optional=("constants", "paths", "steps"))
     constants = _read_constants(fields["constants"]) if "constants" in fields else ()
     shapes = [operand.shape for operand in problem.operands.values()]
     shapes += [array.shape for array in constants]
@@ -145,10 +148,31 @@ def read_schedule(found: Found, problem: Problem) -> Schedule:
                 f"has shape {shown(problem.shape(output))}"
             )
     paths = linear_paths(fields["paths"], problem) if "paths" in fields else None
-    return Schedule(problem, tuple(operations), outputs, constants, paths)
+    long = [_read_long_step(place, shapes) for place in _steps(fields)]
+    return Schedule(problem, tuple(operations), outputs, constants, paths, steps=tuple(long))
+
+
+def _steps(fields: Mapping[str, Found]) -> Sequence[Found]:
+    return fields["steps"].items("steps") if "steps" in fields else ()
+
+
+def _read_long_step(found: Found, shapes: Sequence[tuple[int, ...]]) -> Step:
+    """Read a step of three values or more, of all values that are computed."""
+    items = _parts(found)
+    if items[0].choice("contract", "add") == "add":
+        items[0].fail("a step of a mode is a contraction")
+    return _read_step(items, shapes, 3, MOST_FACTORS)
 
 
 def _read_operation(found: Found, shapes: Sequence[tuple[int, ...]]) -> Operation:
+    items = _parts(found)
+    if items[0].choice("contract", "add") == "contract":
+        return _read_step(items, shapes, 1, 2)
+    return _read_total(items, shapes)
+
+
+def _parts(found: Found) -> Sequence[Found]:
+    """Read an operation as a list that begins with what it does."""
     items = found.items("parts of an operation")
     if not items:
         found.fail("an operation is a list that begins with 'contract' or 'add'")
@@ -156,19 +180,20 @@ def _read_operation(found: Found, shapes: Sequence[tuple[int, ...]]) -> Operatio
     wanted = 5 if kind == "contract" else 3
     if len(items) != wanted:
         found.fail(f"an operation {kind!r} is a list of {wanted}, not {len(items)}")
-    return _read_step(items, shapes) if kind == "contract" else _read_total(items, shapes)
+    return items
 
 
-def _read_step(items: Sequence[Found], shapes: Sequence[tuple[int, ...]]) -> Step:
+def _read_step(
+    items: Sequence[Found], shapes: Sequence[tuple[int, ...]], least: int, most: int
+) -> Step:
     _, first, second, third, fourth = items
     operands = first.integers("values", len(shapes) - 1)
     places = second.items("lists of indices")
     terms = tuple([place.integers("indices") for place in places])
-    if not 1 <= len(operands) <= 2 or len(terms) != len(operands):  # noqa: PLR2004 - a pair
-        first.fail(
-            f"there are {len(operands)} values, and indices of {len(terms)}; a contraction is of "
-            "one or two"
-        )
+    if not least <= len(operands) <= most or len(terms) != len(operands):
+        count = f"there are {len(operands)} values, and indices of {len(terms)}"
+        wanted = "contraction is of one or two" if least == 1 else f"step is of {least} to {most}"
+        first.fail(f"{count}; a {wanted}")
     sizes = fourth.integers("sizes")
     out = third.integers("indices", len(sizes) - 1)
     for value, term, place in zip(operands, terms, places, strict=True):

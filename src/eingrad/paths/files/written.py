@@ -51,6 +51,8 @@ def problem_to_json(problem: Problem, file: str = "the problem") -> dict[str, An
         for name, operand in problem.operands.items()
     }
     document["outputs"] = [_output_to_json(output) for output in problem.outputs]
+    if problem.primal:
+        document["primal"] = [_output_to_json(output) for output in problem.primal]
     if problem.best:
         document["best"] = {k: _schedule_or_value(v, file) for k, v in problem.best.items()}
     if problem.pure:
