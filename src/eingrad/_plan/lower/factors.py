@@ -57,9 +57,9 @@ def as_they_lie(
     whole = [factor for factor in factors if sorted(factor.term) == sorted(node.out)]
     orders = {_lying(writer, factor) for factor in whole}
     order = orders.pop() if len(orders) == 1 else None
-    if order is None or order == node.out:
+    if order is None:
         return left, right, node.out
-    if len(whole) == 1:
+    if len(whole) == 1 and order != node.out:
         need = writer.users.need(node, writer.lying)
         as_it_lies, as_axes = (
             need.picoseconds([node.out.index(i) for i in indices]) for indices in (order, node.out)
