@@ -1,5 +1,7 @@
 """Order of axes in memory: what a matrix product copies, and what it is known to copy."""
 
+import itertools
+import math
 import random
 import re
 
@@ -205,3 +207,45 @@ def test_what_is_multiplied_entry_by_entry_is_to_lie_as_the_product_does(size, i
         wanted = tuple(term.index(index) for index in result.out)
         need = Users.of([result], [product, result]).need(product)
         assert need.stages[0].order == (wanted if is_needed else (0, 1))
+
+
+def test_what_is_multiplied_entry_by_entry_is_to_lie_as_the_other_factor_does():
+    """It lay as the axes of an intermediate, whose order nobody chose, so one was read across."""
+    shapes = {"a": (40, 5), "b": (5, 50), "c": (50, 40), "d": (40, 6)}
+    a, b, c, d = itertools.starmap(_ir.new_input, shapes.items())
+    met = _ir.einsum("ij,ji->ij", _ir.einsum("ik,kj->ij", a, b), c)
+    result = _ir.einsum("ij,il->jl", met, d)
+    order = _ir.topological([result])
+    (product,) = (n for n in order if isinstance(n, _ir.Product) and n.sums and n is not result)
+    users = Users.of([result], order)
+    for strides, wanted in (((40, 1), [50, 40]), ((1, 50), [40, 50])):
+        lying = {c: Array(c.shape, strides)}
+        axes = users.need(product, lying.get).stages[0].order
+        assert [product.shape[axis] for axis in axes] == wanted
+
+
+MET = [
+    *("ja,jb,ba,al->bl", "ja,jb,ab,al->bl", "ja,jb,ba,bl->al", "aj,bj,ba,bl->al"),
+    *("aj,bcj,abc,bl->acl", "aj,bcj,acb,bl->acl", "aj,bcj,bca,bl->acl", "aj,bcj,cba,bl->acl"),
+    *("abj,cj,cab,al->bcl", "abj,cj,abc,al->bcl", "abj,cj,cba,al->bcl", "bja,jcb,bca,bal->cl"),
+    *("abc,ba,alc->abl", "ba,abc,alc->abl", "abc,ba,alb->alc", "ba,cab,cl->abl", "cb,acb,al->bcl"),
+]
+
+
+@pytest.mark.parametrize("subscripts", MET)
+def test_no_large_factor_is_read_in_another_order_than_it_lies(subscripts):
+    """Entry by entry: NumPy is told the order in which it lies, and makes the result in that."""
+    sizes = {"a": 24, "b": 28, "c": 20, "j": 3, "k": 2, "l": 5}
+    rng = np.random.default_rng(0)
+    arrays = [rng.normal(size=s) for s in shapes_of(subscripts, sizes)]
+    plan = eg.einsum_plan(subscripts, *[a.shape for a in arrays])
+    known, seen = intermediates(plan, arrays), 0
+    for s in plan.program.statements:
+        if isinstance(s.kernel, kernels.Multiply):
+            for n, term in zip(s.operands, s.kernel.terms, strict=True):
+                if known[n].size == math.prod(s.shape):
+                    lying = sorted(term, key=lambda i: -known[n].strides[term.index(i)])
+                    assert (*lying,) == s.kernel.out
+                    seen += 1
+    assert seen
+    np.testing.assert_allclose(plan(*arrays), np.einsum(subscripts, *arrays), rtol=1e-9)

@@ -395,3 +395,29 @@ def test_a_variable_named_like_one_of_a_loop_is_renamed():
     x = np.random.default_rng(0).normal(size=(500, 3))
     d = x[:, None, :] - x[None, :, :]
     np.testing.assert_allclose(plan(x), np.sum(np.sqrt(np.sum(d**2, axis=2) + 1e-6) ** 3))
+
+
+@pytest.mark.parametrize("subscripts", ["ip,ti,tq,{},sp,jq->sj", "jq,sp,{},tq,ti,ip->js"])
+@pytest.mark.parametrize("term", ["pq", "qp"])
+def test_slices_of_a_large_operand_are_its_rows(subscripts, term):
+    """Columns save a hundredth more memory, but lie in hundreds of runs, each waited for."""
+    subscripts = subscripts.format(term)
+    sizes = {"p": 700, "q": 500, "i": 60, "j": 60, "s": 24, "t": 16}
+    terms = subscripts.partition("->")[0].split(",")
+    plan = eg.einsum_plan(subscripts, *[tuple(sizes[i] for i in t) for t in terms])
+    (loop,) = loops(plan.program)
+    (axis,) = (
+        a for n, a in zip(loop.operands, loop.kernel.axes, strict=False) if n == terms.index(term)
+    )
+    assert axis == 0
+
+
+def test_a_loop_has_more_than_one_pass(small, monkeypatch):
+    """Where one tile is all there is, nothing is saved: it was a loop of one pass."""
+    a, b = einsum_inputs(a=(6, 5), b=(5, 7))
+    product = _ir.einsum("ij,jk->ik", a, b)
+    roots = [_ir.einsum("ik,ik->k", product, product)]
+    (made,) = loops(looped(roots, [a, b]))
+    assert len(made.kernel.passes) > 1
+    TILE_BYTES.replace(monkeypatch, 10**6)
+    assert not loops(looped(roots, [a, b]))

@@ -122,6 +122,7 @@ class Policy:
     tile_bytes: int = 2**21  # of what one pass of a loop makes: about what a cache holds
     seed_bytes: int = 2**18  # of an intermediate that is worth a loop: an eighth of that
     sliced_bytes: int = 2**16  # of those that are sliced with it
+    about_as_much: int = 16  # a sixteenth less memory saved is as good: slices in one piece decide
     part_added: int = 20  # a twentieth of the time of a program, for what a loop adds up
     half_rows: int = 256  # of a product that is made by halves: `benchmarks/pieces.py`
     half_blocks: int = 4  # rows of blocks: 5/8 of the flops

@@ -81,27 +81,33 @@ def tile(roots: Sequence[Node], picoseconds: int) -> list[Node]:
 
     `picoseconds` are those of the program without loops.
     """
-    cut = _best_to_cut([*roots], _ir.rewrite(roots, _with_plain_sum))
+    cut = _best_to_cut([*roots], _ir.rewrite(roots, _with_plain_sum), picoseconds)
     for number in range(BUDGET.loops):
-        best = _best_region(cut)
+        best = _best_region(cut, picoseconds)
         if best is None:
             return cut if number else [*roots]
         cut = _ir.substitute(cut, best.looped(picoseconds))
     return cut
 
 
-def _best_to_cut(roots: list[Node], split: list[Node]) -> list[Node]:
+def _best_to_cut(roots: list[Node], split: list[Node], picoseconds: int) -> list[Node]:
     """Take the form of two in which a loop saves more memory; the first, where they are alike."""
     if roots == split:
         return roots
-    one, other = map(_best_region, (roots, split))
+    one, other = (_best_region(each, picoseconds) for each in (roots, split))
     return split if other and (one is None or other.saved > one.saved) else roots
 
 
-def _best_region(roots: Sequence[Node]) -> "_Region | None":
-    """Find the region that saves most memory, if there is one."""
-    best = max(_regions(roots), key=lambda region: region.saved, default=None)
-    return best if best and best.saved > 0 else None
+def _best_region(roots: Sequence[Node], picoseconds: int) -> "_Region | None":
+    """Find the region that saves most memory, if there is one: a loop of one pass saves none.
+
+    Of those that save about as much, that whose slices lie in the fewest runs.
+    """
+    found = (region for region in _regions(roots) if region.saved > 0)
+    regions = [region for region in found if region.passes(picoseconds) > 1]
+    most = max((region.saved for region in regions), default=0)
+    about = [r for r in regions if POLICY.about_as_much * (most - r.saved) <= most]
+    return min(about, key=lambda region: (region.runs, -region.saved), default=None)
 
 
 def _with_plain_sum(node: Node) -> Node:
@@ -264,6 +270,24 @@ class _Region:
             self.added[node] = None
         return node in self.sliced or node in self.added
 
+    def _given(self) -> dict[tuple[Node, int | None], None]:
+        """Collect the operands of a pass, each with the axis that it is sliced along."""
+        return dict.fromkeys(
+            (n, axis)
+            for node in (*self.sliced, *self.added)
+            for n, axis in _operands(node, _index(node, self.sliced))
+            if n not in self.sliced
+        )
+
+    @property
+    def runs(self) -> int:
+        """In how many pieces a pass reads its slices of what is large, beside the first of each.
+
+        Along an inner axis they are many, and NumPy waits for the memory of each.
+        """
+        large = [pair for pair in self._given() if _bytes(pair[0]) >= POLICY.seed_bytes]
+        return sum(math.prod(node.shape[: axis or 0]) - 1 for node, axis in large)
+
     def _is_free(self, node: Node) -> bool:
         """Whether a node may as well be made outside: a view of what is not sliced."""
         return _is_virtual(node) and not any(n in self.sliced for n in _ir.children(node))
@@ -272,15 +296,10 @@ class _Region:
         """Give, for each node that is written or added up, a result of the loop."""
         roots = (*self.written, *self.added)
         nodes = (*self.sliced, *self.added)
-        given = dict.fromkeys(
-            (n, axis)
-            for node in nodes
-            for n, axis in _operands(node, _index(node, self.sliced))
-            if n not in self.sliced
-        )
+        given = self._given()
         operands = tuple(n for n, _ in given)
         axes = tuple(axis for _, axis in given)
-        step = _step(self.size, math.ceil(self.size / self._passes(picoseconds)))
+        step = _step(self.size, math.ceil(self.size / self.passes(picoseconds)))
         loop = Tiling(self.sliced, nodes, roots, operands, axes, self.size, step)
         key = {"of": tuple(n.digest for n in roots), "axes": axes, "writes": loop.writes}
         return {
@@ -288,7 +307,7 @@ class _Region:
             for n, root in enumerate(roots)
         }
 
-    def _passes(self, picoseconds: int) -> int:
+    def passes(self, picoseconds: int) -> int:
         """Choose how many passes there are: so many that each makes what a cache holds.
 
         Fewer where adding up would take more than a small part of the time.

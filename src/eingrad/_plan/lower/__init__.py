@@ -6,7 +6,8 @@ multiply, or an outer product of BLAS where that is faster; a placement writes z
 each core onto its view; nothing is an einsum loop.
 
 `writer` appends statements, `sums`, `products`, `placements` and `calls` each lower a kind of node;
-`memory` says how values lie, `needs` how later products need them, `layout` how one is to lie.
+`memory` says how values lie, `needs` how later products need them, `layout` how one is to lie;
+`factors` says in which order two are multiplied entry by entry.
 """
 
 from collections.abc import Iterator, Mapping, Sequence, Set

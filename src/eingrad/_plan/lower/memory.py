@@ -61,6 +61,13 @@ def in_order(shape: Shape) -> Strides:
     return (*itertools.accumulate(shape[:0:-1], initial=1, func=int.__mul__),)[::-1][: len(shape)]
 
 
+def outermost_first(strides: Strides) -> tuple[int, ...] | None:
+    """Put axes in the order in which they lie; None where entries repeat, or two lie alike."""
+    if 0 in strides or len({*map(abs, strides)}) < len(strides):
+        return None
+    return tuple(sorted(range(len(strides)), key=lambda axis: -abs(strides[axis])))
+
+
 def strides_after(kernel: Kernel, operands: Sequence[Array], shape: Shape) -> Strides | None:
     """Give the strides of a kernel's result; None: it lies in the order of its axes."""
     match kernel:

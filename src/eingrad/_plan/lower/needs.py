@@ -3,7 +3,8 @@
 In: nodes, as far as they are a chain of products. Out: for an order of the axes of one in memory,
 the time that it costs later.
 Guaranteed: results, and what is added or applied, need the order of their axes; what is multiplied
-entry by entry, that of the product. Only sizes and the graph are looked at.
+entry by entry, that of the other factor, or of the product. Only sizes, the graph, and how lie
+what is lowered already are looked at.
 
 A matrix product copies no operand whose kept axes are together in memory, and its summed ones too,
 in whatever order: BLAS takes a transposed matrix as it is. So of the axes of a value those that are
@@ -22,17 +23,19 @@ last. Where what is summed stands in the middle there are more starts of BLAS, o
 
 import itertools
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
 from eingrad import _ir
 from eingrad._ir import Node, Product
 from eingrad._limits import MACHINE
+from eingrad._plan.lower.memory import Array, in_order, outermost_first
 from eingrad._subscripts import Subscripts
 
 _FURTHEST = 8  # products that are looked at: what comes after has little to do with this one
 _Role = Literal["batch", "kept", "summed"]
+_Lying = Callable[[Node], Array | None]  # how a node lies; None where it is not lowered yet
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,12 +148,14 @@ class Users:
                     found._user[child] = node
         return found
 
-    def need(self, node: Node) -> Need:
+    def need(
+        self, node: Node, lying: _Lying = lambda _node: None, furthest: int = _FURTHEST
+    ) -> Need:
         """Follow the axes of a node through the products that use it, one after the other."""
         sizes = {axis: size for axis, size in enumerate(node.shape) if size != 1}
         place = [axis if axis in sizes else None for axis in range(node.ndim)]
         stages: list[Stage] = []
-        while len(stages) < _FURTHEST:
+        while len(stages) < furthest:
             user = None if node in self._in_order else self._user.get(node)
             if user is None:
                 order = tuple(axis for axis in place if axis is not None)
@@ -158,8 +163,9 @@ class Users:
                 break
             term = next(term for n, term in user.factors if n is node)
             at = dict(zip(term, place, strict=True))
-            if _is_multiplied(user, node):  # entry by entry, as the result lies
-                met = (at.get(index) for index in user.out)
+            if _is_multiplied(user, node):
+                wanted = self._met(user, node, lying, furthest - len(stages) - 1)
+                met = (at.get(index) for index in wanted)
                 order = tuple(axis for axis in met if axis is not None)
                 stages.append(Stage(_bytes(node), order=order))
                 break
@@ -169,6 +175,29 @@ class Users:
                 stages.append(Stage(_bytes(node), found))
             place, node = [at.get(index) for index in user.out], user
         return Need(sizes, tuple(stages))
+
+    def _met(self, user: Product, node: Node, lying: _Lying, furthest: int) -> Subscripts:
+        """Order the indices of a product entry by entry as one of its factors is to lie.
+
+        That is as the other factor lies, if it has all of them: else NumPy reads one of the two in
+        another order than it lies, and the product lies in the order of its axes. Which is right
+        where that is needed in the end, or worth more later.
+        """
+        ((other, term),) = [factor for factor in user.factors if factor.node is not node]
+        array = lying(other)
+        if array is None and not isinstance(other, Product):
+            array = Array(other.shape, in_order(other.shape))
+        if array is None or user in self._in_order or sorted(term) != sorted(user.out):
+            return user.out
+        order = outermost_first(array.strides)
+        if order is None:
+            return user.out
+        met = tuple(term[axis] for axis in order)
+        need = self.need(user, lying, furthest)
+        as_other, as_axes = (
+            need.picoseconds([user.out.index(i) for i in indices]) for indices in (met, user.out)
+        )
+        return met if as_other <= as_axes + MACHINE.out_of_order * user.size else user.out
 
 
 def _bytes(node: Node) -> int:

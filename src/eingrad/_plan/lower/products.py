@@ -15,6 +15,7 @@ from eingrad._ir import Einsum, Product
 from eingrad._plan import kernels
 from eingrad._plan.duration import of_statement
 from eingrad._plan.kernels import Side
+from eingrad._plan.lower.factors import Factor, as_they_lie, sizes_of, unviewed
 from eingrad._plan.lower.layout import Choice, Operand, Order
 from eingrad._plan.lower.memory import are_together, as_matrices
 from eingrad._plan.lower.writer import Writer
@@ -26,13 +27,6 @@ OF_BLAS = (np.float32, np.float64)  # numbers that it multiplies as NumPy does
 _Sizes = Mapping[int, int]
 
 
-class _Operand(NamedTuple):
-    """A value and its indices."""
-
-    value: int
-    term: Subscripts
-
-
 def twin_key(node: Product) -> Hashable:
     """What a product shares with its transposed and scaled twins."""
     return node.factors, frozenset(node.out)
@@ -41,7 +35,7 @@ def twin_key(node: Product) -> Hashable:
 def lower_unary(writer: Writer, node: Einsum) -> int:
     """Diagonal, sum, permutation, broadcast, scale."""
     ((operand, indices),) = node.factors
-    value, term = _reduce(writer, _Operand(writer.number[operand], indices), {*node.out})
+    value, term = _reduce(writer, Factor(writer.number[operand], indices), {*node.out})
     sizes = dict(enumerate(node.sizes))
     if writer.size(value) < node.size:
         value = writer.scale(value, node.coefficient)
@@ -49,22 +43,22 @@ def lower_unary(writer: Writer, node: Einsum) -> int:
     return writer.scale(writer.view(value, term, node.out, sizes), node.coefficient)
 
 
-def _reduce(writer: Writer, operand: _Operand, wanted: set[int]) -> _Operand:
+def _reduce(writer: Writer, operand: Factor, wanted: set[int]) -> Factor:
     """Take the diagonal of repeated indices, then sum those that are not wanted."""
     value, term = operand
     distinct = tuple(dict.fromkeys(term))
     value = writer.view(value, term, distinct, {})
     out = tuple(i for i in distinct if i in wanted)
     if out == distinct:
-        return _Operand(value, out)
+        return Factor(value, out)
     sizes = dict(zip(distinct, writer.shape(value), strict=True))
     kept = tuple(sizes[i] for i in out)
     if math.prod(kept) == math.prod(sizes.values()):
-        return _Operand(writer.reshape(value, kept), out)
+        return Factor(writer.reshape(value, kept), out)
     flops = contraction_flops(sizes, summed=True)
     kernel = kernels.Sum((distinct,), out)
     value = writer.emit(kernel, (value,), Result(kept, writer.dtype(value)), flops=flops)
-    return _Operand(value, out)
+    return Factor(value, out)
 
 
 def lower_pair(writer: Writer, node: Product) -> int:
@@ -84,39 +78,32 @@ def lower_pair(writer: Writer, node: Product) -> int:
 def _contract(writer: Writer, node: Product) -> int:
     """Contract two operands, the smaller of which takes the scale, if it may be moved."""
     wanted = {*node.out}
-    first, second = (_Operand(writer.number[n], term) for n, term in node.factors)
+    first, second = (Factor(writer.number[n], term) for n, term in node.factors)
     left = _reduce(writer, first, wanted.union(second.term))
     right = _reduce(writer, second, wanted.union(left.term))
     smallest = min((left, right), key=lambda operand: writer.size(operand.value))
     last = _ir.multiply(node.coefficient, writer.folded.get(node, 1))
     is_movable = last != 1 and _ir.is_harmless(last, node.dtype)
     if is_movable and writer.size(smallest.value) < node.size:
-        scaled = _Operand(writer.scale(smallest.value, last), smallest.term)
+        scaled = Factor(writer.scale(smallest.value, last), smallest.term)
         left, right, last = (scaled, right, 1) if smallest is left else (left, scaled, 1)
     if any(i in right.term and i not in wanted for i in left.term):
         multiplied = _matmul(writer, left, right, node)
     else:
         keeps_signs = writer.is_written(node)
-        multiplied = _multiply(writer, left, right, node.out, keeps_signs=keeps_signs)
+        multiplied = _multiply(writer, left, right, node, keeps_signs=keeps_signs)
     return writer.scale(writer.view(*multiplied, node.out, {}), last)
 
 
-def _sizes(writer: Writer, *operands: _Operand) -> dict[int, int]:
-    return {
-        index: size
-        for value, term in operands
-        for index, size in zip(term, writer.shape(value), strict=True)
-    }
-
-
 def _multiply(
-    writer: Writer, left: _Operand, right: _Operand, out: Subscripts, *, keeps_signs: bool
-) -> _Operand:
-    """Multiply with broadcasting, straight into the order of the output.
+    writer: Writer, left: Factor, right: Factor, node: Product, *, keeps_signs: bool
+) -> Factor:
+    """Multiply with broadcasting, straight into the order of the output, or as operands lie.
 
     Or by BLAS where that is faster, and signs of zeros need not be kept.
     """
-    sizes = _sizes(writer, left, right)
+    left, right, out = as_they_lie(writer, left, right, node)
+    sizes = sizes_of(writer, left, right)
     made = Statement(
         kernels.Multiply((left.term, right.term), out), (left.value, right.value), (),
         (Result(tuple(sizes[i] for i in out), writer.dtype(left.value)),),
@@ -126,7 +113,7 @@ def _multiply(
     if not keeps_signs and sides.natural == out and _is_outer(writer, sides):
         outer = _outer(writer, sides)
         made = min((made, outer), key=lambda s: of_statement(s, writer.results, frozenset()))
-    return _Operand(_append(writer, made), out)
+    return Factor(_append(writer, made), out)
 
 
 def _append(writer: Writer, made: Statement) -> int:
@@ -139,8 +126,8 @@ def _append(writer: Writer, made: Statement) -> int:
 class _Sides(NamedTuple):
     """Two operands, in the order of the output, and what their indices are."""
 
-    left: _Operand
-    right: _Operand
+    left: Factor
+    right: Factor
     batch: Subscripts
     kept_left: Subscripts
     kept_right: Subscripts
@@ -152,7 +139,7 @@ class _Sides(NamedTuple):
         return (*self.batch, *self.kept_left, *self.kept_right)
 
 
-def _arrange(left: _Operand, right: _Operand, out: Subscripts) -> _Sides:
+def _arrange(left: Factor, right: Factor, out: Subscripts) -> _Sides:
     """Take for the left operand that whose kept indices come first in the output."""
     batch = tuple(i for i in out if i in left.term and i in right.term)
     kept_left, kept_right = (
@@ -170,7 +157,7 @@ def _is_outer(writer: Writer, sides: _Sides) -> bool:
     Of real numbers alone: in a complex product BLAS rounds otherwise, and infinity becomes nan.
     """
     left, right = sides.left, sides.right
-    sizes = _sizes(writer, left, right)
+    sizes = sizes_of(writer, left, right)
     adds = any(sizes[i] != 1 for i in sides.summed)
     is_real = writer.dtype(left.value) in OF_BLAS
     is_large = min(writer.size(left.value), writer.size(right.value)) > 1
@@ -180,7 +167,7 @@ def _is_outer(writer: Writer, sides: _Sides) -> bool:
 def _outer(writer: Writer, sides: _Sides) -> Statement:
     """Multiply all entries with all by BLAS: operands are merged to a column and a row."""
     left, right = sides.left, sides.right
-    sizes = _sizes(writer, left, right)
+    sizes = sizes_of(writer, left, right)
     orders = sides.kept_left, sides.kept_right
     workspace = sum(
         writer.bytes(operand.value)
@@ -194,13 +181,13 @@ def _outer(writer: Writer, sides: _Sides) -> Statement:
     )  # fmt: skip
 
 
-def _matmul(writer: Writer, left: _Operand, right: _Operand, node: Product) -> _Operand:
+def _matmul(writer: Writer, left: Factor, right: Factor, node: Product) -> Factor:
     """Multiply matrices: batch, kept and summed indices each in one axis."""
     found = _arrange(left, right, node.out)
     if _is_outer(writer, found):
-        return _Operand(_append(writer, _outer(writer, found)), found.natural)
-    left, right = _unviewed(writer, left), _unviewed(writer, right)
-    sizes = _sizes(writer, left, right)
+        return Factor(_append(writer, _outer(writer, found)), found.natural)
+    left, right = unviewed(writer, left), unviewed(writer, right)
+    sizes = sizes_of(writer, left, right)
     batch = tuple(i for i in node.out if i in left.term and i in right.term)
     order, wanted = _order(writer, (left, right), batch, node)
     (kept_left, kept_right), summed, is_turned, outer = order
@@ -228,31 +215,17 @@ def _matmul(writer: Writer, left: _Operand, right: _Operand, node: Product) -> _
     )  # fmt: skip
     if natural != wanted:
         value = writer.copy(writer.view(value, natural, wanted, {}))
-    return _Operand(value, wanted)
-
-
-def _unviewed(writer: Writer, operand: _Operand) -> _Operand:
-    """Take the value that an operand is, its axes permuted."""
-    value, term = operand
-    made = writer.statement(value)
-    while made is not None and isinstance(made.kernel, kernels.View):
-        (before,), out = made.kernel.terms, made.kernel.out
-        if sorted(before) != sorted(out) or len({*out}) < len(out):
-            break
-        at = dict(zip(out, term, strict=True))
-        (value,), term = made.operands, tuple(at[i] for i in before)
-        made = writer.statement(value)
-    return _Operand(value, term)
+    return Factor(value, wanted)
 
 
 def _order(
-    writer: Writer, operands: tuple[_Operand, _Operand], batch: Subscripts, node: Product
+    writer: Writer, operands: tuple[Factor, Factor], batch: Subscripts, node: Product
 ) -> tuple[Order, Subscripts]:
     """Order the indices of a product: as its result has them, or so that less is copied.
 
     The second is how those of the result are to lie in the end.
     """
-    need = writer.users.need(node)
+    need = writer.users.need(node, writer.lying)
     out = need.of_result(node.out)
     first, second = operands
     kept_first, kept_second = (
@@ -273,7 +246,7 @@ def _order(
 
 
 def _side(
-    operand: _Operand, lead: Subscripts, groups: tuple[Subscripts, Subscripts], sizes: _Sizes,
+    operand: Factor, lead: Subscripts, groups: tuple[Subscripts, Subscripts], sizes: _Sizes,
     *, is_vector: bool,
 ) -> Side:  # fmt: skip
     """Look at an operand as a batch of matrices, or of vectors.

@@ -83,6 +83,10 @@ class Writer:
         shape = self.shape(value)
         return Array(shape, self._strides.get(value) or in_order(shape))
 
+    def lying(self, node: Node) -> Array | None:
+        """How a node lies in memory; None where it is not lowered yet."""
+        return self.array(self.number[node]) if node in self.number else None
+
     def strides(self, value: int) -> Strides | None:
         """Strides of a value; None where it lies in the order of its axes."""
         return self._strides.get(value)
