@@ -187,6 +187,11 @@ def equation(node: Apply, leaves: Sequence[Node], rate: Callable[[Node], Node]) 
     return make(*leaves, rate, **dict(node.attributes)) if make else None
 
 
+def is_identity(node: Node) -> bool:
+    """Whether a node is its operand, which no phase is to see."""
+    return isinstance(node, Apply) and getattr(node.primitive, "hidden", False)
+
+
 def is_elementwise(node: Node) -> bool:
     """Whether an entry of the result depends on the operands' entries in the same place alone."""
     return isinstance(node, Apply) and getattr(node.primitive, "core", None) == ()
