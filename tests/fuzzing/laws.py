@@ -3,6 +3,7 @@
 Each takes what `oracles` has computed, and gives counts of what was compared.
 """
 
+import string
 from collections import Counter
 
 import array_api_strict
@@ -260,7 +261,7 @@ def check_contracted(program, f, order, at, results, losses):
 
 def _contraction(rng, shape):
     """Draw subscripts that contract an array of this shape, and what it is contracted with."""
-    letters = list("abcdefghijkl"[: len(shape)])
+    letters = list(string.ascii_lowercase[: len(shape)])
     for n, size in enumerate(shape):
         same = [letters[m] for m in range(n) if shape[m] == size]
         if same and rng.random() < 0.1:
