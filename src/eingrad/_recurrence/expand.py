@@ -88,14 +88,10 @@ def _derive(
         first += len(part)
     roots = [coefficient(step.roots[j], order) for order in orders for j in moved]
     constants, carries, slices = parts
-    recurrence = Recurrence(
-        constants,
-        carries,
-        slices,
-        (*step.roots, *roots),
-        (*step.outputs, *(coefficient(step.results[n], order) for n, order in outputs)),
-        step.written,
-    )
+    roots = [*step.roots, *roots]
+    made = [*step.outputs, *(coefficient(step.results[n], order) for n, order in outputs)]
+    written = frozenset(_ir.topological([*roots, *made]))  # a series is computed as it stands
+    recurrence = Recurrence(constants, carries, slices, (*roots,), (*made,), written)
     last = len(recurrence.roots) - len(moved)
     coefficient_of = {j: last + n for n, j in enumerate(moved)}
     start = len(recurrence.roots) + len(step.outputs)
