@@ -106,10 +106,7 @@ RULES = (
         "a scalar of many nodes, or to be differentiated again, is taken in reverse",
     ),
     Rule(
-        lambda s: (
-            (s.hessian and s.has_many)
-            or (not s.last and s.y.size > 1 and not s.is_decided)
-        ),
+        lambda s: (s.hessian and s.has_many) or (not s.last and s.y.size > 1 and not s.is_decided),
         lambda _: ("forward",),
         "a gradient of many nodes is differentiated forward: both ends are alike",
     ),

@@ -18,11 +18,12 @@ from eingrad._bind import Bound
 from eingrad._call import call_recorded, evaluated
 from eingrad._derive import prepare
 from eingrad._ir import Einsum, Input, Node, Placement
+from eingrad._opaque import is_opaque, name_and_arguments
 from eingrad._recurrence import Recurrence, results_of_scan, step_input
 from eingrad._shown import shown
 from eingrad._tracer import Expression, Trace, current_trace, node_of, within_trace
 from eingrad._tree import LEAF, Tree, flatten, nesting
-from eingrad.errors import DTypeError, ShapeError
+from eingrad.errors import DTypeError, ShapeError, TraceError
 
 
 def scan(
@@ -70,12 +71,15 @@ def scan(
         or shaped in another way.
     DTypeError
         If ``f`` returns a carry of another dtype.
+    TraceError
+        If ``f`` does with a carry or a slice what cannot be recorded, as ``if carry > 0``, or calls
+        a function of `eingrad.function` with one.
 
     Notes
     -----
-    Forward mode carries tangents with the carries. Reverse mode stores the carries of all steps,
-    ``length`` times their size, and computes each step again on the way back. In a plan all that
-    is counted: flops, and bytes at the peak.
+    Forward mode carries tangents with the carries. Reverse mode stores what the way back needs of
+    each step; only the carries, from which steps are computed again, where that would be more than
+    eight times as much. In a plan all that is counted: flops, and bytes at the peak.
 
     Examples
     --------
@@ -280,7 +284,8 @@ def _record(
     def stand_in(node: Node | None, drop: int) -> Expression | None:
         if node is None:
             return None
-        inputs.append(step_input(trace.depth, len(inputs), node.shape[drop:], node.dtype))
+        level = -1 - trace.depth  # a step within a step has other inputs while both are recorded
+        inputs.append(step_input(level, len(inputs), node.shape[drop:], node.dtype))
         return Expression(inputs[-1], trace, array=True)
 
     given = body.given
@@ -300,27 +305,35 @@ def _record(
     made = frozenset(trace.made)
     key = ("record", (*nodes,), made, (*inputs,), count)
     recurrence, constants = _reuse.find_or_derive(
-        key, lambda: _recurrence_of(nodes, made, inputs, count, trace.depth)
+        key, lambda: _recurrence_of(nodes, made, inputs, count)
     )
     return _Step(recurrence, constants, tree, tuple(n is not None for n in ys))
 
 
 def _recurrence_of(
-    nodes: Sequence[Node], made: frozenset[bytes], inputs: Sequence[Input], count: int, level: int
+    nodes: Sequence[Node], made: frozenset[bytes], inputs: Sequence[Input], count: int
 ) -> tuple[Recurrence, tuple[Node, ...]]:
-    """Plan the step as the values of a function are, and take out what no step changes."""
+    """Plan the step as the values of a function are, and take out what no step changes.
+
+    It is then in inputs that do not tell where it was recorded: the same step is one recurrence.
+    """
     values, written = prepare(nodes, made)
     outside = _outside(values, inputs)
-    new = [
-        step_input(level, len(inputs) + n, node.shape, node.dtype) for n, node in enumerate(outside)
-    ]
-    kept = [*written]
-    moved = _ir.substitute([*values, *kept], dict(zip(outside, new, strict=True)))
+    given = [*inputs, *outside]
+    new = [step_input(0, n, node.shape, node.dtype) for n, node in enumerate(given)]
+    moved = _ir.substitute([*values, *written], dict(zip(given, new, strict=True)))
     roots = moved[: len(values)]
-    rest = {*moved[len(values) :]}.intersection(_ir.topological(roots))
+    order = _ir.topological(roots)
+    for node in order:
+        if is_opaque(node):
+            raise TraceError(
+                f"a step of a scan calls {name_and_arguments(node)[0]}, of which nothing is known; "
+                "each step would need values of its own: write the steps in a Python loop"
+            )
+    rest = {*moved[len(values) :]}.intersection(order)
     recurrence = Recurrence(
-        (*new,), (*inputs[:count],), (*inputs[count:],), (*roots[:count],), (*roots[count:],),
-        frozenset(rest),
+        (*new[len(inputs) :],), (*new[:count],), (*new[count : len(inputs)],), (*roots[:count],),
+        (*roots[count:],), frozenset(rest),
     )  # fmt: skip
     return recurrence, (*outside,)
 

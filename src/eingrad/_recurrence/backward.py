@@ -1,8 +1,8 @@
-"""Backward through a scan: the carries are stored on the way there, and used on the way back.
+"""Backward through a scan: what is stored on the way there is used on the way back.
 
 In: cotangents of results of a scan, all of them. Out: cotangents of operands.
-Guaranteed: what a step computes is computed again from the carries that entered it; of those only
-what the way back needs is stored, in results of a scan, so a plan counts them.
+Guaranteed: what is stored of each step are results of a scan, so a plan counts them; only what the
+way back needs is stored.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -14,6 +14,7 @@ import numpy as np
 from eingrad import _ir, _reuse
 from eingrad._ir import Apply, Input, Node
 from eingrad._recurrence.row import NewInputs, Recurrence, Scan, results_of_scan, scan_of
+from eingrad._recurrence.stored import store
 from eingrad._subscripts import Shape
 
 DType = np.dtype[Any]
@@ -30,7 +31,7 @@ class _Derived(NamedTuple):
     constants: tuple[int, ...]  # operands
     carries: tuple[int | None, ...]  # results whose cotangents they are at first; None: a sum
     slices: tuple[int, ...]  # operands
-    stored: tuple[Input, ...]  # carries
+    stored: tuple[Node, ...]  # of the step
     bars: tuple[int, ...]  # results whose cotangents are slices
     cotangent_of: tuple[int, ...]  # operands whose cotangents the results are
 
@@ -89,8 +90,8 @@ def _from_front(bar: Node, count: int) -> Node:
     return _ir.transpose(bar, (*range(1, count + 1), 0, *range(count + 1, bar.ndim)))
 
 
-def _storing(step: Recurrence, stored: Sequence[Input]) -> tuple[Recurrence, list[int]]:
-    """Make carries as they enter each step outputs too; give the numbers of these results."""
+def _storing(step: Recurrence, stored: Sequence[Node]) -> tuple[Recurrence, list[int]]:
+    """Make what is stored of each step outputs too; give the numbers of these results."""
     outputs = (*step.outputs, *(n for n in stored if n not in step.outputs))
     places = [len(step.roots) + outputs.index(n) for n in stored]
     return replace(step, outputs=outputs), places
@@ -129,22 +130,23 @@ def _derive(
     roots = [pulled[step.carries[j]] for j in carried]
     roots += [_ir.add([acc, pulled[inputs[k]]]) for k, acc in zip(summed, sums, strict=True)]
     outputs = [pulled[inputs[k]] for k in sliced]
-    used = {*_ir.inputs([*roots, *outputs])}
+    stored = store(step, [*roots, *outputs], new)
+    roots, outputs = stored.results[: len(roots)], stored.results[len(roots) :]
+    used = {*_ir.inputs(stored.results)}
     constants = tuple(k for k in range(first) if inputs[k] in used)
     slices = tuple(k for k in range(first + count, len(inputs)) if inputs[k] in used)
-    stored = tuple(n for n in step.carries if n in used)
     met = tuple(n for n, bar in bars.items() if bar in used)
     recurrence = Recurrence(
         tuple(inputs[k] for k in constants),
         (*carried.values(), *sums),
-        (*(inputs[k] for k in slices), *stored, *(bars[n] for n in met)),
+        (*(inputs[k] for k in slices), *stored.inputs, *(bars[n] for n in met)),
         (*roots,),
         (*outputs,),
-        step.written,
+        stored.written,
     )
     operands = (*(first + j for j in carried), *summed, *sliced)
     starts = (*carried, *(None for _ in sums))
-    return _Derived(recurrence, constants, starts, slices, stored, met, operands)
+    return _Derived(recurrence, constants, starts, slices, stored.nodes, met, operands)
 
 
 def _pulled(
