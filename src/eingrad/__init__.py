@@ -40,7 +40,7 @@ _ELSEWHERE = {
     "custom_jvp": "the functions of docs/functions.md; there are no derivatives of one's own",
     "custom_vjp": "the functions of docs/functions.md; there are no derivatives of one's own",
     "elementwise_grad": "`eg.vjp(f)(x, np.ones_like(x))`",
-    "fori_loop": "Python's for, or `eg.scan(f, init, length=3)` of many steps",
+    "fori_loop": "Python's for; for many steps alike, eg.scan",
     "grad_and_value": "`eg.value_and_grad(f)(x)`",
     "gradient": "`eg.grad(f)(x)`",
     "hessian_vector_product": "`eg.hvp(f)(x, v)`",
@@ -50,7 +50,7 @@ _ELSEWHERE = {
     "jet": "`eg.taylor(f, 3)(x, v)`, the coefficients without their factorials",
     "jit": "`eg.compiled(f)(x)` to compile a function, `eg.compiled(eg.grad(f))(x)` to compile its "
     "gradient; `eg.plan(f, x)` and `eg.grad(f).plan(x)` for arguments of one shape and dtype",
-    "lax": "NumPy and Python's loops",
+    "lax": "NumPy, Python's loops, and eg.scan",
     "linearize": "`eg.jvp(f).plan(x, v)`",
     "make_hvp": "`eg.hvp(f)(x, v)`",
     "make_jaxpr": "`eg.derivative(f, order=0).expression(x)`",

@@ -134,8 +134,18 @@ def _array(leaf: Any, trace: Trace | None, what: str) -> Any:
     """Give what is no traced value as an array, of a dtype that is computed with."""
     if leaf is None or isinstance(leaf, (Expression, np.ndarray)):
         return leaf
-    node_of(leaf, trace, what)  # refuses what is no number
+    if not isinstance(leaf, np.number | float):
+        node_of(leaf, trace, what)  # refuses what is no number
     return np.asarray(leaf, np.float64 if type(leaf) is int else None)
+
+
+def _read_only(array: Any) -> Any:
+    """Look at an array so that it cannot be written, as a traced value cannot."""
+    if array is None:
+        return None
+    look = np.asarray(array).view()
+    look.flags.writeable = False
+    return look
 
 
 def _length(slices: Sequence[Any], names: Sequence[str], length: Any) -> int:
@@ -220,14 +230,16 @@ def _loop(body: _Body, *, reverse: bool) -> tuple[Any, Any]:
     steps = range(given.length)
     tree = LEAF
     for n in reversed(steps) if reverse else steps:
-        x = given.slice_tree.build([None if a is None else a[n] for a in given.slices])
-        leaves, ys, tree = body.results(body.f(given.carry_tree.build(carries), x))
+        x = given.slice_tree.build([None if a is None else _read_only(a[n]) for a in given.slices])
+        carry = given.carry_tree.build(map(_read_only, carries))
+        leaves, ys, tree = body.results(body.f(carry, x))
         carries = [_array(leaf, None, f"the carry that {body.name} returned") for leaf in leaves]
         body.check_carries(carries, given.carries)
         stacked.append(ys)
     columns = zip(*(stacked[::-1] if reverse else stacked), strict=True)
     outputs = [None if parts[0] is None else np.stack(parts) for parts in columns]
-    return given.carry_tree.build(carries), tree.build(outputs)
+    last = [None if leaf is None else np.array(leaf) for leaf in carries]
+    return given.carry_tree.build(last), tree.build(outputs)
 
 
 # One node ----------------------------------------------------------------------------------------
