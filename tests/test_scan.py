@@ -187,3 +187,18 @@ def test_symbols_and_expressions():
 
     assert_close(found, eg.grad(of)(X))
     assert str(ys) == "[i] = scan(x).1[i]"
+    by_closure = eg.scan(lambda c, _: (c * x, None), B, length=3)[0]  # a loop: nothing is traced
+    assert_close(eg.compile(by_closure)(X), B * X**3)
+
+
+def test_nobody_writes_to_what_a_step_is_given_and_results_are_the_users():
+    def step(c, x):
+        c[0] = x[0]
+        return c, None
+
+    with pytest.raises(ValueError, match="read-only"):
+        eg.scan(step, X, SLICES)
+    first = X.copy()
+    last, ys = eg.scan(lambda c, x: (c, c), first, SLICES)
+    last[0], ys[0, 0] = 7, 8
+    assert_close(first, X, rtol=0)

@@ -35,7 +35,7 @@ from eingrad._ir import (
 )
 from eingrad._limits import MACHINE, POLICY
 from eingrad._primitives import Kind, apply, cast, core_ndims, jacobian, kind_of, row_of
-from eingrad._recurrence import is_scan, pull, push
+from eingrad._recurrence import Arrived, is_scan, pull, push
 from eingrad._shifts import is_shift, keep_whole
 from eingrad._subscripts import Shape, Subscripts
 
@@ -165,23 +165,16 @@ def pullback(seeds: Mapping[Node, Node], xs: Sequence[Node], leading: Shape = ()
     cotangents: dict[Node, list[Term]] = {y: [(cast(b, dtype), 1)] for y, b in seeds.items()}
     result: dict[Node, Node] = {}
     nodes = [n for n in _ir.topological(list(seeds)) if n in order]
-    first: dict[object, Node] = {}  # result of each scan: there the cotangents of all are known
-    for node in nodes:
-        if is_scan(node):
-            first.setdefault((node.primitive, node.operands), node)
-    arrived: dict[object, dict[int, Node]] = {}
+    arrived = Arrived(nodes)
     for node in reversed(nodes):
         bar = _collect(cotangents.pop(node, []), leading + node.shape, dtype)
         if is_shift(node) or (node not in xs and _is_shattered(bar)):
             bar = keep_whole(bar)
         result[node] = bar
         if is_scan(node):
-            scan = node.primitive, node.operands
-            arrived.setdefault(scan, {})[node.result] = bar
-            if first[scan] is node:
-                pairs = pull(node, arrived[scan], order, leading, dtype, pullback)
-                for below, found in pairs:
-                    cotangents.setdefault(below, []).append((found, 1))
+            bars = arrived.with_one_more(node, bar)
+            for below, found in pull(node, bars, order, leading, dtype, pullback):
+                cotangents.setdefault(below, []).append((found, 1))
         for below, local, batch in _local_jacobians(node, order, selects):
             pulled = _pull(len(leading), node, below, local, batch, bar)
             cotangents.setdefault(below, []).extend(pulled)

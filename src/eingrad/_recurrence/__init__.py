@@ -8,7 +8,7 @@ Guaranteed: whatever is derived of a scan is a scan, so that all orders follow.
 has the whole.
 """
 
-from eingrad._recurrence.backward import pull
+from eingrad._recurrence.backward import Arrived, pull
 from eingrad._recurrence.expand import coefficient_of_scan
 from eingrad._recurrence.forward import push
 from eingrad._recurrence.joined import join
@@ -22,6 +22,7 @@ from eingrad._recurrence.row import (
 )
 
 __all__ = [
+    "Arrived",
     "Recurrence",
     "Scan",
     "coefficient_of_scan",

@@ -13,7 +13,7 @@ import numpy as np
 
 from eingrad import _ir, _reuse
 from eingrad._ir import Apply, Input, Node
-from eingrad._recurrence.row import NewInputs, Recurrence, Scan, results_of_scan, scan_of
+from eingrad._recurrence.row import NewInputs, Recurrence, Scan, is_scan, results_of_scan, scan_of
 from eingrad._recurrence.stored import store
 from eingrad._subscripts import Shape
 
@@ -36,6 +36,27 @@ class _Derived(NamedTuple):
     cotangent_of: tuple[int, ...]  # operands whose cotangents the results are
 
 
+class Arrived:
+    """Cotangents that have arrived at results of scans.
+
+    `nodes` are those that are swept, operands first. The sweep meets the first result of a scan
+    last: then those of all are known, and go back together.
+    """
+
+    def __init__(self, nodes: Iterable[Node]) -> None:
+        self._first: dict[object, Node] = {}
+        self._bars: dict[object, dict[int, Node]] = {}
+        for node in filter(is_scan, nodes):
+            self._first.setdefault((node.primitive, node.operands), node)
+
+    def with_one_more(self, node: Apply, bar: Node) -> Mapping[int, Node]:
+        """Note one; give all of that scan, by the number of the result, when they are known."""
+        scan = node.primitive, node.operands
+        bars = self._bars.setdefault(scan, {})
+        bars[node.result] = bar
+        return bars if self._first[scan] is node else {}
+
+
 def pull(
     node: Apply,
     bars: Mapping[int, Node],
@@ -51,6 +72,8 @@ def pull(
     """
     row = scan_of(node)
     given = tuple(sorted(k for k, bar in bars.items() if not _ir.is_zero(bar)))
+    if not given:
+        return []
     wanted = tuple(k for k, n in enumerate(node.operands) if n in active and _is_float(n))
     key = ("pull", row, given, wanted, leading, dtype)
     derived = _reuse.find_or_derive(
