@@ -93,15 +93,18 @@ def test_value_and_derivative_share_the_way_there():
     assert len(scans(eg.taylor(energy(eg.scan), 4).plan(X, V))) == 1
 
 
-def test_the_way_there_of_one_scan_is_not_joined_with_what_it_leads_to():
-    def step(c, _):
-        return (np.sin(c), c)
+def test_a_scan_is_not_joined_with_what_its_results_lead_to():
+    """The second one has all carries of the first, and goes over its outputs."""
 
-    def f(x):
-        return eg.scan(step, eg.scan(step, x, length=3)[0], length=3)
+    def f(x, loop):
+        _, seen = loop(lambda c, _: (np.sin(c), c), x, length=3)
+        (_, total), _ = loop(lambda c, y: ((np.sin(c[0]), c[1] + y * c[0]), None), (x, x), seen)
+        return total
 
-    assert_alike(eg.plan(f, X)(X), unrolled(step, unrolled(step, X, length=3)[0], length=3))
-    assert len(scans(eg.plan(f, X))) == 2
+    for verb in (eg.plan, lambda f, x: eg.jacobian(f).plan(x)):
+        plan = verb(lambda x: f(x, eg.scan), X)
+        assert len(scans(plan)) == 2
+        assert_close(plan(X), verb(lambda x: f(x, unrolled), X)(X))
 
 
 def test_what_nobody_asks_for_is_not_computed():

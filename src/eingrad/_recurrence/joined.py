@@ -7,11 +7,11 @@ its results are what that begins with. Each rewrite takes results, operands or a
 ends.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from eingrad import _ir
-from eingrad._ir import Input, Node
+from eingrad._ir import Node
 from eingrad._recurrence.row import Recurrence, Scan, is_scan, results_of_scan, scan_of
 
 _Call = tuple[Scan, tuple[Node, ...]]  # a scan and its operands
@@ -128,34 +128,26 @@ def _trim(step: Recurrence, operands: tuple[Node, ...], used: set[int]) -> _Form
 def _contained(roots: Sequence[Node]) -> dict[_Call, _Form]:
     """Find one scan that another contains, if there is one; both become that with more outputs."""
     calls = _calls(roots)
+    known = {call: _known(call) for call in calls}
     for small, used in calls.items():
-        for large in _candidates(small, calls):
-            return _joined(small, used, large, calls[large])
+        for large, others in calls.items():
+            is_larger = large is not small and known[small].items() <= known[large].items()
+            if is_larger and not _is_below(small, large):
+                return _joined(small, used, large, others)
     return {}
 
 
-def _candidates(small: _Call, calls: Mapping[_Call, set[int]]) -> Iterator[_Call]:
-    for large in calls:
-        if large is not small and _contains(large, small) and not _is_below(small, large):
-            yield large
-
-
-def _contains(large: _Call, small: _Call) -> bool:
-    (row, operands), (other, others) = large, small
-    if (row.length, row.is_backward) != (other.length, other.is_backward):
-        return False
-    has = _known(row.recurrence, operands)
-    return all(has.get(x) == known for x, known in _known(other.recurrence, others).items())
-
-
-def _known(step: Recurrence, operands: Sequence[Node]) -> dict[Input, object]:
-    """Say of each input what it is given, and what becomes of it."""
+def _known(call: _Call) -> dict[object, object]:
+    """Say of each input what it is given, and what becomes of it; and how a scan goes."""
+    row, operands = call
+    step = row.recurrence
     roots = dict(zip(step.carries, step.roots, strict=True))
-    kinds = [(1, x) for x in step.constants] + [(2, x) for x in step.carries]
-    kinds += [(3, x) for x in step.slices]
-    return {
-        x: (kind, operand, roots.get(x)) for (kind, x), operand in zip(kinds, operands, strict=True)
+    kinds = [1 for _ in step.constants] + [2 for _ in step.carries] + [3 for _ in step.slices]
+    known: dict[object, object] = {
+        x: (kind, operand, roots.get(x))
+        for x, kind, operand in zip(step.inputs, kinds, operands, strict=True)
     }
+    return {**known, None: (row.length, row.is_backward)}
 
 
 def _is_below(small: _Call, large: _Call) -> bool:
