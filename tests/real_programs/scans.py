@@ -75,7 +75,7 @@ def newton(rng, steps, n):
 
 def kalman(order, rng, steps):
     """Score of a Kalman filter of level and slope, in logs of its variances."""
-    seen = rng.normal(size=steps + 1).cumsum()
+    seen = rng.normal(size=steps).cumsum()
     move, look = np.array([[1.0, 1.0], [0.0, 1.0]]), np.array([1.0, 0.0])
 
     def make(steps):
