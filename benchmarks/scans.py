@@ -10,8 +10,8 @@ the same on every machine, seconds to plan are one measurement.
 import json
 import sys
 import time
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
@@ -25,7 +25,8 @@ from real_programs.measure import Program
 _LEFT_OUT = {"Kalman score, 300 steps"}  # takes longer
 
 
-class Found(NamedTuple):
+@dataclass(frozen=True)
+class Found:
     """What one way to write a program costs."""
 
     lines: int
@@ -70,12 +71,13 @@ def main() -> None:
     chosen = pairs()[:2] if options.once else pairs()
     found = {loop.name: compare((scan, loop), 3 if options.once else 21) for scan, loop in chosen}
     if options.json:
-        print(json.dumps({name: [f._asdict() for f in both] for name, both in found.items()}))
+        print(json.dumps({name: [asdict(way) for way in both] for name, both in found.items()}))
         return
-    heads = "".join(f"{name:>24}" for name in Found._fields)
+    rows = {name: [asdict(way) for way in both] for name, both in found.items()}
+    heads = "".join(f"{field.name:>24}" for field in fields(Found))
     print(f"{'by a scan; in units of that by a loop':48}{heads}")
-    for name, (scan, loop) in found.items():
-        cells = (f"{a:,.6g} ({a / b:.3f}x)" for a, b in zip(scan, loop, strict=True))
+    for name, (scan, loop) in rows.items():
+        cells = (f"{value:,.6g} ({value / loop[count]:.3f}x)" for count, value in scan.items())
         print(f"{name:48}" + "".join(f"{cell:>24}" for cell in cells))
 
 
