@@ -22,6 +22,7 @@ from eingrad._einsum import einsum, einsum_plan
 from eingrad._lift import Lift, lift
 from eingrad._remark import product, terms, trace, transpose
 from eingrad._run import CapturedArray, Plan, ProductPath, StructuredTensor
+from eingrad._scan import scan
 from eingrad._symbols import compile, differentiate, function, variable
 from eingrad._taylor import taylor
 from eingrad._traced_once import compiled, plan
@@ -39,7 +40,7 @@ _ELSEWHERE = {
     "custom_jvp": "the functions of docs/functions.md; there are no derivatives of one's own",
     "custom_vjp": "the functions of docs/functions.md; there are no derivatives of one's own",
     "elementwise_grad": "`eg.vjp(f)(x, np.ones_like(x))`",
-    "fori_loop": "Python's for",
+    "fori_loop": "Python's for; for many steps alike, eg.scan",
     "grad_and_value": "`eg.value_and_grad(f)(x)`",
     "gradient": "`eg.grad(f)(x)`",
     "hessian_vector_product": "`eg.hvp(f)(x, v)`",
@@ -49,7 +50,7 @@ _ELSEWHERE = {
     "jet": "`eg.taylor(f, 3)(x, v)`, the coefficients without their factorials",
     "jit": "`eg.compiled(f)(x)` to compile a function, `eg.compiled(eg.grad(f))(x)` to compile its "
     "gradient; `eg.plan(f, x)` and `eg.grad(f).plan(x)` for arguments of one shape and dtype",
-    "lax": "NumPy and Python's loops",
+    "lax": "NumPy, Python's loops, and eg.scan",
     "linearize": "`eg.jvp(f).plan(x, v)`",
     "make_hvp": "`eg.hvp(f)(x, v)`",
     "make_jaxpr": "`eg.derivative(f, order=0).expression(x)`",
@@ -59,7 +60,6 @@ _ELSEWHERE = {
     "pmap": "a function of the whole batch; there is no pmap",
     "primitive": "the functions of docs/functions.md; there are no derivatives of one's own",
     "remat": "nothing in its place: plans choose what they keep",
-    "scan": "Python's for",
     "stop_gradient": "`eg.grad(f, argnums=0)(x, c)`, where c is held constant; a captured array is",
     "value_and_jac": "`eg.value_and_derivatives(f, 1)(x)`",
     "value_and_jacobian": "`eg.value_and_derivatives(f, 1)(x)`",
@@ -109,6 +109,7 @@ __all__ = [
     "lift",
     "plan",
     "product",
+    "scan",
     "taylor",
     "terms",
     "trace",

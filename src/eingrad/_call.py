@@ -70,7 +70,7 @@ def _record(
 ) -> TracedCall:  # fmt: skip
     """Call the function, and note what its value depends on, and what stands for that outside."""
     bound = bind(trace, argnums, args, kwargs, parameters)
-    result = _call(f, trace, bound)
+    result = call_recorded(f, trace, bound)
     trace.check_unwritten()
     leaves, out_tree = flatten(result)
     outputs = evaluated(trace, [output_node(leaf, trace, f) for leaf in leaves])
@@ -139,7 +139,7 @@ def leave_unevaluated(
     return found
 
 
-def _call(f: Callable[..., Any], trace: Trace, bound: Bound) -> Any:
+def call_recorded(f: Callable[..., Any], trace: Trace, bound: Bound) -> Any:
     """Call the function; an error that does not name its cause is replaced by one that does."""
     try:
         return f(*bound.args, **bound.kwargs)

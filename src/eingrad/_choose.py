@@ -32,6 +32,7 @@ from eingrad._ir import Add, Apply, Einsum, Node, Placement, Product
 from eingrad._limits import BUDGET, POLICY
 from eingrad._locks import lazy
 from eingrad._primitives import core_ndims, is_elementwise
+from eingrad._recurrence import is_scan, scan_of
 
 Candidates = tuple[tuple[str, int], ...]
 
@@ -52,6 +53,11 @@ class Differentiation:
     def nodes(self) -> int:
         """How many nodes are differentiated."""
         return len(_ir.topological([self.y]))
+
+    @lazy
+    def has_many(self) -> bool:
+        """Whether many nodes are computed; those of the step of a scan, as often as it runs."""
+        return _count([self.y]) > POLICY.nodes_one_way
 
     @lazy
     def bounds(self) -> dict[str, int]:
@@ -95,15 +101,12 @@ DIRECTIONS = ("reverse", "forward")
 # hundredth, and forward leaves fewer terms. So it does where more orders follow.
 RULES = (
     Rule(
-        lambda s: s.y.size == 1 and (not s.last or s.nodes > POLICY.nodes_one_way),
+        lambda s: s.y.size == 1 and (not s.last or s.has_many),
         lambda _: ("reverse",),
         "a scalar of many nodes, or to be differentiated again, is taken in reverse",
     ),
     Rule(
-        lambda s: (
-            (s.hessian and s.nodes > POLICY.nodes_one_way)
-            or (not s.last and s.y.size > 1 and not s.is_decided)
-        ),
+        lambda s: (s.hessian and s.has_many) or (not s.last and s.y.size > 1 and not s.is_decided),
         lambda _: ("forward",),
         "a gradient of many nodes is differentiated forward: both ends are alike",
     ),
@@ -133,6 +136,12 @@ def directions(step: Differentiation) -> tuple[tuple[str, ...], str]:
         first = "forward" if step.hessian else step.smaller
         found = tuple(sorted(found, key=lambda name: name != first))
     return found, rule.says
+
+
+def _count(roots: Sequence[Node]) -> int:
+    order = _ir.topological(roots)
+    scans = {(scan_of(n), n.operands) for n in order if is_scan(n)}
+    return len(order) + sum(row.length * _count(row.recurrence.results) for row, _ in scans)
 
 
 def may_plan_between(values: Sequence[Node], order: int) -> bool:

@@ -35,6 +35,7 @@ from eingrad._ir import (
 )
 from eingrad._limits import MACHINE, POLICY
 from eingrad._primitives import Kind, apply, cast, core_ndims, jacobian, kind_of, row_of
+from eingrad._recurrence import Arrived, is_scan, pull, push
 from eingrad._shifts import is_shift, keep_whole
 from eingrad._subscripts import Shape, Subscripts
 
@@ -131,12 +132,16 @@ def _forward(
     for node in order:
         if node not in seeds and node in needed:
             dtype = np.result_type(node.dtype, *wider) if wider else node.dtype
-            terms = [
-                term
-                for below, local, batch in _local_jacobians(node, order, selects)
-                if below in tangents
-                for term in _push(node, below, local, batch, cast(tangents[below], dtype))
-            ]
+            if is_scan(node):
+                pushed = push(node, tangents, trailing, wider, pushforward)
+                terms: list[Term] = [] if pushed is None else [(pushed, 1)]
+            else:
+                terms = [
+                    term
+                    for below, local, batch in _local_jacobians(node, order, selects)
+                    if below in tangents
+                    for term in _push(node, below, local, batch, cast(tangents[below], dtype))
+                ]
             total = _collect(terms, node.shape + trailing, dtype)
             is_kept = is_shift(node) or (node is not y and _is_shattered(total))
             tangents[node] = keep_whole(total) if is_kept else total
@@ -159,11 +164,17 @@ def pullback(seeds: Mapping[Node, Node], xs: Sequence[Node], leading: Shape = ()
     dtype = np.result_type(*(bar.dtype for bar in seeds.values()))
     cotangents: dict[Node, list[Term]] = {y: [(cast(b, dtype), 1)] for y, b in seeds.items()}
     result: dict[Node, Node] = {}
-    for node in reversed([n for n in _ir.topological(list(seeds)) if n in order]):
+    nodes = [n for n in _ir.topological(list(seeds)) if n in order]
+    arrived = Arrived(nodes)
+    for node in reversed(nodes):
         bar = _collect(cotangents.pop(node, []), leading + node.shape, dtype)
         if is_shift(node) or (node not in xs and _is_shattered(bar)):
             bar = keep_whole(bar)
         result[node] = bar
+        if is_scan(node):
+            bars = arrived.with_one_more(node, bar)
+            for below, found in pull(node, bars, order, leading, dtype, pullback):
+                cotangents.setdefault(below, []).append((found, 1))
         for below, local, batch in _local_jacobians(node, order, selects):
             pulled = _pull(len(leading), node, below, local, batch, bar)
             cotangents.setdefault(below, []).extend(pulled)
@@ -204,6 +215,8 @@ def _find_needed(y: Node, selects: Selects) -> set[Node]:
 def _local_jacobians(node: Node, active: dict[Node, None], selects: Selects) -> list[Jacobian]:
     """Jacobians of a node in the active nodes that it is computed from."""
     match node:
+        case Apply() if is_scan(node):
+            return []  # see `_recurrence`
         case Einsum():
             return [(n, Hole(node, k), 0) for k, n in enumerate(node.operands) if n in active]
         case Add(terms=terms, coefficients=coefficients):

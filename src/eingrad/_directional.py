@@ -7,7 +7,6 @@ sweep of the same nodes with the same seeds is made once.
 """
 
 import inspect
-import reprlib
 from collections.abc import Callable, Hashable, Mapping, Sequence, Set
 from typing import Any
 
@@ -24,7 +23,7 @@ from eingrad._primitives import cast
 from eingrad._shown import shown
 from eingrad._simplify import made_by_differentiation, remember
 from eingrad._tracer import Expression, node_of, trace_of
-from eingrad._tree import Tree, flatten
+from eingrad._tree import Tree, flatten, nesting
 from eingrad.errors import ShapeError
 
 
@@ -51,7 +50,7 @@ class Sweep:
         leaves, given = flatten(last, tree)
         if given != tree:
             raise ShapeError(
-                f"the {role} must be nested as {of} is: {_nesting(tree)}, not {_nesting(given)}"
+                f"the {role} must be nested as {of} is: {nesting(tree)}, not {nesting(given)}"
                 + ("; np.array makes an array of a list" if given.kind is list else "")
             )
         seeds: dict[Node, Node] = {}
@@ -104,18 +103,6 @@ class Sweep:
     def nest(self, tree: Tree, nodes: Sequence[Node]) -> Any:
         """Nest results."""
         return tree.build([Expression(node, self.trace, array=True) for node in nodes])
-
-
-class _Leaf:
-    """Stands for an array in a nesting that is printed."""
-
-    def __repr__(self) -> str:
-        return "array"
-
-
-def _nesting(tree: Tree) -> str:
-    """Print how a value is nested, long ones cut short: ``array``, ``{'a': array}``."""
-    return reprlib.repr(tree.build([_Leaf()] * tree.size))
 
 
 def jvp(f: Callable[..., Any], argnums: Argnums = 0) -> Derivative:

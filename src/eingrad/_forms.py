@@ -9,7 +9,7 @@ candidates have in common is normalised and priced once.
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from eingrad import _ir
+from eingrad import _ir, _reuse
 from eingrad._choose import Choice
 from eingrad._ir import Input, Node
 from eingrad._limits import BUDGET, POLICY
@@ -23,6 +23,7 @@ from eingrad._plan import (
     find_path,
     pairwise,
 )
+from eingrad._recurrence import Recurrence, join
 from eingrad._simplify import Memo, simplify, work
 
 _Roots = tuple[Node, ...]
@@ -92,8 +93,18 @@ class Forms:
     def _plan(self, roots: _Roots) -> _Roots:
         """Make products pairwise; candidates may have their normal form in common."""
         if roots not in self._planned:
-            self._planned[roots] = (*self.pairwise(roots),)
+            self._planned[roots] = (*join(self.pairwise(roots), self._plan_step),)
         return self._planned[roots]
+
+    def _plan_step(self, step: Recurrence) -> Recurrence:
+        """Plan the step of a scan like a program of its own; the same step once."""
+
+        def plan() -> Recurrence:
+            planned = Forms(self._search, step.written).form(step.results)
+            count = len(step.roots)
+            return replace(step, roots=(*planned[:count],), outputs=(*planned[count:],))
+
+        return _reuse.find_or_derive(("plan", self._search, step), plan)
 
     def _least(self, forms: Sequence[_Roots]) -> int:
         if len(forms) == 1:

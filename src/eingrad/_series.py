@@ -26,6 +26,7 @@ from eingrad import _ir
 from eingrad._diff import rate_of
 from eingrad._ir import Add, Apply, Coefficient, Factor, Input, Node, Placement, Product
 from eingrad._primitives import Kind, apply, cast, divided, kind_of, row_of, scaled
+from eingrad._recurrence import coefficient_of_scan
 from eingrad._relations import PAIR, Piece, Relation, add, in_pairs, piece_of, relation_of
 
 _Need = tuple[Node, int]  # a node, and the number of a coefficient
@@ -155,6 +156,8 @@ class Series:
 
     def _applied(self, node: Apply, k: int) -> _Steps:
         row, kind = row_of(node), kind_of(node)
+        if kind is Kind.SCAN:
+            return (yield from self._scanned(node, k))
         if kind is Kind.SELECT:
             condition, a, b = node.operands
             chosen = yield a, k
@@ -183,6 +186,18 @@ class Series:
             return cast(below, dtype)
         attributes = dict(node.attributes)
         return _ir.apply_node(node.primitive, [below], attributes, node.result, node.shape, dtype)
+
+    def _scanned(self, node: Apply, k: int) -> _Steps:
+        """Expand the step of a scan, with coefficients up to this one."""
+        given: dict[int, list[Node]] = {}
+        for place, operand in enumerate(node.operands):
+            if self._is_moving(operand):
+                given[place] = []
+                for j in range(1, k + 1):
+                    below = yield operand, j
+                    given[place].append(below)
+        wider = self._wider
+        return coefficient_of_scan(node, k, given, wider, lambda curve: Series(curve).coefficient)
 
     def _right_of(self, node: Apply) -> Node | None:
         """Build ``J x'``, which ``y'`` is equal to; None where it is zero everywhere."""

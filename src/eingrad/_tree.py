@@ -7,6 +7,7 @@
 {'a': 10, 'b': (20, 30)}
 """
 
+import reprlib
 from collections import OrderedDict
 from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -120,3 +121,15 @@ def _typed(key: Any) -> Hashable:
         items = typed(key)
         return kind, items if kind is tuple else frozenset(items)
     return kind, repr(key) if kind in (float, complex) else key
+
+
+class _Array:
+    """Stands for an array in a nesting that is printed."""
+
+    def __repr__(self) -> str:
+        return "array"
+
+
+def nesting(tree: Tree) -> str:
+    """Print how a value is nested, long ones cut short: ``array``, ``{'a': array}``."""
+    return reprlib.repr(tree.build([_Array()] * tree.size))

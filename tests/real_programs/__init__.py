@@ -9,6 +9,7 @@ from real_programs import (
     loops,
     operators,
     results,
+    scans,
     series,
     small_vectors,
     stencils,
@@ -19,4 +20,5 @@ PROGRAMS = (
     *contractions.PROGRAMS, *weights.PROGRAMS, *gathers.PROGRAMS, *stencils.PROGRAMS,
     *operators.PROGRAMS, *diagonals.PROGRAMS, *series.PROGRAMS, *cancellations.PROGRAMS,
     *small_vectors.PROGRAMS, *results.PROGRAMS, *conditioning.PROGRAMS, *loops.PROGRAMS,
+    *scans.PROGRAMS,
 )  # fmt: skip

@@ -24,7 +24,7 @@ from eingrad._emit.statements import write
 from eingrad._exact import is_exact
 from eingrad._limits import POLICY
 from eingrad._plan import Program, Statement
-from eingrad._plan.kernels import Loop, Number, Triangle
+from eingrad._plan.kernels import Loop, Number, Scan, Triangle
 from eingrad._primitives import Primitive
 
 OWN = re.compile(r"[tk]\d[\d_]*(_\w*)?")  # names of steps, constants and loops
@@ -82,7 +82,13 @@ class _Module(NamedTuple):
     """What stands before the function: constants, then bodies of loops."""
 
     constants: Lines
-    functions: Lines
+    functions: list[Line]
+
+    def define(self, name: str, variables: Sequence[str], body: Sequence[Line], end: str) -> None:
+        """Write a function for the body of a loop."""
+        head = f"def {name}({', '.join(variables)}):"
+        lines = [("", None), (head, None), *((f"    {line}", s) for line, s in body)]
+        self.functions.extend([*lines, (f"    return {end}", None), ("", None)])
 
 
 def _module(
@@ -101,13 +107,14 @@ def _module(
     lines = ["import numpy as np", ""]
     if module.constants:
         lines += [*module.constants, ""]
-    lines += [*module.functions, "", f"def {name}({', '.join(variables + given)}):"]
+    text: list[Line] = [*((line, None) for line in lines), *module.functions]
+    lines = ["", f"def {name}({', '.join(variables + given)}):"]
     for spec in program.inputs:
         lines.append(f"    # {spec.variable}: shape {spec.shape}, {spec.dtype}")
     for variable, array in parameters(program):
         lines.append(f"    # {variable}: shape {array.shape}, {array.dtype}; a constant")
     lines += [f"    {names[value]} = {look}" for value, look in filled.items()]
-    text: list[Line] = [(line, None) for line in lines]
+    text += [(line, None) for line in lines]
     text += [(f"    {line}", statement) for line, statement in body]
     return [*text, *((f"    {line}", None) for line in _end(program, names, outputs, filled))]
 
@@ -169,6 +176,8 @@ def _step(statement: Statement, names: list[str], module: _Module) -> list[Line]
             return []
         case Loop() as loop:
             first, *more = _loop(statement, loop, names, module)
+        case Scan() as scan:
+            first, *more = _scan(statement, scan, names, module)
         case _:
             first, *more = write(statement, names)
     return [(first, statement), *((line, None) for line in more)]
@@ -196,10 +205,7 @@ def _loop(statement: Statement, loop: Loop, names: Sequence[str], module: _Modul
         given.append(names[n] if axis is None else f"{names[n]}[{':, ' * axis}{rows}]")
     inner, local = _body(loop.body, variables, prefix, module)
     returned = ", ".join(local[n] for n in loop.body.outputs)
-    module.functions.extend([
-        "", f"def {name}({', '.join(variables)}):",
-        *(f"    {line}" for line, _ in inner), f"    return {returned}", "",
-    ])  # fmt: skip
+    module.define(name, variables, inner, returned)
     call = f"{name}({', '.join(given)})"
     places = [
         (f"{buffer}[...] +=" if axis is None else f"{buffer}[{':, ' * axis}{rows}] =")
@@ -214,6 +220,38 @@ def _loop(statement: Statement, loop: Loop, names: Sequence[str], module: _Modul
         lines.append(f"    {', '.join(parts)} = {call}")
         lines += [f"    {place} {part}" for place, part in zip(places, parts, strict=True)]
         lines.append(f"    del {', '.join(parts)}")  # or they live on
+    return lines
+
+
+def _scan(statement: Statement, scan: Scan, names: Sequence[str], module: _Module) -> Lines:
+    """Call a function of the module for each pass; it is called after the first result."""
+    made = [names[n] for n in statement.targets]
+    carries, stacked = made[: scan.carries], made[scan.carries :]
+    given = [names[n] for n in statement.operands]
+    start = given[scan.constants :][: scan.carries]
+    given[scan.constants : scan.constants + scan.carries] = carries
+    variables, prefix = [*given], f"{made[0]}_"
+    for k in range(len(given)):
+        if scan.is_slice(k):
+            given[k] += "[row]"
+        if scan.is_slice(k) or variables[k] in variables[:k]:
+            variables[k] = f"{prefix}x{k}"
+    inner, local = _body(scan.body, variables, prefix, module)
+    results = ", ".join(local[n] for n in scan.body.outputs)
+    module.define(f"{prefix}step", variables, inner, results)
+    lines = [
+        f"{name} = np.empty({result.shape}, {result.dtype.str!r})"
+        for name, result in zip(stacked, statement.results[scan.carries :], strict=True)
+    ]
+    if carries:
+        lines.append(f"{', '.join(carries)} = {', '.join(start)}")
+    passes = scan.passes
+    lines.append(
+        f"for row in range({passes.start}, {passes.stop}, {passes.step}):"
+        f"  # {statement.flops:,} flops"
+    )
+    targets = [*carries, *(f"{name}[row]" for name in stacked)]
+    lines.append(f"    {', '.join(targets)} = {prefix}step({', '.join(given)})")
     return lines
 
 

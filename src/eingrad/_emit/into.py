@@ -29,6 +29,7 @@ from eingrad._plan.kernels import (
     Place,
     Reshape,
     Scale,
+    Scan,
     SplitAxis,
     Sum,
     View,
@@ -56,7 +57,10 @@ def buffers(program: Program, names: Sequence[str], *, in_order: bool) -> dict[i
         if not in_order and ".reshape" in look:
             continue
         n = made.get(value, -1)
-        if values[output].shape and n > last_failure and not program.statements[n].is_alias:
+        if n <= last_failure or not values[output].shape:
+            continue
+        statement = program.statements[n]
+        if not statement.is_alias and not isinstance(statement.kernel, Scan):
             looks[value] = look
     return looks
 
@@ -81,6 +85,8 @@ def _looked_at(
 
 def _may_fail(statement: Statement) -> bool:
     """Whether a step may raise an error of linear algebra."""
+    if isinstance(statement.kernel, Scan):
+        return any(map(_may_fail, statement.kernel.body.steps()))
     return isinstance(statement.kernel, Call) and statement.kernel.row.core not in ((), None)
 
 

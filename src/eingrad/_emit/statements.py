@@ -33,6 +33,7 @@ from eingrad._plan.kernels import (
     Place,
     Reshape,
     Scale,
+    Scan,
     Slice,
     Sum,
     Take,
@@ -88,7 +89,7 @@ def write(  # noqa: C901, PLR0912 - one case for each kernel
             text = f'np.array({x}, order="C")'
         case Triangle():
             text = f"np.tri({statement.shape[0]}, dtype=bool)"
-        case Number() | Loop():
+        case Number() | Loop() | Scan():
             raise AssertionError("is no expression")
         case _ as unknown:
             assert_never(unknown)

@@ -23,6 +23,7 @@ from eingrad._mode.names import UNKNOWN, VALUE, modes_of
 from eingrad._mode.pure import PureMode, Sweeps, TooLargeError
 from eingrad._plan import Program, halved, lower, numbered
 from eingrad._plan.kernels import Copy, Mirror, Reshape, Scale
+from eingrad._recurrence import is_scan
 from eingrad._simplify import Made
 
 
@@ -86,6 +87,8 @@ def find_mode(question: Question, program: Program) -> Mode:
     order = max(question.orders)
     if order == 0:
         return Mode(VALUE, program.flops)
+    if any(map(is_scan, _ir.topological(question.outputs))):
+        return _unknown("a scan repeats its step; what that computes is not compared")
     if not is_compared_in_print(question.outputs):
         return _unknown(f"the function has more than {BUDGET.nodes_in_print} operations")
     values, _ = prepare(question.outputs, question.made)

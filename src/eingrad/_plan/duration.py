@@ -34,6 +34,7 @@ from eingrad._plan.kernels import (
     Place,
     Reshape,
     Scale,
+    Scan,
     Slice,
     Sum,
     Take,
@@ -120,6 +121,9 @@ def of_statement(  # noqa: C901, PLR0911, PLR0912 - one case for each kernel
             return MACHINE.call + written + looks + entry * statement.flops
         case Loop(body=body, passes=passes):
             return len(passes) * (MACHINE.product + _of_body(body))
+        case Scan(body=body, length=length, carries=carries):
+            stacked = len(statement.results) - carries
+            return length * (MACHINE.product + stacked * MACHINE.view + _of_body(body)) + written
         case _ as unknown:
             assert_never(unknown)
 

@@ -387,8 +387,46 @@ class Loop:
     writes: tuple[int | None, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """A body that runs `length` times, each time with what it gave the time before.
+
+    Operands are those of the body: `constants`, then carries as they are at first, then arrays
+    whose first axis is sliced, then `tables`: arrays that the body's program knew. Results of the
+    body are the carries of the next pass, then outputs. Those of the statement are the last
+    carries, and the outputs of each pass, stacked.
+    """
+
+    body: "Program"
+    length: int
+    is_backward: bool  # from the last slice to the first
+    constants: int
+    carries: int
+    tables: int
+
+    @property
+    def label(self) -> str:
+        """Name it in tables."""
+        return "scan back" if self.is_backward else "scan"
+
+    @property
+    def passes(self) -> range:
+        """The positions of the slices, in the order of the passes."""
+        forward = range(self.length)
+        return forward[::-1] if self.is_backward else forward
+
+    def is_carry(self, operand: int) -> bool:
+        """Whether an operand is what a carry is at first."""
+        return 0 <= operand - self.constants < self.carries
+
+    def is_slice(self, operand: int) -> bool:
+        """Whether an operand is sliced."""
+        first = self.constants + self.carries
+        return first <= operand < len(self.body.inputs) - self.tables
+
+
 Kernel = (
     Number | Fill | Triangle | View | Slice | Take | Reshape | Copy | Scale | Sum | Mirror | Add
-    | Multiply | Outer | MatMul | EinsumLoop | Call | Place | Loop
+    | Multiply | Outer | MatMul | EinsumLoop | Call | Place | Loop | Scan
 )  # fmt: skip
 Contraction = View | Sum | Multiply | Outer | MatMul | EinsumLoop  # kernels with subscripts

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from eingrad import _subscripts
 from eingrad._plan import kernels
-from eingrad._plan.kernels import Kernel, Loop, MatMul, Mirror, Number, Reshape, Slice, View
+from eingrad._plan.kernels import Kernel, Loop, MatMul, Mirror, Number, Reshape, Scan, Slice, View
 from eingrad._subscripts import Shape
 
 
@@ -95,6 +95,9 @@ class Statement:
             case Loop(body=body, passes=passes):
                 each = sum(result.bytes for result in body.results())
                 return len(passes) * (each + sum(s.traffic_bytes for s in body.statements))
+            case Scan(body=body, length=length, carries=carries):
+                stacked = sum(result.bytes for result in self.results[carries:])
+                return length * sum(s.traffic_bytes for s in body.statements) + stacked
             case Mirror(in_place=True, axes=axes):
                 return len(axes) * self.results[0].bytes // 2
             case kernels.Add():
@@ -137,7 +140,7 @@ class Program:
         """Go through all statements, those in loops too."""
         for statement in self.statements:
             yield statement
-            if isinstance(statement.kernel, Loop):
+            if isinstance(statement.kernel, Loop | Scan):
                 yield from statement.kernel.body.steps()
 
     @property
@@ -204,9 +207,9 @@ class Program:
         return [tuple(values) for values in dead]
 
     def _rows(self, prefix: str, shift: int, indent: str = "") -> list[tuple[str, ...]]:
-        """Describe the steps that compute something; below a loop, one of its first passes.
+        """Describe the steps that compute something; below a loop or scan, one of its first passes.
 
-        The flops of a loop are those of all its passes, those below it of one.
+        The flops of it are those of all its passes, those below it of one.
         """
         rows: list[tuple[str, ...]] = []
         for s in self.statements:
@@ -217,9 +220,11 @@ class Program:
             names = [f"{prefix}{n + shift}" for n in s.targets or s.written]
             if isinstance(kernel, Loop):
                 subscripts, shape = f"{len(kernel.passes)} passes of {kernel.passes.step}", ""
+            if isinstance(kernel, Scan):
+                subscripts, shape = f"{kernel.length} passes", ""
             step, flops, memory = ", ".join(names), f"{s.flops:,}", f"{s.bytes:,}"
             rows.append((indent + step, indent + kernel.label, subscripts, shape, flops, memory))
-            if isinstance(kernel, Loop) and kernel.passes.start == 0:
+            if isinstance(kernel, Scan) or (isinstance(kernel, Loop) and kernel.passes.start == 0):
                 rows += kernel.body._rows(f"{names[0]}_", 0, f"{indent}  ")
         return rows
 

@@ -34,6 +34,7 @@ class Kind(Enum):
     SELECT = auto()  # where its first operand holds, as the second; elsewhere as the third
     OPAQUE = auto()  # its derivative is as unknown as itself: one more opaque node
     UNEVALUATED = auto()  # a derivative, which is derived before it is differentiated again
+    SCAN = auto()  # as the graph of a step does, which it repeats: no Jacobian is written
 
 
 class Law(Enum):

@@ -10,7 +10,7 @@ import numpy as np
 
 from eingrad._emit import line_of, steps
 from eingrad._plan import Program, Statement
-from eingrad._plan.kernels import MatMul
+from eingrad._plan.kernels import MatMul, Scan
 from eingrad._plan.network import MOST_AXES
 from eingrad._shown import cut
 from eingrad.errors import ShapeError
@@ -54,14 +54,19 @@ def too_large(program: Program) -> str:
 
 def singular(error: np.linalg.LinAlgError, program: Program) -> np.linalg.LinAlgError:
     """Name the operand that a step of linear algebra could not take."""
-    frame, number = [*traceback.walk_tb(error.__traceback__)][1]  # 0 is the caller of the source
-    del frame
+    frames = [*traceback.walk_tb(error.__traceback__)][1:]  # 0 is the caller of the source
+    source = frames[0][0].f_code.co_filename
     lines = dict(steps(program))
+    number = [n for frame, n in frames if frame.f_code.co_filename == source and n in lines][-1]
+    del frames
     statement = lines[number]
-    operand = statement.operands[0]
-    spec = program.inputs[operand] if operand < len(program.inputs) else None
-    shown = repr(spec.name) if spec else _made(program, operand)
-    shape = program.values()[operand].shape
+    operand, body = statement.operands[0], _with(program, statement)
+    spec = body.inputs[operand] if operand < len(body.inputs) else None
+    shown = repr(spec.name) if spec else _made(program, body, operand)
+    if body is not program:
+        shown = shown if spec is None else "that it is given"
+        shown += " in a step of a scan"
+    shape = body.values()[operand].shape
     return np.linalg.LinAlgError(
         f"{error}: operand {shown} of shape {shape}, in "
         f"`{line_of(program, number)}`, line {number} of the plan's source; neither its inverse "
@@ -69,9 +74,18 @@ def singular(error: np.linalg.LinAlgError, program: Program) -> np.linalg.LinAlg
     )
 
 
-def _made(program: Program, value: int) -> str:
+def _with(program: Program, statement: Statement) -> Program:
+    """Find the program that has a statement: the whole, or the body of a scan."""
+    if any(s is statement for s in program.statements):
+        return program
+    bodies = (s.kernel.body for s in program.statements if isinstance(s.kernel, Scan))
+    return next(_with(b, statement) for b in bodies if any(s is statement for s in b.steps()))
+
+
+def _made(program: Program, body: Program, value: int) -> str:
     """Say which line of the source makes a value; a loop fills what another line begins."""
-    lines = dict(steps(program))
+    own = [*map(id, body.statements)]
+    lines = {n: s for n, s in steps(program) if id(s) in own}
     line = next((line_of(program, n) for n, s in lines.items() if value in s.targets), "")
     loop = next((n for n, s in lines.items() if value in s.written), None)
     return (

@@ -34,7 +34,7 @@ from eingrad._tracer.registry import (
     qualified_name,
 )
 from eingrad._tracer.terms import Term
-from eingrad._tracer.trace import Trace, is_tracing, tracing, within_trace
+from eingrad._tracer.trace import Trace, current_trace, is_tracing, tracing, within_trace
 from eingrad._tracer.value import how_to_hold, is_weak, trace_of
 
 __all__ = [
@@ -56,6 +56,7 @@ __all__ = [
     "as_array",
     "broadcast_shapes",
     "check_array",
+    "current_trace",
     "how_to_hold",
     "is_supported",
     "is_tracing",

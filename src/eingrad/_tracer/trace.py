@@ -207,3 +207,8 @@ def within_trace(record: Callable[..., Result], *args: Any, lasting: bool = Fals
 def is_tracing() -> bool:
     """Whether a function is traced by this thread, or task, at the moment."""
     return innermost.get() is not None
+
+
+def current_trace() -> Trace | None:
+    """Give the innermost trace that is open in this thread, or task; None outside of all."""
+    return innermost.get()

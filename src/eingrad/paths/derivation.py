@@ -16,6 +16,7 @@ from eingrad._derive import derive, prepare
 from eingrad._forms import Forms
 from eingrad._ir import Add, Apply, Constant, Input, Node, Product
 from eingrad._mode import PureMode, Sweeps, TooLargeError, modes_of
+from eingrad._recurrence import is_scan
 from eingrad.errors import PlanError
 from eingrad.paths.explicit import ProductRule
 from eingrad.paths.leaves import Point, write_problem_of
@@ -47,6 +48,10 @@ def write_derivative(traced: Traced, order: int, *, explicit: bool) -> Problem:
         raise PlanError(
             f"the function has {count:,} operations; networks are made of at most {MOST_NODES:,}: "
             "take fewer layers or steps"
+        )
+    if any(map(is_scan, _ir.topological(traced.values))):
+        raise PlanError(
+            "the function has a scan, which is no sum of products; write its steps in a Python loop"
         )
     derived = _derive(traced, order)
     wanted = [n for n, root in enumerate(derived.normal) if not _ir.is_zero(root)]

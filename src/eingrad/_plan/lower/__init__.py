@@ -20,12 +20,14 @@ from eingrad._plan.lower.memory import Strides
 from eingrad._plan.lower.needs import Users
 from eingrad._plan.lower.placements import lower_structured
 from eingrad._plan.lower.products import lower_pair, lower_unary
+from eingrad._plan.lower.scans import lower_scan
 from eingrad._plan.lower.sums import find_folded, lower_sum, scales_taken
 from eingrad._plan.lower.writer import Writer
 from eingrad._plan.mirror import is_mirror
 from eingrad._plan.program import InputSpec, Program
 from eingrad._plan.tiles import Tiling
 from eingrad._primitives import is_identity
+from eingrad._recurrence import is_scan
 
 _MOST_POSITIONS = 2**20  # eight MiB
 
@@ -114,6 +116,8 @@ def _lower_node(writer: Writer, node: Node) -> int:
             return writer.number[node.operands[0]]
         case Apply(primitive=Tiling() as loop):
             return _lower_loop(writer, loop, node)
+        case Apply() if is_scan(node):
+            return lower_scan(writer, node, lower)
         case Apply():
             return lower_call(writer, node)
     raise AssertionError(f"an input that is not an argument: {node}")

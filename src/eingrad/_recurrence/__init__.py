@@ -1,0 +1,36 @@
+"""A body that is repeated, as one node: `Scan`, a row that is made for one `Recurrence`.
+
+In: the graph of a step. Out: nodes of what all steps give; of those, tangents, cotangents, series.
+Guaranteed: whatever is derived of a scan is a scan, so that all orders follow.
+
+`row` says what a recurrence and a scan are, `forward` and `backward` how one differentiates,
+`expand` how a series goes through it, `joined` what several have in common. docs/design/scans.md
+has the whole.
+"""
+
+from eingrad._recurrence.backward import Arrived, pull
+from eingrad._recurrence.expand import coefficient_of_scan
+from eingrad._recurrence.forward import push
+from eingrad._recurrence.joined import join
+from eingrad._recurrence.row import (
+    Recurrence,
+    Scan,
+    is_scan,
+    results_of_scan,
+    scan_of,
+    step_input,
+)
+
+__all__ = [
+    "Arrived",
+    "Recurrence",
+    "Scan",
+    "coefficient_of_scan",
+    "is_scan",
+    "join",
+    "pull",
+    "push",
+    "results_of_scan",
+    "scan_of",
+    "step_input",
+]

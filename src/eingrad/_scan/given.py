@@ -1,0 +1,119 @@
+"""What a scan is given, and what its function returns: nestings, lengths, shapes, dtypes.
+
+In: the user's arguments, and results of his function. Out: leaves, and how they are nested.
+Guaranteed: what does not fit is refused in the words of the user's call.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from eingrad._arguments import labels
+from eingrad._shown import shown
+from eingrad._tracer import Expression, Trace, node_of
+from eingrad._tree import Tree, flatten, nesting
+from eingrad.errors import DTypeError, ShapeError
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """The leaves of `init` and `xs`: arrays, or None where there is none."""
+
+    carries: list[Any]
+    carry_tree: Tree
+    slices: list[Any]
+    slice_tree: Tree
+    length: int
+
+    @classmethod
+    def of(cls, init: Any, xs: Any, length: Any, trace: Trace | None) -> "Given":
+        """Flatten, and find the length."""
+        carries, carry_tree = flatten(init)
+        slices, slice_tree = flatten(xs)
+        arrays = [as_carried(leaf, trace, "init") for leaf in carries]
+        sliced = [as_carried(leaf, trace, "xs") for leaf in slices]
+        count = _length(sliced, labels(["xs"], [slice_tree]), length)
+        return cls(arrays, carry_tree, sliced, slice_tree, count)
+
+
+def as_carried(leaf: Any, trace: Trace | None, what: str) -> Any:
+    """Give what is no traced value as an array, of a dtype that is computed with."""
+    if leaf is None or isinstance(leaf, (Expression, np.ndarray)):
+        return leaf
+    if not isinstance(leaf, np.number | float):
+        node_of(leaf, trace, what)  # refuses what is no number
+    return np.asarray(leaf, np.float64 if type(leaf) is int else None)
+
+
+def _length(slices: Sequence[Any], names: Sequence[str], length: Any) -> int:
+    if length is not None and (type(length) is not int or length < 0):
+        raise ValueError(f"length must be an integer of at least 0, not {shown(length)}")
+    known = "length", length
+    for name, array in zip(names, slices, strict=True):
+        if array is None:
+            continue
+        if not array.shape:
+            raise ShapeError(
+                f"{name} has no axes, so it cannot be sliced; let the function of the scan use it "
+                "from outside, or give an array with an axis for the steps"
+            )
+        if known[1] is None:
+            known = name, array.shape[0]
+        elif known[1] != array.shape[0]:
+            raise ShapeError(
+                f"{known[0]} says {known[1]} steps, but {name} has {array.shape[0]}, the size of "
+                "its first axis; they must be equal"
+            )
+    if known[1] is None:
+        raise ShapeError("how many steps a scan has is not known; give xs, or length")
+    return int(known[1])
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """The user's function."""
+
+    f: Callable[[Any, Any], Any]
+    name: str
+    given: Given
+
+    def results(self, returned: Any) -> tuple[list[Any], list[Any], Tree]:
+        """Take what was returned apart: leaves of the carry, those of the output, its nesting."""
+        if type(returned) not in (tuple, list) or len(returned) != 2:  # noqa: PLR2004 - a pair
+            raise ShapeError(
+                f"{self.name} returned {nesting(flatten(returned)[1])}, but the function of a scan "
+                "returns a pair, (carry, y); without an output return (carry, None)"
+            )
+        carry, y = returned
+        wanted = self.given.carry_tree
+        leaves, tree = flatten(carry, wanted)
+        if tree != wanted:
+            raise ShapeError(
+                f"the carry that {self.name} returned must be nested as init is: "
+                f"{nesting(wanted)}, not {nesting(tree)}"
+            )
+        return leaves, *flatten(y)
+
+    def check_carries(self, carries: Sequence[Any], first: Sequence[Any]) -> None:
+        """Refuse a carry that changes its shape or dtype; given are nodes or arrays, or None."""
+        names = labels(["init"], [self.given.carry_tree])
+        for name, new, old in zip(names, carries, first, strict=True):
+            if (new is None) != (old is None):
+                has, misses = ("a value", "None") if old is None else ("None", "an array")
+                raise ShapeError(
+                    f"{self.name} returned {has} where {name} is {misses}; a step must give what "
+                    "it is given"
+                )
+            if new is not None and new.shape != old.shape:
+                raise ShapeError(
+                    f"{name} has shape {old.shape}, but {self.name} returned shape {new.shape} for "
+                    "it; a step must keep the shape of what it carries: start with that shape"
+                )
+            if new is not None and new.dtype != old.dtype:
+                raise DTypeError(
+                    f"{name} is {old.dtype}, but {self.name} returned {new.dtype} for it; a step "
+                    f"must keep the dtype of what it carries: start with {new.dtype}, or return it "
+                    f'as x.astype("{old.dtype}")'
+                )
