@@ -33,7 +33,8 @@ from eingrad._ir import (
     Selection,
     Structural,
 )
-from eingrad._limits import MACHINE, POLICY
+from eingrad._cancel import cancelled, may_meet
+from eingrad._limits import BUDGET, MACHINE, POLICY
 from eingrad._primitives import Kind, apply, cast, core_ndims, jacobian, kind_of, row_of
 from eingrad._shifts import is_shift, keep_whole
 from eingrad._subscripts import Shape, Subscripts
@@ -374,17 +375,19 @@ def _select_core(condition: Node, piece: Placement, when: bool) -> Node:
 # Sums of derivative terms ------------------------------------------------------------------------
 
 
-def _pieces(derivative: Node) -> list[Term]:
-    """Terms that a product distributes over: each delta pattern, and the remainder as one."""
-    if not isinstance(derivative, Add) or not any(map(_ir.carries_delta, derivative.terms)):
+def _pieces(derivative: Node, apart: Container[Node] = ()) -> list[Term]:
+    """Terms that a product distributes over: those with deltas, those `apart`, the rest as one."""
+    if not isinstance(derivative, Add):
         return [(derivative, 1)]
     terms = list(zip(derivative.terms, derivative.coefficients, strict=True))
-    structured: list[Term] = [(n, c) for n, c in terms if _ir.carries_delta(n)]
-    plain = [(n, c) for n, c in terms if not _ir.carries_delta(n)]
+    single: list[Term] = [(n, c) for n, c in terms if _ir.carries_delta(n) or n in apart]
+    if not single:
+        return [(derivative, 1)]
+    plain = [(n, c) for n, c in terms if not (_ir.carries_delta(n) or n in apart)]
     if plain:
         nodes, coefficients = zip(*plain, strict=True)
-        structured.append((_ir.add(nodes, coefficients), 1))
-    return structured
+        single.append((_ir.add(nodes, coefficients), 1))
+    return single
 
 
 def _linear(
@@ -395,11 +398,29 @@ def _linear(
     sizes: Mapping[int, int] | Shape = (),
     coefficient: Coefficient = 1,
 ) -> list[Term]:
-    """Contract with each piece of a derivative: ``W (delta + M) -> W + W M``."""
-    return [
+    """Contract with each piece of a derivative: ``W (delta + M) -> W + W M``.
+
+    And with each term by itself of which something cancels: ``v (a (1/v) + M) -> a + v M``.
+    """
+    pieces = _pieces(derivative, _apart(rest, derivative, term, out))
+    given = {node for node, _ in rest}
+    made = [
         (_ir.contract([*rest, (piece, term)], out, sizes, coefficient, piece.dtype), factor)
-        for piece, factor in _pieces(derivative)
+        for piece, factor in pieces
     ]
+    return [(node if node in given else cancelled(node), factor) for node, factor in made]
+
+
+def _apart(
+    rest: Sequence[tuple[Node, Subscripts]], derivative: Node, term: Subscripts, out: Subscripts
+) -> set[Node]:
+    """Terms of a derivative that may cancel with the rest, entry by entry, or in a plain sum."""
+    if not isinstance(derivative, Add) or len(derivative.terms) > BUDGET.opened_terms:
+        return set()
+    if rest and not {*out}.issuperset({*term, *(i for _, t in rest for i in t)}):
+        return set()
+    others = [node for node, _ in rest]
+    return {node for node in derivative.terms if may_meet([node], others or [node])}
 
 
 def _is_shattered(derivative: Node) -> bool:

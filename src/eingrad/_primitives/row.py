@@ -9,6 +9,7 @@ import operator
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
+from fractions import Fraction
 from pickle import PicklingError
 from typing import Any
 
@@ -91,6 +92,8 @@ class Primitive:
     hidden: bool = False  # the identity, which a formula does not show
     law: Law | None = None
     definition: Callable[..., Node | None] | None = None  # by other rows, for proofs
+    # of its operands, entry by entry, whose powers it is the product of
+    exponents: tuple[Coefficient, ...] | Callable[..., tuple[Coefficient, ...]] = ()
     equation: Callable[..., Equation | None] | None = None  # for series; None: by the rules
     attributes: dict[str, Hashable] = field(default_factory=dict)  # of the sample
     standard: str | Callable[..., Any] = ""  # in the array API: another name; f(xp, *operands, ...)
@@ -185,6 +188,14 @@ def equation(node: Apply, leaves: Sequence[Node], rate: Callable[[Node], Node]) 
     """Equation of a node whose operands, then itself, are `leaves`; None where rules serve."""
     make = row_of(node).equation
     return make(*leaves, rate, **dict(node.attributes)) if make else None
+
+
+def exponents_of(node: Apply) -> Sequence[int | Fraction]:
+    """Exponents of the operands whose powers a call is the product of; none where it is not."""
+    given = row_of(node).exponents
+    exponents = given(**dict(node.attributes)) if callable(given) else given
+    rational = [e for e in exponents if isinstance(e, (int, Fraction))]
+    return rational if len(rational) == len(exponents) else ()
 
 
 def is_elementwise(node: Node) -> bool:
