@@ -4,10 +4,9 @@ In: a product of a derivative. Out: an equal one in which no factor meets its re
 Guaranteed: value, shape and dtype are kept wherever all factors are finite, up to rounding; a
 product in which nothing cancels is returned as it is; what is returned has fewer factors.
 
-A row of the table may say that it is a product of powers of its operands: ``a / b`` of ``a`` and
-``b**-1``. So a factor is written in powers of what it is made of, and exponents are added where
-two factors have the same entries. A sum cancels with its own terms: ``sum_i e_i (1/s) -> 1`` for
-``s = sum_i e_i``.
+Factors are written in powers of what they are made of, and exponents are added where two have the
+same entries. A sum cancels with its own terms: ``sum_i e_i (1/s) -> 1`` for ``s = sum_i e_i``. A
+quotient that the function computes anyway takes the place of its factors: ``e (1/s) -> e / s``.
 
 >>> from eingrad import _ir
 >>> from eingrad._primitives import apply, times
@@ -18,41 +17,73 @@ True
 
 import itertools
 import math
-import weakref
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import NamedTuple
 
 from eingrad import _ir
 from eingrad._ir import Apply, Coefficient, Factor, Node, Placement, Product
 from eingrad._limits import BUDGET
+from eingrad._powers import (
+    Bases,
+    Exponent,
+    Powers,
+    bases_of,
+    divisors,
+    joined,
+    meet,
+    powers_of,
+    sum_of,
+    within,
+)
 from eingrad._primitives import apply, exponents_of, power, reciprocal
 from eingrad._subscripts import Subscripts
 
-Exponent = int | Fraction
-Powers = dict[Factor, Exponent]  # of arrays, each seen along some indices
+
+class Quotients:
+    """Quotients among the nodes of a function, by what they divide."""
+
+    def __init__(self, nodes: Iterable[Node] = ()) -> None:
+        self._of: dict[Node, list[tuple[Node, Factor, Factor]]] = {}
+        for node in nodes:
+            if not isinstance(node, Apply) or len(exponents_of(node)) < 2:  # noqa: PLR2004
+                continue
+            powers = powers_of(node, tuple(range(node.ndim)))
+            if sorted(powers.values()) == [-1, 1]:
+                below, above = sorted(powers, key=powers.__getitem__)
+                self._of.setdefault(above.node, []).append((node, above, below))
+
+    def find(self, powers: Powers) -> Factor | None:
+        """Find the quotient that is this product of powers."""
+        if sorted(powers.values()) != [-1, 1]:
+            return None
+        lower, upper = sorted(powers, key=powers.__getitem__)
+        for node, above, below in self._of.get(upper.node, ()):
+            pairs = [*zip(above.term, upper.term, strict=True)]
+            if below.node is lower.node:
+                pairs += zip(below.term, lower.term, strict=True)
+                index = dict(pairs)
+                if all(index[a] == b for a, b in pairs) and index.keys() >= {*range(node.ndim)}:
+                    return Factor(node, tuple(index[axis] for axis in range(node.ndim)))
+        return None
+
+    def meet(self, some: Bases, others: Bases) -> bool:
+        """Whether a factor of some may make up a quotient with one of others, or cancel with it."""
+        return meet(some, others) or self._meet(some, others) or self._meet(others, some)
+
+    def _meet(self, some: Bases, others: Bases) -> bool:
+        return any(
+            below.node in others and others[below.node].negative
+            for base, signs in some.items()
+            if signs.positive and base in self._of
+            for _, _, below in self._of[base]
+        )
 
 
-class Signs(NamedTuple):
-    """Which exponents an array has among some factors."""
-
-    positive: bool
-    negative: bool
-    broken: bool
-
-    def meets(self, other: "Signs") -> bool:
-        """Whether exponents of both may add to less, or to an integer."""
-        apart = (self.positive and other.negative) or (self.negative and other.positive)
-        return apart or (self.broken and other.broken)
+_NONE = Quotients()
 
 
-_DROPPED = -1  # an index of size one, summed
-Bases = Mapping[Node, Signs]
-_bases: weakref.WeakKeyDictionary[Product, Bases] = weakref.WeakKeyDictionary()
-
-
-def cancelled(node: Node) -> Node:
+def cancelled(node: Node, quotients: Quotients = _NONE) -> Node:
     """``f (1/f) g -> g``, ``f**a f**b -> f**(a+b)`` where that is one factor less.
 
     Opens elementwise and outer products among the factors, where one of theirs cancels. Keeps
@@ -61,23 +92,23 @@ def cancelled(node: Node) -> Node:
     """
     if isinstance(node, Placement) and node.core is not None and not node.accumulates:
         core, term = node.core
-        made = cancelled(core)
+        made = cancelled(core, quotients)
         factors = [(made, term), *node.structure]
         how = node.out, node.sizes, node.coefficient, node.dtype
         return node if made is core else _ir.contract(factors, *how)
-    if not isinstance(node, Product) or not _may_cancel(node.operands):
+    if not isinstance(node, Product) or not may_meet(node.operands, node.operands, quotients):
         return node
-    network = _Network.of(node)
+    network = _Network.of(node, quotients)
     network.open()
     network.gather_sums()
-    if not network.cancel():
+    if not any([network.unguard(), network.cancel()]):
         return node
-    return cancelled(network.build(node))
+    return cancelled(network.build(node), quotients)
 
 
-def may_meet(some: Iterable[Node], others: Iterable[Node]) -> bool:
+def may_meet(some: Iterable[Node], others: Iterable[Node], quotients: Quotients = _NONE) -> bool:
     """Whether a factor of some arrays may cancel with one of others: else it does not."""
-    return _meet(_joined(map(_bases_of, some)), _joined(map(_bases_of, others)))
+    return quotients.meet(joined(map(bases_of, some)), joined(map(bases_of, others)))
 
 
 @dataclass(slots=True)
@@ -88,11 +119,13 @@ class _Network:
     out: Subscripts
     coefficient: Coefficient
     fresh: Iterator[int]
+    quotients: Quotients
 
     @classmethod
-    def of(cls, node: Product) -> "_Network":
+    def of(cls, node: Product, quotients: Quotients) -> "_Network":
         """Take the factors of a product."""
-        return cls([*node.factors], node.out, node.coefficient, itertools.count(len(node.sizes)))
+        fresh = itertools.count(len(node.sizes))
+        return cls([*node.factors], node.out, node.coefficient, fresh, quotients)
 
     def open(self) -> None:
         """Replace products by their factors where one of these may cancel."""
@@ -113,11 +146,12 @@ class _Network:
         if len(self.factors) + len(node.factors) > BUDGET.operands:
             return False
         others = [f.node for k, f in enumerate(self.factors) if k != n]
-        return may_meet([node], others) or _may_cancel(node.operands)
+        inside = node.operands
+        return any(may_meet(inside, many, self.quotients) for many in (others, inside))
 
     def gather_sums(self) -> None:
         """Put a sum that is divided by in the place of its terms: ``sum_i e_i -> s``."""
-        powers = [pair for factor in self.factors for pair in _powers(*factor).items()]
+        powers = [pair for factor in self.factors for pair in powers_of(*factor).items()]
         for (base, term), exponent in powers:
             if exponent < 0 and isinstance(base, Product) and base.sums:
                 self._gather(base, term)
@@ -142,6 +176,23 @@ class _Network:
                 self.factors = [*rest, Factor(total, term)]
                 return
 
+    def unguard(self) -> bool:
+        """Put a quotient in the place of one that is 0 where something is divided by 0 anyway.
+
+        If that quotient is computed anyway, and something else divides by the same.
+        """
+        has_changed = False
+        for n, (node, term) in enumerate(self.factors):
+            if exponents_of(node, guarded=True):
+                own = powers_of(node, term, guarded=True)
+                below = {base for base, exponent in own.items() if exponent < 0}
+                is_divided = below <= divisors(self.factors, self.fresh)
+                known = self.quotients.find(own) if is_divided else None
+                if known is not None:
+                    self.factors[n] = known
+                    has_changed = True
+        return has_changed
+
     def cancel(self) -> bool:
         """Cancel what can be; say whether anything did. What vanishes goes first."""
         has_changed = False
@@ -150,23 +201,32 @@ class _Network:
         return has_changed
 
     def _cancel_one(self, most: int) -> bool:
-        powers = [_powers(*factor) for factor in self.factors]
+        powers = [powers_of(*factor) for factor in self.factors]
         for n, own in enumerate(powers):
             if not own:  # v / v
-                self._replace({n}, own)
+                self._replace({n}, [])
                 return True
             for m in range(n):
-                total = _sum_of(own, powers[m])
-                if total is not None and len(total) <= most:
-                    self._replace({n, m}, total)
+                made = self._product(own, powers[m], [self.factors[n], self.factors[m]])
+                if made is not None and len(made) <= most:
+                    self._replace({n, m}, made)
                     return True
         return False
 
-    def _replace(self, chosen: set[int], powers: Powers) -> None:
-        """Put powers in the place of factors; an index that is lost was summed, or is repeated."""
+    def _product(self, a: Powers, b: Powers, old: Sequence[Factor]) -> list[Factor] | None:
+        """Multiply two factors; None where nothing cancels, nor is their product known."""
+        total, does_meet = sum_of(a, b)
+        known = self.quotients.find(total)
+        if known is not None:
+            return [known]
+        return (
+            [_as_factor(f, exponent, old) for f, exponent in total.items()] if does_meet else None
+        )
+
+    def _replace(self, chosen: set[int], made: list[Factor]) -> None:
+        """Put others in the place of factors; an index that is lost was summed, or is repeated."""
         old = [self.factors[n] for n in chosen]
-        self.factors = [f for n, f in enumerate(self.factors) if n not in chosen]
-        self.factors += [_as_factor(f, exponent, old) for f, exponent in powers.items()]
+        self.factors = [*(f for n, f in enumerate(self.factors) if n not in chosen), *made]
         left = {*self.out, *(i for f in self.factors for i in f.term)}
         for index, size in _ir.sizes_of(old).items():
             if index not in left:
@@ -178,119 +238,9 @@ class _Network:
         return _ir.contract(self.factors, *how)
 
 
-# Powers ------------------------------------------------------------------------------------------
-
-
-def _powers(node: Node, term: Subscripts, depth: int = 0) -> Powers:
-    """Write a factor as powers of arrays, down to such as are no powers themselves."""
-    node, term = _seen_through(node, term)
-    exponents = exponents_of(node) if isinstance(node, Apply) else ()
-    is_product = depth and isinstance(node, Product) and not node.sums and node.coefficient == 1
-    total: Powers = {}
-    if depth < BUDGET.nested_powers and (exponents or is_product):
-        assert isinstance(node, (Apply, Product))
-        inside = _factors_of(node, term)
-        for (operand, inner), by in zip(inside, exponents or [1] * len(inside), strict=True):
-            below = _powers(operand, inner, depth + 1)
-            if by != int(by):  # (x**2)**(1/2) is not x
-                below = {Factor(*_seen_through(operand, inner)): 1}
-            for base, exponent in below.items():
-                total[base] = total.get(base, 0) + exponent * by
-        return {base: exponent for base, exponent in total.items() if exponent}
-    return {Factor(node, term): 1}
-
-
-def _factors_of(node: Apply | Product, term: Subscripts) -> list[Factor]:
-    """Operands of an elementwise call, or of a product that sums nothing, along a term."""
-    if isinstance(node, Apply):
-        return [Factor(operand, term) for operand in node.operands]
-    return _ir.splice(node, term, itertools.count())
-
-
-def _seen_through(node: Node, term: Subscripts) -> Factor:
-    """Look through what shows an array in another order, or repeats it."""
-    while True:
-        match node:
-            case Product(is_view=True, coefficient=1) | Placement(structure=(), coefficient=1):
-                if not node.factors:
-                    return Factor(node, term)
-                outer = dict(zip(node.out, term, strict=True))
-                ((node, inner),) = node.factors
-                term = tuple(outer.get(i, _DROPPED) for i in inner)
-            case _:
-                return Factor(node, term)
-
-
-def _sum_of(some: Powers, others: Powers) -> Powers | None:
-    """Add exponents; None where none gets less, or an integer."""
-    total = {**some}
-    does_meet = False
-    for base, exponent in others.items():
-        old = some.get(base, 0)
-        total[base] = made = old + exponent
-        is_mended = old != int(old) and exponent != int(exponent) and made == int(made)
-        does_meet = does_meet or old * exponent < 0 or is_mended
-    return {base: e for base, e in total.items() if e} if does_meet else None
-
-
 def _as_factor(base: Factor, exponent: Exponent, old: Sequence[Factor]) -> Factor:
     """Write a power as a call; a root as the one that was there."""
     root = apply("sqrt", base.node) if exponent == Fraction(-1, 2) else None
-    if root is not None and any(root in _within(f.node) for f in old):
+    if root is not None and any(root in within(f.node) for f in old):
         return Factor(reciprocal(root), base.term)
     return Factor(power(base.node, exponent), base.term)
-
-
-def _within(node: Node) -> Iterator[Node]:
-    """A node, and what it is a power of."""
-    node, _ = _seen_through(node, tuple(range(node.ndim)))
-    yield node
-    if isinstance(node, Apply) and exponents_of(node):
-        for operand in node.operands:
-            yield _seen_through(operand, tuple(range(operand.ndim))).node
-
-
-# Bases: a first look, without indices ------------------------------------------------------------
-
-
-def _may_cancel(factors: Sequence[Node]) -> bool:
-    """Whether an array has exponents, among factors of factors, that may cancel."""
-    return any(signs.meets(signs) for signs in _joined(map(_bases_of, factors)).values())
-
-
-def _bases_of(node: Node) -> Bases:
-    """Arrays that a factor is made of powers of, products opened."""
-    if not isinstance(node, Product):
-        return _bases_below(node, BUDGET.nested_powers)
-    known = _bases.get(node)
-    if known is None:
-        known = _bases_below(node, BUDGET.nested_powers)
-        if node not in known:  # else it would keep itself alive
-            _bases[node] = known
-    return known
-
-
-def _bases_below(node: Node, depth: int) -> Bases:
-    node, term = _seen_through(node, tuple(range(node.ndim)))
-    if depth and isinstance(node, Product) and not node.sums:
-        return _joined(_bases_below(operand, depth - 1) for operand in node.operands)
-    found: list[Bases] = []
-    for (base, _), exponent in _powers(node, term).items():
-        signs = Signs(exponent > 0, exponent < 0, exponent != int(exponent))
-        found.append({base: signs})
-        if signs.negative and isinstance(base, Product) and base.sums:  # its terms may be there
-            found.append(dict.fromkeys(base.operands, signs))
-    return _joined(found)
-
-
-def _joined(parts: Iterable[Bases]) -> dict[Node, Signs]:
-    total: dict[Node, Signs] = {}
-    for part in parts:
-        for base, signs in part.items():
-            old = total.get(base, signs)
-            total[base] = Signs(*(a or b for a, b in zip(old, signs, strict=True)))
-    return total
-
-
-def _meet(some: Bases, others: Bases) -> bool:
-    return any(signs.meets(others[base]) for base, signs in some.items() if base in others)

@@ -22,6 +22,7 @@ from typing import Any, TypeGuard
 import numpy as np
 
 from eingrad import _ir
+from eingrad._cancel import Quotients, cancelled, may_meet
 from eingrad._ir import (
     Add,
     Apply,
@@ -33,7 +34,6 @@ from eingrad._ir import (
     Selection,
     Structural,
 )
-from eingrad._cancel import cancelled, may_meet
 from eingrad._limits import BUDGET, MACHINE, POLICY
 from eingrad._primitives import Kind, apply, cast, core_ndims, jacobian, kind_of, row_of
 from eingrad._shifts import is_shift, keep_whole
@@ -110,7 +110,7 @@ def rate_of(node: Node, rates: Mapping[Node, Node]) -> Node | None:
     terms = [
         term
         for below, local, batch in _local_jacobians(node, dict.fromkeys(rates), {})
-        for term in _push(node, below, local, batch, rates[below])
+        for term in _push(node, below, local, batch, rates[below], Quotients())
     ]
     return _collect(terms, node.shape, node.dtype) if terms else None
 
@@ -129,6 +129,7 @@ def _forward(
     """
     tangents = dict(seeds)
     needed = _find_needed(y, selects)
+    quotients = Quotients(order)
     for node in order:
         if node not in seeds and node in needed:
             dtype = np.result_type(node.dtype, *wider) if wider else node.dtype
@@ -136,7 +137,9 @@ def _forward(
                 term
                 for below, local, batch in _local_jacobians(node, order, selects)
                 if below in tangents
-                for term in _push(node, below, local, batch, cast(tangents[below], dtype))
+                for term in _push(
+                    node, below, local, batch, cast(tangents[below], dtype), quotients
+                )
             ]
             total = _collect(terms, node.shape + trailing, dtype)
             is_kept = is_shift(node) or (node is not y and _is_shattered(total))
@@ -160,13 +163,14 @@ def pullback(seeds: Mapping[Node, Node], xs: Sequence[Node], leading: Shape = ()
     dtype = np.result_type(*(bar.dtype for bar in seeds.values()))
     cotangents: dict[Node, list[Term]] = {y: [(cast(b, dtype), 1)] for y, b in seeds.items()}
     result: dict[Node, Node] = {}
+    quotients = Quotients(order)
     for node in reversed([n for n in _ir.topological(list(seeds)) if n in order]):
         bar = _collect(cotangents.pop(node, []), leading + node.shape, dtype)
         if is_shift(node) or (node not in xs and _is_shattered(bar)):
             bar = keep_whole(bar)
         result[node] = bar
         for below, local, batch in _local_jacobians(node, order, selects):
-            pulled = _pull(len(leading), node, below, local, batch, bar)
+            pulled = _pull(len(leading), node, below, local, batch, bar, quotients)
             cotangents.setdefault(below, []).extend(pulled)
         if node not in xs:
             del result[node]
@@ -227,7 +231,9 @@ def _local_jacobians(node: Node, active: dict[Node, None], selects: Selects) -> 
     return []
 
 
-def _push(node: Node, below: Node, local: Local, batch: int, tangent: Node) -> list[Term]:
+def _push(
+    node: Node, below: Node, local: Local, batch: int, tangent: Node, quotients: Quotients
+) -> list[Term]:
     """``d node/d below`` times ``d below/d x``."""
     if isinstance(local, Multiple):
         return [(tangent, local.number)]
@@ -238,15 +244,23 @@ def _push(node: Node, below: Node, local: Local, batch: int, tangent: Node) -> l
         new = tuple(range(first, first + extra))
         term, out = (*einsum.factors[local.k].term, *new), (*einsum.out, *new)
         rest = local.rest(tangent.dtype)
-        return _linear(rest, tangent, term, out, einsum.sizes, einsum.coefficient)
+        return _linear(quotients, rest, tangent, term, out, einsum.sizes, einsum.coefficient)
     local = cast(local, tangent.dtype)
     shared, result, operand, new = _ranges(batch, node.ndim - batch, below.ndim - batch, extra)
     out = (*shared, *result, *new)
     term = (*shared, *result, *operand)
-    return _linear([(local, term)], tangent, (*shared, *operand, *new), out)
+    return _linear(quotients, [(local, term)], tangent, (*shared, *operand, *new), out)
 
 
-def _pull(leading: int, node: Node, below: Node, local: Local, batch: int, bar: Node) -> list[Term]:
+def _pull(
+    leading: int,
+    node: Node,
+    below: Node,
+    local: Local,
+    batch: int,
+    bar: Node,
+    quotients: Quotients,
+) -> list[Term]:
     """``d y/d node``, with `leading` axes before those of the node, times ``d node/d below``."""
     if isinstance(local, Multiple):
         return [(bar, local.number)]
@@ -263,12 +277,12 @@ def _pull(leading: int, node: Node, below: Node, local: Local, batch: int, bar: 
             axes.append(axis)
         sizes = dict(zip(axes, below.shape, strict=True))
         out = (*y_axes, *axes)
-        return _linear(rest, bar, (*y_axes, *einsum.out), out, sizes, einsum.coefficient)
+        return _linear(quotients, rest, bar, (*y_axes, *einsum.out), out, sizes, einsum.coefficient)
     local = cast(local, bar.dtype)
     shared, result, operand, y_axes = _ranges(batch, node.ndim - batch, below.ndim - batch, leading)
     term = (*shared, *result, *operand)
     out = (*y_axes, *shared, *operand)
-    return _linear([(local, term)], bar, (*y_axes, *shared, *result), out)
+    return _linear(quotients, [(local, term)], bar, (*y_axes, *shared, *result), out)
 
 
 def _ranges(*lengths: int) -> list[Subscripts]:
@@ -391,6 +405,7 @@ def _pieces(derivative: Node, apart: Container[Node] = ()) -> list[Term]:
 
 
 def _linear(
+    quotients: Quotients,
     rest: Sequence[tuple[Node, Subscripts]],
     derivative: Node,
     term: Subscripts,
@@ -402,17 +417,23 @@ def _linear(
 
     And with each term by itself of which something cancels: ``v (a (1/v) + M) -> a + v M``.
     """
-    pieces = _pieces(derivative, _apart(rest, derivative, term, out))
+    pieces = _pieces(derivative, _apart(quotients, rest, derivative, term, out))
     given = {node for node, _ in rest}
     made = [
         (_ir.contract([*rest, (piece, term)], out, sizes, coefficient, piece.dtype), factor)
         for piece, factor in pieces
     ]
-    return [(node if node in given else cancelled(node), factor) for node, factor in made]
+    return [
+        (node if node in given else cancelled(node, quotients), factor) for node, factor in made
+    ]
 
 
 def _apart(
-    rest: Sequence[tuple[Node, Subscripts]], derivative: Node, term: Subscripts, out: Subscripts
+    quotients: Quotients,
+    rest: Sequence[tuple[Node, Subscripts]],
+    derivative: Node,
+    term: Subscripts,
+    out: Subscripts,
 ) -> set[Node]:
     """Terms of a derivative that may cancel with the rest, entry by entry, or in a plain sum."""
     if not isinstance(derivative, Add) or len(derivative.terms) > BUDGET.opened_terms:
@@ -420,7 +441,7 @@ def _apart(
     if rest and not {*out}.issuperset({*term, *(i for _, t in rest for i in t)}):
         return set()
     others = [node for node, _ in rest]
-    return {node for node in derivative.terms if may_meet([node], others or [node])}
+    return {node for node in derivative.terms if may_meet([node], others or [node], quotients)}
 
 
 def _is_shattered(derivative: Node) -> bool:

@@ -3,12 +3,12 @@
 import functools
 from collections.abc import Callable, Hashable
 from fractions import Fraction
-from typing import Any, TypeGuard
+from typing import Any
 
 import numpy as np
 
 from eingrad import _ir
-from eingrad._ir import Coefficient, Node, Placement
+from eingrad._ir import Coefficient, Factor, Node, Placement
 from eingrad._primitives.row import BY_NAME, Rule, dtype_of
 
 
@@ -46,14 +46,10 @@ def plus(*terms: Node | Coefficient) -> Node:
 
 def reciprocal(x: Node) -> Node:
     """``1 / x``; of what is repeated, once."""
-    if _is_repeated(x):
-        core, term = x.core
-        return _ir.contract([(reciprocal(core), term)], x.out, x.sizes)
+    match x:
+        case Placement(core=Factor(core, term), structure=(), coefficient=1):
+            return _ir.contract([(reciprocal(core), term)], x.out, x.sizes)
     return apply("reciprocal", x)
-
-
-def _is_repeated(x: Node) -> TypeGuard[Placement]:
-    return isinstance(x, Placement) and x.core is not None and not x.structure and x.coefficient == 1
 
 
 def power(x: Node, exponent: Coefficient) -> Node:

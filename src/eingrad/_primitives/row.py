@@ -92,8 +92,10 @@ class Primitive:
     hidden: bool = False  # the identity, which a formula does not show
     law: Law | None = None
     definition: Callable[..., Node | None] | None = None  # by other rows, for proofs
-    # of its operands, entry by entry, whose powers it is the product of
+    # of its operands, entry by entry, whose powers it is the product of; a guarded one is 0 where
+    # a power is not finite
     exponents: tuple[Coefficient, ...] | Callable[..., tuple[Coefficient, ...]] = ()
+    is_guarded: bool = False
     equation: Callable[..., Equation | None] | None = None  # for series; None: by the rules
     attributes: dict[str, Hashable] = field(default_factory=dict)  # of the sample
     standard: str | Callable[..., Any] = ""  # in the array API: another name; f(xp, *operands, ...)
@@ -190,8 +192,13 @@ def equation(node: Apply, leaves: Sequence[Node], rate: Callable[[Node], Node]) 
     return make(*leaves, rate, **dict(node.attributes)) if make else None
 
 
-def exponents_of(node: Apply) -> Sequence[int | Fraction]:
-    """Exponents of the operands whose powers a call is the product of; none where it is not."""
+def exponents_of(node: Node, *, guarded: bool = False) -> Sequence[int | Fraction]:
+    """Exponents of the operands whose powers a call is the product of; none where it is not.
+
+    Where each power is finite that is true of a `guarded` one, too.
+    """
+    if not isinstance(node, Apply) or row_of(node).is_guarded != guarded:
+        return ()
     given = row_of(node).exponents
     exponents = given(**dict(node.attributes)) if callable(given) else given
     rational = [e for e in exponents if isinstance(e, (int, Fraction))]

@@ -189,7 +189,7 @@ PRIMITIVES = (
               source="np.positive({0})", linear=True, standard="positive", hidden=True),
     Primitive("quotient", _quotient, two_positive,  # a / b, and 0 where b is 0
               (lambda a, b, y: reciprocal(b), lambda a, b, y: times(-1, y, reciprocal(b))),
-              source="np.divide({0}, {1}, out=np.zeros_like({1}), where={1} != 0)", singular=True, equation=quotient_equation, standard=standard_quotient,
+              source="np.divide({0}, {1}, out=np.zeros_like({1}), where={1} != 0)", singular=True, exponents=(1, -1), is_guarded=True, equation=quotient_equation, standard=standard_quotient,
               plain=closed("quotient({0}, {1})")),
     Primitive("one_minus_square", lambda x: (1 - x) * (1 + x), reals, (lambda x, y: times(-2, x),),
               source="(1 - {0}) * (1 + {0})", standard=lambda xp, x: (1 - x) * (1 + x),
