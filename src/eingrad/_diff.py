@@ -435,13 +435,16 @@ def _apart(
     term: Subscripts,
     out: Subscripts,
 ) -> set[Node]:
-    """Terms of a derivative that may cancel with the rest, entry by entry, or in a plain sum."""
-    if not isinstance(derivative, Add) or len(derivative.terms) > BUDGET.opened_terms:
+    """Terms of a derivative that may cancel with the rest, where nothing is summed.
+
+    A sum over them all stays one sum: where they cancel each other it keeps their digits.
+    """
+    if not rest or not isinstance(derivative, Add) or len(derivative.terms) > BUDGET.opened_terms:
         return set()
-    if rest and not {*out}.issuperset({*term, *(i for _, t in rest for i in t)}):
+    if not {*out}.issuperset({*term, *(i for _, t in rest for i in t)}):
         return set()
     others = [node for node, _ in rest]
-    return {node for node in derivative.terms if may_meet([node], others or [node], quotients)}
+    return {node for node in derivative.terms if may_meet([node], others, quotients)}
 
 
 def _is_shattered(derivative: Node) -> bool:
