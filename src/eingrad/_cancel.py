@@ -16,8 +16,7 @@ True
 """
 
 import itertools
-import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -34,6 +33,7 @@ from eingrad._powers import (
     meet,
     powers_of,
     sum_of,
+    summed_factors,
     within,
 )
 from eingrad._primitives import apply, exponents_of, power, reciprocal
@@ -153,28 +153,33 @@ class _Network:
         """Put a sum that is divided by in the place of its terms: ``sum_i e_i -> s``."""
         powers = [pair for factor in self.factors for pair in powers_of(*factor).items()]
         for (base, term), exponent in powers:
-            if exponent < 0 and isinstance(base, Product) and base.sums:
-                self._gather(base, term)
+            wanted = summed_factors(base) if exponent < 0 else []
+            if wanted:
+                assert isinstance(base, Product)
+                self._gather(Factor(base, term), wanted, dict(zip(base.out, term, strict=True)))
 
-    def _gather(self, total: Product, term: Subscripts) -> None:
-        alike = [
-            [n for n, f in enumerate(self.factors) if f.node is operand]
-            for operand in total.operands
-        ]
-        if math.prod(map(len, alike)) > BUDGET.operands:
-            return
-        for chosen in itertools.product(*alike):
-            members = [self.factors[n] for n in chosen]
+    def _gather(self, total: Factor, wanted: Sequence[Factor], index: Mapping[int, int]) -> None:
+        for chosen, found in self._matches(wanted, index):
+            inner = [i for own, i in found.items() if own not in index]
             rest = [f for n, f in enumerate(self.factors) if n not in chosen]
-            inner = {i for f in members for i in f.term}.difference(term)
-            used = {*self.out, *(i for f in rest for i in f.term)}
-            if len({*chosen}) < len(chosen) or not inner.isdisjoint(used):
-                continue
-            if {i for f in members for i in f.term}.issuperset(term) and (
-                _ir.contract(members, term) is total
-            ):
-                self.factors = [*rest, Factor(total, term)]
+            used = {*self.out, *total.term, *(i for f in rest for i in f.term)}
+            if used.isdisjoint(inner) and len({*inner}) == len(inner):
+                self.factors = [*rest, total]
                 return
+
+    def _matches(
+        self, wanted: Sequence[Factor], index: Mapping[int, int], chosen: tuple[int, ...] = ()
+    ) -> Iterator[tuple[tuple[int, ...], Mapping[int, int]]]:
+        """Find factors alike, along indices that are consistent; and which index is which."""
+        if not wanted:
+            yield chosen, index
+            return
+        node, term = wanted[0]
+        for n, factor in enumerate(self.factors):
+            if factor.node is node and n not in chosen:
+                longer = {**dict(zip(term, factor.term, strict=True)), **index}
+                if tuple(longer[i] for i in term) == factor.term:
+                    yield from self._matches(wanted[1:], longer, (*chosen, n))
 
     def unguard(self) -> bool:
         """Put a quotient in the place of one that is 0 where something is divided by 0 anyway.
@@ -243,4 +248,5 @@ def _as_factor(base: Factor, exponent: Exponent, old: Sequence[Factor]) -> Facto
     root = apply("sqrt", base.node) if exponent == Fraction(-1, 2) else None
     if root is not None and any(root in within(f.node) for f in old):
         return Factor(reciprocal(root), base.term)
-    return Factor(power(base.node, exponent), base.term)
+    exact = exponent if exponent != float(exponent) else float(exponent)  # as users write it
+    return Factor(power(base.node, exact), base.term)

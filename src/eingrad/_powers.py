@@ -15,7 +15,7 @@ import itertools
 import weakref
 from collections.abc import Iterable, Iterator, Mapping
 from fractions import Fraction
-from typing import NamedTuple
+from typing import NamedTuple, TypeGuard
 
 from eingrad import _ir
 from eingrad._ir import Apply, Factor, Node, Placement, Product
@@ -23,7 +23,7 @@ from eingrad._limits import BUDGET
 from eingrad._primitives import exponents_of
 from eingrad._subscripts import Subscripts
 
-Exponent = int | Fraction
+Exponent = int | Fraction  # exact, so that sums of them are
 Powers = dict[Factor, Exponent]  # of arrays, each seen along some indices
 _DROPPED = -1  # an index of size one, summed
 
@@ -40,7 +40,9 @@ def powers_of(node: Node, term: Subscripts, depth: int = 0, *, guarded: bool = F
     if depth < BUDGET.nested_powers and (exponents or is_product):
         assert isinstance(node, (Apply, Product))
         inside = _factors_of(node, term)
-        for (operand, inner), by in zip(inside, exponents or [1] * len(inside), strict=True):
+        for (operand, inner), by in zip(
+            inside, exponents or [Fraction(1)] * len(inside), strict=True
+        ):
             below = powers_of(operand, inner, depth + 1)
             if by != int(by):  # (x**2)**(1/2) is not x
                 below = {Factor(*seen_through(operand, inner)): 1}
@@ -54,7 +56,7 @@ def _factors_of(node: Apply | Product, term: Subscripts) -> list[Factor]:
     """Operands of an elementwise call, or of a product that sums nothing, along a term."""
     if isinstance(node, Apply):
         return [Factor(operand, term) for operand in node.operands]
-    return _ir.splice(node, term, itertools.count())
+    return _ir.splice(node, term, itertools.repeat(_DROPPED))
 
 
 def seen_through(node: Node, term: Subscripts) -> Factor:
@@ -141,17 +143,38 @@ def _bases_below(node: Node, depth: int) -> Bases:
     node, term = seen_through(node, tuple(range(node.ndim)))
     if depth and isinstance(node, Product) and not node.sums:
         return joined(_bases_below(operand, depth - 1) for operand in node.operands)
+    powers = powers_of(node, term)
+    if not powers:  # v / v
+        return {node: Signs(positive=True, negative=True, broken=False)}
     found: list[Bases] = []
-    for (base, _), exponent in powers_of(node, term).items():
+    for (base, own), exponent in powers.items():
         signs = _signs(exponent)
         found.append({base: signs})
-        if signs.negative and isinstance(base, Product) and base.sums:  # its terms may be there
-            found.append(dict.fromkeys(base.operands, signs))
+        if signs.negative:  # the terms of a sum may be there
+            found.append(dict.fromkeys((f.node for f in summed_factors(base)), signs))
         if exponents_of(base, guarded=True):
-            found.append(
-                {f.node: _signs(e) for f, e in powers_of(base, term, guarded=True).items()}
-            )
+            inside = powers_of(base, own, guarded=True)
+            found.append({f.node: _signs(e) for f, e in inside.items()})
     return joined(found)
+
+
+def summed_factors(node: Node) -> list[Factor]:
+    """Factors of a sum, with its own indices, products among them opened; none if it is no sum."""
+    if not isinstance(node, Product) or not node.sums or node.coefficient != 1:
+        return []
+    factors, fresh = [*node.factors], itertools.count(len(node.sizes))
+    for _ in range(BUDGET.nested_powers):
+        inner = [f.node for f in factors if _is_plain(f.node)]
+        if not inner or len(factors) + len(inner) > BUDGET.nested_powers:
+            break
+        opened = [_ir.splice(f.node, f.term, fresh) if _is_plain(f.node) else [f] for f in factors]
+        factors = [f for each in opened for f in each]
+    return factors
+
+
+def _is_plain(node: Node) -> TypeGuard[Product]:
+    """Whether a node is a product of which nothing is summed, without a number."""
+    return isinstance(node, Product) and not node.sums and node.coefficient == 1
 
 
 def _signs(exponent: Exponent) -> Signs:

@@ -24,6 +24,7 @@ from eingrad.errors import UnsupportedFunctionError
 
 Rule = Callable[..., Node]
 Array = NDArray[Any]
+_MOST_BROKEN = 2**10  # denominator of an exponent, sums of which are floats too
 Sample = Callable[[np.random.Generator], tuple[Array, ...]]
 
 
@@ -192,7 +193,7 @@ def equation(node: Apply, leaves: Sequence[Node], rate: Callable[[Node], Node]) 
     return make(*leaves, rate, **dict(node.attributes)) if make else None
 
 
-def exponents_of(node: Node, *, guarded: bool = False) -> Sequence[int | Fraction]:
+def exponents_of(node: Node, *, guarded: bool = False) -> Sequence[Fraction]:
     """Exponents of the operands whose powers a call is the product of; none where it is not.
 
     Where each power is finite that is true of a `guarded` one, too.
@@ -201,8 +202,9 @@ def exponents_of(node: Node, *, guarded: bool = False) -> Sequence[int | Fractio
         return ()
     given = row_of(node).exponents
     exponents = given(**dict(node.attributes)) if callable(given) else given
-    rational = [e for e in exponents if isinstance(e, (int, Fraction))]
-    return rational if len(rational) == len(exponents) else ()
+    rational = [Fraction(e) for e in exponents if not isinstance(e, complex) and math.isfinite(e)]
+    is_exact = all(e.denominator < _MOST_BROKEN for e in rational)  # of 0.1 it would be enormous
+    return rational if is_exact and len(rational) == len(exponents) else ()
 
 
 def is_elementwise(node: Node) -> bool:
