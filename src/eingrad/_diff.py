@@ -389,19 +389,17 @@ def _select_core(condition: Node, piece: Placement, when: bool) -> Node:
 # Sums of derivative terms ------------------------------------------------------------------------
 
 
-def _pieces(derivative: Node, apart: Container[Node] = ()) -> list[Term]:
-    """Terms that a product distributes over: those with deltas, those `apart`, the rest as one."""
-    if not isinstance(derivative, Add):
+def _pieces(derivative: Node) -> list[Term]:
+    """Terms that a product distributes over: each delta pattern, and the remainder as one."""
+    if not isinstance(derivative, Add) or not any(map(_ir.carries_delta, derivative.terms)):
         return [(derivative, 1)]
     terms = list(zip(derivative.terms, derivative.coefficients, strict=True))
-    single: list[Term] = [(n, c) for n, c in terms if _ir.carries_delta(n) or n in apart]
-    if not single:
-        return [(derivative, 1)]
-    plain = [(n, c) for n, c in terms if not (_ir.carries_delta(n) or n in apart)]
+    structured: list[Term] = [(n, c) for n, c in terms if _ir.carries_delta(n)]
+    plain = [(n, c) for n, c in terms if not _ir.carries_delta(n)]
     if plain:
         nodes, coefficients = zip(*plain, strict=True)
-        single.append((_ir.add(nodes, coefficients), 1))
-    return single
+        structured.append((_ir.add(nodes, coefficients), 1))
+    return structured
 
 
 def _linear(
@@ -417,15 +415,16 @@ def _linear(
 
     And with each term by itself of which something cancels: ``v (a (1/v) + M) -> a + v M``.
     """
-    pieces = _pieces(derivative, _apart(quotients, rest, derivative, term, out))
     given = {node for node, _ in rest}
-    made = [
-        (_ir.contract([*rest, (piece, term)], out, sizes, coefficient, piece.dtype), factor)
-        for piece, factor in pieces
-    ]
-    return [
-        (node if node in given else cancelled(node, quotients), factor) for node, factor in made
-    ]
+    made: list[Term] = []
+    for whole, number in _pieces(derivative):
+        for piece, factor in _apart(quotients, rest, whole, term, out):
+            factors = [*rest, (piece, term)]
+            node = _ir.contract(factors, out, sizes, coefficient, piece.dtype)
+            is_new = node not in given
+            total = _ir.multiply(number, factor)
+            made.append((cancelled(node, quotients) if is_new else node, total))
+    return made
 
 
 def _apart(
@@ -434,17 +433,25 @@ def _apart(
     derivative: Node,
     term: Subscripts,
     out: Subscripts,
-) -> set[Node]:
-    """Terms of a derivative that may cancel with the rest, where nothing is summed.
+) -> list[Term]:
+    """Part the terms of a derivative that may cancel with the rest, where nothing is summed.
 
     A sum over them all stays one sum: where they cancel each other it keeps their digits.
     """
+    whole: list[Term] = [(derivative, 1)]
     if not rest or not isinstance(derivative, Add) or len(derivative.terms) > BUDGET.opened_terms:
-        return set()
+        return whole
     if not {*out}.issuperset({*term, *(i for _, t in rest for i in t)}):
-        return set()
+        return whole
     others = [node for node, _ in rest]
-    return {node for node in derivative.terms if may_meet([node], others, quotients)}
+    terms = [*zip(derivative.terms, derivative.coefficients, strict=True)]
+    apart: list[Term] = [pair for pair in terms if may_meet([pair[0]], others, quotients)]
+    if not apart:
+        return whole
+    together = [pair for pair in terms if pair not in apart]
+    if together:
+        apart.append((_ir.add(*zip(*together, strict=True)), 1))
+    return apart
 
 
 def _is_shattered(derivative: Node) -> bool:
