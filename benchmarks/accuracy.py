@@ -2,8 +2,8 @@
 
 ``python benchmarks/accuracy.py [--once]``
 
-The cases stand in `tests/ill_conditioned.py`; exact values are by mpmath, in hundreds of digits. JAX is left
-out where it is not installed. ``--once`` shows the first five.
+The cases stand in `tests/ill_conditioned.py`; exact values are by mpmath, in hundreds of digits.
+JAX is left out where it is not installed. ``--once`` shows the first five.
 """
 
 import argparse

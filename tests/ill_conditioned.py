@@ -5,6 +5,7 @@ Guaranteed: an exact value is that of a difference in hundreds of digits, at the
 of the function as it is written here, by mpmath.
 """
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,6 +16,7 @@ import numpy as np
 import eingrad as eg
 
 DIGITS = 700
+_EPS = 2.0**-53
 _STEP = mpmath.mpf(10) ** -120  # of the largest entry; its square is the error of a difference
 
 Namespace = Any
@@ -43,7 +45,6 @@ class Exact:
     """A namespace of NumPy's functions for arrays of mpmath's numbers."""
 
     exp, log, sqrt = _each(mpmath.exp), _each(mpmath.log), _each(mpmath.sqrt)
-    tanh = _each(mpmath.tanh)
     sum, max, mean = np.sum, np.max, np.mean
     linalg = _Linalg
 
@@ -69,7 +70,10 @@ class Case:
         with mpmath.workdps(DIGITS):
             x = np.vectorize(mpmath.mpf, otypes=[object])(self.x)
             step = _STEP * abs(x).max()
-            value = lambda *moves: self.f(Exact, x + step * sum(moves))
+
+            def value(*moves: Any) -> Any:
+                return self.f(Exact, x + step * sum(moves))
+
             axes = [_unit(x.shape, i) for i in np.ndindex(x.shape)]
             if self.ask == "gradient":
                 found = [(value(a) - value(-a)) / (2 * step) for a in axes]
@@ -95,18 +99,23 @@ class Case:
 
     def here(self) -> Any:
         """Differentiate as a user of this library does."""
-        f = lambda x: self.f(np, x)
+        f = functools.partial(self.f, np)
         if self.ask == "curvature":
-            curvature = lambda x, v: v @ eg.hessian(f)(x) @ v
-            return eg.derivative(curvature, 0)(self.x, self.along)
+            return eg.derivative(functools.partial(_curvature, eg.hessian(f)), 0)(
+                self.x, self.along
+            )
         return (eg.grad if self.ask == "gradient" else eg.hessian)(f)(self.x)
 
     def by_jax(self, jax: Any) -> Any:
         """Differentiate as a user of JAX does, in double precision."""
-        f = lambda x: self.f(jax.numpy, x)
+        f = functools.partial(self.f, jax.numpy)
         if self.ask == "curvature":
-            return self.along @ jax.hessian(f)(self.x) @ self.along
+            return _curvature(jax.hessian(f), self.x, self.along)
         return (jax.grad if self.ask == "gradient" else jax.hessian)(f)(self.x)
+
+
+def _curvature(hessian: Callable[[Any], Any], x: Any, v: Any) -> Any:
+    return v @ hessian(x) @ v
 
 
 def _unit(shape: tuple[int, ...], index: tuple[int, ...]) -> Any:
@@ -168,7 +177,7 @@ def scaled_norm(xp, x):
 def ratio(xp, x):
     """A scale that divides out."""
     v = xp.exp(x)
-    return (xp.tanh(x) * v * (1 / v)).sum()
+    return (x * x * v * (1 / v)).sum()
 
 
 def root(xp, x):
@@ -178,7 +187,7 @@ def root(xp, x):
 
 def squares(X, y):
     """Least squares, ``|X w - y|**2 / 2``."""
-    return lambda xp, w: ((X @ w - y) ** 2).sum() / 2  # noqa: ARG005
+    return lambda xp, w: ((X @ w - y) ** 2).sum() / 2
 
 
 _rng = np.random.default_rng(0)
@@ -212,7 +221,7 @@ def _least_squares(condition):
         Case(f"least squares, condition {condition:.0e}, gradient", f, w, 1e-13),
         Case(
             f"least squares, condition {condition:.0e}, v @ H @ v", f, w,
-            20 * condition * 2.0**-53, "curvature", last,
+            20 * condition * _EPS, "curvature", last,
         ),
     ]  # fmt: skip
 
@@ -230,9 +239,9 @@ CASES = [
         for n, bound in ((6, 1e-9), (8, 1e-6))
     ),
     *(
-        Case(f"logsumexp, spread {s:g}, {ask}", logsumexp, s * _STEEP, bound, ask, by_entry=ask != "Hessian")
+        Case(f"logsumexp, spread {s:g}, {ask}", logsumexp, s * _STEEP, 1e-13, ask, by_entry=each)
         for s in (10.0, 45.0, 300.0)
-        for ask, bound in (("gradient", 1e-13), ("Hessian", 1e-13))
+        for ask, each in (("gradient", True), ("Hessian", False))
     ),
     *(
         Case(f"cross entropy, spread {s:g}, gradient", cross_entropy, s * _STEEP, 1e-13)
@@ -243,15 +252,15 @@ CASES = [
         for s in (10.0, 30.0, 45.0)
     ),
     *(
-        Case(f"layernorm, entries 1 + {s:.0e} z, gradient", layernorm, 1 + s * _SPREAD, 10 * 2.0**-53 / s)
+        Case(f"layernorm, entries 1 + {s:.0e} z", layernorm, 1 + s * _SPREAD, 10 * _EPS / s)
         for s in (1e-2, 1e-5, 1e-8)
     ),
     *(
-        Case(f"cosine, angle about {s:.0e}, gradient", cosine, DIRECTION + s * PARALLEL, 100 * 2.0**-53 / s)
+        Case(f"cosine, angle about {s:.0e}", cosine, DIRECTION + s * PARALLEL, 100 * _EPS / s)
         for s in (1e-2, 1e-5, 1e-8)
     ),
     *(
-        Case(f"form of a normalised vector of length {s:.0e}, gradient", form, s * PARALLEL, 1e-13)
+        Case(f"form of a normalised vector of length {s:.0e}", form, s * PARALLEL, 1e-13)
         for s in (1e-140, 1e140)
     ),
     Case("norm, scaled by the largest entry 1e200", scaled_norm, 1e200 * (1 + abs(_SPREAD)), 1e-15),
