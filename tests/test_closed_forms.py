@@ -191,10 +191,9 @@ def test_attention_ends_in_one_gram_product(order, tokens, width):
 def test_attention_costs_what_its_closed_form_does():
     """Per token ``J^T J`` and ``K^T diag(g) K`` of size w^2, then the Gram product over tokens.
 
-    ``J[v,b] = sum_j P_j (V_jv - out_v) K_jb``: diagonal minus outer, never of size t^2. Sizes are
-    such that flops decide: of smaller ones, fewer calls are taken for a few flops more.
+    ``J[v,b] = sum_j P_j (V_jv - out_v) K_jb``: diagonal minus outer, never of size t^2.
     """
-    t, w = 32, 16
+    t, w = 12, 8
     scores = 2 * t * w**2 + 2 * t**2 * w + 6 * t**2
     per_token = 2 * 2 * t**2 * w**2 + 2 * t * w**3 + 6 * t**2 * w
     closed = scores + per_token + t * w**3 + 2 * t * w**4

@@ -86,9 +86,9 @@ _NONE = Quotients()
 def cancelled(node: Node, quotients: Quotients = _NONE) -> Node:
     """``f (1/f) g -> g``, ``f**a f**b -> f**(a+b)`` where that is one factor less.
 
-    Opens elementwise and outer products among the factors, where one of theirs cancels. Keeps
+    Opens products among the factors, where one of theirs cancels. Keeps
     value, shape and dtype where all factors are finite. Terminates: each step takes a factor away.
-    Leaves alone sums, contractions among the factors, and a product that is one factor.
+    Leaves alone sums of terms, and contractions among the factors that hold nothing that cancels.
     """
     if isinstance(node, Placement) and node.core is not None and not node.accumulates:
         core, term = node.core
@@ -141,12 +141,14 @@ class _Network:
 
     def _opens(self, n: int) -> bool:
         node, _ = self.factors[n]
-        if not isinstance(node, Product) or node.sums:
+        if not isinstance(node, Product):
             return False
         if len(self.factors) + len(node.factors) > BUDGET.operands:
             return False
         others = [f.node for k, f in enumerate(self.factors) if k != n]
         inside = node.operands
+        if node.sums:
+            return may_meet(inside, others)
         return any(may_meet(inside, many, self.quotients) for many in (others, inside))
 
     def gather_sums(self) -> None:

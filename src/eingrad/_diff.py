@@ -14,7 +14,7 @@ nodes are never expanded: a product is distributed only over the terms of a deri
 """
 
 import itertools
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, TypeGuard
@@ -416,42 +416,45 @@ def _linear(
     And with each term by itself of which something cancels: ``v (a (1/v) + M) -> a + v M``.
     """
     given = {node for node, _ in rest}
+
+    def product(piece: Node) -> Node:
+        return _ir.contract([*rest, (piece, term)], out, sizes, coefficient, piece.dtype)
+
+    is_elementwise = {*out}.issuperset({*term, *(i for _, t in rest for i in t)})
     made: list[Term] = []
     for whole, number in _pieces(derivative):
-        for piece, factor in _apart(quotients, rest, whole, term, out):
-            factors = [*rest, (piece, term)]
-            node = _ir.contract(factors, out, sizes, coefficient, piece.dtype)
-            is_new = node not in given
-            total = _ir.multiply(number, factor)
-            made.append((cancelled(node, quotients) if is_new else node, total))
+        parts = (
+            _apart(whole, given, product, quotients) if rest and is_elementwise else [(whole, 1)]
+        )
+        for piece, factor in parts:
+            node = product(piece)
+            node = node if node in given else cancelled(node, quotients)
+            made.append((node, _ir.multiply(number, factor)))
     return made
 
 
 def _apart(
-    quotients: Quotients,
-    rest: Sequence[tuple[Node, Subscripts]],
-    derivative: Node,
-    term: Subscripts,
-    out: Subscripts,
+    derivative: Node, others: Set[Node], product: Callable[[Node], Node], quotients: Quotients
 ) -> list[Term]:
-    """Part the terms of a derivative that may cancel with the rest, where nothing is summed.
+    """Part the terms of a derivative of whose product with others something cancels.
 
-    A sum over them all stays one sum: where they cancel each other it keeps their digits.
+    Where that sums nothing: a sum over all terms stays one sum, for where they cancel each other it
+    keeps their digits.
     """
     whole: list[Term] = [(derivative, 1)]
-    if not rest or not isinstance(derivative, Add) or len(derivative.terms) > BUDGET.opened_terms:
+    if not isinstance(derivative, Add) or len(derivative.terms) > BUDGET.opened_terms:
         return whole
-    if not {*out}.issuperset({*term, *(i for _, t in rest for i in t)}):
-        return whole
-    others = [node for node, _ in rest]
     terms = [*zip(derivative.terms, derivative.coefficients, strict=True)]
-    apart: list[Term] = [pair for pair in terms if may_meet([pair[0]], others, quotients)]
-    if not apart:
-        return whole
+    apart: list[Term] = []
+    for node, number in terms:
+        if may_meet([node], others, quotients):
+            before = product(node)
+            if cancelled(before, quotients) is not before:
+                apart.append((node, number))
     together = [pair for pair in terms if pair not in apart]
-    if together:
-        apart.append((_ir.add(*zip(*together, strict=True)), 1))
-    return apart
+    if not apart or not together:
+        return apart or whole
+    return [*apart, (_ir.add(*zip(*together, strict=True)), 1)]
 
 
 def _is_shattered(derivative: Node) -> bool:

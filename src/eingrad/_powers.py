@@ -141,7 +141,7 @@ def bases_of(node: Node) -> Bases:
 
 def _bases_below(node: Node, depth: int) -> Bases:
     node, term = seen_through(node, tuple(range(node.ndim)))
-    if depth and isinstance(node, Product) and not node.sums:
+    if depth and isinstance(node, Product):
         return joined(_bases_below(operand, depth - 1) for operand in node.operands)
     powers = powers_of(node, term)
     if not powers:  # v / v
