@@ -135,6 +135,16 @@ def test_what_does_not_cancel_is_left_as_it_is(node):
     assert cancelled(node) is node
 
 
+def test_a_scale_leaves_a_contraction_that_stays_as_it_was():
+    """``s (A (B (x / s)))`` is ``A (B x)``: nothing is multiplied out, ``A B`` least of all."""
+    scaled = _ir.einsum("i,->i", W, reciprocal(S))
+    inner = _ir.einsum("ij,j->i", M, scaled)
+    product = _ir.einsum(",ij,j->i", S, M, inner)
+    expected = _ir.einsum("ij,j->i", M, _ir.einsum("ij,j->i", M, W))
+    assert cancelled(product) is expected
+    assert cancelled(_ir.einsum("ij,j->i", M, inner)) is _ir.einsum("ij,j->i", M, inner)
+
+
 def test_a_quotient_that_is_there_takes_the_place_of_its_factors():
     """``w (1/v) -> w / v`` where the function has it, whichever indices they have; else not."""
     product = _ir.einsum("j,i,j->ij", W, V, reciprocal(V))

@@ -29,6 +29,7 @@ from eingrad._powers import (
     Powers,
     bases_of,
     divisors,
+    is_plain,
     joined,
     meet,
     powers_of,
@@ -86,9 +87,9 @@ _NONE = Quotients()
 def cancelled(node: Node, quotients: Quotients = _NONE) -> Node:
     """``f (1/f) g -> g``, ``f**a f**b -> f**(a+b)`` where that is one factor less.
 
-    Opens products among the factors, where one of theirs cancels. Keeps
-    value, shape and dtype where all factors are finite. Terminates: each step takes a factor away.
-    Leaves alone sums of terms, and contractions among the factors that hold nothing that cancels.
+    Opens products among the factors, where one of theirs cancels. Keeps value, shape and dtype
+    where all factors are finite. Terminates: each step takes a factor away. Leaves alone sums of
+    terms, and which factors are contracted with which.
     """
     if isinstance(node, Placement) and node.core is not None and not node.accumulates:
         core, term = node.core
@@ -128,28 +129,58 @@ class _Network:
         return cls([*node.factors], node.out, node.coefficient, fresh, quotients)
 
     def open(self) -> None:
-        """Replace products by their factors where one of these may cancel."""
-        for _ in range(BUDGET.nested_powers):
-            chosen = [n for n in range(len(self.factors)) if self._opens(n)]
-            if not chosen:
-                return
-            for n in reversed(chosen):
-                product, term = self.factors[n]
-                assert isinstance(product, Product)
-                self.factors[n : n + 1] = _ir.splice(product, term, self.fresh)
-                self.coefficient = _ir.multiply(self.coefficient, product.coefficient)
+        """Replace products by their factors where one of these may cancel.
 
-    def _opens(self, n: int) -> bool:
-        node, _ = self.factors[n]
+        Of a product that sums, ``A (s x)``, that one goes out, ``s (A x)``: who is contracted with
+        whom stays as it was.
+        """
+        for _ in range(BUDGET.nested_powers):
+            opened = [self._opened(n) for n in range(len(self.factors))]
+            if all(inner is None for inner in opened):
+                return
+            pairs = zip(self.factors, opened, strict=True)
+            self.factors = [
+                f for factor, inner in pairs for f in ([factor] if inner is None else inner)
+            ]
+
+    def _opened(self, n: int) -> list[Factor] | None:
+        node, term = self.factors[n]
         if not isinstance(node, Product):
-            return False
+            return None
         if len(self.factors) + len(node.factors) > BUDGET.operands:
-            return False
+            return None
         others = [f.node for k, f in enumerate(self.factors) if k != n]
         inside = node.operands
         if node.sums:
-            return may_meet(inside, others)
-        return any(may_meet(inside, many, self.quotients) for many in (others, inside))
+            return self._lifted(node, term, others) if may_meet(inside, others) else None
+        if not any(may_meet(inside, many, self.quotients) for many in (others, inside)):
+            return None
+        self.coefficient = _ir.multiply(self.coefficient, node.coefficient)
+        return _ir.splice(node, term, self.fresh)
+
+    def _lifted(
+        self, node: Product, term: Subscripts, others: Sequence[Node]
+    ) -> list[Factor] | None:
+        """``sum_j A_ij s x_j -> s sum_j A_ij x_j`` for factors s that may cancel with others."""
+        factors = _ir.splice(node, term, self.fresh)
+        for _ in range(BUDGET.nested_powers):
+            factors = [
+                f
+                for factor in factors
+                for f in (
+                    _ir.splice(factor.node, factor.term, self.fresh)
+                    if is_plain(factor.node) and may_meet([factor.node], others)
+                    else [factor]
+                )
+            ]
+        lifted = [f for f in factors if {*f.term} <= {*term} and may_meet([f.node], others)]
+        rest = [f for f in factors if f not in lifted]
+        if not lifted or not rest:
+            return None
+        carried = {i for f in rest for i in f.term}
+        kept = [i for i in dict.fromkeys(term) if i in carried]
+        self.coefficient = _ir.multiply(self.coefficient, node.coefficient)
+        return [*lifted, Factor(_ir.contract(rest, kept), tuple(kept))]
 
     def gather_sums(self) -> None:
         """Put a sum that is divided by in the place of its terms: ``sum_i e_i -> s``."""

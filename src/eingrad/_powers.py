@@ -164,15 +164,15 @@ def summed_factors(node: Node) -> list[Factor]:
         return []
     factors, fresh = [*node.factors], itertools.count(len(node.sizes))
     for _ in range(BUDGET.nested_powers):
-        inner = [f.node for f in factors if _is_plain(f.node)]
+        inner = [f.node for f in factors if is_plain(f.node)]
         if not inner or len(factors) + len(inner) > BUDGET.nested_powers:
             break
-        opened = [_ir.splice(f.node, f.term, fresh) if _is_plain(f.node) else [f] for f in factors]
+        opened = [_ir.splice(f.node, f.term, fresh) if is_plain(f.node) else [f] for f in factors]
         factors = [f for each in opened for f in each]
     return factors
 
 
-def _is_plain(node: Node) -> TypeGuard[Product]:
+def is_plain(node: Node) -> TypeGuard[Product]:
     """Whether a node is a product of which nothing is summed, without a number."""
     return isinstance(node, Product) and not node.sums and node.coefficient == 1
 
