@@ -87,13 +87,13 @@ def divisors(
 
 
 def sum_of(some: Powers, others: Powers) -> tuple[Powers, bool]:
-    """Add exponents, and say whether one gets less, or an integer."""
+    """Add exponents, and say whether one gets less, or two of roots an integer."""
     total = {**some}
     does_meet = False
     for base, exponent in others.items():
         old = some.get(base, 0)
         total[base] = made = old + exponent
-        is_mended = old != int(old) and exponent != int(exponent) and made == int(made)
+        is_mended = _is_root(old) and _is_root(exponent) and made == int(made)
         does_meet = does_meet or old * exponent < 0 or is_mended
     return {base: e for base, e in total.items() if e}, does_meet
 
@@ -178,7 +178,12 @@ def is_plain(node: Node) -> TypeGuard[Product]:
 
 
 def _signs(exponent: Exponent) -> Signs:
-    return Signs(exponent > 0, exponent < 0, exponent != int(exponent))
+    return Signs(exponent > 0, exponent < 0, _is_root(exponent))
+
+
+def _is_root(exponent: Exponent) -> bool:
+    """Whether it is broken and positive: two reciprocals of roots are as good as one."""
+    return exponent > 0 and exponent != int(exponent)
 
 
 def joined(parts: Iterable[Bases]) -> dict[Node, Signs]:
