@@ -1,6 +1,7 @@
 """Differential fuzzer: random NumPy programs, their derivatives against independent oracles.
 
     python tests/fuzz.py --programs 100000 --seed 0 --jobs 2
+    python tests/fuzz.py --programs 0 --long 200
 
 A program is a few lines of NumPy, and prints as such. Each is a pure function of its number and
 the seed. Program k holds a line made from template k modulo their number, so that every template,
@@ -22,6 +23,8 @@ in all its arguments or some:
 - *standard*: the steps of a plan, interpreted on arrays of the array API standard, against its
   source;
 - *filled*: arrays that are given for the results, in either order, and what is traced once;
+- *contracted*: a derivative that is contracted where it is called, within a function, against the
+  same contraction of it written out;
 - *dtype*: each dtype keeps itself as in NumPy, integers become float64, mixtures promote;
 - *jax*: against JAX, where it is installed and has the functions; a sample, for it is slow.
 
@@ -35,6 +38,9 @@ amplifies. A case whose loss is above `oracles.LARGEST_LOSS`, or whose differenc
 (a kink in between), is excluded and counted. A derivative that is not finite is a failure where the
 oracle is. A failure prints the seed and a minimised program; the exit status is 1.
 
+*Long* programs, of 100 to 1,000 calls, are steps on one vector that is sliced, shifted, gathered
+and selected from; see `fuzzing.long`.
+
 What a program may say, how one is made and what it is compared with are modules of `fuzzing`.
 """
 
@@ -47,6 +53,7 @@ from dataclasses import replace
 
 from fuzzing.generate import random_program
 from fuzzing.lines import functions_of
+from fuzzing.long import check_long, random_long
 from fuzzing.oracles import check
 from fuzzing.quotients import Excluded
 
@@ -114,6 +121,18 @@ def run_range(seed, numbers, jax_share):
     return counts, failures
 
 
+def run_long(seed, number):
+    """Check one long program; return what is wrong with it, or an empty text."""
+    program = random_long(seed, number)
+    try:
+        check_long(program)
+    except Excluded:
+        return ""
+    except Exception as error:
+        return f"{program}\n{''.join(traceback.format_exception_only(error)).strip()}\n"
+    return ""
+
+
 def report(program, *, with_jax=False):
     """Print a program that fails, and what is wrong with it."""
     error = failure_of(program, with_jax=with_jax)
@@ -127,6 +146,7 @@ def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--programs", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--long", type=int, default=0, help="long programs beside them")
     parser.add_argument("--first", type=int, default=0, help="number of the first program")
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--jax", type=float, default=0.02, help="share that JAX checks too")
@@ -139,12 +159,19 @@ def main(arguments=None):
     failed = 0
     with ProcessPoolExecutor(options.jobs) as pool:
         jobs = [pool.submit(run_range, options.seed, shard, options.jax) for shard in shards]
+        end = options.first + options.long
+        longs = [pool.submit(run_long, options.seed, k) for k in range(options.first, end)]
         for job in jobs:
             counts, failures = job.result()
             total.update(counts)
             failed += len(failures)
             for text in failures:
                 print(text, flush=True)
+        for job in longs:
+            total["long programs"] += 1
+            if job.result():
+                failed += 1
+                print(job.result(), flush=True)
     for name, count in sorted(total.items()):
         print(f"{name}: {count}")
     return int(failed > 0)

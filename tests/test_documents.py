@@ -15,6 +15,7 @@ import eingrad
 
 ROOT = Path(__file__).resolve().parent.parent
 REFRESH = runpy.run_path(str(ROOT / "docs" / "refresh.py"))
+MAKE_COSTS = runpy.run_path(str(ROOT / "docs" / "make_costs_table.py"))
 MAKE_FUNCTIONS = runpy.run_path(str(ROOT / "docs" / "make_functions_table.py"))
 MAKE_TABLE = runpy.run_path(str(ROOT / "docs" / "make_primitives_table.py"))
 
@@ -127,6 +128,11 @@ def test_what_users_of_opt_einsum_write_gives_the_same():
 def test_table_of_primitives_is_up_to_date():
     """`python docs/refresh.py` writes it."""
     assert (ROOT / "docs" / "primitives.md").read_text("utf-8") == MAKE_TABLE["page"]()
+
+
+def test_table_of_costs_is_up_to_date():
+    """`python docs/refresh.py` writes it, of what `benchmarks/real_programs.py --write` counted."""
+    assert (ROOT / "docs" / "costs.md").read_text("utf-8") == MAKE_COSTS["page"]()
 
 
 def test_table_of_functions_is_up_to_date():

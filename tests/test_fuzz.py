@@ -42,6 +42,12 @@ def test_derivatives_of_random_programs_are_right(numbers):
     assert counts["blocks read"] >= 0.9 * counts["blocks printed"]
 
 
+@pytest.mark.parametrize("number", [0, 1, 2, 7, 14])
+def test_derivatives_of_long_programs_are_right(number):
+    """A hundred calls on one vector: the gradient, and products with the Hessian."""
+    assert not fuzz.run_long(SEED, number)
+
+
 def test_the_plain_evaluator_counts_where_structure_stands_alone():
     """It added zeros and ones by "or", and called a right derivative wrong (seed 8006)."""
     steps = (

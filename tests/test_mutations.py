@@ -52,6 +52,7 @@ NEEDED = {
     "expand": ("Gaussian process, n = 300", 2, 2.4),
     "select": ("row of an inverse", 1, 5),
     "regroup": ("tanh network, first weight", 2, 9),
+    "scatter": ("gathered", 2, 2),
     "flatten": ("inverse", 3, 1.2),
     "merge": ("tr X^4", 1, 1.4),
     "symmetrise": ("inverse form", 4, 1.4),

@@ -3,6 +3,7 @@
 Each takes what `oracles` has computed, and gives counts of what was compared.
 """
 
+import string
 from collections import Counter
 
 import array_api_strict
@@ -224,3 +225,67 @@ def check_jax(program, at, order, results, losses):
                 close(results[n][where], np.asarray(other), allowed, f"jax, order {n}, {where}")
                 counts["blocks checked by jax"] += 1
     return counts
+
+
+def check_contracted(program, f, order, at, results, losses):
+    """A block contracted where it is called, inside a function, is that block contracted after.
+
+    Axes meet vectors, matrices of two columns, slices, sums; two may be tied.
+    """
+    counts = Counter()
+    if not order or program.seed[1] % 2:
+        return counts
+    rng = np.random.default_rng([*program.seed, 5])
+    n = int(rng.integers(1, order + 1))
+    where = (*map(int, rng.choice(program.every, n)),)
+    block = results[n][where]
+    if not block.ndim or not block.size:
+        return counts
+    subscripts, arrays = _contraction(rng, block.shape)
+    derivative = eg.derivative(f, n, program.argnums)
+
+    def contracted(*args):
+        tensor = _block(program, derivative(*args), where)
+        return np.einsum(subscripts, tensor, *arrays)
+
+    found = eg.derivative(contracted, 0)(*at)
+    expected = np.einsum(subscripts, block, *arrays)
+    if np.all(np.isfinite(expected)):
+        within = np.einsum(subscripts, np.abs(block) + scale_of(block), *map(np.abs, arrays))
+        allowed = SAFETY * EPS * losses[n] * np.max(np.abs(within), initial=1.0)
+        what = f"contracted, order {n}, {where}, {subscripts}"
+        close(np.asarray(found), expected, allowed / scale_of(expected), what)
+        counts["contracted"] += 1
+    return counts
+
+
+def _contraction(rng, shape):
+    """Draw subscripts that contract an array of this shape, and what it is contracted with."""
+    letters = list(string.ascii_lowercase[: len(shape)])
+    for n, size in enumerate(shape):
+        same = [letters[m] for m in range(n) if shape[m] == size]
+        if same and rng.random() < 0.1:
+            letters[n] = str(rng.choice(same))
+    sizes = dict(zip(letters, shape, strict=True))
+    operands, out = [], []
+    for letter in dict.fromkeys(letters):
+        kind = rng.choice(["vector", "matrix", "sum", "kept"], p=[0.45, 0.15, 0.1, 0.3])
+        if kind == "vector":
+            operands.append(letter)
+        elif kind == "matrix":
+            operands.append(letter + letter.upper())
+            sizes[letter.upper()] = 2
+            out.append(letter.upper())
+        elif kind == "kept":
+            out.append(letter)
+    arrays = [rng.uniform(-1, 1, [sizes[i] for i in operand]) for operand in operands]
+    return f"{','.join([''.join(letters), *operands])}->{''.join(out)}", arrays
+
+
+def _block(program, nested, where):
+    """Find one block of a derivative, however the result is nested."""
+    if isinstance(program.argnums, int):
+        return nested
+    for k in where:
+        nested = nested[program.every.index(k)]
+    return nested

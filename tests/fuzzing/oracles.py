@@ -74,6 +74,7 @@ def _check(program, *, with_jax):
     counts += laws.check_memory(program, f, at, results, losses)
     counts += laws.check_standard(program, f, order, at, losses)
     counts += laws.check_filled(program, f, order, at, losses)
+    counts += laws.check_contracted(program, f, order, at, results, losses)
     if with_jax and not program.complex:
         counts += laws.check_jax(program, at, order, results, losses)
     return counts

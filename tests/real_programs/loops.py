@@ -271,7 +271,7 @@ PROGRAMS = (
     _row("12", "Newton's iteration, 15 steps, gradient", newton, sizes=(15, 8), small=(2, 2)),
     _row("13", "RK4 of a network, 100 steps, gradient", small_network, 1, sizes=(100, 6), small=(2, 2), slow=True),
     _row("13", "Kalman score, 10 steps", kalman, sizes=(10,), small=(3,)),
-    _row("13", "Kalman score, 30 steps", kalman, sizes=(30,), small=(3,), slow=True),
+    _row("13", "Kalman score, 30 steps", kalman, sizes=(30,), small=(3,)),
     _row("13", "Kalman score, 300 steps", kalman, sizes=(300,), small=(3,), slow=True),
     _row("13", "Sinkhorn, 10 iterations, gradient", sinkhorn, sizes=(10, 20), small=(2, 3)),
     _row("13", "Sinkhorn, 40 iterations, gradient", sinkhorn, sizes=(40, 50), small=(2, 3)),

@@ -33,6 +33,11 @@ def nested(f, order):
     return run
 
 
+def series(f, order):
+    """The same from the series along the line."""
+    return lambda s: _derivatives(eg.taylor(f, order)(s, np.ones_like(s)))
+
+
 def _task(way, f, order, bound, analytic=None):
     s = np.array(0.0)
     one = np.array(1.0)
@@ -117,7 +122,7 @@ def oscillation(way, order, rng, n):
 
 
 def _row(name, make, way, order, sizes, small, *, slow=False):
-    how = {together: "at once", nested: "nested"}[way]
+    how = {together: "at once", nested: "nested", series: "by taylor"}[way]
     made = functools.partial(make, way, order)
     return Program("6", f"{name}, to order {order}, {how}", made, sizes, small, slow)
 
@@ -127,6 +132,12 @@ PROGRAMS = (
     _row("inverse", inverse, together, 6, (20,), (3,)),
     _row("inverse", inverse, nested, 6, (20,), (3,)),
     _row("inverse", inverse, together, 10, (20,), (3,)),
+    _row("inverse", inverse, series, 6, (20,), (3,)),
+    _row("inverse", inverse, series, 10, (20,), (3,)),
+    _row("solution", solution, series, 6, (20,), (3,)),
+    _row("log determinant", log_determinant, series, 5, (20,), (3,)),
+    _row("network", network, series, 10, (32, 10), (3, 2)),
+    _row("oscillation", oscillation, series, 6, (100,), (3,)),
     _row("solution", solution, together, 6, (20,), (3,), slow=True),
     _row("solution", solution, together, 3, (20,), (3,)),
     _row("solution", solution, nested, 6, (20,), (3,), slow=True),

@@ -138,9 +138,9 @@ LAYERS, FEW_LAYERS = (40, 7, 16, 13, 1), (4, 2, 2, 1)
 PROGRAMS = (
     *(Program("2", f"flat network, 363 weights, {way}", _second(way, layers), LAYERS, FEW_LAYERS) for way in SECOND),
     Program("2", "flat network, 73 weights, H @ v", _second("H @ v", layers), (20, 4, 6, 5, 1), FEW_LAYERS),
-    Program("2", "flat network, 73 weights, D3 @ u @ v", _third("D3 @ u @ v", layers), (20, 4, 6, 5, 1), FEW_LAYERS, slow=True),
-    Program("2", "flat network, 363 weights, D3 @ u @ v", _third("D3 @ u @ v", layers), LAYERS, FEW_LAYERS, slow=True),
-    Program("2", "flat network, 363 weights, D3 by einsum", _third("einsum", layers), LAYERS, FEW_LAYERS, slow=True),
+    Program("2", "flat network, 73 weights, D3 @ u @ v", _third("D3 @ u @ v", layers), (20, 4, 6, 5, 1), FEW_LAYERS),
+    Program("2", "flat network, 363 weights, D3 @ u @ v", _third("D3 @ u @ v", layers), LAYERS, FEW_LAYERS),
+    Program("2", "flat network, 363 weights, D3 by einsum", _third("einsum", layers), LAYERS, FEW_LAYERS),
     Program("2", "flat network, 73 weights, gradient of v @ H @ v", functools.partial(differentiated, layers), (20, 4, 6, 5, 1), FEW_LAYERS),
     Program("2", "regression with intercept, H @ v", _second("H @ v", regression), (200, 50), (5, 2)),
     Program("2", "regression with intercept, v @ H @ v", _second("v @ H @ v", regression), (200, 50), (5, 2)),
@@ -148,6 +148,6 @@ PROGRAMS = (
     Program("2", "factorisation with biases, H @ v", _second("H @ v", factorisation), (20, 30, 4), (2, 3, 1)),
     Program("2", "factorisation with biases, D3 by einsum", _third("einsum", factorisation), (20, 30, 4), (2, 3, 1)),
     Program("2", "mixture, H @ v", _second("H @ v", mixture), (100, 4, 3), (3, 2, 1)),
-    Program("2", "mixture, D3 @ u @ v", _third("D3 @ u @ v", mixture), (100, 4, 3), (3, 2, 1), slow=True),
+    Program("2", "mixture, D3 @ u @ v", _third("D3 @ u @ v", mixture), (100, 4, 3), (3, 2, 1)),
     Program("2", "mixture, gradient of v @ H @ v", functools.partial(differentiated, mixture), (100, 4, 3), (3, 2, 1)),
 )  # fmt: skip

@@ -157,10 +157,15 @@ def _ties(structure: Sequence[Factor], out: Subscripts) -> bool:
 
 
 def _accumulates(structure: Sequence[Factor], out: Subscripts, sizes: Shape) -> bool:
-    """Whether rows are summed that are more than the entries they are added to."""
+    """Whether rows are summed that are more than the entries they are added to.
+
+    Rows that a merge, or another selection, makes of axes of the result are not summed.
+    """
     columns: dict[int, int] = {}
     for node, term in structure:
-        if isinstance(node, Selection) and term[0] not in out:
+        others = (i for f in structure if not isinstance(f.node, Selection) for i in f.term)
+        chained = (f.term[1] for f in structure if isinstance(f.node, Selection))
+        if isinstance(node, Selection) and term[0] not in {*out, *others, *chained}:
             columns[term[0]] = columns.get(term[0], 1) * node.shape[1]
     return any(sizes[row] > count for row, count in columns.items())
 

@@ -207,6 +207,11 @@ def exponents_of(node: Node, *, guarded: bool = False) -> Sequence[Fraction]:
     return rational if is_exact and len(rational) == len(exponents) else ()
 
 
+def is_identity(node: Node) -> bool:
+    """Whether a node is its operand, which no phase is to see."""
+    return isinstance(node, Apply) and getattr(node.primitive, "hidden", False)
+
+
 def is_elementwise(node: Node) -> bool:
     """Whether an entry of the result depends on the operands' entries in the same place alone."""
     return isinstance(node, Apply) and getattr(node.primitive, "core", None) == ()

@@ -31,6 +31,7 @@ from eingrad._simplify.contractions import (
 from eingrad._simplify.diagonals import diagonals
 from eingrad._simplify.expand import expand
 from eingrad._simplify.products import MOST_OPERANDS, regroup, select
+from eingrad._simplify.scatter import scatter
 from eingrad._simplify.sums import factor, flatten, merge
 from eingrad._simplify.twins import symmetrise
 from eingrad._simplify.work import work
@@ -38,7 +39,17 @@ from eingrad._simplify.written import narrow, written_nodes
 
 Pass = Callable[[Node, Container[Node]], Node]
 
-PASSES: tuple[Pass, ...] = (diagonals, expand, select, regroup, flatten, merge, symmetrise, factor)
+PASSES: tuple[Pass, ...] = (
+    diagonals,
+    expand,
+    select,
+    regroup,
+    scatter,
+    flatten,
+    merge,
+    symmetrise,
+    factor,
+)
 
 
 class _Once(Container[Node]):
@@ -187,6 +198,7 @@ __all__ = [
     "regroup",
     "remember",
     "remembered",
+    "scatter",
     "select",
     "simplify",
     "symmetrise",

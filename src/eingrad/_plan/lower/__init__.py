@@ -25,6 +25,7 @@ from eingrad._plan.lower.writer import Writer
 from eingrad._plan.mirror import is_mirror
 from eingrad._plan.program import InputSpec, Program
 from eingrad._plan.tiles import Tiling
+from eingrad._primitives import is_identity
 
 _MOST_POSITIONS = 2**20  # eight MiB
 
@@ -109,6 +110,8 @@ def _lower_node(writer: Writer, node: Node) -> int:
             return lower_sum(writer, node)
         case Apply() if is_mirror(node):
             return lower_mirror(writer, node)
+        case Apply() if is_identity(node):
+            return writer.number[node.operands[0]]
         case Apply(primitive=Tiling() as loop):
             return _lower_loop(writer, loop, node)
         case Apply():
