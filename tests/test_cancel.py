@@ -52,7 +52,7 @@ def value(node):
 
 
 def cost(node):
-    """Number of factors, opened: what every step takes one from."""
+    """Number of factors, opened; ``v * v`` for ``v**3 (1 / v)`` is two again."""
     if isinstance(node, _ir.Einsum):
         return sum(map(cost, node.operands))
     return 1
@@ -73,7 +73,7 @@ def test_what_cancels_keeps_its_value_and_gets_no_longer(names, is_summed, is_kn
     assert made.shape == node.shape
     assert made.dtype == node.dtype
     assert_close(value(made), value(node), rtol=1e-13)
-    assert made is node or cost(made) < cost(node) or is_known
+    assert cost(made) <= cost(node)
     assert cancelled(made, known) is made
 
 

@@ -88,8 +88,8 @@ def cancelled(node: Node, quotients: Quotients = _NONE) -> Node:
     """``f (1/f) g -> g``, ``f**a f**b -> f**(a+b)`` where that is one factor less.
 
     Opens products among the factors, where one of theirs cancels. Keeps value, shape and dtype
-    where all factors are finite. Terminates: each step takes a factor away. Leaves alone sums of
-    terms, and which factors are contracted with which.
+    where all factors are finite. Terminates: each step makes exponents less, or one factor of two.
+    Leaves alone sums of terms, and which factors are contracted with which.
     """
     if isinstance(node, Placement) and node.core is not None and not node.accumulates:
         core, term = node.core
