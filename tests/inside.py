@@ -235,6 +235,7 @@ class Limit(NamedTuple):
 INTERPRET = Part(eg.Plan, "_interpret")  # computes a call that the entry does not take
 NUMPYS_ANSWER = Part(refusals, "_answer")  # asks NumPy whether a call is right
 COLLECT = Part(_diff, "_collect")  # adds the terms of a derivative by delta pattern
+CANCELLED = Part(_diff, "cancelled")  # a product of a derivative, without what cancels in it
 PIECES = Part(_diff, "_pieces")  # parts of a derivative that a product is distributed over
 IDENTITY_ERROR = Part(checks, "_error")  # compares the sides of an identity
 

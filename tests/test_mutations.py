@@ -12,7 +12,7 @@ import reference_costs
 from cases import CASES, find, gated_residual
 from hypothesis import given
 from hypothesis import strategies as st
-from inside import COLLECT, PIECES, delta_pattern
+from inside import CANCELLED, COLLECT, PIECES, delta_pattern
 from reference import assert_close, evaluate, raw_derivatives
 from strategies import functions, point
 
@@ -79,6 +79,12 @@ def test_without_collection_by_delta_pattern_a_derivative_grows(mutate):
     """``delta A + delta B`` is placed twice where it could be added first."""
     mutate(*COLLECT, add_up)
     assert growth("tanh network, last weight", 2) >= 1.9
+
+
+def test_without_cancelling_a_derivative_grows(mutate):
+    """``e (1/s)`` is made where ``e / s`` is there."""
+    mutate(*CANCELLED, lambda node, *_: node)
+    assert growth("softmax", 2) >= 1.1
 
 
 def whole(derivative):

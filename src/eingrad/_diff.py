@@ -14,7 +14,7 @@ nodes are never expanded: a product is distributed only over the terms of a deri
 """
 
 import itertools
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, TypeGuard
@@ -22,6 +22,7 @@ from typing import Any, TypeGuard
 import numpy as np
 
 from eingrad import _ir
+from eingrad._cancel import Quotients, cancelled, may_meet
 from eingrad._ir import (
     Add,
     Apply,
@@ -33,7 +34,7 @@ from eingrad._ir import (
     Selection,
     Structural,
 )
-from eingrad._limits import MACHINE, POLICY
+from eingrad._limits import BUDGET, MACHINE, POLICY
 from eingrad._primitives import Kind, apply, cast, core_ndims, jacobian, kind_of, row_of
 from eingrad._recurrence import Arrived, is_scan, pull, push
 from eingrad._shifts import is_shift, keep_whole
@@ -110,7 +111,7 @@ def rate_of(node: Node, rates: Mapping[Node, Node]) -> Node | None:
     terms = [
         term
         for below, local, batch in _local_jacobians(node, dict.fromkeys(rates), {})
-        for term in _push(node, below, local, batch, rates[below])
+        for term in _push(node, below, local, batch, rates[below], Quotients())
     ]
     return _collect(terms, node.shape, node.dtype) if terms else None
 
@@ -129,6 +130,7 @@ def _forward(
     """
     tangents = dict(seeds)
     needed = _find_needed(y, selects)
+    quotients = Quotients(order)
     for node in order:
         if node not in seeds and node in needed:
             dtype = np.result_type(node.dtype, *wider) if wider else node.dtype
@@ -140,7 +142,9 @@ def _forward(
                     term
                     for below, local, batch in _local_jacobians(node, order, selects)
                     if below in tangents
-                    for term in _push(node, below, local, batch, cast(tangents[below], dtype))
+                    for term in _push(
+                        node, below, local, batch, cast(tangents[below], dtype), quotients
+                    )
                 ]
             total = _collect(terms, node.shape + trailing, dtype)
             is_kept = is_shift(node) or (node is not y and _is_shattered(total))
@@ -165,7 +169,7 @@ def pullback(seeds: Mapping[Node, Node], xs: Sequence[Node], leading: Shape = ()
     cotangents: dict[Node, list[Term]] = {y: [(cast(b, dtype), 1)] for y, b in seeds.items()}
     result: dict[Node, Node] = {}
     nodes = [n for n in _ir.topological(list(seeds)) if n in order]
-    arrived = Arrived(nodes)
+    arrived, quotients = Arrived(nodes), Quotients(order)
     for node in reversed(nodes):
         bar = _collect(cotangents.pop(node, []), leading + node.shape, dtype)
         if is_shift(node) or (node not in xs and _is_shattered(bar)):
@@ -176,7 +180,7 @@ def pullback(seeds: Mapping[Node, Node], xs: Sequence[Node], leading: Shape = ()
             for below, found in pull(node, bars, order, leading, dtype, pullback):
                 cotangents.setdefault(below, []).append((found, 1))
         for below, local, batch in _local_jacobians(node, order, selects):
-            pulled = _pull(len(leading), node, below, local, batch, bar)
+            pulled = _pull(len(leading), node, below, local, batch, bar, quotients)
             cotangents.setdefault(below, []).extend(pulled)
         if node not in xs:
             del result[node]
@@ -239,7 +243,9 @@ def _local_jacobians(node: Node, active: dict[Node, None], selects: Selects) -> 
     return []
 
 
-def _push(node: Node, below: Node, local: Local, batch: int, tangent: Node) -> list[Term]:
+def _push(
+    node: Node, below: Node, local: Local, batch: int, tangent: Node, quotients: Quotients
+) -> list[Term]:
     """``d node/d below`` times ``d below/d x``."""
     if isinstance(local, Multiple):
         return [(tangent, local.number)]
@@ -250,15 +256,23 @@ def _push(node: Node, below: Node, local: Local, batch: int, tangent: Node) -> l
         new = tuple(range(first, first + extra))
         term, out = (*einsum.factors[local.k].term, *new), (*einsum.out, *new)
         rest = local.rest(tangent.dtype)
-        return _linear(rest, tangent, term, out, einsum.sizes, einsum.coefficient)
-    local = cast(local, tangent.dtype)
+        return _linear(quotients, rest, tangent, term, out, einsum.sizes, einsum.coefficient)
+    local = cancelled(cast(local, tangent.dtype), quotients)
     shared, result, operand, new = _ranges(batch, node.ndim - batch, below.ndim - batch, extra)
     out = (*shared, *result, *new)
     term = (*shared, *result, *operand)
-    return _linear([(local, term)], tangent, (*shared, *operand, *new), out)
+    return _linear(quotients, [(local, term)], tangent, (*shared, *operand, *new), out)
 
 
-def _pull(leading: int, node: Node, below: Node, local: Local, batch: int, bar: Node) -> list[Term]:
+def _pull(
+    leading: int,
+    node: Node,
+    below: Node,
+    local: Local,
+    batch: int,
+    bar: Node,
+    quotients: Quotients,
+) -> list[Term]:
     """``d y/d node``, with `leading` axes before those of the node, times ``d node/d below``."""
     if isinstance(local, Multiple):
         return [(bar, local.number)]
@@ -275,12 +289,12 @@ def _pull(leading: int, node: Node, below: Node, local: Local, batch: int, bar: 
             axes.append(axis)
         sizes = dict(zip(axes, below.shape, strict=True))
         out = (*y_axes, *axes)
-        return _linear(rest, bar, (*y_axes, *einsum.out), out, sizes, einsum.coefficient)
-    local = cast(local, bar.dtype)
+        return _linear(quotients, rest, bar, (*y_axes, *einsum.out), out, sizes, einsum.coefficient)
+    local = cancelled(cast(local, bar.dtype), quotients)
     shared, result, operand, y_axes = _ranges(batch, node.ndim - batch, below.ndim - batch, leading)
     term = (*shared, *result, *operand)
     out = (*y_axes, *shared, *operand)
-    return _linear([(local, term)], bar, (*y_axes, *shared, *result), out)
+    return _linear(quotients, [(local, term)], bar, (*y_axes, *shared, *result), out)
 
 
 def _ranges(*lengths: int) -> list[Subscripts]:
@@ -401,6 +415,7 @@ def _pieces(derivative: Node) -> list[Term]:
 
 
 def _linear(
+    quotients: Quotients,
     rest: Sequence[tuple[Node, Subscripts]],
     derivative: Node,
     term: Subscripts,
@@ -408,11 +423,50 @@ def _linear(
     sizes: Mapping[int, int] | Shape = (),
     coefficient: Coefficient = 1,
 ) -> list[Term]:
-    """Contract with each piece of a derivative: ``W (delta + M) -> W + W M``."""
-    return [
-        (_ir.contract([*rest, (piece, term)], out, sizes, coefficient, piece.dtype), factor)
-        for piece, factor in _pieces(derivative)
-    ]
+    """Contract with each piece of a derivative: ``W (delta + M) -> W + W M``.
+
+    And with each term by itself of which something cancels: ``v (a (1/v) + M) -> a + v M``.
+    """
+    given = {node for node, _ in rest}
+
+    def product(piece: Node) -> Node:
+        return _ir.contract([*rest, (piece, term)], out, sizes, coefficient, piece.dtype)
+
+    is_elementwise = {*out}.issuperset({*term, *(i for _, t in rest for i in t)})
+    made: list[Term] = []
+    for whole, number in _pieces(derivative):
+        parts = (
+            _apart(whole, given, product, quotients) if rest and is_elementwise else [(whole, 1)]
+        )
+        for piece, factor in parts:
+            node = product(piece)
+            node = node if node in given else cancelled(node, quotients)
+            made.append((node, _ir.multiply(number, factor)))
+    return made
+
+
+def _apart(
+    derivative: Node, others: Set[Node], product: Callable[[Node], Node], quotients: Quotients
+) -> list[Term]:
+    """Part the terms of a derivative of whose product with others something cancels.
+
+    Where that sums nothing: a sum over all terms stays one sum, for where they cancel each other it
+    keeps their digits.
+    """
+    whole: list[Term] = [(derivative, 1)]
+    if not isinstance(derivative, Add) or len(derivative.terms) > BUDGET.opened_terms:
+        return whole
+    terms = [*zip(derivative.terms, derivative.coefficients, strict=True)]
+    apart: list[Term] = []
+    for node, number in terms:
+        if may_meet([node], others, quotients):
+            before = product(node)
+            if cancelled(before, quotients) is not before:
+                apart.append((node, number))
+    together = [pair for pair in terms if pair not in apart]
+    if not apart or not together:
+        return apart or whole
+    return [*apart, (_ir.add(*zip(*together, strict=True)), 1)]
 
 
 def _is_shattered(derivative: Node) -> bool:

@@ -68,6 +68,7 @@ class Budget:
     tile_lengths: int = 1000  # that are looked at for one that divides the size
     # The normal form. `benchmarks/normal_form.py --walks` counts walks that change something.
     walks: int = 8
+    nested_powers: int = 4  # products and powers in each other that are looked into
     operands: int = 16  # of one product: its parts are subsets
     terms: int = 128  # of one sum: those that share operands are sought among all pairs
     opened_terms: int = 32  # of a sum that is opened, and of the result

@@ -18,11 +18,16 @@ of the others.
 True
 """
 
+import functools
+import itertools
+import operator
+from collections import Counter
 from fractions import Fraction
 
 from eingrad import _ir
-from eingrad._ir import Add, Apply, Node, Placement, Product
+from eingrad._ir import Add, Apply, Einsum, Factor, Node, Placement, Product, Structural
 from eingrad._primitives import apply, row_of
+from eingrad._subscripts import Subscripts
 
 Pair = tuple[int, int]  # axes that a delta ties
 
@@ -45,9 +50,10 @@ def _repeats_an_extreme(node: Node) -> bool:
 
 
 def keep_whole(derivative: Node) -> Node:
-    """``delta (delta a - b c^T) -> delta C``, with C as one tensor.
+    """``delta (delta a x - b c^T x) -> delta x C``, with C as one tensor.
 
-    Leaves alone what is a single placement, or has no delta that a term lacks.
+    Of factors that all terms have, x are those without which C has fewer axes. Leaves alone what is
+    a single placement, or has no delta that a term lacks.
     """
     if not isinstance(derivative, Add) or not any(map(_ir.carries_delta, derivative.terms)):
         return derivative
@@ -66,7 +72,44 @@ def keep_whole(derivative: Node) -> Node:
     scale = _ir.common_scale(core.coefficients, core.dtype)  # stays outside, to be collected
     core = _ir.add(core.terms, [_ir.multiply(c, 1 / Fraction(scale)) for c in core.coefficients])
     deltas = [(_ir.delta(derivative.shape[a]), (b, a)) for a, b in first.items()]
-    return _ir.contract([(apply("whole", core), kept), *deltas], axes, coefficient=scale)
+    assert isinstance(core, Add)  # scaled, as it was
+    core, on, shared = _without_shared(core)
+    factors = [(apply("whole", core), on), *shared]
+    placed = [(node, [kept[axis] for axis in term]) for node, term in factors]
+    return _ir.contract([*placed, *deltas], axes, derivative.shape, coefficient=scale)
+
+
+def _without_shared(total: Add) -> tuple[Node, Subscripts, list[Factor]]:
+    """``delta_kl x_bi - t_bl x_bi -> delta_kl - t_bl``: also its axes, and what all terms have."""
+    axes = tuple(range(total.ndim))
+    opened = [Counter(_factors(term)) for term in total.terms]
+    common = functools.reduce(operator.and_, opened)
+    shared = [f for f in common.elements() if {*f.term} <= {*axes}]
+    shared = [f for f in shared if not isinstance(f.node, Structural)]
+    rests = [[*(factors - Counter(shared)).elements()] for factors in opened]
+    on = tuple(sorted({i for rest in rests for _, term in rest for i in term}.intersection(axes)))
+    if len(on) == len(axes):
+        return total, axes, []
+    sizes = dict(enumerate(total.shape))
+    terms = [_ir.contract(rest, on, sizes, dtype=total.dtype) for rest in rests]
+    return _ir.add(terms, total.coefficients), on, shared
+
+
+def _factors(term: Node) -> list[Factor]:
+    """Factors of a term, and of its core, on its axes; the coefficient of a term is on the sum."""
+    found = [Factor(term, tuple(range(term.ndim)))]
+    fresh = itertools.count(term.ndim)
+    for _ in range(2):
+        found = [
+            inner
+            for node, indices in found
+            for inner in (
+                _ir.splice(node, indices, fresh)
+                if isinstance(node, Einsum) and not node.sums and node.coefficient == 1
+                else [Factor(node, indices)]
+            )
+        ]
+    return found
 
 
 def _ties(node: Node) -> list[Pair]:

@@ -247,7 +247,9 @@ def _stays_factor(node: Node) -> bool:
             return is_canonical_twin(node) and not node.is_view
         case Apply():
             return not node.symmetry
-    return _accumulates(node) or not isinstance(node, (Placement, Structural))
+    if isinstance(node, Placement):
+        return _accumulates(node) and node.coefficient == 1
+    return not isinstance(node, Structural)
 
 
 def _selects_nothing(factor: Operand) -> bool:
@@ -273,8 +275,11 @@ def _open(
         node, term = pending.pop()
         if isinstance(node, Structural):
             structure.append(Operand(node, term))
-        elif not isinstance(node, Einsum) or (_accumulates(node) and len(factors) > 1):
+        elif not isinstance(node, Einsum):
             cores.append(Operand(node, term))
+        elif _accumulates(node) and len(factors) > 1:
+            coefficient = multiply(coefficient, node.coefficient)
+            cores.append(Operand(with_coefficient(node, 1), term))
         elif isinstance(node, Product) and not node.is_view:
             coefficient = multiply(coefficient, node.coefficient)
             twin, axes = canonical_twin(node)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from eingrad import _ir
-from eingrad._ir import Coefficient, Node
+from eingrad._ir import Coefficient, Factor, Node, Placement
 from eingrad._primitives.row import BY_NAME, Rule, dtype_of
 
 
@@ -45,7 +45,10 @@ def plus(*terms: Node | Coefficient) -> Node:
 
 
 def reciprocal(x: Node) -> Node:
-    """``1 / x``."""
+    """``1 / x``; of what is repeated, once."""
+    match x:
+        case Placement(core=Factor(core, term), structure=(), coefficient=1):
+            return _ir.contract([(reciprocal(core), term)], x.out, x.sizes)
     return apply("reciprocal", x)
 
 

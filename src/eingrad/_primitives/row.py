@@ -9,6 +9,7 @@ import operator
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
+from fractions import Fraction
 from pickle import PicklingError
 from typing import Any
 
@@ -23,6 +24,7 @@ from eingrad.errors import UnsupportedFunctionError
 
 Rule = Callable[..., Node]
 Array = NDArray[Any]
+_MOST_BROKEN = 2**10  # denominator of an exponent, sums of which are floats too
 Sample = Callable[[np.random.Generator], tuple[Array, ...]]
 
 
@@ -92,6 +94,10 @@ class Primitive:
     hidden: bool = False  # the identity, which a formula does not show
     law: Law | None = None
     definition: Callable[..., Node | None] | None = None  # by other rows, for proofs
+    # of its operands, entry by entry, whose powers it is the product of; a guarded one is 0 where
+    # a power is not finite
+    exponents: tuple[Coefficient, ...] | Callable[..., tuple[Coefficient, ...]] = ()
+    is_guarded: bool = False
     equation: Callable[..., Equation | None] | None = None  # for series; None: by the rules
     attributes: dict[str, Hashable] = field(default_factory=dict)  # of the sample
     standard: str | Callable[..., Any] = ""  # in the array API: another name; f(xp, *operands, ...)
@@ -186,6 +192,20 @@ def equation(node: Apply, leaves: Sequence[Node], rate: Callable[[Node], Node]) 
     """Equation of a node whose operands, then itself, are `leaves`; None where rules serve."""
     make = row_of(node).equation
     return make(*leaves, rate, **dict(node.attributes)) if make else None
+
+
+def exponents_of(node: Node, *, guarded: bool = False) -> Sequence[Fraction]:
+    """Exponents of the operands whose powers a call is the product of; none where it is not.
+
+    Where each power is finite that is true of a `guarded` one, too.
+    """
+    if not isinstance(node, Apply) or row_of(node).is_guarded != guarded:
+        return ()
+    given = row_of(node).exponents
+    exponents = given(**dict(node.attributes)) if callable(given) else given
+    rational = [Fraction(e) for e in exponents if not isinstance(e, complex) and math.isfinite(e)]
+    is_exact = all(e.denominator < _MOST_BROKEN for e in rational)  # of 0.1 it would be enormous
+    return rational if is_exact and len(rational) == len(exponents) else ()
 
 
 def is_identity(node: Node) -> bool:

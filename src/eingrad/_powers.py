@@ -1,0 +1,199 @@
+"""Arrays as powers of others, entry by entry: ``a / b`` is a product of ``a`` and ``b**-1``.
+
+In: a factor, its row of the table says of which operands it is a product of powers. Out: exponents.
+Guaranteed: where all powers are finite, their product is the factor, up to rounding; a chain of
+powers and products is looked into a few steps only.
+
+>>> from eingrad import _ir
+>>> from eingrad._primitives import apply
+>>> v, w = _ir.new_input("v", (3,)), _ir.new_input("w", (3,))
+>>> [exponent for _, exponent in powers_of(apply("divide", w, v), (0,)).items()]
+[1, -1]
+"""
+
+import itertools
+import weakref
+from collections.abc import Iterable, Iterator, Mapping
+from fractions import Fraction
+from typing import NamedTuple, TypeGuard
+
+from eingrad import _ir
+from eingrad._ir import Apply, Factor, Node, Placement, Product
+from eingrad._limits import BUDGET
+from eingrad._primitives import exponents_of
+from eingrad._subscripts import Subscripts
+
+Exponent = int | Fraction  # exact, so that sums of them are
+Powers = dict[Factor, Exponent]  # of arrays, each seen along some indices
+_DROPPED = -1  # an index of size one, summed
+
+
+def powers_of(node: Node, term: Subscripts, depth: int = 0, *, guarded: bool = False) -> Powers:
+    """Write a factor as powers of arrays, down to such as are no powers themselves.
+
+    A `guarded` one where all powers are finite; else that is no power.
+    """
+    node, term = seen_through(node, term)
+    exponents = exponents_of(node, guarded=guarded)
+    is_product = depth and isinstance(node, Product) and not node.sums and node.coefficient == 1
+    total: Powers = {}
+    if depth < BUDGET.nested_powers and (exponents or is_product):
+        assert isinstance(node, (Apply, Product))
+        inside = _factors_of(node, term)
+        for (operand, inner), by in zip(
+            inside, exponents or [Fraction(1)] * len(inside), strict=True
+        ):
+            below = powers_of(operand, inner, depth + 1)
+            if by != int(by):  # (x**2)**(1/2) is not x
+                below = {Factor(*seen_through(operand, inner)): 1}
+            for base, exponent in below.items():
+                total[base] = total.get(base, 0) + exponent * by
+        return {base: exponent for base, exponent in total.items() if exponent}
+    return {Factor(node, term): 1}
+
+
+def _factors_of(node: Apply | Product, term: Subscripts) -> list[Factor]:
+    """Operands of an elementwise call, or of a product that sums nothing, along a term."""
+    if isinstance(node, Apply):
+        return [Factor(operand, term) for operand in node.operands]
+    return _ir.splice(node, term, itertools.repeat(_DROPPED))
+
+
+def seen_through(node: Node, term: Subscripts) -> Factor:
+    """Look through what shows an array in another order, or repeats it."""
+    while True:
+        match node:
+            case Product(is_view=True, coefficient=1) | Placement(structure=(), coefficient=1):
+                if not node.factors:
+                    return Factor(node, term)
+                outer = dict(zip(node.out, term, strict=True))
+                ((node, inner),) = node.factors
+                term = tuple(outer.get(i, _DROPPED) for i in inner)
+            case _:
+                return Factor(node, term)
+
+
+def divisors(
+    factors: Iterable[Factor], fresh: Iterator[int], depth: int = BUDGET.nested_powers
+) -> set[Factor]:
+    """What a product of factors divides by: where one of it is zero, no entry is finite."""
+    found: set[Factor] = set()
+    for node, term in factors:
+        if isinstance(node, Product) and depth:
+            found |= divisors(_ir.splice(node, term, fresh), fresh, depth - 1)
+        else:
+            found |= {base for base, exponent in powers_of(node, term).items() if exponent < 0}
+    return found
+
+
+def sum_of(some: Powers, others: Powers) -> tuple[Powers, bool]:
+    """Add exponents, and say whether one gets less, or two of roots an integer."""
+    total = {**some}
+    does_meet = False
+    for base, exponent in others.items():
+        old = some.get(base, 0)
+        total[base] = made = old + exponent
+        is_mended = _is_root(old) and _is_root(exponent) and made == int(made)
+        does_meet = does_meet or old * exponent < 0 or is_mended
+    return {base: e for base, e in total.items() if e}, does_meet
+
+
+def within(node: Node) -> Iterator[Node]:
+    """A node, and what it is a power of."""
+    node, _ = seen_through(node, tuple(range(node.ndim)))
+    yield node
+    if isinstance(node, Apply) and exponents_of(node):
+        for operand in node.operands:
+            yield seen_through(operand, tuple(range(operand.ndim))).node
+
+
+# Bases: a first look, without indices ------------------------------------------------------------
+
+
+class Signs(NamedTuple):
+    """Which exponents an array has among some factors."""
+
+    positive: bool
+    negative: bool
+    broken: bool
+
+    def meets(self, other: "Signs") -> bool:
+        """Whether exponents of both may add to less, or to an integer."""
+        apart = (self.positive and other.negative) or (self.negative and other.positive)
+        return apart or (self.broken and other.broken)
+
+
+Bases = Mapping[Node, Signs]
+_bases: weakref.WeakKeyDictionary[Product, Bases] = weakref.WeakKeyDictionary()
+
+
+def bases_of(node: Node) -> Bases:
+    """Arrays that a factor is made of powers of, products opened."""
+    if not isinstance(node, Product):
+        return _bases_below(node, BUDGET.nested_powers)
+    known = _bases.get(node)
+    if known is None:
+        known = _bases_below(node, BUDGET.nested_powers)
+        if node not in known:  # else it would keep itself alive
+            _bases[node] = known
+    return known
+
+
+def _bases_below(node: Node, depth: int) -> Bases:
+    node, term = seen_through(node, tuple(range(node.ndim)))
+    if depth and isinstance(node, Product):
+        return joined(_bases_below(operand, depth - 1) for operand in node.operands)
+    powers = powers_of(node, term)
+    if not powers:  # v / v
+        return {node: Signs(positive=True, negative=True, broken=False)}
+    found: list[Bases] = []
+    for (base, own), exponent in powers.items():
+        signs = _signs(exponent)
+        found.append({base: signs})
+        if signs.negative:  # the terms of a sum may be there
+            found.append(dict.fromkeys((f.node for f in summed_factors(base)), signs))
+        if exponents_of(base, guarded=True):
+            inside = powers_of(base, own, guarded=True)
+            found.append({f.node: _signs(e) for f, e in inside.items()})
+    return joined(found)
+
+
+def summed_factors(node: Node) -> list[Factor]:
+    """Factors of a sum, with its own indices, products among them opened; none if it is no sum."""
+    if not isinstance(node, Product) or not node.sums or node.coefficient != 1:
+        return []
+    factors, fresh = [*node.factors], itertools.count(len(node.sizes))
+    for _ in range(BUDGET.nested_powers):
+        inner = [f.node for f in factors if is_plain(f.node)]
+        if not inner or len(factors) + len(inner) > BUDGET.nested_powers:
+            break
+        opened = [_ir.splice(f.node, f.term, fresh) if is_plain(f.node) else [f] for f in factors]
+        factors = [f for each in opened for f in each]
+    return factors
+
+
+def is_plain(node: Node) -> TypeGuard[Product]:
+    """Whether a node is a product of which nothing is summed, without a number."""
+    return isinstance(node, Product) and not node.sums and node.coefficient == 1
+
+
+def _signs(exponent: Exponent) -> Signs:
+    return Signs(exponent > 0, exponent < 0, _is_root(exponent))
+
+
+def _is_root(exponent: Exponent) -> bool:
+    """Whether it is broken and positive: two reciprocals of roots are as good as one."""
+    return exponent > 0 and exponent != int(exponent)
+
+
+def joined(parts: Iterable[Bases]) -> dict[Node, Signs]:
+    total: dict[Node, Signs] = {}
+    for part in parts:
+        for base, signs in part.items():
+            old = total.get(base, signs)
+            total[base] = Signs(*(a or b for a, b in zip(old, signs, strict=True)))
+    return total
+
+
+def meet(some: Bases, others: Bases) -> bool:
+    return any(signs.meets(others[base]) for base, signs in some.items() if base in others)
