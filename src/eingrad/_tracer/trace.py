@@ -18,6 +18,7 @@ from eingrad._place import called_from, failed_line, user_line
 from eingrad._subscripts import Shape
 from eingrad._tracer.arrays import Array, native
 from eingrad._tracer.captured import Captured, capture, has_bits_of
+from eingrad._tracer.filled import Filled
 from eingrad.errors import InPlaceError, TraceError, TracerLeakError
 
 Result = TypeVar("Result")
@@ -34,6 +35,7 @@ class Trace:
 
     outer: "Trace | None" = None
     captured: dict[int, Captured] = field(default_factory=dict)
+    filled: Filled = field(default_factory=Filled)  # of the outermost
     open: bool = True
     opened: tuple[str, int] = ("", 0)  # file and line of the call
     lasting: bool = False
@@ -99,11 +101,17 @@ class Trace:
         self.lent = []
 
     def capture(self, array: Array) -> Node:
-        """Make an array of the user's an input of this call, locked while it is traced."""
+        """Make an array of the user's an input of this call, locked while it is traced.
+
+        What NumPy made of one number during the call, and nobody wrote to, is a constant.
+        """
         root = self if self.outer is None else self.root
         root.captures += 1
         known = root.captured.get(id(array))
         if known is None:
+            number = root.filled.number_of(array)
+            if number is not None:
+                return _ir.fill(number, array.shape, native(array.dtype))
             known = root._capture_first(array)
         elif not known.is_unchanged():
             raise InPlaceError(
