@@ -19,6 +19,7 @@ import numpy as np
 
 from eingrad import _ir
 from eingrad._collapsed import Ties, collapse
+from eingrad._derive import jacobian_of_entries
 from eingrad._diff import pushforward
 from eingrad._ir import Coefficient, Factor, Node, Structural
 from eingrad._primitives import cast
@@ -77,6 +78,13 @@ class Derivative:
         rest = (*self.rest, seed)
         return replace(self, y=y, blocks=blocks, term=term, rest=rest, unchanged=None)
 
+    def of_entries(self) -> "Derivative | None":
+        """Differentiate, if each entry depends on one of the variable."""
+        jacobian = jacobian_of_entries(self.y, *self.blocks) if len(self.blocks) == 1 else None
+        if jacobian is None:
+            return None
+        return replace(self, y=jacobian, blocks=(), unchanged=None)
+
     def along_both(self, k: int, m: int, seeds: tuple[Node, Node], ties: Ties) -> "Derivative":
         """Differentiate along tangents of two variables that are tied, and add up."""
         y = collapse(self.y, {self.blocks[k]: seeds[0]}, {self.blocks[m]: seeds[1]}, ties)
@@ -124,6 +132,11 @@ class Network:
     def contract_into(self, n: int) -> bool:
         """Contract a derivative with what makes it smaller; say whether there was something."""
         found = self.derivatives[n]
+        is_contracted = len({*found.term}.intersection(self.out)) < len(found.term)
+        known = found.of_entries() if is_contracted else None
+        if known:
+            self.derivatives[n] = known
+            return True
         others, groups = self._around(found)
         for k in range(len(found.blocks)):
             if self._contract_block(n, k, groups, others):

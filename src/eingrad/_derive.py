@@ -22,6 +22,7 @@ from eingrad._choose import (
     Differentiation,
     directions,
     is_compared_in_print,
+    is_entrywise,
     may_plan_between,
 )
 from eingrad._diff import forward, reverse
@@ -334,6 +335,24 @@ def _mix(options: dict[str, list[Node]], forms: Forms) -> list[Node]:
     if len(pairs) == 1:
         return options["reverse"]
     return [a if a is b else (a, b)[forms.least([[a], [b]])] for a, b in pairs]
+
+
+def jacobian_of_entries(y: Node, x: Node) -> Node | None:
+    """Differentiate, if each entry depends on one of the variable; None if it does not.
+
+    The Jacobian is an array of the shape of y, placed by deltas. A number made of the entries would
+    be differentiated backward, and cotangents are all new: their derivatives have more terms than
+    those of factors that were there before.
+    """
+    if not is_entrywise(y, x):
+        return None
+    jacobian = forward(y, x)
+    if not y.ndim:
+        return jacobian
+    if not _ir.carries_delta(jacobian):
+        return None
+    core = jacobian.core
+    return jacobian if core is None or core.node.size <= y.size else None
 
 
 def compile_derivatives(
