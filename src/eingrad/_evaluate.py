@@ -21,7 +21,7 @@ True
 
 import itertools
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -29,7 +29,8 @@ import numpy as np
 from eingrad import _ir
 from eingrad._contracted import Derivative, Network, cast_all
 from eingrad._derive import cheapest_values, derive
-from eingrad._ir import Add, Einsum, Factor, Node, Product
+from eingrad._entries import added_up, what_is_read
+from eingrad._ir import Add, Coefficient, Einsum, Factor, Node, Product
 from eingrad._primitives import Kind, kind_of
 from eingrad._simplify import Made, made_by_differentiation, written_nodes
 from eingrad._subscripts import Subscripts
@@ -61,15 +62,19 @@ def _linear_nodes(order: Iterable[Node]) -> set[Node]:
 
 
 def _reduced(order: Sequence[Node], roots: Sequence[Node]) -> set[Node]:
-    """Find what is used once, and that by a product which is smaller."""
+    """Find what is used once, and that by a product which is smaller, or by a sum."""
     uses = _ir.occurrences(roots)
-    return {
-        n
-        for node in order
-        if isinstance(node, Product)
-        for n in node.operands
-        if node.size < n.size and uses[n] == 1
-    }
+    found: set[Node] = set()
+    added: set[Node] = set()  # what is added up, and what that is read from
+    for node in reversed(order):
+        below = [n for n in _ir.children(node) if uses[n] == 1]
+        if isinstance(node, Add):
+            added.update(below)
+        elif node in added and isinstance(node, Einsum):
+            added.update(n for n in below if not isinstance(n, Add))
+        elif isinstance(node, Product):
+            found.update(n for n in below if node.size < n.size)
+    return found | added
 
 
 def _is_multiple(node: Node) -> bool:
@@ -98,7 +103,8 @@ def _wanted(order: Sequence[Node], roots: Sequence[Node], linear: set[Node]) -> 
             widths[node] = 1
         else:
             bounds[node] = max(bounds.get(n, 0) for n in below)
-            widths[node] = sum(1 if n in wanted else widths.get(n, 1) for n in below)
+            factors = [1 if n in wanted else widths.get(n, 1) for n in below]
+            widths[node] = max(factors) if isinstance(node, Add) else sum(factors)
         is_small = node.size <= bounds[node] and node not in reduced
         if is_small or widths[node] > _MOST_FACTORS:
             wanted.add(node)
@@ -141,13 +147,53 @@ class _Evaluation:
         if node in self._new:
             return self._new[node]
         if isinstance(node, Add):
-            return _ir.add([self._value(n) for n in node.terms], node.coefficients)
+            return self._sum(node)
         if isinstance(node, Einsum):
             return self._product(self._read(node), node.dtype)
         row = row_of_unevaluated(node)
         if row:
             return self._whole(row)
         return _ir.with_children(node, [self._value(n) for n in _ir.children(node)])
+
+    # Sums
+
+    def _sum(self, node: Add) -> Node:
+        """Add up; several entries of one derivative also as one contraction of it."""
+        terms, coefficients = zip(*self._terms(node), strict=True)
+        apart = _ir.add([self._value(n) for n in terms], coefficients)
+        groups: dict[Hashable, list[int]] = {}
+        networks = [self._entry(n) for n in terms]
+        for n, network in enumerate(networks):
+            groups.setdefault(None if network is None else what_is_read(network), []).append(n)
+        single = groups.pop(None, [])
+        if all(len(group) == 1 for group in groups.values()):
+            return apart
+        together = [self._value(terms[n]) for n in single]
+        for group in groups.values():
+            found = [network for n in group if (network := networks[n])]
+            merged = added_up(found, [coefficients[n] for n in group])
+            together.append(self._product(merged, node.dtype))
+        numbers = [*(coefficients[n] for n in single), *(1 for _ in groups)]
+        joined = _ir.add(together, numbers)
+        return [apart, joined][cheapest_values([[apart], [joined]], self.made)]
+
+    def _terms(self, node: Add) -> list[tuple[Node, Coefficient]]:
+        """List the terms of a sum and of those in it, which are no values of their own."""
+        found: list[tuple[Node, Coefficient]] = []
+        stack: list[tuple[Node, Coefficient]] = [(node, 1)]
+        while stack:
+            term, number = stack.pop()
+            if isinstance(term, Add) and (term is node or term not in self._new):
+                pairs = zip(term.terms, term.coefficients, strict=True)
+                stack += [(n, _ir.multiply(c, number)) for n, c in [*pairs][::-1]]
+            else:
+                found.append((term, number))
+        return found
+
+    def _entry(self, node: Node) -> Network | None:
+        """Read a product that is no value of its own."""
+        is_read = isinstance(node, Einsum) and node in self._linear and node not in self._new
+        return self._read(node) if is_read and isinstance(node, Einsum) else None
 
     # Products
 
