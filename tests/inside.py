@@ -20,6 +20,7 @@ import eingrad as eg
 from eingrad import (
     _cache,
     _diff,
+    _evaluate,
     _formula,
     _place,
     _read_only,
@@ -234,9 +235,10 @@ class Limit(NamedTuple):
 
 INTERPRET = Part(eg.Plan, "_interpret")  # computes a call that the entry does not take
 NUMPYS_ANSWER = Part(refusals, "_answer")  # asks NumPy whether a call is right
-COLLECT = Part(_diff, "_collect")  # adds the terms of a derivative by delta pattern
+COLLECT = Part(_diff, "collect")  # adds the terms of a derivative by delta pattern
 CANCELLED = Part(_diff, "cancelled")  # a product of a derivative, without what cancels in it
-PIECES = Part(_diff, "_pieces")  # parts of a derivative that a product is distributed over
+PIECES = Part(_diff, "pieces_of")  # parts of a derivative that a product is distributed over
+CHEAPEST_VALUES = Part(_evaluate, "cheapest_values")  # which form of a product is computed
 IDENTITY_ERROR = Part(checks, "_error")  # compares the sides of an identity
 
 MOST_SWEEPS = Part(_reuse, "_MOST_DERIVED")  # derivatives of inner traces that are kept

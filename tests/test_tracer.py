@@ -479,3 +479,44 @@ def test_views_of_one_array_are_writable_again():
     first, second = base[0], base[1]
     eg.grad(lambda x: (first @ x).sum() + (second @ x).sum() + base.sum())(np.ones(2))
     assert all(array.flags.writeable for array in (base, first, second))
+
+
+VIEWS_OF_ONE = {  # and how many arrays are captured
+    "the same transpose twice": (lambda B: (B.T, B.T), 1),
+    "the array and all of it": (lambda B: (B, B[:]), 1),
+    "the same rows": (lambda B: (B[1:], B[1:]), 1),
+    "the same entry, repeated": (lambda B: (np.broadcast_to(B[0, 0], (3, 3)),) * 2, 1),
+    "an array and its transpose": (lambda B: (B, B.T), 2),
+    "other rows": (lambda B: (B[1:], B[:-1]), 2),
+    "the same bits as another dtype": (lambda B: (B, B.view(np.int64)), 2),
+    "a copy": (lambda B: (B, B.copy()), 2),
+}
+
+
+@pytest.mark.parametrize("name", VIEWS_OF_ONE)
+def test_views_of_the_same_entries_are_captured_once(name):
+    """``W.T`` is another object each time: what is made of it was computed each time, too."""
+    views, count = VIEWS_OF_ONE[name]
+    B = np.random.default_rng(0).normal(size=(3, 3))
+
+    def f(x):
+        first, second = views(B)
+        return np.sum(np.sin(x * first)) + np.sum(np.cos(x * second))
+
+    x = np.array(0.7)
+    plan = eg.plan(f, x)
+    assert len(plan.captured) == count
+    np.testing.assert_allclose(plan(x), f(x), rtol=1e-14)
+
+
+def test_what_is_written_through_a_view_made_before_is_seen():
+    B = np.ones((3, 3))
+    first, second = B.T, B.T
+
+    def f(x):
+        y = x @ first
+        second[0, 0] = 2.0
+        return y + x @ second
+
+    with pytest.raises(InPlaceError, match="was changed while it was traced"):
+        eg.plan(f, np.ones(3))

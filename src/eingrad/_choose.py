@@ -101,6 +101,11 @@ DIRECTIONS = ("reverse", "forward")
 # hundredth, and forward leaves fewer terms. So it does where more orders follow.
 RULES = (
     Rule(
+        lambda s: s.y.size == sum(x.size for x in s.variables) == 1,
+        lambda _: ("forward",),
+        "one number in one number is taken forward, and made of what its value is made of",
+    ),
+    Rule(
         lambda s: s.y.size == 1 and (not s.last or s.has_many),
         lambda _: ("reverse",),
         "a scalar of many nodes, or to be differentiated again, is taken in reverse",
@@ -205,6 +210,20 @@ def sweeps(y: Node, variables: Sequence[Node], direction: str) -> int:
     return sum(_forward(x, _dependents(y, [x])) for x in variables)
 
 
+def is_entrywise(y: Node, x: Node) -> bool:
+    """Whether each entry depends on one of the variable, as deltas and selections tell.
+
+    >>> x, w = _ir.new_input("x", (2,)), _ir.new_input("w", (3,))
+    >>> layer = _ir.einsum("i,a->ia", x, w)
+    >>> [is_entrywise(_ir.einsum(f"ia,a->{out}", layer, w), x) for out in ("i", "a")]
+    [True, False]
+    """
+    if y.shape != x.shape:
+        return False
+    carried = _carry(x, _dependents(y, [x]))[0].get(y)
+    return carried is not None and len(carried.tied) == y.ndim
+
+
 def _dependents(y: Node, variables: Iterable[Node]) -> list[Node]:
     found: dict[Node, None] = {}
     sources = {*variables}
@@ -215,6 +234,11 @@ def _dependents(y: Node, variables: Iterable[Node]) -> list[Node]:
 
 
 def _forward(x: Node, order: Sequence[Node]) -> int:
+    return _carry(x, order)[1]
+
+
+def _carry(x: Node, order: Sequence[Node]) -> tuple[dict[Node, _Carried], int]:
+    """Carry what is known of derivatives forward; give it with the cost."""
     columns, cost = _Columns(x.size), 0
     carried: dict[Node, _Carried] = {}
     for node in order:
@@ -227,7 +251,7 @@ def _forward(x: Node, order: Sequence[Node]) -> int:
         if arriving:
             carried[node], work = _sum(arriving, node, columns)
             cost += work
-    return cost
+    return carried, cost
 
 
 def _backward(y: Node, order: Sequence[Node]) -> int:

@@ -22,6 +22,7 @@ from eingrad._choose import (
     Differentiation,
     directions,
     is_compared_in_print,
+    is_entrywise,
     may_plan_between,
 )
 from eingrad._diff import forward, reverse
@@ -29,7 +30,7 @@ from eingrad._forms import Forms, arguments_of
 from eingrad._formula import Pattern, split_terms
 from eingrad._ir import Add, Input, Node, Symmetry
 from eingrad._limits import POLICY
-from eingrad._plan import InputSpec, Program, compose, mirror, pairwise
+from eingrad._plan import InputSpec, Price, Program, compose, mirror, pairwise
 from eingrad._simplify import (
     Made,
     made_by_differentiation,
@@ -237,12 +238,23 @@ def contract_derivatives(
     if all(a is b for a, b in zip(pushed, roots, strict=True)):
         return [*roots]
     options = [pushed, [*roots]]
-    prices = [forms.price(nodes) for nodes in options]
+    return options[_fastest([forms.price(nodes) for nodes in options])]
+
+
+def cheapest_values(options: Sequence[Sequence[Node]], made: Made) -> int:
+    """Number the form of a function's values that is computed fastest, as `derive` would."""
+    prices = []
+    for outputs in options:
+        values, written = prepare(outputs, made)
+        prices.append(Forms(written=written).price(values))
+    return _fastest(prices)
+
+
+def _fastest(prices: Sequence[Price]) -> int:
+    """Number what takes the least time, and not far more work than another."""
     most = POLICY.most_work * min(price.work for price in prices)
-    return min(
-        zip(options, prices, strict=True),
-        key=lambda pair: (pair[1].work > most, pair[1].picoseconds),
-    )[0]
+    numbers = range(len(prices))
+    return min(numbers, key=lambda n: (prices[n].work > most, prices[n].picoseconds))
 
 
 def split(roots: Sequence[Node], forms: Forms) -> tuple[list[Node], list[list[Pattern]]]:
@@ -323,6 +335,24 @@ def _mix(options: dict[str, list[Node]], forms: Forms) -> list[Node]:
     if len(pairs) == 1:
         return options["reverse"]
     return [a if a is b else (a, b)[forms.least([[a], [b]])] for a, b in pairs]
+
+
+def jacobian_of_entries(y: Node, x: Node) -> Node | None:
+    """Differentiate, if each entry depends on one of the variable; None if it does not.
+
+    The Jacobian is an array of the shape of y, placed by deltas. A number made of the entries would
+    be differentiated backward, and cotangents are all new: their derivatives have more terms than
+    those of factors that were there before.
+    """
+    if not is_entrywise(y, x):
+        return None
+    jacobian = forward(y, x)
+    if not y.ndim:
+        return jacobian
+    if not _ir.carries_delta(jacobian):
+        return None
+    core = jacobian.core
+    return jacobian if core is None or core.node.size <= y.size else None
 
 
 def compile_derivatives(

@@ -75,6 +75,45 @@ Jacobian = tuple[Node, Local, int]  # a node below; d node/d that node; batch ax
 Selects = dict[Node, list[Jacobian]]
 
 
+@dataclass(frozen=True, slots=True)
+class ForwardSweep:
+    """A sweep over nodes in order: the axes of tangents after those of their node are `trailing`.
+
+    Tangents have the dtypes of the nodes, or, where seeds are `wider`, such as hold both.
+    """
+
+    order: dict[Node, None]
+    selects: Selects
+    trailing: Shape
+    quotients: Quotients
+    wider: Sequence[Any] = ()
+
+    def tangent(
+        self,
+        node: Node,
+        tangents: Mapping[Node, Node],
+        more: Sequence[Term] = (),
+        *,
+        is_last: bool = False,
+    ) -> Node:
+        """Multiply the Jacobians of a node by the tangents below it; add `more` terms."""
+        dtype = np.result_type(node.dtype, *self.wider) if self.wider else node.dtype
+        terms = [
+            term
+            for below, local, batch in local_jacobians(node, self.order, self.selects)
+            if below in tangents
+            for term in push_through(
+                node, below, local, batch, cast(tangents[below], dtype), self.quotients
+            )
+        ]
+        if is_scan(node):
+            pushed = push(node, tangents, self.trailing, self.wider, pushforward)
+            terms = [] if pushed is None else [(pushed, 1)]
+        total = collect([*terms, *more], node.shape + self.trailing, dtype)
+        is_kept = is_shift(node) or (not is_last and _is_shattered(total))
+        return keep_whole(total) if is_kept else total
+
+
 def seed(node: Node) -> Node:
     """``d node/d node``: a delta for every axis."""
     axes = tuple(range(node.ndim))
@@ -85,8 +124,8 @@ def seed(node: Node) -> Node:
 
 def forward(y: Node, x: Node) -> Node:
     """Differentiate from ``x`` up: one tangent tensor per node, of shape ``node + x``."""
-    order = _dependents([y], [x])
-    return _forward(y, {x: seed(x)}, x.shape, order, _selects(order))
+    order = dependents([y], [x])
+    return _forward(y, {x: seed(x)}, x.shape, order, selects_of(order))
 
 
 def pushforward(
@@ -97,8 +136,8 @@ def pushforward(
     Several tangents are pushed at once along axes that are `trailing`, those of ``x`` come before.
     If a tangent is of a wider dtype than its ``x``, complex say, all products are.
     """
-    order = _dependents(ys, tangents)
-    selects = _selects(order)
+    order = dependents(ys, tangents)
+    selects = selects_of(order)
     wider = [tangent.dtype for x, tangent in tangents.items() if tangent.dtype != x.dtype]
     return [_forward(y, tangents, trailing, order, selects, wider) for y in ys]
 
@@ -110,10 +149,10 @@ def rate_of(node: Node, rates: Mapping[Node, Node]) -> Node | None:
     """
     terms = [
         term
-        for below, local, batch in _local_jacobians(node, dict.fromkeys(rates), {})
-        for term in _push(node, below, local, batch, rates[below], Quotients())
+        for below, local, batch in local_jacobians(node, dict.fromkeys(rates), {})
+        for term in push_through(node, below, local, batch, rates[below], Quotients())
     ]
-    return _collect(terms, node.shape, node.dtype) if terms else None
+    return collect(terms, node.shape, node.dtype) if terms else None
 
 
 def _forward(
@@ -124,31 +163,13 @@ def _forward(
     selects: Selects,
     wider: Sequence[Any] = (),
 ) -> Node:
-    """Carry tangents, whose axes after those of the node are `trailing`, up to ``y``.
-
-    They have the dtypes of the nodes, or, where seeds are `wider`, such as hold both.
-    """
+    """Carry tangents up to ``y``."""
+    needed = find_needed(y, selects, seeds)
+    sweep = ForwardSweep(order, selects, trailing, Quotients(order), wider)
     tangents = dict(seeds)
-    needed = _find_needed(y, selects)
-    quotients = Quotients(order)
     for node in order:
         if node not in seeds and node in needed:
-            dtype = np.result_type(node.dtype, *wider) if wider else node.dtype
-            if is_scan(node):
-                pushed = push(node, tangents, trailing, wider, pushforward)
-                terms: list[Term] = [] if pushed is None else [(pushed, 1)]
-            else:
-                terms = [
-                    term
-                    for below, local, batch in _local_jacobians(node, order, selects)
-                    if below in tangents
-                    for term in _push(
-                        node, below, local, batch, cast(tangents[below], dtype), quotients
-                    )
-                ]
-            total = _collect(terms, node.shape + trailing, dtype)
-            is_kept = is_shift(node) or (node is not y and _is_shattered(total))
-            tangents[node] = keep_whole(total) if is_kept else total
+            tangents[node] = sweep.tangent(node, tangents, is_last=node is y)
     dtype = np.result_type(y.dtype, *wider) if wider else y.dtype
     return cast(tangents[y], dtype) if y in tangents else _ir.zeros(y.shape + trailing, dtype)
 
@@ -163,15 +184,15 @@ def reverse(y: Node, xs: Sequence[Node]) -> list[Node]:
 
 def pullback(seeds: Mapping[Node, Node], xs: Sequence[Node], leading: Shape = ()) -> list[Node]:
     """Multiply cotangents of the ``ys``, whose first axes are `leading`, by Jacobians: backward."""
-    order = _dependents(seeds, xs)
-    selects = _selects(order)
+    order = dependents(seeds, xs)
+    selects = selects_of(order)
     dtype = np.result_type(*(bar.dtype for bar in seeds.values()))
     cotangents: dict[Node, list[Term]] = {y: [(cast(b, dtype), 1)] for y, b in seeds.items()}
     result: dict[Node, Node] = {}
     nodes = [n for n in _ir.topological(list(seeds)) if n in order]
     arrived, quotients = Arrived(nodes), Quotients(order)
     for node in reversed(nodes):
-        bar = _collect(cotangents.pop(node, []), leading + node.shape, dtype)
+        bar = collect(cotangents.pop(node, []), leading + node.shape, dtype)
         if is_shift(node) or (node not in xs and _is_shattered(bar)):
             bar = keep_whole(bar)
         result[node] = bar
@@ -179,7 +200,7 @@ def pullback(seeds: Mapping[Node, Node], xs: Sequence[Node], leading: Shape = ()
             bars = arrived.with_one_more(node, bar)
             for below, found in pull(node, bars, order, leading, dtype, pullback):
                 cotangents.setdefault(below, []).append((found, 1))
-        for below, local, batch in _local_jacobians(node, order, selects):
+        for below, local, batch in local_jacobians(node, order, selects):
             pulled = _pull(len(leading), node, below, local, batch, bar, quotients)
             cotangents.setdefault(below, []).extend(pulled)
         if node not in xs:
@@ -187,7 +208,7 @@ def pullback(seeds: Mapping[Node, Node], xs: Sequence[Node], leading: Shape = ()
     return [result.get(x, _ir.zeros(leading + x.shape, dtype)) for x in xs]
 
 
-def _dependents(
+def dependents(
     ys: Iterable[Node], xs: Iterable[Node], constants: Iterable[Node] = ()
 ) -> dict[Node, None]:
     """Nodes between the ``xs`` and the ``ys`` that depend on an ``x``, children first."""
@@ -200,14 +221,19 @@ def _dependents(
     return order
 
 
-def _find_needed(y: Node, selects: Selects) -> set[Node]:
-    """Nodes that the derivative of y is made of: a select leads straight to its leaves."""
+def find_needed(y: Node, selects: Selects, seeds: Container[Node]) -> set[Node]:
+    """Nodes that the derivative of y is made of: a select leads straight to its leaves.
+
+    What is below seeds alone is none of them.
+    """
     needed: set[Node] = set()
     stack = [y]
     while stack:
         node = stack.pop()
         if node not in needed:
             needed.add(node)
+            if node in seeds:
+                continue
             below = [n for n, _, _ in selects[node]] if node in selects else _ir.children(node)
             stack.extend(below)
     return needed
@@ -216,7 +242,7 @@ def _find_needed(y: Node, selects: Selects) -> set[Node]:
 # Local Jacobians ---------------------------------------------------------------------------------
 
 
-def _local_jacobians(node: Node, active: dict[Node, None], selects: Selects) -> list[Jacobian]:
+def local_jacobians(node: Node, active: Container[Node], selects: Selects) -> list[Jacobian]:
     """Jacobians of a node in the active nodes that it is computed from."""
     match node:
         case Apply() if is_scan(node):
@@ -243,7 +269,7 @@ def _local_jacobians(node: Node, active: dict[Node, None], selects: Selects) -> 
     return []
 
 
-def _push(
+def push_through(
     node: Node, below: Node, local: Local, batch: int, tangent: Node, quotients: Quotients
 ) -> list[Term]:
     """``d node/d below`` times ``d below/d x``."""
@@ -309,7 +335,7 @@ def _ranges(*lengths: int) -> list[Subscripts]:
 # Selects -----------------------------------------------------------------------------------------
 
 
-def _selects(order: dict[Node, None]) -> Selects:
+def selects_of(order: dict[Node, None]) -> Selects:
     """Jacobians of every select, inner ones first: so an outer one finds them made."""
     selects: Selects = {}
     for node in order:
@@ -337,11 +363,13 @@ def _select_jacobians(node: Apply, active: dict[Node, None], selects: Selects) -
             continue
         for leaf in leaves:
             others = [n for n in leaves if n is not leaf]
-            within = _dependents([branch], [leaf], others)
+            within = dependents([branch], [leaf], others)
             total = _forward(branch, {leaf: seed(leaf)}, leaf.shape, within, selects)
-            pieces = [(_select(condition, piece, pair[0] is one), c) for piece, c in _pieces(total)]
+            pieces = [
+                (_select(condition, piece, pair[0] is one), c) for piece, c in pieces_of(total)
+            ]
             shape = node.shape + leaf.shape
-            jacobians.append((leaf, _collect(pieces, shape, node.dtype), 0))
+            jacobians.append((leaf, collect(pieces, shape, node.dtype), 0))
     return jacobians
 
 
@@ -401,7 +429,7 @@ def _select_core(condition: Node, piece: Placement, when: bool) -> Node:
 # Sums of derivative terms ------------------------------------------------------------------------
 
 
-def _pieces(derivative: Node) -> list[Term]:
+def pieces_of(derivative: Node) -> list[Term]:
     """Terms that a product distributes over: each delta pattern, and the remainder as one."""
     if not isinstance(derivative, Add) or not any(map(_ir.carries_delta, derivative.terms)):
         return [(derivative, 1)]
@@ -434,7 +462,7 @@ def _linear(
 
     is_elementwise = {*out}.issuperset({*term, *(i for _, t in rest for i in t)})
     made: list[Term] = []
-    for whole, number in _pieces(derivative):
+    for whole, number in pieces_of(derivative):
         parts = (
             _apart(whole, given, product, quotients) if rest and is_elementwise else [(whole, 1)]
         )
@@ -502,12 +530,12 @@ def _coverage(piece: Placement) -> Fraction:
     return part
 
 
-def _collect(terms: Sequence[Term], shape: tuple[int, ...], dtype: object) -> Node:
+def collect(terms: Sequence[Term], shape: tuple[int, ...], dtype: object) -> Node:
     """Sum to one term per delta pattern and one remainder, which is never opened again."""
     groups: dict[object, list[tuple[Placement, Coefficient]]] = {}
     plain: list[Term] = []
     for node, factor in terms:
-        for piece, c in _pieces(node):
+        for piece, c in pieces_of(node):
             number = _ir.multiply(c, factor)
             if _ir.carries_delta(piece):
                 groups.setdefault(_pattern(piece), []).append((piece, number))

@@ -16,7 +16,7 @@ from eingrad import _ir, _reuse
 from eingrad._bind import Argnums, argument_numbers, check_argnums
 from eingrad._call import evaluated, output_node
 from eingrad._derivative import Derivative
-from eingrad._derive import derive
+from eingrad._derive import derive, jacobian_of_entries
 from eingrad._diff import pullback, pushforward
 from eingrad._ir import Node
 from eingrad._primitives import cast
@@ -173,10 +173,26 @@ def vjp(f: Callable[..., Any], argnums: Argnums = 0) -> Derivative:
         sweep = Sweep(f, argnums, args, kwargs)
         result = f"the result of {sweep.name}"
         seeds = sweep.seeds(sweep.last, sweep.outputs, sweep.out_tree, "cotangent", result)
-        nodes = sweep.find_or_make("vjp", seeds, lambda: pullback(seeds, sweep.variables))
+        nodes = sweep.find_or_make("vjp", seeds, lambda: _pulled_back(seeds, sweep.variables))
         return sweep.nest(sweep.argument_tree, nodes)
 
     return product_of(f, product, argnums, "vjp(f)", "cotangent")
+
+
+def _pulled_back(seeds: dict[Node, Node], variables: Sequence[Node]) -> list[Node]:
+    """Multiply cotangents by Jacobians.
+
+    One that is a delta and a factor is contracted as such: `jacobian_of_entries`.
+    """
+    if len(seeds) == len(variables) == 1:
+        ((y, bar),) = seeds.items()
+        (x,) = variables
+        jacobian = jacobian_of_entries(y, x)
+        if jacobian is not None:
+            axes = range(2 * y.ndim)
+            factors = [(bar, axes[: y.ndim]), (cast(jacobian, bar.dtype), axes)]
+            return [_ir.contract(factors, axes[y.ndim :], dtype=bar.dtype)]
+    return pullback(seeds, variables)
 
 
 def hvp(f: Callable[..., Any], argnums: Argnums = 0) -> Derivative:

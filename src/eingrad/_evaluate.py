@@ -21,19 +21,19 @@ True
 
 import itertools
 import math
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Hashable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
 from eingrad import _ir
-from eingrad._derive import derive
-from eingrad._diff import pushforward
-from eingrad._ir import Add, Coefficient, Einsum, Factor, Node, Structural
-from eingrad._primitives import Kind, cast, kind_of
+from eingrad._contracted import Derivative, Network, cast_all
+from eingrad._derive import cheapest_values, derive
+from eingrad._entries import added_up, what_is_read
+from eingrad._ir import Add, Coefficient, Einsum, Factor, Node, Product
+from eingrad._primitives import Kind, kind_of
 from eingrad._simplify import Made, made_by_differentiation, written_nodes
-from eingrad._subscripts import Shape, Subscripts
+from eingrad._subscripts import Subscripts
 from eingrad._unevaluated import Call, Unevaluated, row_of_unevaluated
 
 _MOST_FACTORS = 16  # of one product that is looked at as a whole
@@ -61,6 +61,22 @@ def _linear_nodes(order: Iterable[Node]) -> set[Node]:
     return linear
 
 
+def _reduced(order: Sequence[Node], roots: Sequence[Node]) -> set[Node]:
+    """Find what is used once, and that by a product which is smaller, or by a sum."""
+    uses = _ir.occurrences(roots)
+    found: set[Node] = set()
+    added: set[Node] = set()  # what is added up, and what that is read from
+    for node in reversed(order):
+        below = [n for n in _ir.children(node) if uses[n] == 1]
+        if isinstance(node, Add):
+            added.update(below)
+        elif node in added and isinstance(node, Einsum):
+            added.update(n for n in below if not isinstance(n, Add))
+        elif isinstance(node, Product):
+            found.update(n for n in below if node.size < n.size)
+    return found | added
+
+
 def _is_multiple(node: Node) -> bool:
     return kind_of(node) is Kind.CAST or _ir.number_of(node) is not None
 
@@ -72,6 +88,7 @@ def _wanted(order: Sequence[Node], roots: Sequence[Node], linear: set[Node]) -> 
     made by as many sweeps as what it is used for.
     """
     wanted = linear.intersection(roots)
+    reduced = _reduced(order, roots)
     widths: dict[Node, int] = {}
     bounds: dict[Node, int] = {}
     for node in order:
@@ -86,198 +103,12 @@ def _wanted(order: Sequence[Node], roots: Sequence[Node], linear: set[Node]) -> 
             widths[node] = 1
         else:
             bounds[node] = max(bounds.get(n, 0) for n in below)
-            widths[node] = sum(1 if n in wanted else widths.get(n, 1) for n in below)
-        if node.size <= bounds[node] or widths[node] > _MOST_FACTORS:
+            factors = [1 if n in wanted else widths.get(n, 1) for n in below]
+            widths[node] = max(factors) if isinstance(node, Add) else sum(factors)
+        is_small = node.size <= bounds[node] and node not in reduced
+        if is_small or widths[node] > _MOST_FACTORS:
             wanted.add(node)
     return wanted
-
-
-# Derivatives in products -------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class _Derivative:
-    """A derivative as a factor: of ``y`` in the variables `blocks`, whose axes have these indices.
-
-    `rest` are the nodes that ``y`` is made of, and no derivative.
-    """
-
-    y: Node
-    blocks: tuple[Node, ...]
-    term: Subscripts
-    call: Call
-    rest: tuple[Node, ...]
-    unchanged: Unevaluated | None  # what it is, as long as nothing went into it
-
-    @classmethod
-    def of(cls, row: Unevaluated, term: Subscripts) -> "_Derivative":
-        """Take one as it is."""
-        rest = (*written_nodes(row.call.values, row.call.made),)
-        return cls(row.y, row.blocks, term, row.call, rest, row)
-
-    @property
-    def of_result(self) -> Subscripts:
-        """The indices of ``y``."""
-        return self.term[: self.y.ndim]
-
-    def of_block(self, k: int) -> Subscripts:
-        """The indices of one variable."""
-        start = self.y.ndim + sum(x.ndim for x in self.blocks[:k])
-        return self.term[start : start + self.blocks[k].ndim]
-
-    def with_result(self, factors: Sequence[Factor], kept: Subscripts) -> "_Derivative":
-        """Contract the result with factors, before it is differentiated."""
-        dtype = np.result_type(self.y.dtype, *_dtypes(factors))
-        own = Factor(self.y, self.of_result)
-        y = _ir.contract(_cast([own, *factors], dtype), kept, (), 1, dtype)
-        term = (*kept, *self.term[self.y.ndim :])
-        rest = (*self.rest, *(n for n, _ in factors))
-        return replace(self, y=y, term=term, rest=rest, unchanged=None)
-
-    def along(self, k: int, seed: Node, trailing: Subscripts, shape: Shape) -> "_Derivative":
-        """Differentiate along tangents of one variable, those after its axes, at once."""
-        (y,) = pushforward([self.y], {self.blocks[k]: seed}, shape)
-        before, after = self.term[: self.y.ndim], self.term[self.y.ndim :]
-        start = sum(x.ndim for x in self.blocks[:k])
-        after = after[:start] + after[start + self.blocks[k].ndim :]
-        blocks = self.blocks[:k] + self.blocks[k + 1 :]
-        term = (*before, *trailing, *after)
-        rest = (*self.rest, seed)
-        return replace(self, y=y, blocks=blocks, term=term, rest=rest, unchanged=None)
-
-
-@dataclass(slots=True)
-class _Network:
-    """A product with derivatives among its factors; what it is contracted to is `out`."""
-
-    out: Subscripts
-    sizes: dict[int, int]
-    fresh: Iterator[int]
-    coefficient: Coefficient = 1
-    factors: list[Factor] = field(default_factory=list)
-    derivatives: list[_Derivative] = field(default_factory=list)
-    sums: list[Factor] = field(default_factory=list)  # of derivatives and others
-
-    def copy(self) -> "_Network":
-        """Copy what changes."""
-        factors, derivatives, sums = [*self.factors], [*self.derivatives], [*self.sums]
-        return replace(self, factors=factors, derivatives=derivatives, sums=sums)
-
-    def contract_into(self, n: int) -> bool:
-        """Contract a derivative with what makes it smaller; say whether there was something."""
-        found = self.derivatives[n]
-        others = [d.term for d in self.derivatives if d is not found]
-        groups = _groups(self.factors, {*found.term, *self.out, *itertools.chain(*others)})
-        for k in range(len(found.blocks)):
-            if self._contract_block(n, k, groups, others):
-                return True
-        return self._contract_result(n, groups, others)
-
-    def _kept(
-        self, own: Iterable[int], others: Sequence[Subscripts], gone: Sequence[Factor],
-        *more: Subscripts,
-    ) -> Subscripts:  # fmt: skip
-        """Which indices are needed by what is left."""
-        left = (f.term for f in self.factors if all(f is not g for g in gone))
-        needed = {*self.out, *itertools.chain(*others, *left, *more)}
-        return tuple(i for i in dict.fromkeys(own) if i in needed)
-
-    def _contract_block(
-        self, n: int, k: int, groups: Sequence[list[Factor]], others: Sequence[Subscripts]
-    ) -> bool:
-        """Sweep forward along what meets one variable, where these are fewer tangents."""
-        found = self.derivatives[n]
-        block = found.of_block(k)
-        elsewhere = {*found.of_result}.union(
-            *(found.of_block(m) for m in range(len(found.blocks)) if m != k)
-        )
-        if len({*block}) < len(block) or not elsewhere.isdisjoint(block):
-            return False  # tied to another axis
-        meeting = [
-            f
-            for group in groups
-            if (met := {i for g in group for i in g.term}).intersection(block)
-            and elsewhere.isdisjoint(met)
-            for f in group
-        ]
-        own = (*block, *(i for f in meeting for i in f.term))
-        kept = self._kept(own, others, meeting)
-        columns = self._size(kept)
-        if columns >= self._size(block) or (len(found.blocks) == 1 and 1 < columns >= found.y.size):
-            return False
-        # The axes of the variable, whose kept ones are tied to those of the result.
-        axes = tuple(next(self.fresh) if i in kept else i for i in block)
-        self.sizes.update(zip(axes, found.blocks[k].shape, strict=True))
-        ties = [
-            Factor(_ir.delta(self.sizes[i]), (axis, i))
-            for axis, i in zip(axes, block, strict=True)
-            if axis != i
-        ]
-        dtype = np.result_type(found.blocks[k].dtype, *_dtypes(meeting))
-        factors = _cast([*meeting, *ties], dtype)
-        seed = _ir.contract(factors, (*axes, *kept), self.sizes, 1, dtype)
-        shape = tuple(self.sizes[i] for i in kept)
-        self.derivatives[n] = found.along(k, seed, kept, shape)
-        self._remove(meeting)
-        return True
-
-    def _contract_result(
-        self, n: int, groups: Sequence[list[Factor]], others: Sequence[Subscripts]
-    ) -> bool:
-        """Contract the result with what meets it alone, where it becomes smaller."""
-        found = self.derivatives[n]
-        result = found.of_result
-        blocks = found.term[len(result) :]
-        best: tuple[int, list[Factor], Subscripts] | None = None
-        for group in [[], *groups]:
-            met = {i for f in group for i in f.term}
-            if group and (met.isdisjoint(result) or not met.isdisjoint(blocks)):
-                continue
-            own = (*result, *(i for f in group for i in f.term))
-            kept = self._kept(own, others, group, blocks)
-            size = self._size(kept)
-            if size < found.y.size and (best is None or size < best[0]):
-                best = size, group, kept
-        if best is None:
-            return False
-        _, group, kept = best
-        self.derivatives[n] = found.with_result(group, kept)
-        self._remove(group)
-        return True
-
-    def _size(self, indices: Iterable[int]) -> int:
-        return math.prod(self.sizes[i] for i in indices)
-
-    def _remove(self, gone: Sequence[Factor]) -> None:
-        self.factors = [f for f in self.factors if all(f is not g for g in gone)]
-
-
-def _groups(factors: Sequence[Factor], apart: set[int]) -> list[list[Factor]]:
-    """Factors that hang together by indices that nothing else has."""
-    groups: list[tuple[set[int], list[Factor]]] = []
-    for factor in factors:
-        own = {*factor.term} - apart
-        members = [factor]
-        left = []
-        for indices, group in groups:
-            if own.isdisjoint(indices):
-                left.append((indices, group))
-            else:
-                own |= indices
-                members = group + members
-        groups = [*left, (own, members)]
-    return [members for _, members in groups]
-
-
-def _dtypes(factors: Iterable[Factor]) -> list[np.dtype[Any]]:
-    return [n.dtype for n, _ in factors if not isinstance(n, Structural)]
-
-
-def _cast(factors: Iterable[Factor], dtype: np.dtype[Any]) -> list[Factor]:
-    return [
-        f if isinstance(f.node, Structural) else Factor(cast(f.node, dtype), f.term)
-        for f in factors
-    ]
 
 
 # Evaluation --------------------------------------------------------------------------------------
@@ -316,7 +147,7 @@ class _Evaluation:
         if node in self._new:
             return self._new[node]
         if isinstance(node, Add):
-            return _ir.add([self._value(n) for n in node.terms], node.coefficients)
+            return self._sum(node)
         if isinstance(node, Einsum):
             return self._product(self._read(node), node.dtype)
         row = row_of_unevaluated(node)
@@ -324,21 +155,61 @@ class _Evaluation:
             return self._whole(row)
         return _ir.with_children(node, [self._value(n) for n in _ir.children(node)])
 
+    # Sums
+
+    def _sum(self, node: Add) -> Node:
+        """Add up; several entries of one derivative also as one contraction of it."""
+        terms, coefficients = zip(*self._terms(node), strict=True)
+        apart = _ir.add([self._value(n) for n in terms], coefficients)
+        groups: dict[Hashable, list[int]] = {}
+        networks = [self._entry(n) for n in terms]
+        for n, network in enumerate(networks):
+            groups.setdefault(None if network is None else what_is_read(network), []).append(n)
+        single = groups.pop(None, [])
+        if all(len(group) == 1 for group in groups.values()):
+            return apart
+        together = [self._value(terms[n]) for n in single]
+        for group in groups.values():
+            found = [network for n in group if (network := networks[n])]
+            merged = added_up(found, [coefficients[n] for n in group])
+            together.append(self._product(merged, node.dtype))
+        numbers = [*(coefficients[n] for n in single), *(1 for _ in groups)]
+        joined = _ir.add(together, numbers)
+        return [apart, joined][cheapest_values([[apart], [joined]], self.made)]
+
+    def _terms(self, node: Add) -> list[tuple[Node, Coefficient]]:
+        """List the terms of a sum and of those in it, which are no values of their own."""
+        found: list[tuple[Node, Coefficient]] = []
+        stack: list[tuple[Node, Coefficient]] = [(node, 1)]
+        while stack:
+            term, number = stack.pop()
+            if isinstance(term, Add) and (term is node or term not in self._new):
+                pairs = zip(term.terms, term.coefficients, strict=True)
+                stack += [(n, _ir.multiply(c, number)) for n, c in [*pairs][::-1]]
+            else:
+                found.append((term, number))
+        return found
+
+    def _entry(self, node: Node) -> Network | None:
+        """Read a product that is no value of its own."""
+        is_read = isinstance(node, Einsum) and node in self._linear and node not in self._new
+        return self._read(node) if is_read and isinstance(node, Einsum) else None
+
     # Products
 
-    def _read(self, node: Einsum) -> _Network:
+    def _read(self, node: Einsum) -> Network:
         """Read a product, with those in it that are no values of their own."""
         out = tuple(range(node.ndim))
-        network = _Network(out, dict(enumerate(node.shape)), itertools.count(node.ndim))
+        network = Network(out, dict(enumerate(node.shape)), itertools.count(node.ndim))
         self._open(network, node, out)
         return network
 
-    def _open(self, network: _Network, node: Einsum, term: Subscripts) -> None:
+    def _open(self, network: Network, node: Einsum, term: Subscripts) -> None:
         network.coefficient = _ir.multiply(network.coefficient, node.coefficient)
         for n, t in (*_ir.splice(node, term, network.fresh), *_ir.ones_along(node, term)):
             self._enter(network, n, t)
 
-    def _enter(self, network: _Network, node: Node, term: Subscripts) -> None:
+    def _enter(self, network: Network, node: Node, term: Subscripts) -> None:
         network.sizes.update(zip(term, node.shape, strict=True))
         if node in self._new or node not in self._linear:
             network.factors.append(Factor(self._new.get(node, node), term))
@@ -347,15 +218,15 @@ class _Evaluation:
         elif isinstance(node, Add):
             network.sums.append(Factor(node, term))
         elif row := row_of_unevaluated(node):
-            network.derivatives.append(_Derivative.of(row, term))
+            network.derivatives.append(Derivative.of(row, term))
         else:
             number = _ir.number_of(node)
             network.coefficient = _ir.multiply(network.coefficient, 1 if number is None else number)
             self._enter(network, _ir.children(node)[0], term)
 
-    def _product(self, network: _Network, dtype: np.dtype[Any]) -> Node:
+    def _product(self, network: Network, dtype: np.dtype[Any]) -> Node:
         """Contract; a sum is distributed where the product is smaller than it."""
-        shape = tuple(network.sizes[i] for i in network.out)
+        shape = network.shape(network.out)
         if network.sums:
             node, term = network.sums.pop()
             assert isinstance(node, Add)
@@ -368,15 +239,25 @@ class _Evaluation:
                 self._enter(each, part, term)
                 parts.append(self._product(each, dtype))
             return _ir.add(parts, node.coefficients)
-        while any(network.contract_into(n) for n in range(len(network.derivatives))):
-            pass
+        network.contract_all()
+        tied = network.with_tied()
+        if tied is None:
+            return self._contracted(network, dtype)
+        options = [self._contracted(each, dtype) for each in (network, tied)]
+        return options[cheapest_values([[node] for node in options], self.made)]
+
+    def _contracted(self, network: Network, dtype: np.dtype[Any]) -> Node:
+        """Contract what is left, derivatives among it."""
         factors = [*network.factors]
         factors += (Factor(self._evaluated(d), d.term) for d in network.derivatives)
-        return _ir.contract(_cast(factors, dtype), network.out, shape, network.coefficient, dtype)
+        shape = network.shape(network.out)
+        return _ir.contract(
+            cast_all(factors, dtype), network.out, shape, network.coefficient, dtype
+        )
 
     # Derivatives
 
-    def _evaluated(self, found: _Derivative) -> Node:
+    def _evaluated(self, found: Derivative) -> Node:
         """Differentiate in the variables that are left."""
         if found.unchanged:
             return self._whole(found.unchanged)

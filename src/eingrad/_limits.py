@@ -74,6 +74,7 @@ class Budget:
     opened_terms: int = 32  # of a sum that is opened, and of the result
     twins: int = 64  # terms, each of which is compared with all
     symmetries: int = 24  # of a term: all orders of four variables, some of five
+    entries: int = 4096  # of a derivative of which some are added up
     diagonal_steps: int = 24  # that are looked through for a diagonal
     # Candidates: above that many nodes one is built, as planning takes some 0.1 ms for each.
     compared_nodes: int = 2000

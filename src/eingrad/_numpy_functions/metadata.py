@@ -19,6 +19,7 @@ from eingrad._tracer import (
     OPERANDS,
     REDUCE,
     VIEWS,
+    Array,
     Expression,
     node_of,
     trace_of,
@@ -43,9 +44,18 @@ def _size(x: Expression, axis: int | None = None) -> int:
 
 def _constant_like(number: int) -> Callable[..., Any]:
     def like(a: Expression, dtype: Any = None, *, shape: Any = None) -> Any:
-        return np.full(a.shape if shape is None else shape, number, dtype or a.dtype)
+        made = np.full(a.shape if shape is None else shape, number, dtype or a.dtype)
+        return _noted(made, number, a)
 
     return like
+
+
+def _noted(array: Array, number: Any, *values: Any) -> Array:
+    """Note in the trace of the values that an array is made of one number."""
+    trace = trace_of(values)
+    if trace is not None:
+        trace.root.filled.note(array, number)
+    return array
 
 
 implements(np.zeros_like, np.empty_like)(_constant_like(0))
@@ -58,7 +68,8 @@ def _full_like(a: Any, fill_value: Any, dtype: Any = None, *, shape: Any = None)
     dtype = getattr(a, "dtype", None) if dtype is None else dtype
     if isinstance(fill_value, Expression):
         return np.broadcast_to(converted(fill_value, dtype or float), shape)
-    return np.full(shape, fill_value, dtype)
+    made = np.full(shape, fill_value, dtype)
+    return _noted(made, made.flat[0].item(), a) if made.size else made
 
 
 @implements(np.iscomplexobj)

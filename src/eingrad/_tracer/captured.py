@@ -5,6 +5,7 @@ Guaranteed: a write to a small array is seen, whoever makes it; of a large one, 
 """
 
 import math
+from collections.abc import Hashable
 from dataclasses import dataclass
 
 import numpy as np
@@ -51,6 +52,11 @@ def capture(node: Input, array: Array, *, is_held: bool) -> Captured:
     is_copied = not is_held or array.nbytes <= SMALL
     before = array.copy("K") if is_copied else _sample(array)
     return Captured(node, _with_scale_apart(node, array), array, before, is_copied)
+
+
+def memory_of(array: Array) -> Hashable:
+    """Tell where the entries of an array lie: arrays of the same are equal, while one lives."""
+    return array.__array_interface__["data"][0], array.shape, array.strides, array.dtype.str
 
 
 def _sample(array: Array) -> Array:

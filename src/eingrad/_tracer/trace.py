@@ -17,7 +17,8 @@ from eingrad._ir import Input, Node
 from eingrad._place import called_from, failed_line, user_line
 from eingrad._subscripts import Shape
 from eingrad._tracer.arrays import Array, native
-from eingrad._tracer.captured import Captured, capture, has_bits_of
+from eingrad._tracer.captured import Captured, capture, has_bits_of, memory_of
+from eingrad._tracer.filled import Filled
 from eingrad.errors import InPlaceError, TraceError, TracerLeakError
 
 Result = TypeVar("Result")
@@ -34,6 +35,8 @@ class Trace:
 
     outer: "Trace | None" = None
     captured: dict[int, Captured] = field(default_factory=dict)
+    by_memory: dict[Hashable, Captured] = field(default_factory=dict)  # the same
+    filled: Filled = field(default_factory=Filled)  # of the outermost
     open: bool = True
     opened: tuple[str, int] = ("", 0)  # file and line of the call
     lasting: bool = False
@@ -99,11 +102,18 @@ class Trace:
         self.lent = []
 
     def capture(self, array: Array) -> Node:
-        """Make an array of the user's an input of this call, locked while it is traced."""
+        """Make an array of the user's an input of this call, locked while it is traced.
+
+        Views of the same memory are one: ``W.T`` is another array each time that it is written.
+        What NumPy made of one number during the call, and nobody wrote to, is a constant.
+        """
         root = self if self.outer is None else self.root
         root.captures += 1
-        known = root.captured.get(id(array))
+        known = root.captured.get(id(array)) or root._same_memory(array)
         if known is None:
+            number = root.filled.number_of(array)
+            if number is not None:
+                return _ir.fill(number, array.shape, native(array.dtype))
             known = root._capture_first(array)
         elif not known.is_unchanged():
             raise InPlaceError(
@@ -118,6 +128,14 @@ class Trace:
         node = self.new_input(f"c{count}", array.shape, dtype, ("captured", count))
         known = capture(node, array, is_held=_read_only.hold(array, self))
         self.captured[id(array)] = known
+        self.by_memory[memory_of(array)] = known
+        return known
+
+    def _same_memory(self, array: Array) -> Captured | None:
+        """Find what looks at the same entries, in the same order; lock this one, too."""
+        known = self.by_memory.get(memory_of(array))
+        if known is not None:
+            _read_only.hold(array, self)
         return known
 
     def lock(self, array: Array) -> None:
