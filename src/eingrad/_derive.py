@@ -26,7 +26,6 @@ from eingrad._choose import (
 )
 from eingrad._diff import forward, reverse
 from eingrad._forms import Forms, arguments_of
-from eingrad._formula import Pattern, split_terms
 from eingrad._ir import Add, Input, Node, Symmetry
 from eingrad._limits import POLICY
 from eingrad._plan import InputSpec, Program, compose, mirror, pairwise
@@ -243,13 +242,6 @@ def contract_derivatives(
         zip(options, prices, strict=True),
         key=lambda pair: (pair[1].work > most, pair[1].picoseconds),
     )[0]
-
-
-def split(roots: Sequence[Node], forms: Forms) -> tuple[list[Node], list[list[Pattern]]]:
-    """Split derivatives into the cores of their terms, and what places each core."""
-    terms = [split_terms(node) for node in forms.normal(roots)]
-    cores = [core for parts in terms for _, core, _ in parts]
-    return cores, [[(deltas, axes) for deltas, _, axes in parts] for parts in terms]
 
 
 def _add_up(choices: Sequence[Choice]) -> Choice:
