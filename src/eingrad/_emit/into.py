@@ -42,17 +42,17 @@ _REPEATED = 8  # times smaller than the result are factors that are repeated
 def buffers(program: Program, names: Sequence[str], *, in_order: bool) -> dict[int, str]:
     """Say of values how the arrays for the outputs, of these names, are looked at to hold them.
 
-    An output that is another value reshaped, mirrored in place, or permuted, is written where that
-    one is computed. Of some nothing is said: they are copied at the end. Only arrays that lie in
-    the order of their axes are reshaped: of others that could be a copy. Without axes a result
-    is a scalar, whose last bit is not always that of an array's.
+    An output that is another value reshaped, mirrored or placed onto in place, or permuted, is
+    written where that one is computed. Of some nothing is said: they are copied at the end. Only
+    arrays that lie in the order of their axes are reshaped: of others that could be a copy. Without
+    axes a result is a scalar, whose last bit is not always that of an array's.
     """
     last_failure = max((n for n, s in enumerate(program.statements) if _may_fail(s)), default=-1)
     made = {target: n for n, s in enumerate(program.statements) for target in s.targets}
     values = program.values()
     looks = {}
     for output, name in zip(program.outputs, names, strict=True):
-        value, look = _looked_at(program, values, made, output, name)
+        value, look = _looked_at(program, values, made, output, name, in_order=in_order)
         if not in_order and ".reshape" in look:
             continue
         n = made.get(value, -1)
@@ -62,8 +62,9 @@ def buffers(program: Program, names: Sequence[str], *, in_order: bool) -> dict[i
 
 
 def _looked_at(
-    program: Program, values: Sequence[Result], made: Mapping[int, int], value: int, name: str
-) -> tuple[int, str]:
+    program: Program, values: Sequence[Result], made: Mapping[int, int], value: int, name: str,
+    *, in_order: bool,
+) -> tuple[int, str]:  # fmt: skip
     """Follow a value to the one that it is a look at, as far as that can be turned round."""
     look = name
     while value in made and (statement := program.statements[made[value]]).is_alias:
@@ -73,6 +74,10 @@ def _looked_at(
             case Reshape() | Mirror() if ".transpose" not in look:
                 shape = values[statement.operands[0]].shape
                 look = f"{name}.reshape({tuple_text(shape)})"
+            case Place(pieces=pieces) if (in_order and ".transpose" not in look) or not any(
+                map(_reshapes, pieces)
+            ):
+                pass  # onto what it is placed
             case _:
                 break
         value = statement.operands[0]
