@@ -68,6 +68,14 @@ def test_an_entry_is_good_to_four_units_in_the_last_place(scale, seed):
             assert error <= 4 * Fraction(float(np.spacing(abs(float(exact)))))
 
 
+def test_where_a_mirror_is_needed_anyway_no_scale_is_halved():
+    """A matrix product adds in an order of its own."""
+    a = np.random.default_rng(1).normal(size=(9, N)) / 9
+    plan = eg.hessian(lambda x: np.sqrt(1 + x @ x) + np.exp(a @ x).sum()).plan(X)
+    assert any(isinstance(s.kernel, Mirror) for s in plan.program.statements)
+    assert "np.sign" not in plan.source
+
+
 def test_products_with_numbers_stay_exact():
     """A number has no root that is one: what it is multiplied with is mirrored."""
     x = np.arange(N, dtype=float)

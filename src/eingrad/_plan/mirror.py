@@ -48,18 +48,24 @@ def mirror(node: Node, symmetry: Symmetry) -> Node:
     if not symmetry or node.size <= 1:
         return node
     if node.size > POLICY.mirrored_at_once:
-        node = _with_exact_products(node, symmetry)
+        node = _made_exact(node, symmetry)
     blocks = {"symmetry": symmetry}
     return _ir.apply_node(MIRROR, (node,), blocks, 0, node.shape, node.dtype, symmetry)
 
 
-def _with_exact_products(node: Node, symmetry: Symmetry) -> Node:
-    """Halve scales of outer products, as far as that makes them exactly symmetric."""
-    if not isinstance(node, Add):
-        found = factored(node)
-        return found if found is not None and is_exactly_symmetric(found, symmetry) else node
-    terms = [_with_exact_products(term, symmetry) for term in node.terms]
-    return node if terms == [*node.terms] else _ir.add(terms, node.coefficients)
+def _made_exact(node: Node, symmetry: Symmetry) -> Node:
+    """Halve scales of outer products where that makes all of a result exactly symmetric."""
+    if isinstance(node, Add):
+        terms = [_half_scaled(term, symmetry) for term in node.terms]
+        made = _ir.add(terms, node.coefficients)
+    else:
+        made = _half_scaled(node, symmetry)
+    return made if is_exactly_symmetric(made, symmetry) else node
+
+
+def _half_scaled(term: Node, symmetry: Symmetry) -> Node:
+    made = None if is_exactly_symmetric(term, symmetry) else factored(term)
+    return made or term
 
 
 def is_mirror(node: Node) -> bool:
