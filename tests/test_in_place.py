@@ -90,3 +90,14 @@ def test_a_given_array_is_filled_where_the_base_is_computed(order):
         out = np.full((N, N), np.nan, order=order)
         plan(X, out=out)
         assert_close(out, eg.hessian(f)(X))
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_half_of_a_product_is_written_to_a_given_array(order):
+    """And mirrored there: whatever it held before."""
+    a = np.random.default_rng(3).normal(size=(20, 300)) / 20
+    plan = eg.hessian(lambda w: np.log1p(np.exp(a @ w)).sum() + 0.1 * (w @ w)).plan(a[0])
+    assert any(getattr(s.kernel, "half", None) for s in plan.program.statements)
+    out = np.full((300, 300), np.nan, order=order)
+    plan(a[0], out=out)
+    assert np.array_equal(out, plan(a[0]))

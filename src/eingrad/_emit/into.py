@@ -12,7 +12,14 @@ import numpy as np
 
 from eingrad._emit.literals import Lines, expanded, number, permuted, tuple_text
 from eingrad._emit.placements import scatter
-from eingrad._emit.statements import added, column_and_row, factors, sides, write
+from eingrad._emit.statements import (
+    added,
+    column_and_row,
+    factors,
+    half_of_matmul,
+    sides,
+    write,
+)
 from eingrad._ir import divisor
 from eingrad._plan import Program, Result, Statement
 from eingrad._plan.kernels import (
@@ -20,6 +27,7 @@ from eingrad._plan.kernels import (
     Call,
     Copy,
     Fill,
+    Half,
     MatMul,
     MergeAxes,
     Mirror,
@@ -95,7 +103,7 @@ def _reshapes(piece: Piece) -> bool:
     return any(isinstance(look, SplitAxis | MergeAxes) for look in looks)
 
 
-def write_into(  # noqa: PLR0911 - one for each kernel that can
+def write_into(  # noqa: C901, PLR0911 - one for each kernel that can
     statement: Statement, names: Sequence[str], *, in_order: bool
 ) -> Lines:
     """Write one step with one result, whose name is that of the array for it."""
@@ -124,6 +132,8 @@ def write_into(  # noqa: PLR0911 - one for each kernel that can
         case MatMul(half=None, batch=0, splits=False) as product if statement.shape:
             left, right = sides(statement, product, names)
             return [f"np.matmul({left}, {right}, out={buffer})"]
+        case MatMul(half=Half() as half, splits=False) as product:
+            return [f"{buffer}[...] = 0", *half_of_matmul(statement, product, half, names)[1:]]
         case Sum(axes=axes) if statement.shape:
             return [f"{operands[0]}.sum({tuple_text(axes)}, out={buffer})"]
         case Call(row=row) if isinstance(row.numpy, np.ufunc):

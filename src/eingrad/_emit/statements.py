@@ -59,7 +59,7 @@ def write(  # noqa: C901, PLR0912 - one case for each kernel
         case Place() as kernel:
             return place(statement, kernel, names)
         case MatMul(half=Half() as half) as product:
-            return _half_of_matmul(statement, product, half, names)
+            return half_of_matmul(statement, product, half, names)
         case MatMul() as product:
             text = _matmul(statement, product, names)
         case Multiply() as product:
@@ -217,7 +217,7 @@ def _matmul(statement: Statement, product: MatMul, names: Sequence[str]) -> str:
     return f"{text}.reshape({tuple_text(statement.shape)})" if product.splits else text
 
 
-def _half_of_matmul(
+def half_of_matmul(
     statement: Statement, product: MatMul, half: Half, names: Sequence[str]
 ) -> Lines:
     """Write rows of blocks, from the diagonal on or up to it."""
