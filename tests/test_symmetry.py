@@ -35,7 +35,7 @@ def test_every_case_is_symmetric(case):
 
 @pytest.mark.parametrize("case", [c for c in HIGHER if c.order == 2], ids=str)
 def test_every_hessian_of_full_size_is_symmetric(case):
-    """Large ones are mirrored in place, and row by row."""
+    """Large ones are mirrored in place, by blocks of rows."""
     f, x = case.build(case.sizes)
     plan = eg.hessian(f).plan(x)
     if plan.peak_bytes < 2**28:

@@ -17,12 +17,12 @@ from eingrad._array_names import names_of
 from eingrad._bind import Argnums, check_argnums, parameter_names
 from eingrad._cache import cache, input_specs
 from eingrad._call import TracedCall, check_inputs, leave_unevaluated, trace_call
+from eingrad._cores import split
 from eingrad._derive import (
     Root,
     compare_directions,
     compile_derivatives,
     derive,
-    split,
     substitute_outer,
 )
 from eingrad._forms import Forms
@@ -238,8 +238,8 @@ class Derivative:
         nodes = [root.plain() for root in found]
         cores, patterns = split(nodes, forms)
         layouts = tuple(
-            Layout(node.shape, node.dtype, tuple(pattern))
-            for node, pattern in zip(nodes, patterns, strict=True)
+            Layout(node.shape, node.dtype, terms)
+            for node, terms in zip(nodes, patterns, strict=True)
         )
         return Executable(forms.program(cores, call.inputs, specs, choice), layouts)
 

@@ -27,7 +27,6 @@ from eingrad._choose import (
 )
 from eingrad._diff import forward, reverse
 from eingrad._forms import Forms, arguments_of
-from eingrad._formula import Pattern, split_terms
 from eingrad._ir import Add, Input, Node, Symmetry
 from eingrad._limits import POLICY
 from eingrad._plan import InputSpec, Price, Program, compose, mirror, pairwise
@@ -255,13 +254,6 @@ def _fastest(prices: Sequence[Price]) -> int:
     most = POLICY.most_work * min(price.work for price in prices)
     numbers = range(len(prices))
     return min(numbers, key=lambda n: (prices[n].work > most, prices[n].picoseconds))
-
-
-def split(roots: Sequence[Node], forms: Forms) -> tuple[list[Node], list[list[Pattern]]]:
-    """Split derivatives into the cores of their terms, and what places each core."""
-    terms = [split_terms(node) for node in forms.normal(roots)]
-    cores = [core for parts in terms for _, core, _ in parts]
-    return cores, [[(deltas, axes) for deltas, _, axes in parts] for parts in terms]
 
 
 def _add_up(choices: Sequence[Choice]) -> Choice:

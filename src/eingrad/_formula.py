@@ -454,22 +454,24 @@ def _find_printed(roots: Sequence[Node]) -> list[Node]:
 # Terms -------------------------------------------------------------------------------------------
 
 
-Pattern = tuple[tuple[tuple[int, int], ...], tuple[int, ...]]  # deltas, and the axes of a core
-
-
 def split_terms(node: Node) -> list[tuple[tuple[tuple[int, int], ...], Node, tuple[int, ...]]]:
-    """Split a sum into terms: pairs of axes that a delta ties, the core, the axes it lies on.
+    """Split a sum into terms: pairs of axes that a delta ties, the core, the axes it lies on."""
+    return [] if _ir.is_zero(node) else [split_term(term) for term in terms_of(node)]
 
-    A term is ``product of delta[axis, axis'] * core[axes]``, constant along the axes it does not
-    name. Structure that is no delta (a selection, a reshape) stays in the core.
+
+def terms_of(node: Node) -> list[Node]:
+    """What a node is the sum of, each with its coefficient."""
+    if not isinstance(node, Add):
+        return [node]
+    pairs = zip(node.terms, node.coefficients, strict=True)
+    return [_ir.scale(n, c) for n, c in pairs]
+
+
+def split_term(node: Node) -> tuple[tuple[tuple[int, int], ...], Node, tuple[int, ...]]:
+    """Split ``product of delta[axis, axis'] * core[axes]``, constant along the axes it names not.
+
+    Structure that is no delta (a selection, a reshape) stays in the core.
     """
-    if isinstance(node, Add):
-        pairs = zip(node.terms, node.coefficients, strict=True)
-        return [_split_term(_ir.scale(n, c)) for n, c in pairs]
-    return [] if _ir.is_zero(node) else [_split_term(node)]
-
-
-def _split_term(node: Node) -> tuple[tuple[tuple[int, int], ...], Node, tuple[int, ...]]:
     if not isinstance(node, Einsum):
         return (), node, tuple(range(node.ndim))
     place = {index: axis for axis, index in enumerate(node.out)}

@@ -12,7 +12,14 @@ import numpy as np
 
 from eingrad._emit.literals import Lines, expanded, number, permuted, tuple_text
 from eingrad._emit.placements import scatter
-from eingrad._emit.statements import added, column_and_row, factors, sides, write
+from eingrad._emit.statements import (
+    added,
+    column_and_row,
+    factors,
+    half_of_matmul,
+    sides,
+    write,
+)
 from eingrad._ir import divisor
 from eingrad._plan import Program, Result, Statement
 from eingrad._plan.kernels import (
@@ -20,6 +27,7 @@ from eingrad._plan.kernels import (
     Call,
     Copy,
     Fill,
+    Half,
     MatMul,
     MergeAxes,
     Mirror,
@@ -43,17 +51,17 @@ _REPEATED = 8  # times smaller than the result are factors that are repeated
 def buffers(program: Program, names: Sequence[str], *, in_order: bool) -> dict[int, str]:
     """Say of values how the arrays for the outputs, of these names, are looked at to hold them.
 
-    An output that is another value reshaped, mirrored in place, or permuted, is written where that
-    one is computed. Of some nothing is said: they are copied at the end. Only arrays that lie in
-    the order of their axes are reshaped: of others that could be a copy. Without axes a result
-    is a scalar, whose last bit is not always that of an array's.
+    An output that is another value reshaped, mirrored or placed onto in place, or permuted, is
+    written where that one is computed. Of some nothing is said: they are copied at the end. Only
+    arrays that lie in the order of their axes are reshaped: of others that could be a copy. Without
+    axes a result is a scalar, whose last bit is not always that of an array's.
     """
     last_failure = max((n for n, s in enumerate(program.statements) if _may_fail(s)), default=-1)
     made = {target: n for n, s in enumerate(program.statements) for target in s.targets}
     values = program.values()
     looks = {}
     for output, name in zip(program.outputs, names, strict=True):
-        value, look = _looked_at(program, values, made, output, name)
+        value, look = _looked_at(program, values, made, output, name, in_order=in_order)
         if not in_order and ".reshape" in look:
             continue
         n = made.get(value, -1)
@@ -66,8 +74,9 @@ def buffers(program: Program, names: Sequence[str], *, in_order: bool) -> dict[i
 
 
 def _looked_at(
-    program: Program, values: Sequence[Result], made: Mapping[int, int], value: int, name: str
-) -> tuple[int, str]:
+    program: Program, values: Sequence[Result], made: Mapping[int, int], value: int, name: str,
+    *, in_order: bool,
+) -> tuple[int, str]:  # fmt: skip
     """Follow a value to the one that it is a look at, as far as that can be turned round."""
     look = name
     while value in made and (statement := program.statements[made[value]]).is_alias:
@@ -77,6 +86,10 @@ def _looked_at(
             case Reshape() | Mirror() if ".transpose" not in look:
                 shape = values[statement.operands[0]].shape
                 look = f"{name}.reshape({tuple_text(shape)})"
+            case Place(pieces=pieces) if (in_order and ".transpose" not in look) or not any(
+                map(_reshapes, pieces)
+            ):
+                pass  # onto what it is placed
             case _:
                 break
         value = statement.operands[0]
@@ -96,7 +109,7 @@ def _reshapes(piece: Piece) -> bool:
     return any(isinstance(look, SplitAxis | MergeAxes) for look in looks)
 
 
-def write_into(  # noqa: PLR0911 - one for each kernel that can
+def write_into(  # noqa: C901, PLR0911 - one for each kernel that can
     statement: Statement, names: Sequence[str], *, in_order: bool
 ) -> Lines:
     """Write one step with one result, whose name is that of the array for it."""
@@ -125,6 +138,8 @@ def write_into(  # noqa: PLR0911 - one for each kernel that can
         case MatMul(half=None, batch=0, splits=False) as product if statement.shape:
             left, right = sides(statement, product, names)
             return [f"np.matmul({left}, {right}, out={buffer})"]
+        case MatMul(half=Half() as half, splits=False) as product:
+            return [f"{buffer}[...] = 0", *half_of_matmul(statement, product, half, names)[1:]]
         case Sum(axes=axes) if statement.shape:
             return [f"{operands[0]}.sum({tuple_text(axes)}, out={buffer})"]
         case Call(row=row) if isinstance(row.numpy, np.ufunc):

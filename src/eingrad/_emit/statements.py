@@ -41,6 +41,8 @@ from eingrad._plan.kernels import (
     View,
 )
 
+_BLOCK = 64  # rows that are mirrored at once: 32 kB of a block lie in the first cache
+
 
 def write(  # noqa: C901, PLR0912 - one case for each kernel
     statement: Statement, names: Sequence[str]
@@ -58,7 +60,7 @@ def write(  # noqa: C901, PLR0912 - one case for each kernel
         case Place() as kernel:
             return place(statement, kernel, names)
         case MatMul(half=Half() as half) as product:
-            return _half_of_matmul(statement, product, half, names)
+            return half_of_matmul(statement, product, half, names)
         case MatMul() as product:
             text = _matmul(statement, product, names)
         case Multiply() as product:
@@ -216,7 +218,7 @@ def _matmul(statement: Statement, product: MatMul, names: Sequence[str]) -> str:
     return f"{text}.reshape({tuple_text(statement.shape)})" if product.splits else text
 
 
-def _half_of_matmul(
+def half_of_matmul(
     statement: Statement, product: MatMul, half: Half, names: Sequence[str]
 ) -> Lines:
     """Write rows of blocks, from the diagonal on or up to it."""
@@ -263,16 +265,34 @@ def _mirror(statement: Statement, mirror: Mirror, target: str, x: str, *triangle
     """Take what lies above the diagonal of two axes for what lies below it."""
     x += "" if mirror.flat == statement.shape else f".reshape({tuple_text(mirror.flat)})"
     if mirror.in_place:
-        lines = [f"{target} = {x}"]
-        for axis in mirror.axes:
-            before = ":, " * axis
-            lines.append(f"for row in range(1, {mirror.flat[axis]}):")
-            lines.append(f"    {target}[{before}row, :row] = {target}[{before}:row, row]")
+        lines = [f"{target} = {x}", *_mirror_in_place(mirror, target)]
     else:
         lines = _select(mirror, target, x, triangles)
     if mirror.flat != statement.shape:
         lines.append(f"{target} = {target}.reshape({tuple_text(statement.shape)})")
     return lines
+
+
+def _mirror_in_place(mirror: Mirror, target: str) -> Lines:
+    """Mirror blocks of rows, which a cache holds; of those on the diagonal what a mask says.
+
+    The last block is as large as the others, and has rows in common with the one before.
+    """
+    below, tile, lines = f"{target}_below", f"{target}_tile", []
+    for axis in mirror.axes:
+        size, before = mirror.flat[axis], ":, " * axis
+        step = min(_BLOCK, size)
+        twin = "T" if len(mirror.flat) == 2 else f"swapaxes({axis}, {axis + 1})"  # noqa: PLR2004
+        here, rest = f"block : block + {step}", f"block + {step} :"
+        mask = below + expanded("", [axis, axis + 1], range(axis, len(mirror.flat)))
+        lines += [
+            f"{below} = np.tri({step}, k=-1, dtype=bool)",
+            f"for block in (*range(0, {size - step}, {step}), {size - step}):",
+            f"    {target}[{before}{rest}, {here}] = {target}[{before}{here}, {rest}].{twin}",
+            f"    {tile} = {target}[{before}{here}, {here}]",
+            f"    {tile}[...] = np.where({mask}, {tile}.{twin}, {tile})",
+        ]
+    return [*lines, f"del {below}, {tile}"]
 
 
 def _select(mirror: Mirror, target: str, x: str, triangles: Sequence[str]) -> Lines:

@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 
 from eingrad import _ir
 from eingrad._choose import is_compared_in_print
-from eingrad._derive import derive, plan_derivatives, prepare, split
+from eingrad._cores import split
+from eingrad._derive import derive, plan_derivatives, prepare
 from eingrad._forms import Forms, arguments_of
 from eingrad._ir import Input, Node, Product
 from eingrad._limits import BUDGET

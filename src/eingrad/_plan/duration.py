@@ -118,7 +118,8 @@ def of_statement(  # noqa: C901, PLR0911, PLR0912 - one case for each kernel
         case Place() as kernel:
             looks = len(kernel.pieces) * MACHINE.diagonal
             entry = MACHINE.added if _adds_over_axes(kernel) else MACHINE.scattered
-            return MACHINE.call + written + looks + entry * statement.flops
+            made = 0 if statement.in_place else MACHINE.call + written
+            return made + looks + entry * statement.flops
         case Loop(body=body, passes=passes):
             return len(passes) * (MACHINE.product + _of_body(body))
         case Scan(body=body, length=length, carries=carries):

@@ -5,7 +5,8 @@ in exact arithmetic; rounding breaks it, for ``(A * d).T @ A`` adds in another o
 transpose. So one entry of each set is computed and the others are its copies.
 
 In: a node, and which blocks of its axes may be interchanged. Out: a node that `lower` mirrors,
-unless every entry is computed as its mirror images are: that `is_exact` tells.
+unless every entry is computed as its mirror images are: that `is_exact` tells. Large outer products
+``c u[i] u[j]`` are made so that they are (`outer`).
 
 >>> from eingrad import _ir
 >>> u = _ir.new_input("u", (3,))
@@ -22,6 +23,8 @@ from fractions import Fraction
 
 from eingrad import _ir
 from eingrad._ir import Add, Apply, Coefficient, Node, Placement, Product, Symmetry
+from eingrad._limits import POLICY
+from eingrad._plan.outer import factored, unsigned
 from eingrad._subscripts import Shape
 
 Axes = tuple[int, ...]  # an order of axes, as np.transpose takes it
@@ -44,8 +47,25 @@ def mirror(node: Node, symmetry: Symmetry) -> Node:
     """Make a node equal, to the last bit, to what interchanging the blocks of a group gives."""
     if not symmetry or node.size <= 1:
         return node
+    if node.size > POLICY.mirrored_at_once:
+        node = _made_exact(node, symmetry)
     blocks = {"symmetry": symmetry}
     return _ir.apply_node(MIRROR, (node,), blocks, 0, node.shape, node.dtype, symmetry)
+
+
+def _made_exact(node: Node, symmetry: Symmetry) -> Node:
+    """Halve scales of outer products where that makes all of a result exactly symmetric."""
+    if isinstance(node, Add):
+        terms = [_half_scaled(term, symmetry) for term in node.terms]
+        made = _ir.add(terms, node.coefficients)
+    else:
+        made = _half_scaled(node, symmetry)
+    return made if is_exactly_symmetric(made, symmetry) else node
+
+
+def _half_scaled(term: Node, symmetry: Symmetry) -> Node:
+    made = None if is_exactly_symmetric(term, symmetry) else factored(term)
+    return made or term
 
 
 def is_mirror(node: Node) -> bool:
@@ -122,7 +142,7 @@ def _multiplies_alike(node: Product | Placement, axes: Axes) -> bool:
     )
     return each or (
         len(node.factors) == 2  # noqa: PLR2004 - of more, the order of multiplying matters
-        and node.operands[0] is node.operands[1]
+        and unsigned(node.operands[0]) is unsigned(node.operands[1])
         and moved[0] == node.terms[1]
         and is_power_of_two(node.coefficient)
     )

@@ -44,7 +44,8 @@ class Result(NamedTuple):
 class Statement:
     """One step: ``values[targets] = kernel(values[operands])``.
 
-    A loop has no targets: it writes to operands. `results` says what each target is.
+    A loop has no targets: it writes to operands. `results` says what each target is. A step that is
+    done `in_place` writes to its first operand, which is its result.
     """
 
     kernel: Kernel
@@ -53,6 +54,7 @@ class Statement:
     results: tuple[Result, ...]
     flops: int = 0
     workspace_bytes: int = 0
+    in_place: bool = False
 
     @property
     def shape(self) -> Shape:
@@ -72,7 +74,7 @@ class Statement:
     @property
     def is_in_place(self) -> bool:
         """Whether it writes to the first operand, which is the result."""
-        return isinstance(self.kernel, Mirror) and self.kernel.in_place
+        return self.in_place or (isinstance(self.kernel, Mirror) and self.kernel.in_place)
 
     @property
     def bytes(self) -> int:

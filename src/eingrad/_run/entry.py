@@ -295,7 +295,7 @@ def _guard(text: _Text, program: Program, line: str) -> None:
 
 def _fill(text: _Text, layouts: Sequence[Layout], cores: Sequence[str]) -> list[str]:
     """Make structured tensors of the cores."""
-    text.lines.append(f"cores = iter([{', '.join(cores)}])")
+    text.lines.append(f"cores = [{', '.join(cores)}]")
     names = [f"t{n}" for n in range(len(layouts))]
     for name, layout in zip(names, layouts, strict=True):
         text.lines.append(f"{name} = {text.bind('fill', layout.fill)}(cores)")

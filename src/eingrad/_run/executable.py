@@ -67,8 +67,7 @@ class Executable:
         values = [np.asarray(value) for value in outputs]
         if self.layouts is None:
             return values
-        cores = iter(values)
-        return [layout.fill(cores) for layout in self.layouts]
+        return [layout.fill(values) for layout in self.layouts]
 
     def filling(self, *, in_order: bool) -> Callable[..., None]:
         """Give the function that takes inputs, constants, and an array for each output.

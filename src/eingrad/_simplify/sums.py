@@ -90,10 +90,14 @@ def factor(node: Node, once: Container[Node]) -> Node:
     Only terms without deltas are looked at: those with one pattern of deltas were collected to one
     core when the derivative was built, and that core is a sum of its own. The operand that most
     terms share goes first, the larger of two, then by digest; with it goes whatever else these
-    terms share. What a broadcast repeats is one operand, or its factors, where that is less work.
+    terms share. What a broadcast repeats is one operand, or its factors, where that is less work;
+    what is repeated along the same axes is added once, ``a[i] + b[i]`` of ``a[i] + b[i] + c[i,j]``.
     Keeps value, shape and dtype. Terminates: every step makes fewer terms. Leaves alone terms that
     are used elsewhere, unless they are outer products, which nobody shares.
     """
+    if not isinstance(node, Add):
+        return node
+    node = _add_before_repeating(node)
     if not isinstance(node, Add):
         return node
     made = _factor(node, once, _factors)
@@ -102,6 +106,41 @@ def factor(node: Node, once: Container[Node]) -> Node:
         return made
     given = {child for term in node.terms for child in _shared_below(term)}
     return min(made, opened, key=lambda form: work(form, given))
+
+
+def _add_before_repeating(node: Add) -> Node:
+    """Add the cores of terms that are constant along the same axes, and repeat the sum."""
+    alike: dict[Subscripts, list[tuple[Node, Coefficient]]] = {}
+    for term, coefficient in zip(node.terms, node.coefficients, strict=True):
+        alike.setdefault(_carried(term), []).append((term, coefficient))
+    every = tuple(range(node.ndim))
+    if not any(len(pairs) > 1 for axes, pairs in alike.items() if axes not in ((), every)):
+        return node
+    terms: list[tuple[Node, Coefficient]] = []
+    for axes, pairs in alike.items():
+        if len(pairs) == 1 or axes in ((), every):
+            terms += pairs
+            continue
+        cores = [_core_on(term, axes) for term, _ in pairs]
+        total = _ir.add(cores, [coefficient for _, coefficient in pairs])
+        sizes = dict(enumerate(node.shape))
+        terms.append((_ir.contract([(total, axes)], every, sizes, 1, node.dtype), 1))
+    return _ir.add([n for n, _ in terms], [c for _, c in terms])
+
+
+def _carried(term: Node) -> Subscripts:
+    """The axes that a term varies along; all where that is not plain to see."""
+    match term:
+        case Placement(core=(_, indices), structure=()) if len({*indices}) == len(indices):
+            return tuple(axis for axis, index in enumerate(term.out) if index in indices)
+    return tuple(range(term.ndim))
+
+
+def _core_on(term: Node, axes: Subscripts) -> Node:
+    """What a term repeats, its axes in order."""
+    assert isinstance(term, Placement)
+    out = [term.out[axis] for axis in axes]
+    return _ir.contract(term.factors, out, (), term.coefficient, term.dtype)
 
 
 def _shared_below(term: Node) -> Sequence[Node]:

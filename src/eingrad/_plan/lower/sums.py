@@ -19,14 +19,16 @@ def find_folded(roots: Sequence[Node], order: Sequence[Node]) -> dict[Node, Coef
 
     Transposed twins are one value, so all are scaled alike, but for signs, or none. A product of a
     tensor with itself that sums nothing is exactly symmetric: it is scaled so only where that
-    rounds nothing.
+    rounds nothing. A sum has signs, unless others are placed onto its one plain term.
     """
     uses = _ir.occurrences(roots)
     scales: dict[Node, list[Coefficient]] = {}
+    alone: set[Node] = set()
     for node in order:
         if isinstance(node, Add):
             for n, c in zip(node.terms, node.coefficients, strict=True):
                 scales.setdefault(n, []).append(c)
+            alone.update(_alone(node))
     alike: dict[object, list[Product]] = {}
     for node in order:
         if isinstance(node, Product) and len(node.factors) > 1:
@@ -37,7 +39,8 @@ def find_folded(roots: Sequence[Node], order: Sequence[Node]) -> dict[Node, Coef
         if len(found) < sum(uses[n] for n in nodes) or len({n.coefficient for n in nodes}) > 1:
             continue
         common = _common(found)
-        if common is not None and _takes_scale(nodes[0], common):
+        lone = alone.issuperset(nodes)
+        if common is not None and _takes_scale(nodes[0], common, sign=lone):
             folded.update(dict.fromkeys(nodes, common))
     return folded
 
@@ -47,8 +50,16 @@ def scales_taken(node: Add) -> dict[Node, Coefficient]:
     return {
         n: c
         for n, c in zip(node.terms, node.coefficients, strict=True)
-        if isinstance(n, Product) and len(n.factors) > 1 and _takes_scale(n, c)
+        if isinstance(n, Product)
+        and len(n.factors) > 1
+        and _takes_scale(n, c, sign=n in _alone(node))
     }
+
+
+def _alone(node: Add) -> list[Node]:
+    """The plain term of a sum that others are placed onto, if there is one."""
+    plain = [n for n in node.terms if not _ir.carries_delta(n)]
+    return plain if len(plain) == 1 else []
 
 
 def _common(coefficients: Sequence[Coefficient]) -> Coefficient | None:
@@ -57,10 +68,10 @@ def _common(coefficients: Sequence[Coefficient]) -> Coefficient | None:
     return c if all(_size(x) == _size(c) for x in coefficients) else None
 
 
-def _takes_scale(node: Product, c: Coefficient) -> bool:
-    """Whether an operand of a product, smaller than it, may take a scale."""
+def _takes_scale(node: Product, c: Coefficient, *, sign: bool) -> bool:
+    """Whether an operand of a product, smaller than it, may take a scale, or a mere sign."""
     is_smaller = min(n.size for n in node.operands) < node.size
-    is_movable = abs(c) != 1 and _ir.is_harmless(c, node.dtype)
+    is_movable = (abs(c) != 1 or (sign and c == -1)) and _ir.is_harmless(c, node.dtype)
     is_symmetric = not node.sums and len({*node.operands}) == 1
     return is_smaller and is_movable and (not is_symmetric or is_power_of_two(c))
 

@@ -23,6 +23,7 @@ from eingrad._plan.kernels import Kernel
 from eingrad._plan.lower.memory import Array, Strides, in_order, strides_after
 from eingrad._plan.lower.needs import Users
 from eingrad._plan.program import InputSpec, Program, Result, Statement
+from eingrad._plan.reuse import reused
 from eingrad._subscripts import Shape, Subscripts
 
 
@@ -228,7 +229,8 @@ class Writer:
             )
             statements.append(replace(statement, operands=operands, targets=targets))
         found = tuple(number[n] for n in final)
-        return Program(self.inputs, tuple(constants), tuple(statements), found, candidates)
+        program = Program(self.inputs, tuple(constants), tuple(statements), found, candidates)
+        return reused(program, {number[n] for n in self._strides if n in number})
 
     def _separated(self, outputs: Sequence[int]) -> list[int]:
         """Copy an output whose memory is an input's or another output's, or repeats entries."""
