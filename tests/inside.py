@@ -28,7 +28,7 @@ from eingrad import (
 )
 from eingrad._ir import Input, Node, Placement, nodes
 from eingrad._numpy_functions import reductions, refusals
-from eingrad._plan import Program, duration, halves, path, price, tiles
+from eingrad._plan import Program, buffers, duration, halves, path, price, tiles
 from eingrad._plan.lower import calls
 from eingrad._run import Executable, dense, interpret
 from eingrad._simplify import contractions
@@ -239,6 +239,8 @@ PIECES = Part(_diff, "_pieces")  # parts of a derivative that a product is distr
 IDENTITY_ERROR = Part(checks, "_error")  # compares the sides of an identity
 
 MOST_SWEEPS = Part(_reuse, "_MOST_DERIVED")  # derivatives of inner traces that are kept
+REUSE = Part(compose, "reuse")  # writes results over dead values
+REUSED_BYTES = Limit(buffers, "reused_bytes")  # of a result that is
 MIRRORED_AT_ONCE = Limit(calls, "mirrored_at_once")  # elements; more are mirrored in place
 HALF_ROWS = Limit(halves, "half_rows")  # of a product that is made by halves
 TILE_BYTES = Limit(tiles, "tile_bytes")  # of what a pass of a loop makes

@@ -1,9 +1,10 @@
-"""From planned roots to the program that is run: lowered, large things in pieces, halves alone."""
+"""From planned roots to the program that is run: lowered, in pieces, halved, in little memory."""
 
 from collections.abc import Sequence, Set
 
 from eingrad._ir import Input, Node
 from eingrad._limits import POLICY
+from eingrad._plan.buffers import reuse
 from eingrad._plan.duration import picoseconds
 from eingrad._plan.halves import halved
 from eingrad._plan.lower import lower
@@ -30,7 +31,7 @@ def compose(
             program
         ):
             program = pieces
-    return halved(program)
+    return reuse(halved(program))
 
 
 def _may_be_cut(program: Program) -> bool:
