@@ -28,7 +28,7 @@ from eingrad import (
 )
 from eingrad._ir import Input, Node, Placement, nodes
 from eingrad._numpy_functions import reductions, refusals
-from eingrad._plan import Program, buffers, duration, halves, path, price, tiles
+from eingrad._plan import Program, buffers, duration, halves, liveness, path, price, tiles
 from eingrad._plan.lower import calls
 from eingrad._run import Executable, dense, interpret
 from eingrad._simplify import contractions
@@ -107,6 +107,11 @@ def forget_paths() -> None:
 def with_halves(program: Program, wanted: Sequence[tuple[int, bool]]) -> Program:
     """Compute one triangle only of these values of a program: the upper one where True."""
     return halves._with_halves(program, wanted)
+
+
+def statements_before(program: Program) -> list[list[int]]:
+    """Say of each statement which others have to come before it."""
+    return liveness._needs(program)
 
 
 def tile_step(size: int, most: int) -> int:
@@ -239,6 +244,8 @@ PIECES = Part(_diff, "_pieces")  # parts of a derivative that a product is distr
 IDENTITY_ERROR = Part(checks, "_error")  # compares the sides of an identity
 
 MOST_SWEEPS = Part(_reuse, "_MOST_DERIVED")  # derivatives of inner traces that are kept
+IN_LESS_MEMORY = Part(compose, "in_less_memory")  # orders statements by what is live
+ORDERED_BYTES = Limit(liveness, "ordered_bytes")  # a peak for which that is tried
 REUSE = Part(compose, "reuse")  # writes results over dead values
 REUSED_BYTES = Limit(buffers, "reused_bytes")  # of a result that is
 MIRRORED_AT_ONCE = Limit(calls, "mirrored_at_once")  # elements; more are mirrored in place

@@ -130,6 +130,7 @@ class Policy:
     mirrored_at_once: int = 4096  # elements; more of them row by row, in place
     pieces: int = 6  # of a derivative, over each other: fewer are never written out
     pieces_beside: int = 2  # the same where there is an array beside them
+    ordered_bytes: int = 2**20  # a peak for which another order of the statements is sought
     reused_bytes: int = 2**14  # of a result that is written over a dead one: smaller ones cost more
     written_out: int = 64  # entries of a constant that is text, and not an array
 

@@ -10,6 +10,7 @@ is deleted: that takes several times as long as to write it. So a large result t
 an operand that dies, where its kernel may write over it, else of the value that died last among
 those that are as large.
 
+>>> import numpy as np
 >>> import eingrad as eg
 >>> program = eg.plan(lambda x: np.exp(np.sin(x) + 1), np.ones(10_000)).program
 >>> [(s.kernel.label, s.targets, s.into) for s in program.statements if s.result_bytes > 8]

@@ -7,6 +7,7 @@ from eingrad._limits import POLICY
 from eingrad._plan.buffers import reuse
 from eingrad._plan.duration import picoseconds
 from eingrad._plan.halves import halved
+from eingrad._plan.liveness import in_less_memory
 from eingrad._plan.lower import lower
 from eingrad._plan.program import InputSpec, Program
 from eingrad._plan.tiles import tile
@@ -31,7 +32,7 @@ def compose(
             program
         ):
             program = pieces
-    return reuse(halved(program))
+    return reuse(in_less_memory(halved(program)))
 
 
 def _may_be_cut(program: Program) -> bool:
