@@ -22,6 +22,7 @@ from eingrad import (
     _diff,
     _formula,
     _place,
+    _progress,
     _read_only,
     _reuse,
     _tracer,
@@ -142,6 +143,11 @@ def open_trace() -> Any:
     return _tracer.trace.innermost.get()
 
 
+def open_planning() -> Any:
+    """Give the planning that a line on the terminal would tell of, or None."""
+    return _progress._open.get()
+
+
 def is_inside_of_handler() -> bool:
     """Whether NumPy is not asked about a call, for it is made within a handler."""
     return refusals._inside.get()
@@ -244,6 +250,8 @@ PIECES = Part(_diff, "_pieces")  # parts of a derivative that a product is distr
 IDENTITY_ERROR = Part(checks, "_error")  # compares the sides of an identity
 
 MOST_SWEEPS = Part(_reuse, "_MOST_DERIVED")  # derivatives of inner traces that are kept
+SILENT_SECONDS = Part(_progress, "SILENT_SECONDS")  # before planning says what it does
+SECONDS_BETWEEN = Part(_progress, "SECONDS_BETWEEN")  # lines of that
 IN_LESS_MEMORY = Part(compose, "in_less_memory")  # orders statements by what is live
 ORDERED_BYTES = Limit(liveness, "ordered_bytes")  # a peak for which that is tried
 REUSE = Part(compose, "reuse")  # writes results over dead values

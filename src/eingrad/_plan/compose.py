@@ -11,6 +11,7 @@ from eingrad._plan.liveness import in_less_memory
 from eingrad._plan.lower import lower
 from eingrad._plan.program import InputSpec, Program
 from eingrad._plan.tiles import tile
+from eingrad._progress import phase
 
 
 def compose(
@@ -23,6 +24,16 @@ def compose(
 
     `written` are nodes that the user wrote; None: all. With loops it is not known which are.
     """
+    with phase("lowering"):
+        return _composed(roots, arguments, candidates, written)
+
+
+def _composed(
+    roots: Sequence[Node],
+    arguments: Sequence[tuple[Input, InputSpec]],
+    candidates: tuple[tuple[str, int], ...],
+    written: Set[Node] | None,
+) -> Program:
     program = lower(roots, arguments, candidates, written)
     if _may_be_cut(program):
         looped = tile(roots, picoseconds(program))

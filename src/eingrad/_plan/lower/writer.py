@@ -23,6 +23,7 @@ from eingrad._plan.kernels import Kernel
 from eingrad._plan.lower.memory import Array, Strides, in_order, strides_after
 from eingrad._plan.lower.needs import Users
 from eingrad._plan.program import InputSpec, Program, Result, Statement
+from eingrad._progress import tick
 from eingrad._subscripts import Shape, Subscripts
 
 
@@ -102,6 +103,7 @@ class Writer:
         workspace_bytes: int = 0,
     ) -> int:  # fmt: skip
         """Append a statement; return the number of its first result."""
+        tick()
         first = len(self.inputs) + len(self._made)
         targets = tuple(range(first, first + len(results)))
         made = Statement(kernel, tuple(operands), targets, results, flops, workspace_bytes)
