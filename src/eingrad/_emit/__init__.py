@@ -143,21 +143,31 @@ def _body(
         if prefix != "t" or _is_written(array):
             module.constants.append(f"{variable} = {array_text(array)}")
     body: list[Line] = []
-    values = program.values()
+    values, base = program.values(), program.bases()
+    also: dict[int, list[str]] = {}  # other names of a value's memory, which are deleted with it
     lasting = set(range(len(names)))  # values that are no local variable of the function
     for statement, dead in zip(program.statements, program.dead_after(), strict=True):
         names += [f"{prefix}{n - program.first}" for n in statement.targets]
         if _is_lasting(statement):
             lasting.update(statement.targets)
         writer = writers.get(statement.targets[0]) if statement.targets else None
+        passed_on = None
         if writer is None and statement.into is not None:
             writer = functools.partial(reusing, memory=values[statement.into])
+            passed_on = base[statement.into]
         if writer is not None:
             first, *more = writer(statement, names)
             body += [(first, statement), *((line, None) for line in more)]
         else:
             body += _step(statement, names, module)
-        temporary = [names[n] for n in dead if n not in lasting]
+        temporary = []
+        for n in dead:
+            if n not in lasting:
+                found = [*also.pop(n, ()), names[n]]
+                if base[n] == passed_on:
+                    also.setdefault(statement.targets[0], []).extend(found)
+                else:
+                    temporary += found
         if temporary:
             body.append((f"del {', '.join(temporary)}", None))
     return body, names
