@@ -210,7 +210,7 @@ def test_planning_that_is_interrupted_is_done_again_right(part, at_once, monkeyp
         assert open_planning() is None
         before = eg.cache_info()
         np.testing.assert_array_equal(eg.hessian(network)(X), EXPECTED)
-        assert eg.cache_info() == before._replace(hits=before.hits + 1)
+        assert eg.cache_info() == (before.hits + 1, *before[1:])
 
 
 def test_an_interrupt_while_planning_closes_takes_nothing_from_the_next(at_once, monkeypatch):
