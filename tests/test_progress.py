@@ -1,5 +1,6 @@
 """Laws of what is said while planning: on a terminal, after two seconds, and it may be stopped."""
 
+import inspect
 import io
 import os
 import re
@@ -200,8 +201,13 @@ def test_planning_that_is_interrupted_is_done_again_right(part, at_once, monkeyp
     assert total > 10_000
     for point in range(part, POINTS, 3):
         events_left = iter(range(total * point // POINTS))
+
+        def chosen(frame, n=events_left):  # Python drops errors of a generator that it closes
+            is_generator = frame.f_code.co_flags & inspect.CO_GENERATOR
+            return next(n, None) is None and not is_generator
+
         with pytest.raises(KeyboardInterrupt):
-            interrupted_at(lambda _, n=events_left: next(n, None) is None, planned_anew)
+            interrupted_at(chosen, planned_anew)
         sys.stderr.seek(sys.stderr.truncate(0))
         np.testing.assert_array_equal(eg.hessian(network)(X), EXPECTED)
         assert_usable()
