@@ -9,7 +9,7 @@ a product is a Cauchy product. Any other row has a derivative rule, ``y' = J x'`
 the right is a node, whose series is found in the same way, one order lower: so ``k y[k]`` is its
 coefficient number ``k - 1``. A row may state an equation that takes fewer products (`Equation`).
 
->>> from eingrad._primitives import apply
+>>> from eingrad._primitives import apply, times
 >>> x, v = (_ir.new_input(name, (3,)) for name in "xv")
 >>> y = apply("sin", x)
 >>> Series({x: [v]}).coefficient(y, 1) is times(v, apply("cos", x))
