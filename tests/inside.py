@@ -23,13 +23,14 @@ from eingrad import (
     _evaluate,
     _formula,
     _place,
+    _progress,
     _read_only,
     _reuse,
     _tracer,
 )
 from eingrad._ir import Input, Node, Placement, nodes
 from eingrad._numpy_functions import reductions, refusals
-from eingrad._plan import Program, duration, halves, path, price, tiles
+from eingrad._plan import Program, buffers, duration, halves, liveness, path, price, tiles
 from eingrad._plan.lower import calls
 from eingrad._run import Executable, dense, interpret
 from eingrad._simplify import contractions
@@ -110,6 +111,11 @@ def with_halves(program: Program, wanted: Sequence[tuple[int, bool]]) -> Program
     return halves._with_halves(program, wanted)
 
 
+def statements_before(program: Program) -> list[list[int]]:
+    """Say of each statement which others have to come before it."""
+    return liveness._needs(program)
+
+
 def tile_step(size: int, most: int) -> int:
     """Choose how many rows of `size` a pass of a loop takes, `most` at the most."""
     return tiles._step(size, most)
@@ -136,6 +142,11 @@ def locked_arrays() -> dict[int, Any]:
 def open_trace() -> Any:
     """Give the innermost trace that is open, or None."""
     return _tracer.trace.innermost.get()
+
+
+def open_planning() -> Any:
+    """Give the planning that a line on the terminal would tell of, or None."""
+    return _progress._open.get()
 
 
 def is_inside_of_handler() -> bool:
@@ -242,6 +253,12 @@ CHEAPEST_VALUES = Part(_evaluate, "cheapest_values")  # which form of a product 
 IDENTITY_ERROR = Part(checks, "_error")  # compares the sides of an identity
 
 MOST_SWEEPS = Part(_reuse, "_MOST_DERIVED")  # derivatives of inner traces that are kept
+SILENT_SECONDS = Part(_progress, "SILENT_SECONDS")  # before planning says what it does
+SECONDS_BETWEEN = Part(_progress, "SECONDS_BETWEEN")  # lines of that
+IN_LESS_MEMORY = Part(compose, "in_less_memory")  # orders statements by what is live
+ORDERED_BYTES = Limit(liveness, "ordered_bytes")  # a peak for which that is tried
+REUSE = Part(compose, "reuse")  # writes results over dead values
+REUSED_BYTES = Limit(buffers, "reused_bytes")  # of a result that is
 MIRRORED_AT_ONCE = Limit(calls, "mirrored_at_once")  # elements; more are mirrored in place
 HALF_ROWS = Limit(halves, "half_rows")  # of a product that is made by halves
 TILE_BYTES = Limit(tiles, "tile_bytes")  # of what a pass of a loop makes

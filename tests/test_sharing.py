@@ -467,6 +467,7 @@ STATEFUL = (
     "_call.py",
     "_derivative.py",
     "_cache.py",
+    "_progress.py",
     "refusals.py",
     "nodes.py",
     "plan.py",

@@ -309,11 +309,11 @@ def test_a_loop_is_made_only_where_it_halves_the_memory():
 
 
 def test_a_loop_is_not_made_where_multiplying_takes_the_time():
-    """A network's Hessian of 13 MB was slower in pieces."""
+    """A network's Hessian, of 13 MB in the order of lowering, was slower in pieces."""
     case = find("tanh network, first weight", 2)
     f, x = case.build(case.sizes)
     plan = eg.derivative(f, 2).plan(x)
-    assert plan.peak_bytes > 2**23
+    assert plan.peak_bytes > 2**22
     assert not loops(plan.program)
 
 

@@ -53,8 +53,7 @@ class Cache(Generic[Held]):
         self.maxsize = maxsize
         self.maxbytes = maxbytes
         self._weigh = weigh
-        self._bytes = 0
-        self._held: OrderedDict[Any, Held] = OrderedDict()
+        self._held: OrderedDict[Any, tuple[Held, int]] = OrderedDict()  # with its weight
         self._lock = lock
         self._hits = self._misses = 0
 
@@ -65,7 +64,7 @@ class Cache(Generic[Held]):
             if found is not None:
                 self._hits += 1
                 self._held.move_to_end(key)
-                return found
+                return found[0]
             self._misses += 1
         return self.hold(key, make())
 
@@ -73,19 +72,18 @@ class Cache(Generic[Held]):
         """Keep a value, or the one that is there already; return what is kept."""
         with self._lock:
             if key in self._held:
-                return self._held[key]
-            self._held[key] = value
-            self._bytes += self._weigh(value)
-            while len(self._held) > self.maxsize or (
-                self._bytes > self.maxbytes and len(self._held) > 1
-            ):
-                self._bytes -= self._weigh(self._held.popitem(last=False)[1])
+                return self._held[key][0]
+            self._held[key] = value, self._weigh(value)
+            # Added up each time: an interrupt would leave a running sum wrong.
+            held = sum(weight for _, weight in self._held.values())
+            while len(self._held) > self.maxsize or (held > self.maxbytes and len(self._held) > 1):
+                held -= self._held.popitem(last=False)[1][1]
         return value
 
     def items(self) -> list[tuple[Any, Held]]:
         """List what is held, the least recently used first."""
         with self._lock:
-            return [*self._held.items()]
+            return [(key, value) for key, (value, _) in self._held.items()]
 
     def info(self) -> CacheInfo:
         """Count hits, misses and what is held."""
@@ -96,7 +94,6 @@ class Cache(Generic[Held]):
         """Drop everything; the counts start again."""
         with self._lock:
             self._held.clear()
-            self._bytes = 0
             self._hits = self._misses = 0
 
 

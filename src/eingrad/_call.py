@@ -21,6 +21,7 @@ from eingrad._derive import Root, arrange
 from eingrad._evaluate import evaluate
 from eingrad._ir import Input, Node
 from eingrad._primitives import cast
+from eingrad._progress import phase
 from eingrad._shown import shown
 from eingrad._tracer import (
     Array,
@@ -61,7 +62,10 @@ def trace_call(
     parameters: Sequence[str], *, symbolic: bool = False,
 ) -> TracedCall:  # fmt: skip
     """Call the function on expressions; symbolic ones outlive the call, for the user keeps them."""
-    return within_trace(_record, f, argnums, args, kwargs, parameters, symbolic, lasting=symbolic)
+    with phase("tracing"):
+        return within_trace(
+            _record, f, argnums, args, kwargs, parameters, symbolic, lasting=symbolic
+        )
 
 
 def _record(
@@ -115,7 +119,8 @@ def evaluated(trace: Trace | None, nodes: list[Node]) -> list[Node]:
     made = frozenset(trace.made)
     once = functools.partial(evaluate, nodes, made)
     key = ("evaluate", (*nodes,), made)
-    nodes, found = once() if trace.lasting else _reuse.find_or_derive(key, once)
+    with phase("differentiating"):
+        nodes, found = once() if trace.lasting else _reuse.find_or_derive(key, once)
     trace.made |= found
     return [*nodes]
 

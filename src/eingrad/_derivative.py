@@ -30,6 +30,7 @@ from eingrad._ir import Node
 from eingrad._locks import lazy
 from eingrad._mode import Question, find_mode
 from eingrad._place import warn
+from eingrad._progress import planning
 from eingrad._run import Executable, FunctionForm, Layout, Plan, state_of, statics
 from eingrad._shown import shown
 from eingrad._simplify import remember, written_nodes
@@ -69,10 +70,11 @@ class Derivative:
 
     def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
         """Compute the derivative at these arguments."""
-        call = self._trace(args, kwargs)
-        if call.is_nested:
-            return self._nesting(call).build(self._nested(call))
-        executable = self._compile(call)
+        with planning(self.__name__):
+            call = self._trace(args, kwargs)
+            if call.is_nested:
+                return self._nesting(call).build(self._nested(call))
+            executable = self._compile(call)
         pairs = zip(call.values, call.inputs, strict=True)
         results = executable.run([np.asarray(value, node.dtype) for value, node in pairs])
         return self._nesting(call).build(results)
@@ -85,6 +87,10 @@ class Derivative:
         Plan
             Called like the function; checks shapes and dtypes, does not trace.
         """
+        with planning(self.__name__):
+            return self._planned(args, kwargs)
+
+    def _planned(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Plan:
         leaves, tree = flatten((args, kwargs))
         held = {n: leaf for n, leaf in enumerate(leaves) if not is_value(leaf)}
         before = {n: state_of(leaf) for n, leaf in held.items()}
@@ -115,8 +121,9 @@ class Derivative:
 
     def expression(self, /, *args: Any, **kwargs: Any) -> Any:
         """Return the symbolic derivative for arguments like these, in place of its value."""
-        call = self._trace_to_keep(args, kwargs, symbolic=True)
-        results = self._nested(call) if call.is_nested else self._express(call)
+        with planning(self.__name__):
+            call = self._trace_to_keep(args, kwargs, symbolic=True)
+            results = self._nested(call) if call.is_nested else self._express(call)
         return self._nesting(call).build(results)
 
     # One call

@@ -30,6 +30,7 @@ from eingrad._forms import Forms, arguments_of
 from eingrad._ir import Add, Input, Node, Symmetry
 from eingrad._limits import POLICY
 from eingrad._plan import InputSpec, Price, Program, compose, mirror, pairwise
+from eingrad._progress import phase
 from eingrad._simplify import (
     Made,
     made_by_differentiation,
@@ -82,7 +83,18 @@ def derive(
     prices both, whatever `_choose` says. `made` are digests of derivatives that the outputs are
     made of. `forms` keeps what was planned.
     """
-    forms = forms or Forms()
+    with phase("differentiating"):
+        return _derived(outputs, variables, orders, mode, made, forms or Forms())
+
+
+def _derived(
+    outputs: Sequence[Node],
+    variables: Sequence[Node],
+    orders: Sequence[int],
+    mode: str,
+    made: Made,
+    forms: Forms,
+) -> tuple[list[Root], Choice]:
     values, forms.written = prepare(outputs, made)
     # Both ways of going on from the first order have that order in common.
     once = functools.partial(_differentiate, mode=mode, forms=forms)

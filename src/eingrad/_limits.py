@@ -32,6 +32,7 @@ class Machine:
     entry: int = 600_000  # a call of the plan itself
     byte_written: int = 20  # new memory that a cache holds, and the reads for it
     byte_far: int = 76  # new memory beyond that
+    byte_over: int = 40  # far memory that was written before: the system need not give it
     byte_read: int = 12  # by a product or a sum
     byte_moved: int = 60  # copied in another order
     byte_repeated: int = 13  # of a result, for each factor that is repeated in NumPy's buffer
@@ -132,6 +133,8 @@ class Policy:
     stored: int = 8  # times the carries of a scan: more is computed again on the way back
     pieces: int = 6  # of a derivative, over each other: fewer are never written out
     pieces_beside: int = 2  # the same where there is an array beside them
+    ordered_bytes: int = 2**20  # a peak for which another order of the statements is sought
+    reused_bytes: int = 2**14  # of a result that is written over a dead one: smaller ones cost more
     written_out: int = 64  # entries of a constant that is text, and not an array
 
 

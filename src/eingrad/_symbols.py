@@ -22,7 +22,8 @@ from eingrad._exact import exact
 from eingrad._exact import sizes as sizes_of
 from eingrad._forms import Forms, compile_program
 from eingrad._ir import Input, Node
-from eingrad._plan import mirror, search_of
+from eingrad._plan import Search, mirror, search_of
+from eingrad._progress import planning
 from eingrad._run import Executable, Plan, SymbolForm
 from eingrad._shown import shown
 from eingrad._simplify import narrowed, remember, remembered, written_nodes
@@ -222,8 +223,9 @@ def differentiate(
     free = node if isinstance(node, Input) else _ir.new_input("free", node.shape, node.dtype)
     outputs = _ir.substitute([y._node], {node: free})
     forms = Forms()
-    (root,), _ = derive(outputs, [free], (order,), mode, remembered(outputs), forms)
-    (result,), made = substitute_outer(forms.normal([root.plain()]), outputs, {free: node})
+    with planning("a derivative"):
+        (root,), _ = derive(outputs, [free], (order,), mode, remembered(outputs), forms)
+        (result,), made = substitute_outer(forms.normal([root.plain()]), outputs, {free: node})
     remember([result], made)
     return Expression(result, trace_of((y, x)), symmetry=root.symmetry)
 
@@ -284,6 +286,11 @@ def compile(outputs: Any, *, path: Any = "planned") -> Plan:
            [-2.,  1.]])
     """
     search = search_of(path)
+    with planning("expressions"):
+        return _compiled(outputs, search)
+
+
+def _compiled(outputs: Any, search: Search) -> Plan:
     leaves, tree = flatten(outputs)
     nodes = [_expression(leaf, f"output {n}")._node for n, leaf in enumerate(leaves)]
     if any(leaf._trace is not None for leaf in leaves):

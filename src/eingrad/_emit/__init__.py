@@ -6,7 +6,8 @@ and checked input names become identifiers; the user's other words stay out of t
 
 A constant of a few entries is written into the module. Others are parameters of the function, the
 last ones: their arrays are in the program. `literals` writes numbers and looks at arrays,
-`statements` a statement, `into` one that fills a given array, `placements` the scattering of one.
+`statements` a statement, `filled` one that fills an array, `into` one that fills a result that the
+caller gives, `placements` the scattering of one.
 """
 
 import dataclasses
@@ -18,6 +19,7 @@ from typing import Any, NamedTuple
 
 from numpy.typing import NDArray
 
+from eingrad._emit.filled import reusing
 from eingrad._emit.into import buffers, write_into
 from eingrad._emit.literals import Lines, array_text, number
 from eingrad._emit.statements import write
@@ -148,18 +150,31 @@ def _body(
         if prefix != "t" or _is_written(array):
             module.constants.append(f"{variable} = {array_text(array)}")
     body: list[Line] = []
+    values, base = program.values(), program.bases()
+    also: dict[int, list[str]] = {}  # other names of a value's memory, which are deleted with it
     lasting = set(range(len(names)))  # values that are no local variable of the function
     for statement, dead in zip(program.statements, program.dead_after(), strict=True):
         names += [f"{prefix}{n - program.first}" for n in statement.targets]
         if _is_lasting(statement):
             lasting.update(statement.targets)
         writer = writers.get(statement.targets[0]) if statement.targets else None
+        passed_on = None
+        if writer is None and statement.into is not None:
+            writer = functools.partial(reusing, memory=values[statement.into])
+            passed_on = base[statement.into]
         if writer is not None:
             first, *more = writer(statement, names)
             body += [(first, statement), *((line, None) for line in more)]
         else:
             body += _step(statement, names, module)
-        temporary = [names[n] for n in dead if n not in lasting]
+        temporary = []
+        for n in dead:
+            if n not in lasting:
+                found = [*also.pop(n, ()), names[n]]
+                if base[n] == passed_on:
+                    also.setdefault(statement.targets[0], []).extend(found)
+                else:
+                    temporary += found
         if temporary:
             body.append((f"del {', '.join(temporary)}", None))
     return body, names

@@ -8,19 +8,10 @@ kernel cannot write to it, a new array is made and copied.
 import math
 from collections.abc import Mapping, Sequence
 
-import numpy as np
-
+from eingrad._emit.filled import filled
 from eingrad._emit.literals import Lines, expanded, number, permuted, tuple_text
 from eingrad._emit.placements import scatter
-from eingrad._emit.statements import (
-    added,
-    column_and_row,
-    factors,
-    half_of_matmul,
-    sides,
-    write,
-)
-from eingrad._ir import divisor
+from eingrad._emit.statements import added, column_and_row, factors, half_of_matmul, write
 from eingrad._plan import Program, Result, Statement
 from eingrad._plan.kernels import (
     Add,
@@ -109,7 +100,7 @@ def _reshapes(piece: Piece) -> bool:
     return any(isinstance(look, SplitAxis | MergeAxes) for look in looks)
 
 
-def write_into(  # noqa: C901, PLR0911 - one for each kernel that can
+def write_into(  # noqa: PLR0911 - one for each kernel that can
     statement: Statement, names: Sequence[str], *, in_order: bool
 ) -> Lines:
     """Write one step with one result, whose name is that of the array for it."""
@@ -122,28 +113,19 @@ def write_into(  # noqa: C901, PLR0911 - one for each kernel that can
         case Place() as kernel if in_order or not any(map(_reshapes, kernel.pieces)):
             start = operands[0] if kernel.has_base else "0"
             return [f"{buffer}[...] = {start}", *scatter(statement, kernel, buffer, operands)]
-        case Add(signs=(1, sign, *_)) as add:  # a first minus would be a step of its own
-            function = "np.add" if sign == 1 else "np.subtract"
-            first = f"{function}({operands[0]}, {operands[1]}, out={buffer})"
+        case Add() as add if first := filled(statement, names, buffer):
             return [first, *added(add, buffer, operands)[1:]]
-        case Scale(factor=factor) if divisor(factor) is not None:
-            return [f"np.divide({operands[0]}, {number(divisor(factor))}, out={buffer})"]
-        case Scale(factor=factor):
-            return [f"np.multiply({operands[0]}, {number(factor)}, out={buffer})"]
         case Multiply() as product:
             run = _run_of(product, statement.shape) if in_order else ()
             return [_multiply(statement, product, names, buffer, run)]
         case Outer(terms=(one, other)) as product if in_order or {*one}.isdisjoint(other):
             return [_outer(statement, product, names, buffer, in_order=in_order)]
-        case MatMul(half=None, batch=0, splits=False) as product if statement.shape:
-            left, right = sides(statement, product, names)
-            return [f"np.matmul({left}, {right}, out={buffer})"]
         case MatMul(half=Half() as half, splits=False) as product:
             return [f"{buffer}[...] = 0", *half_of_matmul(statement, product, half, names)[1:]]
-        case Sum(axes=axes) if statement.shape:
-            return [f"{operands[0]}.sum({tuple_text(axes)}, out={buffer})"]
-        case Call(row=row) if isinstance(row.numpy, np.ufunc):
-            return [f"np.{row.numpy.__name__}({', '.join(operands)}, out={buffer})"]
+        case MatMul(batch=0, splits=False) | Scale() | Sum() | Call() if line := filled(
+            statement, names, buffer
+        ):
+            return [line]
     local = f"{buffer}_value"
     renamed = [*names]
     renamed[statement.targets[0]] = local

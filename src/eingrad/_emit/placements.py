@@ -35,13 +35,11 @@ from eingrad._plan.kernels import (
 
 
 def place(statement: Statement, kernel: Place, names: Sequence[str]) -> Lines:
-    """Write zeros or a copy of the base, unless it is written to; then each piece."""
+    """Write zeros or a copy of the base, then each piece."""
     target = names[statement.targets[0]]
     operands = [names[n] for n in statement.operands]
     shape, dtype = statement.results[0]
-    if statement.in_place:
-        lines = [f"{target} = {operands[0]}"]
-    elif kernel.has_base:
+    if kernel.has_base:
         lines = [f'{target} = np.array({operands[0]}, order="C")']
     else:
         lines = [f"{target} = np.zeros({shape}, {dtype.str!r})"]

@@ -241,20 +241,27 @@ def half_of_matmul(
 
 def added(add: Add, target: str, operands: Sequence[str]) -> Lines:
     """Add all into the sum of the first two."""
-    text = ("-" if add.signs[0] < 0 else "") + operands[0]
-    lines = []
-    for k, (sign, x) in enumerate(zip(add.signs[1:], operands[1:], strict=True)):
-        symbol = "-" if sign < 0 else "+"
-        lines.append(f"{target} = {text} {symbol} {x}" if k == 0 else f"{target} {symbol}= {x}")
-    return lines or [f"{target} = {text}"]
+    (first, *more), (sign, *signs) = operands, add.signs
+    text = f"-{first}" if sign < 0 else first
+    if more:
+        is_difference = sign < 0 < signs[0]
+        text = f"{more[0]} - {first}" if is_difference else f"{text} {_symbol(signs[0])} {more[0]}"
+    rest = zip(signs[1:], more[1:], strict=True)
+    return [f"{target} = {text}", *(f"{target} {_symbol(s)}= {x}" for s, x in rest)]
+
+
+def _symbol(sign: int) -> str:
+    return "-" if sign < 0 else "+"
+
+
+def attribute_texts(attributes: Sequence[tuple[str, Any]]) -> dict[str, str]:
+    """Write the attributes of a call."""
+    return {k: repr(v) if isinstance(v, str) else number(v) for k, v in attributes}
 
 
 def _call(statement: Statement, call: Call, names: Sequence[str]) -> Lines:
-    attributes = {
-        key: number(value) if not isinstance(value, str) else repr(value)
-        for key, value in call.attributes
-    }
-    text = call.row.text(tuple(names[n] for n in statement.operands), attributes)
+    operands = tuple(names[n] for n in statement.operands)
+    text = call.row.text(operands, attribute_texts(call.attributes))
     return [f"{', '.join(names[n] for n in statement.targets)} = {text}"]
 
 

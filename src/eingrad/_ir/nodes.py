@@ -29,6 +29,7 @@ from numpy.typing import NDArray
 
 from eingrad._ir.tables import Table
 from eingrad._locks import fork_safe
+from eingrad._progress import tick
 from eingrad._subscripts import Shape, Subscripts
 
 Coefficient = int | Fraction | float | complex
@@ -296,6 +297,7 @@ def intern_node(
             digest = blake2b(_kind_of(cls) + content(), digest_size=16).digest()
             node = cls(next(_uids), digest, shape, dtype, *fields)
             _table[full_key] = node
+    tick()  # whatever phase of planning this is
     return node  # type: ignore[return-value]
 
 

@@ -4,10 +4,10 @@
 reads those of the user's, `contraction` builds one product along one, its constants first, `parts`
 says what products have in common, `pairs` plans all products of a program together, `mirror` marks
 results that must come out symmetric, `tiles` makes what is large in pieces, `lower` turns pairwise
-steps into statements, `reuse` writes to operands that die, `halves` makes half of what is
-mirrored, `compose` does these in turn,
-`program` is the result, as data: statements, each with one of the `kernels`. `price` says what
-planned nodes cost, before they are lowered.
+steps into statements, `halves` makes half of what is mirrored, `liveness` orders statements,
+`buffers` writes them over what is dead (`filling` says which can be), `compose` does these five in
+turn, `program` is the result, as data: statements, each with one of the `kernels`. `price` says
+what planned nodes cost, before they are lowered.
 """
 
 from eingrad._plan.compose import compose

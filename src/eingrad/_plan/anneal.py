@@ -13,6 +13,7 @@ import random
 from collections.abc import Sequence
 
 from eingrad._plan.network import Network, Tree
+from eingrad._progress import tick
 
 _COLD = 0.003  # temperature at the end: only what costs some thousandths more is still taken
 _FAR = 30  # bits by which a tree may be dearer: above that, no move is weighed
@@ -29,6 +30,7 @@ def anneal(network: Network, tree: Tree, moves: int, hot: float, seed: int) -> T
     draw = random.Random(seed).random
     for move in range(moves):
         if not move % _SAME_HEAT:
+            tick()
             power = -1 / (hot * (_COLD / hot) ** (move / moves))
         top = inner.start + int(draw() * len(inner))
         below, beside = left[top], right[top]

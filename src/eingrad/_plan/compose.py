@@ -1,14 +1,17 @@
-"""From planned roots to the program that is run: lowered, large things in pieces, halves alone."""
+"""From planned roots to the program that is run: lowered, in pieces, halved, in little memory."""
 
 from collections.abc import Sequence, Set
 
 from eingrad._ir import Input, Node
 from eingrad._limits import POLICY
+from eingrad._plan.buffers import reuse
 from eingrad._plan.duration import picoseconds
 from eingrad._plan.halves import halved
+from eingrad._plan.liveness import in_less_memory
 from eingrad._plan.lower import lower
 from eingrad._plan.program import InputSpec, Program
 from eingrad._plan.tiles import tile
+from eingrad._progress import phase
 
 
 def compose(
@@ -21,6 +24,16 @@ def compose(
 
     `written` are nodes that the user wrote; None: all. With loops it is not known which are.
     """
+    with phase("lowering"):
+        return _composed(roots, arguments, candidates, written)
+
+
+def _composed(
+    roots: Sequence[Node],
+    arguments: Sequence[tuple[Input, InputSpec]],
+    candidates: tuple[tuple[str, int], ...],
+    written: Set[Node] | None,
+) -> Program:
     program = lower(roots, arguments, candidates, written)
     if _may_be_cut(program):
         looped = tile(roots, picoseconds(program))
@@ -30,7 +43,7 @@ def compose(
             program
         ):
             program = pieces
-    return halved(program)
+    return reuse(in_less_memory(halved(program)))
 
 
 def _may_be_cut(program: Program) -> bool:

@@ -74,7 +74,7 @@ def of_statement(  # noqa: C901, PLR0911, PLR0912 - one case for each kernel
 ) -> int:
     """Predict the picoseconds of one step; `values` are those that it is given."""
     operands = [values[n] for n in statement.operands]
-    written = sum(map(_written, statement.results))
+    written = _to_write(statement)
     match statement.kernel:
         case Number():
             return 0
@@ -88,7 +88,7 @@ def of_statement(  # noqa: C901, PLR0911, PLR0912 - one case for each kernel
         case Scale():
             return MACHINE.call + MACHINE.view + written
         case Take():
-            return MACHINE.product + MACHINE.byte_far * statement.bytes
+            return MACHINE.product + MACHINE.byte_far * statement.result_bytes
         case Multiply() as product:
             whole = math.prod(statement.shape)
             count = sum(
@@ -118,7 +118,8 @@ def of_statement(  # noqa: C901, PLR0911, PLR0912 - one case for each kernel
         case Place() as kernel:
             looks = len(kernel.pieces) * MACHINE.diagonal
             entry = MACHINE.added if _adds_over_axes(kernel) else MACHINE.scattered
-            made = 0 if statement.in_place else MACHINE.call + written
+            is_over_base = kernel.has_base and statement.into == statement.operands[0]
+            made = 0 if is_over_base else MACHINE.call + written
             return made + looks + entry * statement.flops
         case Loop(body=body, passes=passes):
             return len(passes) * (MACHINE.product + _of_body(body))
@@ -136,6 +137,14 @@ def _adds_over_axes(kernel: Place) -> bool:
         and (isinstance(piece.where, At) or any(isinstance(w, PickAxis) for w in piece.where))
         for piece in kernel.pieces
     )
+
+
+def _to_write(statement: Statement) -> int:
+    """Time to write the results; what is no new memory the system need not give."""
+    if statement.into is not None:
+        count = statement.result_bytes
+        return count * (MACHINE.byte_written if count < MACHINE.near_bytes else MACHINE.byte_over)
+    return sum(map(_written, statement.results))
 
 
 def _written(result: Result) -> int:
@@ -166,7 +175,7 @@ def _broadcast(statement: Statement, product: Multiply) -> int:
         return MACHINE.broadcast + MACHINE.inner_loop * _runs(statement.results[0])
     run, entries = _run(terms, out, sizes), math.prod(statement.shape)
     runs = entries // run if run else 0
-    copied = statement.bytes if (1 + count) * run <= MACHINE.buffer else 0
+    copied = statement.result_bytes if (1 + count) * run <= MACHINE.buffer else 0
     each = MACHINE.inner_loop * runs + MACHINE.byte_repeated * copied
     return MACHINE.broadcast + count * each
 
@@ -189,7 +198,7 @@ def _outer(
     pairs = zip(statement.operands, product.terms, operands, strict=True)
     late = sum(r.bytes for n, term, r in pairs if n in disordered and len(term) > 1)
     moved = MACHINE.byte_moved * max(late, statement.workspace_bytes)
-    return MACHINE.outer + MACHINE.byte_outer * statement.bytes + moved
+    return MACHINE.outer + MACHINE.byte_outer * statement.result_bytes + moved
 
 
 def _in_disorder(result: Result) -> int:

@@ -29,6 +29,7 @@ from eingrad._plan.given import FoundPath, WrittenPath
 from eingrad._plan.network import Tree, tree_of_path
 from eingrad._plan.parts import Part, SharedParts, Value, is_product, network_of, value_of
 from eingrad._plan.path import Search, adapted_tree, cheapest_tree, find_path
+from eingrad._progress import phase
 from eingrad._shown import shown
 from eingrad.errors import PathError
 
@@ -50,6 +51,13 @@ def pairwise(
     is not ``W.T (X.T X) W``, which squares the condition of X and need not be positive. (Nor is a
     multiple or transpose of one: it is made of the same value.)
     """
+    with phase("ordering products"):
+        return _pairwise(roots, search, written)
+
+
+def _pairwise(
+    roots: Sequence[Node], search: Search, written: Collection[Node] | None
+) -> list[Node]:
     roots = [*map(_opened, roots)] if isinstance(search, WrittenPath) else list(roots)
     kept = {value_of(node) for node in written or () if is_product(node)}
     for number in range(BUDGET.rounds):

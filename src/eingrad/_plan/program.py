@@ -44,8 +44,8 @@ class Result(NamedTuple):
 class Statement:
     """One step: ``values[targets] = kernel(values[operands])``.
 
-    A loop has no targets: it writes to operands. `results` says what each target is. A step that is
-    done `in_place` writes to its first operand, which is its result.
+    A loop has no targets: it writes to operands. `results` says what each target is. A result is
+    written `into` the memory of a value that nothing else uses from then on; None: into new memory.
     """
 
     kernel: Kernel
@@ -54,7 +54,7 @@ class Statement:
     results: tuple[Result, ...]
     flops: int = 0
     workspace_bytes: int = 0
-    in_place: bool = False
+    into: int | None = None
 
     @property
     def shape(self) -> Shape:
@@ -74,13 +74,17 @@ class Statement:
     @property
     def is_in_place(self) -> bool:
         """Whether it writes to the first operand, which is the result."""
-        return self.in_place or (isinstance(self.kernel, Mirror) and self.kernel.in_place)
+        return isinstance(self.kernel, Mirror) and self.kernel.in_place
 
     @property
     def bytes(self) -> int:
-        """Memory of the results."""
-        if self.is_view or self.is_in_place or isinstance(self.kernel, Number):
-            return 0
+        """New memory, of the results."""
+        is_old = self.is_view or self.is_in_place or self.into is not None
+        return 0 if is_old or isinstance(self.kernel, Number) else self.result_bytes
+
+    @property
+    def result_bytes(self) -> int:
+        """Memory of the results, new or not."""
         return sum(result.bytes for result in self.results)
 
     @property
@@ -103,8 +107,8 @@ class Statement:
             case Mirror(in_place=True, axes=axes):
                 return len(axes) * self.results[0].bytes // 2
             case kernels.Add():
-                return self.bytes * max(1, len(self.operands) - 1)
-        return self.bytes
+                return self.result_bytes * max(1, len(self.operands) - 1)
+        return self.bytes if self.into is None else self.result_bytes
 
     @property
     def subscripts(self) -> str:
@@ -158,16 +162,23 @@ class Program:
     @property
     def peak_bytes(self) -> int:
         """Most memory live at once, results included, inputs not."""
+        return max(self.live_bytes(), default=0)
+
+    def live_bytes(self) -> list[int]:
+        """Memory that is live during each statement, results included, inputs not."""
         size: dict[int, int] = {}
-        peak = now = 0
+        base = self.bases()
+        found, now = [], 0
         for statement, dead in zip(self.statements, self.dead_after(), strict=True):
             now += statement.bytes
-            if statement.bytes:
+            if statement.into is not None:
+                size[statement.targets[0]] = size.pop(base[statement.into])
+            elif statement.bytes:
                 pairs = zip(statement.targets, statement.results, strict=True)
                 size.update((target, result.bytes) for target, result in pairs)
-            peak = max(peak, now + statement.workspace_bytes)
+            found.append(now + statement.workspace_bytes)
             now -= sum(size.get(n, 0) for n in dead)
-        return peak
+        return found
 
     def values(self) -> list[Result]:
         """Shape and dtype of every value, by its number."""
@@ -198,7 +209,8 @@ class Program:
         base = self.bases()
         last: dict[int, int] = {}
         for n, statement in enumerate(self.statements):
-            for value in (*statement.operands, *statement.targets):
+            into = () if statement.into is None else (statement.into,)
+            for value in (*statement.operands, *statement.targets, *into):
                 last[value] = n
                 last[base[value]] = n
         kept = {*self.outputs, *(base[n] for n in self.outputs), *range(self.first)}

@@ -21,6 +21,7 @@ from eingrad._plan.anneal import anneal
 from eingrad._plan.canonical import canonical
 from eingrad._plan.greedy import greedy_tree, random_tree, weighted_trees
 from eingrad._plan.network import Network, Tree
+from eingrad._progress import tick
 
 _Known = dict[tuple[int, ...], int]  # disjoint sets of operands, and the least cost to join them
 
@@ -30,6 +31,7 @@ _WARM = 0.1  # the last one
 
 def find_tree(network: Network, made: Collection[int] = ()) -> Tree:
     """Find the cheapest tree; sets of operands in `made` cost nothing, and have no steps."""
+    tick()
     if len(network.operands) <= TREES.exact:
         return _find_tree(network, made)
     ordered, order = canonical(network)

@@ -1,8 +1,9 @@
 """How rows are written that no template writes, and what those cost that take more than an entry's work."""
 
 import math
+from fractions import Fraction
 
-from eingrad._ir import Apply
+from eingrad._ir import Apply, Coefficient
 from eingrad._precedence import PRODUCT, Written, closed
 from eingrad._subscripts import Shape
 
@@ -21,6 +22,12 @@ def latex_of_cast(y: Apply) -> Written:
 def latex_of_slogdet(y: Apply) -> Written:
     sign = Written("\\operatorname{{sign}} \\det {0}", PRODUCT)
     return sign if y.result == 0 else Written("\\log\\left|\\det {0}\\right|")
+
+
+def power_into(exponent: Coefficient) -> str:
+    """Fill an array with a power, unless NumPy has a function of its own for the operator."""
+    has_function = exponent in (-1, 0, Fraction(1, 2), 1, 2)
+    return "" if has_function else "np.power({0}, {exponent}, out={out})"
 
 
 def nothing(*_shapes: Shape) -> int:

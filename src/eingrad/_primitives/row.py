@@ -77,6 +77,7 @@ class Primitive:
     # core axes of the result (a tuple: of each), then of each operand; None: all axes
     core: tuple[()] | tuple[int | tuple[int, ...], *tuple[int, ...]] | None = ()
     source: str = ""  # how it is written; operands {0}, {1}; attributes by name
+    into: str | Callable[..., str] = ""  # the same, filling {out}; empty: as a ufunc does, or not
     shapes: Callable[..., tuple[Shape, ...]] | None = None
     dtype: Any = None  # of the result (a tuple: of each); None: that of the last operand
     results: int = 1
@@ -134,6 +135,12 @@ class Primitive:
     def text(self, operands: tuple[str, ...], attributes: dict[str, str]) -> str:
         """Write the call."""
         return self.source.format(*operands, **attributes, all=", ".join(operands))
+
+    def source_into(self, attributes: Mapping[str, Any]) -> str:
+        """Give the source that fills `{out}` with the bits of a new result; empty: there is none."""
+        if not self.into and isinstance(self.numpy, np.ufunc):
+            return f"np.{self.numpy.__name__}({{all}}, out={{out}})"
+        return self.into if isinstance(self.into, str) else self.into(**attributes)
 
 
 BY_NAME: dict[str, Primitive] = {}  # filled by the table

@@ -26,6 +26,7 @@ from eingrad._primitives.measures import (
     latex_of_cast,
     latex_of_slogdet,
     nothing,
+    power_into,
 )
 from eingrad._primitives.row import BY_NAME, Array, Kind, Law, Primitive, Rule, Sample
 from eingrad._primitives.rules import (
@@ -150,7 +151,7 @@ PRIMITIVES = (
     _binary("minimum",    two_reals,   *tie("less"), real=True),
     Primitive("power",    lambda x, exponent: np.power(x, complex(exponent) if isinstance(exponent, complex) else float(exponent)), positive,
               (lambda x, y, exponent: times(exponent, power(x, exponent - 1)),),
-              source="{0} ** {exponent}", singular=True, picoseconds=1500, attributes={"exponent": Fraction(5, 2)}, standard=lambda xp, x, exponent: x ** _number(exponent),
+              source="{0} ** {exponent}", into=power_into, singular=True, picoseconds=1500, attributes={"exponent": Fraction(5, 2)}, standard=lambda xp, x, exponent: x ** _number(exponent),
               plain=Written("{0}**{exponent}", PRODUCT), latex=Written("{{{0}}}^{{{exponent}}}", PRODUCT),
               definition=lambda x, exponent: times(*[x] * int(exponent)) if exponent in (3, 4) else None, exponents=lambda exponent: (exponent,), equation=power_equation),
     Primitive("pow",      np.power,     two_positive,
@@ -178,24 +179,24 @@ PRIMITIVES = (
     Primitive("norm",     lambda x: np.linalg.norm(x, axis=-1), reals, (norm_rule,), core=(0, 1),
               source="np.linalg.norm({0}, axis=-1)", shapes=lambda a: (a[:-1],), real=True, singular=True, standard=lambda xp, x: xp.sqrt(xp.sum(x * x, axis=-1))),
     Primitive("scaled",   lambda x, factor: np.multiply(x, _number(factor)), reals,  # what a sum or product does not see into
-              (lambda x, y, factor: _ir.fill(factor, x.shape, x.dtype),), source="{factor} * {0}",
+              (lambda x, y, factor: _ir.fill(factor, x.shape, x.dtype),), source="{factor} * {0}", into="np.multiply({0}, {factor}, out={out})",
               number=lambda factor: factor, attributes={"factor": 0.3}, standard=lambda xp, x, factor: _number(factor) * x,
               plain=Written("{factor} {0}", PRODUCT), latex=Written("{factor} {0}", PRODUCT)),
     Primitive("divided",  lambda x, divisor: np.divide(x, _number(divisor)), reals,
-              (lambda x, y, divisor: _ir.fill(1 / Fraction(divisor), x.shape, x.dtype),), source="{0} / {divisor}",
+              (lambda x, y, divisor: _ir.fill(1 / Fraction(divisor), x.shape, x.dtype),), source="{0} / {divisor}", into="np.divide({0}, {divisor}, out={out})",
               number=lambda divisor: 1 / Fraction(divisor), attributes={"divisor": 0.3}, standard=lambda xp, x, divisor: x / _number(divisor),
               plain=Written("{0} / {divisor}", QUOTIENT), latex=closed(r"\frac{{{0}}}{{{divisor}}}")),
     Primitive("whole",    lambda x: np.positive(x), reals, (lambda x, y: _ir.fill(1, x.shape, x.dtype),),  # noqa: PLW0108 - np.positive has no row; no sum sees into this one
-              source="np.positive({0})", linear=True, standard="positive", hidden=True),
+              source="np.positive({0})", into="np.positive({0}, out={out})", linear=True, standard="positive", hidden=True),
     Primitive("quotient", _quotient, two_positive,  # a / b, and 0 where b is 0
               (lambda a, b, y: reciprocal(b), lambda a, b, y: times(-1, y, reciprocal(b))),
               source="np.divide({0}, {1}, out=np.zeros_like({1}), where={1} != 0)", singular=True, exponents=(1, -1), is_guarded=True, equation=quotient_equation, standard=standard_quotient,
               plain=closed("quotient({0}, {1})")),
     Primitive("one_minus_square", lambda x: (1 - x) * (1 + x), reals, (lambda x, y: times(-2, x),),
-              source="(1 - {0}) * (1 + {0})", standard=lambda xp, x: (1 - x) * (1 + x),
+              source="(1 - {0}) * (1 + {0})", into="np.multiply(1 - {0}, 1 + {0}, out={out})", standard=lambda xp, x: (1 - x) * (1 + x),
               plain=Written("(1 - {0}) (1 + {0})", PRODUCT), latex=Written(r"\left(1 - {0}\right) \left(1 + {0}\right)", PRODUCT)),
     Primitive("cumsum",   lambda x: np.cumsum(x, -1), reals, (cumsum_rule,), core=(1, 1),
-              source="np.cumsum({0}, -1)", linear=True, standard=lambda xp, x: xp.cumulative_sum(x, axis=-1)),
+              source="np.cumsum({0}, -1)", into="np.cumsum({0}, -1, out={out})", linear=True, standard=lambda xp, x: xp.cumulative_sum(x, axis=-1)),
     Primitive("tri",      lambda n, m, k, dtype: np.tri(n, m, k, dtype), lambda rng: (),  # noqa: PLW0108 - by name
               core=None, source="np.tri({n}, {m}, {k}, {dtype})", shapes=lambda n, m, k, dtype: ((n, m),),
               attributes={"n": 2, "m": 3, "k": 0, "dtype": "|b1"}, standard=standard_tri, plain=closed("tri({n}, {m}, {k})")),
@@ -213,7 +214,7 @@ PRIMITIVES = (
               flops=lambda y, a, b: elimination(a, b[-1]),
               definition=lambda a, b: _ir.einsum("...ij,...jk->...ik", apply("inverse", a), b), equation=solve_equation),
     Primitive("concatenate", lambda *arrays, axis: np.concatenate(arrays, axis), two_reals, concatenate_rule,
-              core=None, source="np.concatenate(({all},), {axis})", shapes=concatenate_shape,
+              core=None, source="np.concatenate(({all},), {axis})", into="np.concatenate(({all},), {axis}, out={out})", shapes=concatenate_shape,
               attributes={"axis": 1}, standard=lambda xp, *arrays, axis: xp.concat(arrays, axis=axis), flops=nothing, plain=closed("concatenate(({all}), {axis})")),
 )  # fmt: skip
 

@@ -21,6 +21,7 @@ from collections.abc import Callable, Container, Sequence, Set
 from eingrad import _ir
 from eingrad._ir import Node, Product
 from eingrad._limits import BUDGET
+from eingrad._progress import phase, tick
 from eingrad._simplify.contractions import (
     Made,
     made_by_differentiation,
@@ -108,7 +109,11 @@ def simplify(
     What the user has `written` stays as it is. Where walks lead round in a circle, the form of it
     that needs the least work is the normal one, so that the normal form of a normal form is itself.
     """
-    memo = memo or Memo()
+    with phase("bringing to normal form"):
+        return _normal(roots, memo or Memo(), written)
+
+
+def _normal(roots: Sequence[Node], memo: Memo, written: Set[Node]) -> list[Node]:
     forms = [[*roots]]
     for _ in range(BUDGET.walks):
         form = walk(forms[-1], PASSES, memo, written)
@@ -154,6 +159,7 @@ def _walk(
     once = _Once()  # rewritten nodes that stand for a node used once
     new: dict[Node, Node] = {}
     for node in order:
+        tick()
         below = _ir.children(node)
         moved = [new[child] for child in below]
         same = all(a is b for a, b in zip(moved, below, strict=True))

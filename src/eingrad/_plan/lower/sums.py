@@ -104,7 +104,8 @@ def _add(writer: Writer, node: Add, terms: Sequence[_Term]) -> int:
     operands, signs = [value for value, _ in signed], tuple(sign for _, sign in signed)
     if signs == (1,):
         return operands[0]
-    flops = (len(terms) - 1) * node.size + (node.size if signs[0] < 0 else 0)
+    is_negated = signs[0] < 0 and 1 not in signs[1:2]  # else it is subtracted
+    flops = (len(terms) - 1 + is_negated) * node.size
     result = Result(node.shape, node.dtype)
     return writer.emit(kernels.Add(signs), operands, result, flops=flops)
 

@@ -23,7 +23,7 @@ from eingrad._plan.kernels import Kernel
 from eingrad._plan.lower.memory import Array, Strides, in_order, strides_after
 from eingrad._plan.lower.needs import Users
 from eingrad._plan.program import InputSpec, Program, Result, Statement
-from eingrad._plan.reuse import reused
+from eingrad._progress import tick
 from eingrad._subscripts import Shape, Subscripts
 
 
@@ -103,6 +103,7 @@ class Writer:
         workspace_bytes: int = 0,
     ) -> int:  # fmt: skip
         """Append a statement; return the number of its first result."""
+        tick()
         first = len(self.inputs) + len(self._made)
         targets = tuple(range(first, first + len(results)))
         made = Statement(kernel, tuple(operands), targets, results, flops, workspace_bytes)
@@ -229,8 +230,7 @@ class Writer:
             )
             statements.append(replace(statement, operands=operands, targets=targets))
         found = tuple(number[n] for n in final)
-        program = Program(self.inputs, tuple(constants), tuple(statements), found, candidates)
-        return reused(program, {number[n] for n in self._strides if n in number})
+        return Program(self.inputs, tuple(constants), tuple(statements), found, candidates)
 
     def _separated(self, outputs: Sequence[int]) -> list[int]:
         """Copy an output whose memory is an input's or another output's, or repeats entries."""
