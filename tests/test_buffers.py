@@ -234,7 +234,7 @@ def stencil(u):
 LARGE_ARRAYS = {
     "GELU": (gelu, (100, 100), 15, 3),
     "a network over a batch": (network, (64, 64), 11, 3),
-    "layernorm": (layernorm, (100, 100), 12, 4),
+    "layernorm": (layernorm, (100, 100), 10, 4),
     "a stencil": (stencil, (100, 100), 69, 9),
 }
 
