@@ -106,6 +106,20 @@ def test_a_mask_does_not_grow_at_every_rebuilding(order):
     assert plan.flops <= 4 * f(x).size
 
 
+def test_a_mask_of_merged_rows_does_not_grow_at_every_rebuilding():
+    """Rows that a merge makes of three axes are masked by them (fuzzer, seed 1001, 2461)."""
+    x = RNG.normal(size=(3, 2, 3))
+    flags = RNG.random(36) > 0.3
+
+    def f(x):
+        both = np.concatenate([x, np.flip(x, 0)], axis=None)
+        product = np.prod(np.where(flags, both, 0 * both), axis=0)
+        return product + np.sin(product)
+
+    expected = complex_step(eg.grad(f), x)
+    assert_close(eg.hessian(f)(x), expected)
+
+
 NEIGHBOURS = RNG.integers(0, N, (N, 3))
 GATHERED = {
     "sum over neighbours": lambda x: np.tanh(x[NEIGHBOURS].sum(1)),

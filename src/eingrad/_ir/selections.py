@@ -8,7 +8,7 @@ import math
 import numpy as np
 
 from eingrad._ir.network import Network, Operand, is_delta, make_dense
-from eingrad._ir.nodes import Constant, Einsum, Merge, Selection
+from eingrad._ir.nodes import Constant, Einsum, Merge, Node, Selection, Structural
 from eingrad._ir.tables import (
     Table,
     compose,
@@ -21,6 +21,7 @@ from eingrad._ir.tables import (
     selects,
     unravel,
 )
+from eingrad._subscripts import Subscripts
 
 _FEW = 256  # multiplications in a matrix product take as long as adding one entry at a position
 
@@ -146,24 +147,44 @@ def _is_zero_outside(
     """Whether the cores are zero where a row selects nothing, so that no mask need say it.
 
     They are where one of them was already taken by this selection, or masked. A mask that repeated
-    it would come again at every rebuilding of the product.
+    it would come again at every rebuilding of the product. What rows are may be told by several
+    axes, where a merge makes them of parts.
     """
-    pending = [(f.node, axis) for f in network.cores for axis, i in enumerate(f.term) if i == row]
-    seen = set(pending)
+    merges = [f.term for f in network.structure if isinstance(f.node, Merge)]
+    pending: list[tuple[Node, Subscripts]] = [
+        (f.node, tuple(map(f.term.index, ways)))
+        for f in network.cores
+        for ways in ((row,), *(term[1:] for term in merges if term[0] == row))
+        if {*ways}.issubset(f.term)
+    ]
+    seen: set[tuple[Node, Subscripts]] = {*pending}
     while pending:
-        node, axis = pending.pop()
-        if isinstance(node, Constant) and not node.value.compress(outside, axis).any():
-            return True
+        node, axes = pending.pop()
+        if isinstance(node, Constant):
+            rows = np.moveaxis(node.value, axes, range(len(axes))).reshape(len(outside), -1)
+            if not rows[outside].any():
+                return True
         if not isinstance(node, Einsum):
             continue
-        for operand, term in node.factors:
-            axes = [n for n, index in enumerate(term) if index == node.out[axis]]
-            if operand is selection and axes[:1] == [0]:
-                return True
-            new = [(operand, n) for n in axes if (operand, n) not in seen]
-            pending += new
+        indices = tuple(node.out[axis] for axis in axes)
+        if any(of is selection and indices == term[:1] for of, term in node.factors):
+            return True
+        for ways in (indices, *_of_merges(node, indices)):
+            new = [
+                (of, tuple(map(term.index, ways)))
+                for of, term in node.factors
+                if not isinstance(of, Structural) and {*ways}.issubset(term)
+            ]
+            pending += [pair for pair in new if pair not in seen]
             seen.update(new)
     return False
+
+
+def _of_merges(node: Einsum, indices: Subscripts) -> list[Subscripts]:
+    """Tell the position of a merge by its parts, or the parts by the position."""
+    merges = [term for of, term in node.factors if isinstance(of, Merge)]
+    positions = [term[1:] for term in merges if indices == term[:1]]
+    return positions + [term[:1] for term in merges if indices == term[1:]]
 
 
 def _express_in_row(
