@@ -17,6 +17,7 @@ from eingrad._numpy_functions.operands import (
     strong,
 )
 from eingrad._place import user_line
+from eingrad._primitives import apply
 from eingrad._shown import shown
 from eingrad._subscripts import Subscripts
 from eingrad._tracer import Expression, as_array
@@ -227,8 +228,9 @@ def _cross(
             f"np.cross of vectors of {a.shape[-1]} and {b.shape[-1]} entries at {user_line()}; "
             "both must have 3 (NumPy deprecates 2: append a zero, or write x[0]*y[1] - x[1]*y[0])"
         )
-    after, before = [1, 2, 0], [2, 0, 1]
-    product = a[..., after] * b[..., before] - a[..., before] * b[..., after]
+    a, b = np.broadcast_arrays(a, b)
+    nodes, wrap = operands(a, b)
+    product: Any = wrap(apply("cross", *nodes))
     return np.moveaxis(product, -1, axisc)
 
 

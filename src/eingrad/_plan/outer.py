@@ -25,10 +25,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from eingrad import _ir
-from eingrad._ir import Apply, Coefficient, Node, Product
-from eingrad._primitives import apply
-
-_SIGN = "sign"
+from eingrad._ir import Coefficient, Node, Product
+from eingrad._primitives import apply, is_sign, sign
 
 
 class _Multiple(NamedTuple):
@@ -59,7 +57,7 @@ def factored(node: Node) -> Node | None:
     if odd:
         scale = functools.reduce(_times, odd)
         root = _times(root, apply("sqrt", apply("absolute", scale)))
-        signed = _times(root, apply(_SIGN, scale))
+        signed = _times(root, sign(scale))
     one, other = node.terms
     return _ir.contract([(signed, one), (root, other)], node.out, coefficient=number)
 
@@ -101,8 +99,7 @@ def _times(a: Node, scale: Node) -> Node:
 def unsigned(node: Node) -> Node:
     """Leave out a sign that a tensor is multiplied with: it rounds nothing."""
     if isinstance(node, Product) and len(node.factors) == 2 and node.coefficient == 1:  # noqa: PLR2004
-        for sign, other in (node.factors, node.factors[::-1]):
-            is_sign = isinstance(sign.node, Apply) and sign.node.primitive.name == _SIGN
-            if is_sign and not sign.node.ndim and other.term == node.out:
+        for factor, other in (node.factors, node.factors[::-1]):
+            if is_sign(factor.node) and not factor.node.ndim and other.term == node.out:
                 return other.node
     return node

@@ -23,10 +23,12 @@ from eingrad._primitives.algebra import (
     apply,
     cast,
     divided,
+    is_sign,
     plus,
     power,
     reciprocal,
     scaled,
+    sign,
     times,
 )
 from eingrad._primitives.row import (
@@ -65,6 +67,7 @@ __all__ = [
     "exponents_of",
     "is_elementwise",
     "is_identity",
+    "is_sign",
     "jacobian",
     "kind_of",
     "plus",
@@ -73,6 +76,7 @@ __all__ = [
     "results_of",
     "row_of",
     "scaled",
+    "sign",
     "standard_dtype",
     "times",
 ]

@@ -52,6 +52,16 @@ def reciprocal(x: Node) -> Node:
     return apply("reciprocal", x)
 
 
+def sign(x: Node) -> Node:
+    """-1, 0 or 1."""
+    return apply("sign", x)
+
+
+def is_sign(node: Node) -> bool:
+    """Whether a node is the sign of another: what it multiplies, it does not round."""
+    return isinstance(node, _ir.Apply) and node.primitive is BY_NAME["sign"]
+
+
 def power(x: Node, exponent: Coefficient) -> Node:
     """``x ** exponent`` for a number, by the cheapest row."""
     exponent = _ir.canonical_coefficient(exponent)

@@ -2,6 +2,8 @@
 
 from fractions import Fraction
 
+import numpy as np
+
 from eingrad import _ir
 from eingrad._ir import Apply, Node
 from eingrad._primitives.algebra import apply, cast, plus, power, reciprocal, times
@@ -107,6 +109,14 @@ def prod_rule(x: Node, y: Node) -> Node:
     others = _spread(prod_rule(product, y), pairs)
     partner = _ir.take(pairs, last + 1, _ir.selection(range(1, -1, -1), 2))
     return _ir.reshape(times(others, partner), x.shape)
+
+
+def skew(v: Node, sign: int) -> Node:
+    """``K[.., i, k] = sign * sum_j e[i,j,k] v[.., j]``, e of Levi-Civita: ``K w = sign * (v x w)``."""
+    e = np.zeros((3, 3, 3))
+    for i, j, k in ((0, 1, 2), (1, 2, 0), (2, 0, 1)):
+        e[i, j, k], e[k, j, i] = sign, -sign
+    return _ir.einsum("ijk,...j->...ik", _ir.constant(e.astype(v.dtype)), v)
 
 
 def cumsum_rule(x: Node, y: Node) -> Node:

@@ -33,6 +33,11 @@ def two_flags(rng: np.random.Generator) -> tuple[Array, ...]:
     return tuple(rng.normal(size=(2, 2, 3)) > 0)
 
 
+def two_vectors(rng: np.random.Generator) -> tuple[Array, ...]:
+    """Two vectors of space, twice."""
+    return rng.normal(size=(2, 3)), rng.normal(size=(2, 3))
+
+
 def flag_and_two_reals(rng: np.random.Generator) -> tuple[Array, ...]:
     return (rng.normal(size=(2, 3)) > 0, *two_reals(rng))
 

@@ -45,6 +45,7 @@ from eingrad._primitives.rules import (
     one_plus_square,
     over_square,
     prod_rule,
+    skew,
     solve_matrix_rule,
     solve_right_rule,
 )
@@ -59,6 +60,7 @@ from eingrad._primitives.samples import (
     two_flags,
     two_positive,
     two_reals,
+    two_vectors,
 )
 from eingrad._primitives.standard import standard_dtype, standard_quotient, standard_tri
 
@@ -213,6 +215,9 @@ PRIMITIVES = (
               source="np.linalg.solve({0}, {1})", shapes=lambda a, b: (b,), singular=True, is_factorisation=True, standard="linalg.solve",
               flops=lambda y, a, b: elimination(a, b[-1]),
               definition=lambda a, b: _ir.einsum("...ij,...jk->...ik", apply("inverse", a), b), equation=solve_equation),
+    Primitive("cross",    np.cross,          two_vectors, (lambda a, b, y: skew(b, -1), lambda a, b, y: skew(a, 1)), core=(1, 1, 1),
+              source="np.cross({0}, {1})", shapes=lambda a, b: (a,), standard=lambda xp, a, b: xp.linalg.cross(a, b), flops=lambda y, a, b: 3 * math.prod(y),
+              plain=closed("cross({0}, {1})"), definition=lambda a, b: _ir.einsum("...ij,...j->...i", skew(a, 1), b)),
     Primitive("concatenate", lambda *arrays, axis: np.concatenate(arrays, axis), two_reals, concatenate_rule,
               core=None, source="np.concatenate(({all},), {axis})", into="np.concatenate(({all},), {axis}, out={out})", shapes=concatenate_shape,
               attributes={"axis": 1}, standard=lambda xp, *arrays, axis: xp.concat(arrays, axis=axis), flops=nothing, plain=closed("concatenate(({all}), {axis})")),
