@@ -48,6 +48,7 @@ class Differentiation:
     variables: tuple[Node, ...]
     last: bool = True
     hessian: bool = False
+    of_value: bool = False  # of the user's value, whose factors have his order
 
     @lazy
     def nodes(self) -> int:
@@ -101,7 +102,7 @@ DIRECTIONS = ("reverse", "forward")
 # hundredth, and forward leaves fewer terms. So it does where more orders follow.
 RULES = (
     Rule(
-        lambda s: s.y.size == sum(x.size for x in s.variables) == 1,
+        lambda s: s.y.size == sum(x.size for x in s.variables) == 1 and not (s.last and s.of_value),
         lambda _: ("forward",),
         "one number in one number is taken forward, and made of what its value is made of",
     ),

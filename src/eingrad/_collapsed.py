@@ -47,7 +47,7 @@ from eingrad._diff import (
     selects_of,
 )
 from eingrad._ir import Einsum, Factor, Node
-from eingrad._primitives import cast
+from eingrad._primitives import Kind, cast, kind_of
 from eingrad._subscripts import Shape, Subscripts
 
 
@@ -102,7 +102,7 @@ class _Collapse:
         seeds = [*first.items(), *second.items()]
         self._wider = [seed.dtype for x, seed in seeds if seed.dtype != x.dtype]
         self._wider += [n.dtype for n, _ in ties.factors if not isinstance(n, _ir.Structural)]
-        variables = {*first, *second}
+        self._variables = variables = {*first, *second}
         needed = find_needed(y, self._selects, variables)
         self._above = [n for n in self._order if n in needed and n not in variables]
         is_one = first == second and ties.shape(ties.first) == ties.shape(ties.second)
@@ -197,6 +197,8 @@ class _Collapse:
     def _derivative_of(self, local: Node) -> Node:
         """Differentiate a Jacobian along the second tangents of what it is made of."""
         order = self._between(local)
+        if any(kind_of(node) is Kind.SELECT for node in order):  # which looks for its own leaves
+            order = dependents([local], self._variables)
         trailing = self._ties.shape(self._ties.second)
         sweep = ForwardSweep(order, selects_of(order), trailing, self._quotients, self._wider)
         tangents = dict(self._second)

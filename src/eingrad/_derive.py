@@ -145,7 +145,7 @@ class _Differentiate(Protocol):
     """`_differentiate`, with mode and forms given."""
 
     def __call__(
-        self, y: Node, variables: tuple[Node, ...], /, *, last: bool, hessian: bool
+        self, y: Node, variables: tuple[Node, ...], /, *, last: bool, hessian: bool, of_value: bool
     ) -> tuple[list[Node], Choice]: ...
 
 
@@ -192,7 +192,7 @@ def _raise_order(
         first = numbers[-1] if numbers else 0
         rest = tuple(variables[first:])
         hessian = of_scalar and len(numbers) == len(rest) == 1
-        made, choice = differentiate(node, rest, last=last, hessian=hessian)
+        made, choice = differentiate(node, rest, last=last, hessian=hessian, of_value=not numbers)
         level.update({(*numbers, n): x for n, x in enumerate(made, first)})
         choices.append(choice)
     return level, choices
@@ -293,12 +293,19 @@ def _add_up_candidates(candidates: Sequence[Candidates]) -> Candidates:
 
 
 def _differentiate(
-    y: Node, variables: tuple[Node, ...], *, last: bool, hessian: bool, mode: str, forms: Forms
+    y: Node,
+    variables: tuple[Node, ...],
+    *,
+    last: bool,
+    hessian: bool,
+    of_value: bool,
+    mode: str,
+    forms: Forms,
 ) -> tuple[list[Node], Choice]:
     """Differentiate in every variable, in the direction that was chosen, or the cheapest."""
     if mode in DIRECTIONS:
         return take_direction(y, variables, mode), Choice()
-    names, rule = directions(Differentiation(y, variables, last, hessian))
+    names, rule = directions(Differentiation(y, variables, last, hessian, of_value))
     names = DIRECTIONS if mode == "either" else names
     options: dict[str, list[Node]] = {}
     for name in names:

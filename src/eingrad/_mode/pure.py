@@ -98,9 +98,9 @@ class PureMode:
         return [*dict.fromkeys(node for node in found if node is not None)]
 
     def _differentiate(
-        self, y: Node, variables: tuple[Node, ...], /, *, last: bool, hessian: bool
+        self, y: Node, variables: tuple[Node, ...], /, *, last: bool, hessian: bool, of_value: bool
     ) -> tuple[list[Node], Choice]:
-        del last, hessian  # the direction is given
+        del last, hessian, of_value  # the direction is given
         found, local = self._sweeps.take(y, variables, self._directions[self._done])
         self.local.update(dict.fromkeys(local))
         return found, Choice()

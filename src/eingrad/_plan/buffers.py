@@ -2,8 +2,8 @@
 
 In: a program. Out: an equal one, whose statements say what memory they write `into`.
 Guaranteed: nothing is written that is used later, an input, a constant or a result of the program;
-the peak of memory is not higher; a result lies in memory as a new one would, so that what reads
-it computes the same bits.
+the peak of memory is not higher; of arguments in the order of their axes a result lies in memory as
+a new one would, so that what reads it computes the same bits.
 
 New memory of some hundred kilobytes comes from the system page by page, and goes back to it when it
 is deleted: that takes several times as long as to write it. So a large result takes the memory of
@@ -19,6 +19,7 @@ those that are as large.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 
 from eingrad._limits import POLICY
 from eingrad._plan.filling import (
@@ -28,6 +29,7 @@ from eingrad._plan.filling import (
     makes_in_order,
     may_share,
     places,
+    read_at_once,
 )
 from eingrad._plan.kernels import Loop, Number, Outer, Place, Reshape, Triangle
 from eingrad._plan.lower.memory import Array, in_order, strides_after
@@ -112,7 +114,7 @@ class _Walk:
         found = strides_after(s.kernel, [self.arrays[n] for n in s.operands], s.shape)
         if found is not None:
             self.arrays[target] = Array(s.shape, found)
-        if makes_in_order(s) or any(self._lies_as(s, k) for k in range(len(s.operands))):
+        if makes_in_order(s) or any(map(partial(self._lies_as, s), range(len(read_at_once(s))))):
             self.in_order.add(target)
         if not s.is_alias or (is_one_to_one(s) and s.operands[0] in self.whole):
             self.whole.add(target)

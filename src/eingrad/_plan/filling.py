@@ -62,10 +62,15 @@ def places(s: Statement) -> Iterator[int]:
     if isinstance(s.kernel, Place):
         yield from s.operands[:1] if s.kernel.has_base else ()
     elif fills(s, {}):
-        later = s.operands[2:] if isinstance(s.kernel, Add) else ()  # read after the first two
-        for k, x in enumerate(s.operands):
-            if x not in later and is_entry_by_entry(s, k):
+        first = read_at_once(s)
+        for k, x in enumerate(first):
+            if x not in s.operands[len(first) :] and is_entry_by_entry(s, k):
                 yield x
+
+
+def read_at_once(s: Statement) -> tuple[int, ...]:
+    """Operands that the result is made of; those of a sum after the first two are added to it."""
+    return s.operands[:2] if isinstance(s.kernel, Add) else s.operands
 
 
 def is_entry_by_entry(s: Statement, k: int) -> bool:
