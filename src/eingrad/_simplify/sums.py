@@ -1,5 +1,6 @@
 """Sums of derivative terms: joined where used once, merged where equal, factored where shared."""
 
+import math
 from collections import Counter
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -109,11 +110,18 @@ def factor(node: Node, once: Container[Node]) -> Node:
 
 
 def _add_before_repeating(node: Add) -> Node:
-    """Add the cores of terms that are constant along the same axes, and repeat the sum."""
+    """Add the cores of terms that are constant along the same axes, and repeat the sum.
+
+    Scalars are added to the smallest of these.
+    """
     alike: dict[Subscripts, list[tuple[Node, Coefficient]]] = {}
     for term, coefficient in zip(node.terms, node.coefficients, strict=True):
         alike.setdefault(_carried(term), []).append((term, coefficient))
     every = tuple(range(node.ndim))
+    partly = [axes for axes in alike if axes not in ((), every)]
+    if () in alike and partly:  # a scalar goes with the least that is repeated
+        least = min(partly, key=lambda axes: (math.prod(node.shape[a] for a in axes), axes))
+        alike[least] += alike.pop(())
     if not any(len(pairs) > 1 for axes, pairs in alike.items() if axes not in ((), every)):
         return node
     terms: list[tuple[Node, Coefficient]] = []
@@ -140,7 +148,7 @@ def _core_on(term: Node, axes: Subscripts) -> Node:
     """What a term repeats, its axes in order."""
     assert isinstance(term, Placement)
     out = [term.out[axis] for axis in axes]
-    return _ir.contract(term.factors, out, (), term.coefficient, term.dtype)
+    return _ir.contract(term.factors, out, term.sizes, term.coefficient, term.dtype)
 
 
 def _shared_below(term: Node) -> Sequence[Node]:
