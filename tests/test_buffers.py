@@ -276,3 +276,21 @@ def test_writing_over_dead_values_is_done_once(every_size):
     """The pass is idempotent: a result that has memory keeps it."""
     program = eg.grad(gelu).plan(RNG.normal(size=50)).program
     assert REUSE.get()(program).statements == program.statements
+
+
+def test_what_is_added_last_does_not_say_how_a_sum_lies():
+    """What was placed onto a sum of transposed arrays went to a copy of it (a reviewer)."""
+    n = 46
+    a, b, x = RNG.normal(size=(3, n, n))
+    picks = RNG.integers(0, n, n)
+
+    def f(x):
+        total = ((np.sin(x) * b).T * x).sum() * 3.0 - ((x * np.sin(x) - x.T) ** 2).sum()
+        total = total + (np.sin(a @ x).T * x).sum() * 3.0 + (np.sin(x) * b).sum()
+        return total + np.exp(-(x**2)).sum() * 0.5 + (x[:, picks] * x).sum()
+
+    v = RNG.normal(size=(n, n))
+    slope = np.imag(f(x + 1e-30j * v)) / 1e-30
+    plan, given = eg.grad(f).plan(x), np.empty((n, n))
+    assert_close(np.sum(plan(x) * v), slope)
+    assert np.array_equal(plan(x, out=given), plan(x))

@@ -145,3 +145,37 @@ def test_a_laplacian_takes_no_more_arrays_the_more_layers_there_are():
     two, three, four = (flops(count, 20) for count in (2, 3, 4))
     assert three - two == four - three
     assert three - two < 2 * 20**3 + 20 * 20**2  # a product of two matrices, and of vectors
+
+
+# A select looks for leaves below which nothing is singular, among the nodes that move -------------
+
+KEPT = np.array([1.0, -1.0, 1.0])
+
+
+def softmax(x):
+    e = np.exp(x)
+    return e / np.sum(e)
+
+
+SELECTS = {
+    "product with what is selected": lambda x: np.sum(
+        np.where(KEPT > 0, x / np.sum(x), 0.0) * (x / np.sum(x))
+    ),
+    "softmax and a skip": lambda x: np.sum(
+        np.tanh(np.where(KEPT > 0, np.sin(softmax(x)), softmax(x)) + softmax(x))
+    ),
+    "leaky unit of a norm": lambda x: np.sum(
+        np.where(x > 0.5, 1, 0.1) * (x / np.sqrt(np.sum(x**2))) ** 2
+        + np.where(x > 0.5, x / np.sqrt(np.sum(x**2)), x) ** 3
+    ),
+}
+
+
+@pytest.mark.parametrize("f", SELECTS.values(), ids=SELECTS)
+def test_a_laplacian_through_a_select_of_quotients(f):
+    """It missed what a branch and a node beside it have in common (a user)."""
+    x = np.array([0.3, 1.2, 0.7])
+    expected = np.trace(eg.hessian(f)(x))
+    assert_close(eg.plan(lambda x: np.trace(eg.hessian(f)(x)), x)(x), expected)
+    gradient = eg.grad(lambda x: np.trace(eg.hessian(f)(x)))(x)
+    assert_close(gradient, np.einsum("iij->j", eg.derivative(f, 3)(x)))

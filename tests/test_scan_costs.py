@@ -241,6 +241,13 @@ REFUSED = [
         ),
     ),
     (
+        lambda: eg.scan(returning((0.5, None)), np.int64(0), length=2), DTypeError,
+        (
+            "init is int64, but <lambda> returned float64 for it; a step must keep the dtype of "
+            "what it carries: start with float64, or count with xs=np.arange(length)"
+        ),
+    ),
+    (
         lambda: eg.scan(returning((None, None)), X, length=2), ShapeError,
         "<lambda> returned None where init is an array; a step must give what it is given",
     ),

@@ -112,8 +112,12 @@ class Body:
                     "it; a step must keep the shape of what it carries: start with that shape"
                 )
             if new is not None and new.dtype != old.dtype:
+                other = (
+                    "or count with xs=np.arange(length)"
+                    if old.dtype.kind in "iu"
+                    else f'or return it as x.astype("{old.dtype}")'
+                )
                 raise DTypeError(
                     f"{name} is {old.dtype}, but {self.name} returned {new.dtype} for it; a step "
-                    f"must keep the dtype of what it carries: start with {new.dtype}, or return it "
-                    f'as x.astype("{old.dtype}")'
+                    f"must keep the dtype of what it carries: start with {new.dtype}, {other}"
                 )
