@@ -469,7 +469,7 @@ def quotient(a, b):
 
 
 WHOLE = {
-    "inv": np.linalg.inv, "det": np.linalg.det, "solve": np.linalg.solve,
+    "inv": np.linalg.inv, "det": np.linalg.det, "solve": np.linalg.solve, "cross": np.cross,
     "slogdet": lambda a: np.asarray(tuple(np.linalg.slogdet(a))), "norm": np.linalg.norm,
     "cumsum": np.cumsum, "tri": np.tri, "concatenate": np.concatenate, "max": np.max,
     "prod": np.prod,

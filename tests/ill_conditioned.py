@@ -218,7 +218,8 @@ def _least_squares(condition):
     w = _rng.normal(size=4)
     f = squares(X, _rng.normal(size=8))
     return [
-        Case(f"least squares, condition {condition:.0e}, gradient", f, w, 1e-13),
+        # 1.5e-13 with two threads of BLAS, which add up in another order.
+        Case(f"least squares, condition {condition:.0e}, gradient", f, w, 3e-13),
         Case(
             f"least squares, condition {condition:.0e}, v @ H @ v", f, w,
             20 * condition * _EPS, "curvature", last,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from strategies import RandomFunction, extend, point
 
@@ -55,6 +55,7 @@ def programs(draw):
     return RandomFunction(steps), shape
 
 
+@settings(max_examples=10)  # some take a minute
 @given(program=programs(), order=st.integers(1, 3))
 def test_a_plan_and_the_bench_name_one_order_alike(program, order):
     f, shape = program
