@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 import eingrad as eg
 from eingrad import (
     _cache,
+    _collected,
     _diff,
     _evaluate,
     _formula,
@@ -56,7 +57,7 @@ def traced(f: Callable[..., Any], *inputs: Input) -> Node:
 
 def delta_pattern(piece: Placement) -> object:
     """Say which axes the deltas of a term of a derivative tie: terms of one pattern are added."""
-    return _diff._pattern(piece)
+    return _collected.pattern_of(piece)
 
 
 # Plans -------------------------------------------------------------------------------------------

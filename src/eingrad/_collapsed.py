@@ -34,16 +34,15 @@ import numpy as np
 
 from eingrad import _ir
 from eingrad._cancel import Quotients
+from eingrad._collected import Term, pieces_of
 from eingrad._diff import (
     ForwardSweep,
     Hole,
     Jacobian,
     Multiple,
-    Term,
     dependents,
     find_needed,
     local_jacobians,
-    pieces_of,
     selects_of,
 )
 from eingrad._ir import Einsum, Factor, Node

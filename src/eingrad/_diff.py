@@ -16,13 +16,13 @@ nodes are never expanded: a product is distributed only over the terms of a deri
 import itertools
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
-from fractions import Fraction
-from typing import Any, TypeGuard
+from typing import Any
 
 import numpy as np
 
 from eingrad import _ir
 from eingrad._cancel import Quotients, cancelled, may_meet
+from eingrad._collected import Term, collect, is_shattered, pieces_of
 from eingrad._ir import (
     Add,
     Apply,
@@ -31,17 +31,13 @@ from eingrad._ir import (
     Factor,
     Node,
     Placement,
-    Selection,
     Structural,
 )
-from eingrad._limits import BUDGET, MACHINE, POLICY
+from eingrad._limits import BUDGET
 from eingrad._primitives import Kind, apply, cast, core_ndims, jacobian, kind_of, row_of
 from eingrad._recurrence import Arrived, is_scan, pull, push
 from eingrad._shifts import is_shift, keep_whole
 from eingrad._subscripts import Shape, Subscripts
-
-Term = tuple[Node, Coefficient]
-_ENTRY = 8 * MACHINE.byte_written  # picoseconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +106,7 @@ class ForwardSweep:
             pushed = push(node, tangents, self.trailing, self.wider, pushforward)
             terms = [] if pushed is None else [(pushed, 1)]
         total = collect([*terms, *more], node.shape + self.trailing, dtype)
-        is_kept = is_shift(node) or (not is_last and _is_shattered(total))
+        is_kept = is_shift(node) or (not is_last and is_shattered(total))
         return keep_whole(total) if is_kept else total
 
 
@@ -193,7 +189,7 @@ def pullback(seeds: Mapping[Node, Node], xs: Sequence[Node], leading: Shape = ()
     arrived, quotients = Arrived(nodes), Quotients(order)
     for node in reversed(nodes):
         bar = collect(cotangents.pop(node, []), leading + node.shape, dtype)
-        if is_shift(node) or (node not in xs and _is_shattered(bar)):
+        if is_shift(node) or (node not in xs and is_shattered(bar)):
             bar = keep_whole(bar)
         result[node] = bar
         if is_scan(node):
@@ -429,19 +425,6 @@ def _select_core(condition: Node, piece: Placement, when: bool) -> Node:
 # Sums of derivative terms ------------------------------------------------------------------------
 
 
-def pieces_of(derivative: Node) -> list[Term]:
-    """Terms that a product distributes over: each delta pattern, and the remainder as one."""
-    if not isinstance(derivative, Add) or not any(map(_ir.carries_delta, derivative.terms)):
-        return [(derivative, 1)]
-    terms = list(zip(derivative.terms, derivative.coefficients, strict=True))
-    structured: list[Term] = [(n, c) for n, c in terms if _ir.carries_delta(n)]
-    plain = [(n, c) for n, c in terms if not _ir.carries_delta(n)]
-    if plain:
-        nodes, coefficients = zip(*plain, strict=True)
-        structured.append((_ir.add(nodes, coefficients), 1))
-    return structured
-
-
 def _linear(
     quotients: Quotients,
     rest: Sequence[tuple[Node, Subscripts]],
@@ -495,94 +478,3 @@ def _apart(
     if not apart or not together:
         return apart or whole
     return [*apart, (_ir.add(*zip(*together, strict=True)), 1)]
-
-
-def _is_shattered(derivative: Node) -> bool:
-    """Whether so many placements lie over each other that it costs no more to write them out.
-
-    Each would be multiplied by itself with what the sum meets. So in a program that shifts, and
-    shifts again: there would be as many in the end as there are paths.
-    """
-    if not isinstance(derivative, Add):
-        return False
-    pieces = [term for term in derivative.terms if _is_shifted(term)]
-    is_dense = not all(map(_ir.carries_delta, derivative.terms))
-    if sum(map(_coverage, pieces)) < (POLICY.pieces_beside if is_dense else POLICY.pieces):
-        return False
-    entries = sum(1 if piece.core is None else piece.core.node.size for piece in pieces)
-    apart = len(pieces) * MACHINE.call + entries * _ENTRY
-    return apart >= MACHINE.call + derivative.size * _ENTRY
-
-
-def _is_shifted(node: Node) -> TypeGuard[Placement]:
-    """Whether a term ties axes by selections that are no delta."""
-    return _ir.carries_delta(node) and any(
-        isinstance(of, Selection) and not of.is_delta for of, _ in node.structure
-    )
-
-
-def _coverage(piece: Placement) -> Fraction:
-    """Which part of the entries along the axes that selections determine is not zero, at most."""
-    part = Fraction(1)
-    for node, term in piece.structure:
-        if isinstance(node, Selection) and term[1] in piece.out:
-            part *= Fraction(min(node.shape), node.shape[1])
-    return part
-
-
-def collect(terms: Sequence[Term], shape: tuple[int, ...], dtype: object) -> Node:
-    """Sum to one term per delta pattern and one remainder, which is never opened again."""
-    groups: dict[object, list[tuple[Placement, Coefficient]]] = {}
-    plain: list[Term] = []
-    for node, factor in terms:
-        for piece, c in pieces_of(node):
-            number = _ir.multiply(c, factor)
-            if _ir.carries_delta(piece):
-                groups.setdefault(_pattern(piece), []).append((piece, number))
-            else:
-                plain.append((piece, number))
-    sums = [_merge_cores(members) for members in groups.values()]
-    if plain:
-        nodes, coefficients = zip(*plain, strict=True)
-        sums.append(_ir.add(nodes, coefficients))
-    return _ir.add(sums) if sums else _ir.zeros(shape, dtype)
-
-
-@dataclass(frozen=True, slots=True)
-class _Numbered:
-    """A placement whose indices are numbered by the output, then by the structure."""
-
-    core: tuple[Factor, ...]  # or none
-    structure: tuple[Factor, ...]
-    sizes: dict[int, int]
-
-
-def _number(piece: Placement) -> _Numbered:
-    every = (*piece.out, *(index for _, term in piece.structure for index in term))
-    numbers = {index: n for n, index in enumerate(dict.fromkeys(every))}
-
-    def numbered(factor: Factor) -> Factor:
-        return Factor(factor.node, tuple(numbers[index] for index in factor.term))
-
-    structure = sorted(map(numbered, piece.structure), key=lambda f: (f.node.digest, f.term))
-    core = () if piece.core is None else (numbered(piece.core),)
-    return _Numbered(core, tuple(structure), {n: piece.sizes[i] for i, n in numbers.items()})
-
-
-def _pattern(piece: Placement) -> object:
-    """What two terms must share to be placed on the same entries."""
-    return tuple((n.uid, t) for n, t in _number(piece).structure)
-
-
-def _merge_cores(members: Sequence[tuple[Placement, Coefficient]]) -> Node:
-    """Add the cores of terms with one delta pattern: ``delta A + delta B -> delta (A + B)``."""
-    first, factor = members[0]
-    if len(members) == 1:
-        return _ir.scale(first, factor)
-    parts = [(_number(piece), _ir.multiply(c, piece.coefficient)) for piece, c in members]
-    structure, sizes = parts[0][0].structure, parts[0][0].sizes
-    out = tuple(sorted({i for part, _ in parts for _, term in part.core for i in term}))
-    aligned = [_ir.contract(part.core, out, sizes, 1, first.dtype) for part, _ in parts]
-    core = Factor(_ir.add(aligned, [c for _, c in parts]), out)
-    axes = tuple(range(first.ndim))
-    return _ir.contract([core, *structure], axes, sizes, 1, first.dtype)
