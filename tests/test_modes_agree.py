@@ -71,6 +71,12 @@ def test_a_plan_and_the_bench_name_one_order_alike(program, order):
     assert of_plan == of_problem
 
 
+def test_the_diagonal_of_a_product_is_a_value_of_the_function():
+    """It is a product without a sum of its own: ``sin(diagonal(x * x))``."""
+    of_plan, of_problem = modes(lambda x: np.sin(np.diagonal(x * x)), point((2, 2), 0), order=3)
+    assert of_plan == of_problem == "either"
+
+
 def sample(shape):
     if isinstance(shape, tuple) and all(type(n) is int for n in shape):
         return np.random.default_rng(0).uniform(0.5, 1.5, shape)
