@@ -77,6 +77,13 @@ def test_the_diagonal_of_a_product_is_a_value_of_the_function():
     assert of_plan == of_problem == "either"
 
 
+def test_ones_that_are_added_are_no_factor():
+    """What multiplies them is a product of less: ``e * (e + 2)`` is one of squares and of values."""
+    x = point((3, 3), 0)
+    of_plan, of_problem = modes(lambda x: np.exp(np.diagonal(np.exp(x))), x, order=3)
+    assert of_plan == of_problem == "reverse over either over either"
+
+
 def sample(shape):
     if isinstance(shape, tuple) and all(type(n) is int for n in shape):
         return np.random.default_rng(0).uniform(0.5, 1.5, shape)
