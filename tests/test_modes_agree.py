@@ -222,7 +222,7 @@ def test_the_colours_of_a_tree_are_those_of_the_steps():
 
 def test_what_is_too_much_to_compare_is_unknown():
     def f(x):
-        for _ in range(6):
+        for _ in range(4):
             x = x + np.sin(x[::-1]) * x
         return x.sum()
 
