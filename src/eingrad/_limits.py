@@ -35,7 +35,9 @@ class Machine:
     byte_over: int = 40  # far memory that was written before: the system need not give it
     byte_read: int = 12  # by a product or a sum
     byte_moved: int = 60  # copied in another order
-    byte_packed: int = 40  # of a matrix, by BLAS before it multiplies; small ones take less, large ones more
+    byte_packed: int = (
+        40  # of a matrix, by BLAS before it multiplies; small ones take less, large ones more
+    )
     byte_repeated: int = 13  # of a result, for each factor that is repeated in NumPy's buffer
     byte_outer: int = 13  # of an outer product, beside writing it
     buffer: int = 8192  # entries of that buffer: each factor and the result have a part of it

@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from eingrad import _formula
+from eingrad import _formula, _terms
 from eingrad._conversions import ARRAY, FORMAT, branch, conversion, unsupported
 from eingrad._place import is_called_by_masked_array, place, user_line
 from eingrad._shown import shown
@@ -98,7 +98,7 @@ class Expression(Operators):
         """
         return tuple(
             Term(deltas, Expression(core, self._trace), axes)
-            for deltas, core, axes in _formula.split_terms(self._node)
+            for deltas, core, axes in _terms.split_terms(self._node)
         )
 
     # What NumPy asks
