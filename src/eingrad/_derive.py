@@ -28,7 +28,7 @@ from eingrad._choose import (
 from eingrad._diff import forward, reverse
 from eingrad._forms import Forms, arguments_of
 from eingrad._ir import Add, Input, Node, Symmetry
-from eingrad._limits import POLICY
+from eingrad._limits import BUDGET, POLICY
 from eingrad._plan import InputSpec, Price, Program, compose, mirror, pairwise
 from eingrad._progress import phase
 from eingrad._simplify import (
@@ -36,8 +36,11 @@ from eingrad._simplify import (
     made_by_differentiation,
     narrowed,
     push,
+    whole_work,
     written_nodes,
 )
+
+Nodes = Sequence[Node]
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,21 +247,48 @@ def contract_derivatives(
 
     Or where else there would be far more work: that it takes fewer calls is true of small sizes.
     """
-    forms = Forms(written=written)
     pushed = push(roots, made) if made else [*roots]
     if all(a is b for a, b in zip(pushed, roots, strict=True)):
         return [*roots]
-    options = [pushed, [*roots]]
-    return options[_fastest([forms.price(nodes) for nodes in options])]
+    forms = Forms(written=written)
+    options = [[*nodes] for nodes in _not_far_dearer([pushed, roots], whole_work)]
+    return (
+        options[_fastest([forms.price(nodes) for nodes in options])] if options[1:] else options[0]
+    )
 
 
 def cheapest_values(options: Sequence[Sequence[Node]], made: Made) -> int:
     """Number the form of a function's values that is computed fastest, as `derive` would."""
+    compared = _not_far_dearer(options, lambda outputs: _least_work(outputs, made))
+    if not compared[1:]:
+        return next(n for n, outputs in enumerate(options) if outputs is compared[0])
     prices = []
     for outputs in options:
         values, written = prepare(outputs, made)
         prices.append(Forms(written=written).price(values))
     return _fastest(prices)
+
+
+def _not_far_dearer(options: Sequence[Nodes], estimate: Callable[[Nodes], int]) -> list[Nodes]:
+    """Leave out what is long, and far dearer than the least by an estimate: it is not planned.
+
+    Of few nodes calls take most of the time, which are as many in any form, and planning is short.
+    """
+    if all(map(_is_short, options)):
+        return [*options]
+    works = [*map(estimate, options)]
+    most = POLICY.far * min(works)
+    pairs = zip(options, works, strict=True)
+    return [nodes for nodes, work in pairs if work <= most or _is_short(nodes)]
+
+
+def _is_short(nodes: Sequence[Node]) -> bool:
+    return len(_ir.topological(nodes)) <= BUDGET.nodes_in_print
+
+
+def _least_work(outputs: Sequence[Node], made: Made) -> int:
+    """Estimate the work of values, contracted with derivatives or not."""
+    return min(whole_work(outputs), whole_work(push(outputs, made)))
 
 
 def _fastest(prices: Sequence[Price]) -> int:

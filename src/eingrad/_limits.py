@@ -117,6 +117,7 @@ class Policy:
     """What no measurement decides alone: how candidates are compared, what memory is worth."""
 
     within: int = 3  # times the smaller bound: above that, a direction is not built
+    far: int = 8  # times the least estimate of a form: above that, it is not planned to be compared
     passes: int = 2  # over the result, in any direction: little is done but that
     nodes_one_way: int = 40  # of a scalar or gradient: the better direction is known
     few_passes: int = 4  # over a result: no form that writes it takes fewer by much

@@ -104,7 +104,7 @@ class Primitive:
     standard: str | Callable[..., Any] = ""  # in the array API: another name; f(xp, *operands, ...)
 
     @property
-    def identity(self) -> "Primitive":
+    def identity(self) -> Hashable:
         """The row itself: two of one name are two functions."""
         return self
 
