@@ -1,0 +1,222 @@
+"""Checkpointing: what scans store for their way back is computed again, where memory is short.
+
+In: a program, and the memory that it may take. Out: an equal one, that takes so much or about the
+least that there is.
+Guaranteed: the same bodies on the same values, so results are the same bits; what takes little
+memory stays whole: what several scans store is brought down to one level of bytes, the highest that
+fits. Scans in bodies of others are treated alike.
+
+A scan *there* stores outputs that nothing reads but one scan *back*, which goes over them in the
+other direction. So they are needed a segment at a time: `segments` says how many steps that is,
+and which carries are kept to reach it.
+
+>>> import numpy as np
+>>> import eingrad as eg
+>>> W, x = np.eye(3) / 2, np.ones(3)
+>>> def f(x):
+...     return eg.scan(lambda x, _: (np.tanh(W @ x), None), x, length=1000)[0].sum()
+>>> whole = eg.grad(f).plan(x).program
+>>> less = within(whole, 3_000)
+>>> [(p.peak_bytes, p.flops, [s.kernel.label for s in p.statements]) for p in (whole, less)]
+[(24072, 48002, ['fill', 'scan', 'scan back']), (0, 0, [])]
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from eingrad._plan.kernels import Cut, Rescan, Scan
+from eingrad._plan.program import Program, Result, Statement
+from eingrad._plan.segments import Segments
+
+_ROUNDS = 16  # of bisection: a level to a part of 2**-16 of the limit
+
+
+def within(program: Program, limit_bytes: int) -> Program:
+    """Compute again what scans store, as much as brings the peak down to a limit."""
+    if program.peak_bytes <= limit_bytes or not any(map(_pairs, _programs(program))):
+        return program
+    found = _cut(program, 0)
+    if found.peak_bytes > limit_bytes:
+        return found
+    low, high = 0, limit_bytes
+    for _ in range(_ROUNDS):
+        level = (low + high + 1) // 2
+        cut = _cut(program, level)
+        if cut.peak_bytes <= limit_bytes:
+            low, found = level, cut
+        else:
+            high = level - 1
+    return found
+
+
+def _programs(program: Program) -> Iterator[Program]:
+    """Go through a program and the bodies of its scans."""
+    yield program
+    for s in program.statements:
+        if isinstance(s.kernel, Scan):
+            yield from _programs(s.kernel.body)
+
+
+# Which scans go back over what others stored -----------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Pair:
+    """Two scans by the numbers of their statements, and which outputs one stores for the other."""
+
+    there: int
+    back: int
+    stored: tuple[int, ...]
+
+
+def _pairs(program: Program) -> list[_Pair]:
+    """Find scans that store what one other goes back over, each in one pair."""
+    users: dict[int, set[tuple[int, bool]]] = {}
+    for n, s in enumerate(program.statements):
+        for k, value in enumerate(s.operands):
+            is_slice = isinstance(s.kernel, Scan) and s.kernel.is_slice(k)
+            users.setdefault(value, set()).add((n, is_slice))
+    found: list[_Pair] = []
+    taken: set[int] = set()
+    for n, s in enumerate(program.statements):
+        there = s.kernel
+        if not isinstance(there, Scan) or there.length == 1 or n in taken:
+            continue
+        by_reader: dict[int, list[int]] = {}
+        for k, target in enumerate(s.targets[there.carries :]):
+            readers = users.get(target, set())
+            if target not in program.outputs and len(readers) == 1:
+                ((reader, is_slice),) = readers
+                if is_slice and _goes_back(there, program.statements[reader].kernel):
+                    by_reader.setdefault(reader, []).append(k)
+        sizes = {
+            m: sum(s.results[there.carries + k].bytes for k in ks) for m, ks in by_reader.items()
+        }
+        back = max(sizes, key=lambda m: (m not in taken, sizes[m]), default=None)
+        if back is not None and back not in taken:
+            found.append(_Pair(n, back, tuple(by_reader[back])))
+            taken |= {n, back}
+    return found
+
+
+def _goes_back(there: Scan, back: object) -> bool:
+    return (
+        isinstance(back, Scan)
+        and back.length == there.length
+        and back.is_backward != there.is_backward
+    )
+
+
+# Cutting -----------------------------------------------------------------------------------------
+
+
+def _cut(program: Program, level_bytes: int) -> Program:
+    """Leave no more than a level of memory to what each scan stores, in bodies too."""
+    program = replace(
+        program, statements=tuple(_with_cut_body(s, level_bytes) for s in program.statements)
+    )
+    new: dict[int, Statement] = {}
+    for pair in _pairs(program):
+        new.update(_rescanned(program, pair, level_bytes))
+    if not new:
+        return program
+    return _numbered(program, [new.get(n, s) for n, s in enumerate(program.statements)])
+
+
+def _with_cut_body(s: Statement, level_bytes: int) -> Statement:
+    if not isinstance(s.kernel, Scan):
+        return s
+    scan = s.kernel
+    body = _cut(scan.body, level_bytes)
+    return replace(
+        s,
+        kernel=replace(scan, body=body),
+        flops=scan.length * body.flops,
+        workspace_bytes=body.peak_bytes,
+    )
+
+
+def _rescanned(program: Program, pair: _Pair, level_bytes: int) -> dict[int, Statement]:
+    """Make two scans of which one computes again what the other has not stored.
+
+    Values keep their numbers, and snapshots are a new value.
+    """
+    first, second = program.statements[pair.there], program.statements[pair.back]
+    there, back = first.kernel, second.kernel
+    assert isinstance(there, Scan)
+    assert isinstance(back, Scan)
+    count = there.carries
+    stored = [count + k for k in pair.stored]
+    kept = [n for n in range(len(first.results)) if n not in stored]
+    carry_bytes = sum(r.bytes for r in first.results[:count])
+    stored_bytes = sum(first.results[n].bytes for n in stored) // there.length
+    if there.length * stored_bytes <= level_bytes:
+        return {}
+    segments = Segments.within(there.length, carry_bytes, stored_bytes, level_bytes)
+    if segments.count == 1:
+        return {}
+    given = there.body.outputs
+    ahead = _giving(there.body, [given[n] for n in kept])
+    body = replace(there.body, outputs=tuple(given[n] for n in (*kept, *stored)))
+    is_alone = len(kept) == count
+    leading = ahead if is_alone else _giving(there.body, given[:count])
+    storing = body if is_alone else _giving(body, [*given[:count], *(given[n] for n in stored)])
+    last, rest = len(segments.last), segments.last.start
+    snapshots = -1 - pair.there
+    tapes = [first.targets[n] for n in stored]
+    forward = Statement(
+        replace(there, body=body, cut=Cut(segments, ahead, len(stored))),
+        first.operands,
+        (*(first.targets[n] for n in kept), snapshots, *tapes),
+        (*(first.results[n] for n in kept), _bytes(segments.most * carry_bytes),
+         *(_of_segment(first.results[n], segments) for n in stored)),
+        flops=rest * ahead.flops + last * body.flops,
+        workspace_bytes=max(ahead.peak_bytes, body.peak_bytes),
+    )  # fmt: skip
+    places = tuple(n for n, value in enumerate(second.operands) if value in tapes)
+    rescan = Rescan(back, replace(there, body=leading), storing, segments, places)
+    backward = Statement(
+        rescan,
+        (*second.operands, *first.operands, snapshots, *tapes),
+        second.targets,
+        second.results,
+        flops=second.flops + segments.reached * leading.flops + rest * storing.flops,
+        workspace_bytes=carry_bytes + max(body.peak_bytes for body, _ in rescan.passes_of),
+    )
+    return {pair.there: forward, pair.back: backward}
+
+
+def _bytes(count: int) -> Result:
+    return Result((count,), np.dtype(np.uint8))
+
+
+def _of_segment(stacked: Result, segments: Segments) -> Result:
+    return Result((segments.size, *stacked.shape[1:]), stacked.dtype)
+
+
+# Programs ----------------------------------------------------------------------------------------
+
+
+def _giving(program: Program, outputs: Sequence[int]) -> Program:
+    """Leave away what only other outputs need; the inputs stay."""
+    needed, kept = {*outputs}, []
+    for s in reversed(program.statements):
+        if needed.intersection(s.targets or s.written):
+            needed.update(s.operands)
+            kept.append(s)
+    return _numbered(replace(program, outputs=(*outputs,)), kept[::-1])
+
+
+def _numbered(program: Program, statements: Sequence[Statement]) -> Program:
+    """Put other statements in the place of all, and number the values in order."""
+    number = {n: n for n in range(program.first)}
+    made = []
+    for s in statements:
+        operands = tuple(number[n] for n in s.operands)
+        for target in s.targets:
+            number[target] = len(number)
+        made.append(replace(s, operands=operands, targets=tuple(number[n] for n in s.targets)))
+    outputs = tuple(number[n] for n in program.outputs)
+    return replace(program, statements=(*made,), outputs=outputs)
