@@ -61,7 +61,7 @@ def checked_limit(given: Any) -> Limit | None:
             count = bytes_of(given)
         except ValueError as error:
             raise ValueError(f"memory_limit: {error}") from None
-        return Limit(count, f"memory_limit={cut(given)!r}")
+        return Limit(count, "memory_limit")
     if isinstance(given, bool) or not isinstance(given, (int, np.integer)):
         raise TypeError(
             f"memory_limit must be a number of bytes, or text as '300MB' or '4GiB', not "
@@ -69,7 +69,7 @@ def checked_limit(given: Any) -> Limit | None:
         )
     if given < 1:
         raise ValueError(f"memory_limit must be a byte at least, not {shown(given)}")
-    return Limit(int(given), f"memory_limit={int(given)}")
+    return Limit(int(given), "memory_limit")
 
 
 # The machine -------------------------------------------------------------------------------------
@@ -87,7 +87,7 @@ def _physical() -> Iterator[Limit]:
     except (AttributeError, OSError, ValueError):
         return
     if count > 0:
-        yield Limit(count, "the memory of this machine")
+        yield Limit(count, "this machine")
 
 
 def _of_control_groups() -> Iterator[Limit]:
@@ -109,7 +109,7 @@ def _of_control_groups() -> Iterator[Limit]:
         for depth in range(len(parts) + 1):
             count = _number_in(root.joinpath(*parts[:depth], name))
             if count is not None:
-                yield Limit(count, "the memory of the control group of this process")
+                yield Limit(count, "the control group of this process")
 
 
 def _number_in(path: Path) -> int | None:

@@ -17,8 +17,8 @@ and which carries are kept to reach it.
 ...     return eg.scan(lambda x, _: (np.tanh(W @ x), None), x, length=1000)[0].sum()
 >>> whole = eg.grad(f).plan(x).program
 >>> less = within(whole, 3_000)
->>> [(p.peak_bytes, p.flops, [s.kernel.label for s in p.statements]) for p in (whole, less)]
-[(24072, 48002, ['fill', 'scan', 'scan back']), (0, 0, [])]
+>>> whole.peak_bytes, less.peak_bytes, less.flops / whole.flops < 1.5
+(24096, 2976, True)
 """
 
 from collections.abc import Iterator, Sequence
@@ -39,7 +39,7 @@ def within(program: Program, limit_bytes: int) -> Program:
         return program
     found = _cut(program, 0)
     if found.peak_bytes > limit_bytes:
-        return found
+        return min(program, found, key=lambda each: each.peak_bytes)
     low, high = 0, limit_bytes
     for _ in range(_ROUNDS):
         level = (low + high + 1) // 2

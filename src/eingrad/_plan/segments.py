@@ -20,7 +20,7 @@ for the first ones, up to the next snapshot, have one time less, and those after
 (1, 0)
 >>> few = Segments.within(1000, carry_bytes=64, stored_bytes=64, most_bytes=6_400)
 >>> few.size, few.count, few.most, few.again
-(14, 72, 70, 986)
+(91, 11, 9, 910)
 
 References
 ----------

@@ -84,14 +84,13 @@ class _Means(NamedTuple):
     tile_bytes: int
 
 
-def tile(
-    roots: Sequence[Node], picoseconds: int, tile_bytes: int = POLICY.tile_bytes
-) -> list[Node]:
+def tile(roots: Sequence[Node], picoseconds: int, tile_bytes: int | None = None) -> list[Node]:
     """Put loops in the place of large intermediates, the one that saves most memory first.
 
-    `picoseconds` are those of the program without loops; a pass makes so many `tile_bytes`.
+    `picoseconds` are those of the program without loops; a pass makes so many
+    `tile_bytes`; None: as many as a cache holds.
     """
-    means = _Means(picoseconds, tile_bytes)
+    means = _Means(picoseconds, tile_bytes or POLICY.tile_bytes)
     cut = _best_to_cut([*roots], _ir.rewrite(roots, _with_plain_sum), means)
     for number in range(BUDGET.loops):
         best = _best_region(cut, means)

@@ -57,7 +57,7 @@ def too_large(program: Program, limit: Limit | None = None) -> str:
     if impossible:
         more = "more than an array can have"
     elif limit is not None and peak > limit.bytes:
-        more = f"and the plan {peak:,} at its peak, but {limit.of} is {limit.bytes:,}"
+        more = f"and the plan {peak:,} at its peak, more than the {limit.bytes:,} of {limit.of}"
     else:
         return ""
     new = [(result, s) for result, s in steps if s.bytes]
