@@ -10,7 +10,6 @@ take; JAX's are those of its compiler. Every gradient has the bits of that which
 """
 
 import json
-import sys
 import time
 import tracemalloc
 from collections.abc import Callable
@@ -29,6 +28,11 @@ except ImportError:
     jax = None
 
 PARTS = (1, 2, 5, 10, 50)  # of the full peak
+LONG = 10_000  # steps of a loop that is called a few times
+HEAD = (
+    "| steps | numbers | limit | peak MB | measured MB | of full | flops | time |\n"
+    "|---:|---:|---|---:|---:|---:|---:|---:|"
+)
 SIZES = ((1_000, 8), (1_000, 1_000), (100_000, 8), (100_000, 1_000))  # steps, numbers
 
 
@@ -51,7 +55,7 @@ def euler(xp: Any) -> Callable[[Any, Any], tuple[Any, None]]:
     """Make a step of Lorenz's model for a library."""
 
     def step(c: Any, _: Any) -> tuple[Any, None]:
-        return c + 1e-4 * ((xp.roll(c, -1) - xp.roll(c, 2)) * xp.roll(c, 1) - c + 8), None
+        return c + 1e-5 * ((xp.roll(c, -1) - xp.roll(c, 2)) * xp.roll(c, 1) - c + 8), None
 
     return step
 
@@ -92,7 +96,7 @@ def rows_of(steps: int, numbers: int, rounds: int, parts: tuple[int, ...]) -> li
     calls = {f"1/{part}": lambda plan=plan: plan(x) for part, plan in plans.items()}
     compiled = jax_ways(steps, x) if jax is not None else {}
     for name, (call, _) in compiled.items():
-        np.testing.assert_allclose(np.asarray(call()), full(x), rtol=1e-9, atol=1e-12)
+        np.testing.assert_allclose(np.asarray(call()), full(x), rtol=1e-7, atol=1e-9)
         calls[name] = call
     times = medians(seconds(calls, rounds))
     found = []
@@ -145,25 +149,26 @@ def main() -> None:
     sizes = ((200, 8),) if options.once else SIZES
     parts = PARTS[:3] if options.once else PARTS
     rows = []
+    if not options.json:
+        print(HEAD)
     for steps, numbers in sizes:
-        rounds = 15 if steps < 10**4 else 3
-        rows += rows_of(steps, numbers, rounds, parts)
+        found = rows_of(steps, numbers, 15 if steps < LONG else 3, parts)
+        rows += found
+        if not options.json:
+            print("\n".join(map(line, found)), flush=True)
     if options.json:
         print(json.dumps([asdict(row) for row in rows]))
-        return
-    print(
-        "| steps | numbers | limit | peak MB | measured MB | of full | flops | time |\n"
-        "|---:|---:|---|---:|---:|---:|---:|---:|"
+
+
+def line(row: Row) -> str:
+    """Write a row of the table."""
+    flops = f"{row.of_full_flops:.2f}" if row.of_full_flops else "-"
+    return (
+        f"| {row.steps:,} | {row.numbers:,} | {row.way} | {row.predicted_bytes / 1e6:,.3f} | "
+        f"{row.measured_bytes / 1e6:,.3f} | {row.of_full_peak:.3f} | {flops} | "
+        f"{row.of_full_time:.2f} |"
     )
-    for r in rows:
-        flops = f"{r.of_full_flops:.2f}" if r.of_full_flops else "-"
-        print(
-            f"| {r.steps:,} | {r.numbers:,} | {r.way} | {r.predicted_bytes / 1e6:,.3f} | "
-            f"{r.measured_bytes / 1e6:,.3f} | {r.of_full_peak:.3f} | {flops} | "
-            f"{r.of_full_time:.2f} |",
-            flush=True,
-        )
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -90,7 +90,7 @@ def test_segments_of_the_root_of_the_length_take_one_pass_more():
 
 def test_the_source_has_the_same_schedule():
     names = {}
-    exec("\n".join(BINOMIAL), names)  # noqa: S102
+    exec("\n".join(BINOMIAL), names)
     for count in range(1, 200):
         for free in range(12):
             assert names["binomial"](count, free) == binomial(count, free)
@@ -309,7 +309,7 @@ def test_a_limit_reaches_every_verb():
         eg.vjp(f, memory_limit=limit).plan(x, 1.0),
         eg.hvp(f, memory_limit=limit).plan(x, x),
         eg.taylor(eg.grad(f), 1, memory_limit=limit).plan(x, x),
-        eg.plan(lambda x: eg.grad(f)(x), x, memory_limit=limit),
+        eg.plan(lambda x: eg.grad(f)(x) + 0, x, memory_limit=limit),
     ):
         assert has_rescan(plan.program)
     assert not has_rescan(eg.jvp(f, memory_limit=limit).plan(x, x).program)

@@ -151,9 +151,9 @@ def test_a_hessian_that_no_machine_holds_is_refused_before_anything_is_allocated
     assert f"has shape ({n}, {n}), {8 * n * n:,} bytes, and the plan " in refused[-1]
     assert " at its peak, more than the " in refused[-1]
     assert refused[-1].endswith(
-        "; multiply the derivative with what it is for, as eingrad.hvp does, take a block of it, as "
-        "in eingrad.plan(lambda x: D(x)[:10], x), pass structured=True if it is mostly zeros, or "
-        "lower the order"
+        "; multiply the derivative with what it is for, as eingrad.hvp does, take a block of it, "
+        "as in eingrad.plan(lambda x: D(x)[:10], x), pass structured=True if it is mostly zeros, "
+        "or lower the order"
     )
 
 

@@ -63,7 +63,7 @@ def _programs(program: Program) -> Iterator[Program]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Pair:
+class _ThereAndBack:
     """Two scans by the numbers of their statements, and which outputs one stores for the other."""
 
     there: int
@@ -71,14 +71,14 @@ class _Pair:
     stored: tuple[int, ...]
 
 
-def _pairs(program: Program) -> list[_Pair]:
+def _pairs(program: Program) -> list[_ThereAndBack]:
     """Find scans that store what one other goes back over, each in one pair."""
     users: dict[int, set[tuple[int, bool]]] = {}
     for n, s in enumerate(program.statements):
         for k, value in enumerate(s.operands):
             is_slice = isinstance(s.kernel, Scan) and s.kernel.is_slice(k)
             users.setdefault(value, set()).add((n, is_slice))
-    found: list[_Pair] = []
+    found: list[_ThereAndBack] = []
     taken: set[int] = set()
     for n, s in enumerate(program.statements):
         there = s.kernel
@@ -96,7 +96,7 @@ def _pairs(program: Program) -> list[_Pair]:
         }
         back = max(sizes, key=lambda m: (m not in taken, sizes[m]), default=None)
         if back is not None and back not in taken:
-            found.append(_Pair(n, back, tuple(by_reader[back])))
+            found.append(_ThereAndBack(n, back, tuple(by_reader[back])))
             taken |= {n, back}
     return found
 
@@ -138,7 +138,7 @@ def _with_cut_body(s: Statement, level_bytes: int) -> Statement:
     )
 
 
-def _rescanned(program: Program, pair: _Pair, level_bytes: int) -> dict[int, Statement]:
+def _rescanned(program: Program, pair: _ThereAndBack, level_bytes: int) -> dict[int, Statement]:
     """Make two scans of which one computes again what the other has not stored.
 
     Values keep their numbers, and snapshots are a new value.
