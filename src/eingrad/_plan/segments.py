@@ -20,7 +20,7 @@ for the first ones, up to the next snapshot, have one time less, and those after
 (1, 0)
 >>> few = Segments.within(1000, carry_bytes=64, stored_bytes=64, most_bytes=6_400)
 >>> few.size, few.count, few.most, few.again
-(91, 11, 9, 910)
+(91, 11, 9, 909)
 
 References
 ----------
@@ -47,7 +47,10 @@ def binomial(count: int, free: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Segments:
-    """Passes of a scan, in segments of `size`, the last perhaps shorter; `most` snapshots."""
+    """Passes of a scan, in segments of `size`, the first perhaps shorter; `most` snapshots.
+
+    What the last one stores is not computed again, so it is as long as any.
+    """
 
     length: int
     size: int
@@ -64,11 +67,16 @@ class Segments:
         """
         found = []
         for count in _counts(length):
-            size = math.ceil(length / count)
-            left = most_bytes - size * stored_bytes
-            if left >= 0:
-                kept = left // carry_bytes if carry_bytes else count
-                found.append(cls(length, size, max(0, min(count - 2, kept))))
+            least = math.ceil(length / count)
+            left = most_bytes - least * stored_bytes
+            if left < 0:
+                continue
+            longest = math.ceil(length / (count - 1)) - 1 if count > 1 else length
+            kept = min(count - 2, left // carry_bytes) if carry_bytes else count - 2
+            fewer = {kept - 1, kept // 2, 0} if carry_bytes > stored_bytes else set()
+            for most in {max(n, 0) for n in (kept, *fewer)}:  # or longer segments
+                size = min(longest, (most_bytes - most * carry_bytes) // stored_bytes)
+                found.append(cls(length, size, most))
         best = min(found, key=lambda s: (s.again, s.bytes(carry_bytes, stored_bytes)), default=None)
         return best if best is not None and best.is_worth_it else cls._least(length)
 
@@ -92,9 +100,14 @@ class Segments:
         return math.ceil(self.length / self.size)
 
     @property
+    def missing(self) -> int:
+        """Passes that the first segment is shorter than others."""
+        return self.count * self.size - self.length
+
+    @property
     def last(self) -> range:
         """Passes of the last segment, whose values are stored at once."""
-        return range((self.count - 1) * self.size, self.length)
+        return range(self.length - self.size, self.length)
 
     @property
     def again(self) -> int:
@@ -106,14 +119,20 @@ class Segments:
         """Passes of the way back that only lead to another segment, and store nothing."""
         count = self.count
         if not self.most:  # what follows would go through them
-            return self.size * ((count - 1) * (count - 2) // 2)
+            times = max(0, count - 2)
+            return self.size * ((count - 1) * times // 2) - self.missing * times
         times, whole = 0, 1  # R(most, times)
         less = 0  # the sum of R(most, k) for k below `times`
         while whole < count:
             less += whole
             times += 1
             whole = whole * (self.most + 1 + times) // times
-        return self.size * (times * count - less - (count - 1))
+        first = -1  # times that the first one is gone over, but for the way there
+        while count > 1:
+            count = binomial(count, self.most)
+            first += 1
+        over = times * self.count - less - (self.count - 1)
+        return self.size * over - self.missing * max(first, 0)
 
     def bytes(self, carry_bytes: int, stored_bytes: int) -> int:
         """Memory of snapshots, and of what is stored of a segment."""
@@ -121,7 +140,8 @@ class Segments:
 
     def passes(self, segment: int) -> range:
         """Passes of one segment."""
-        return range(segment * self.size, min((segment + 1) * self.size, self.length))
+        first = segment * self.size - self.missing
+        return range(max(first, 0), first + self.size)
 
     def way(self, kept: Mapping[int, object], segment: int) -> Iterator[tuple[int, int]]:
         """Go from the last of the segments that are `kept` to another one, in parts.
@@ -137,7 +157,8 @@ class Segments:
 
 
 def _counts(length: int) -> list[int]:
-    """Numbers of segments of which each has another size."""
-    sizes = {math.ceil(length / n) for n in range(1, math.isqrt(length) + 1)}
-    sizes.update(range(1, math.isqrt(length) + 1))
-    return sorted({math.ceil(length / size) for size in sizes})
+    """Numbers of segments of equal sizes: few large ones, many small ones."""
+    root = math.isqrt(length) + 1
+    return sorted(
+        {math.ceil(length / n) for n in range(1, root + 1)} | {*range(1, min(root, length) + 1)}
+    )

@@ -79,7 +79,7 @@ def _reach(
     """Go from the last snapshot to a segment; return the carries that it begins with."""
     carries = snapshots[max(snapshots)]
     for at, stop in segments.way(snapshots, to):
-        for n in range(at * segments.size, stop * segments.size):
+        for n in range(segments.passes(at).start, segments.passes(stop).start):
             carries, outputs = passes.run(body, carries, n)
             made.append(outputs)
         if stop < to:
