@@ -1,11 +1,12 @@
 """Gradients through long scans under a memory limit, beside `jax.checkpoint` of segments.
 
 The state is that of Lorenz's model of 1996, of so many numbers, after so many steps of Euler. Each
-limit is a part of the peak of the plan that stores everything. Times are in units of
-that plan's; JAX's are those of a scan over segments of about the root of the number of steps, each
-under `jax.checkpoint`, in units of JAX's own gradient of one scan; all are given in units of that
-with segments, too. They are called in turn, round after round, and a time is the median. Peaks are measured, as Python counts what arrays
-take; JAX's are those of its compiler. Every gradient has the bits of that which stores everything.
+limit is a part of the peak of the plan that stores everything. Times are in units of that plan's;
+JAX's are those of a scan over segments of about the root of the number of steps, each under
+`jax.checkpoint`, in units of JAX's own gradient of one scan; all are given in units of that with
+segments, too. They are called in turn, round after round, and a time is the median. Peaks are
+measured, as Python counts what arrays take; JAX's are those of its compiler. Every gradient has the
+bits of that which stores everything.
 ``python benchmarks/checkpoints.py [--once] [--json]``
 """
 

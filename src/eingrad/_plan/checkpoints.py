@@ -144,52 +144,98 @@ def _rescanned(program: Program, pair: _ThereAndBack, level_bytes: int) -> dict[
     Values keep their numbers, and snapshots are a new value.
     """
     first, second = program.statements[pair.there], program.statements[pair.back]
-    there, back = first.kernel, second.kernel
+    there = first.kernel
     assert isinstance(there, Scan)
-    assert isinstance(back, Scan)
-    count = there.carries
-    stored = [count + k for k in pair.stored]
-    kept = [n for n in range(len(first.results)) if n not in stored]
-    carry_bytes = sum(r.bytes for r in first.results[:count])
-    stored_bytes = sum(first.results[n].bytes for n in stored) // there.length
-    if there.length * stored_bytes <= level_bytes:
+    stored = [there.carries + k for k in pair.stored]
+    carry_bytes = sum(r.bytes for r in first.results[: there.carries])
+    all_bytes = sum(first.results[n].bytes for n in stored)
+    if all_bytes <= level_bytes:
         return {}
+    stored_bytes = all_bytes // there.length
     segments = Segments.within(there.length, carry_bytes, stored_bytes, level_bytes)
     if segments.count == 1:
         return {}
-    given = there.body.outputs
-    ahead = _giving(there.body, [given[n] for n in kept])
-    body = replace(there.body, outputs=tuple(given[n] for n in (*kept, *stored)))
-    is_alone = len(kept) == count
-    leading = ahead if is_alone else _giving(there.body, given[:count])
-    storing = body if is_alone else _giving(body, [*given[:count], *(given[n] for n in stored)])
-    last, rest = len(segments.last), segments.last.start
-    snapshots = -1 - pair.there
-    tapes = [first.targets[n] for n in stored]
-    forward = Statement(
-        replace(there, body=body, cut=Cut(segments, ahead, len(stored))),
+    bodies = _Bodies.of(there, stored)
+    snapshots = Result((segments.most * carry_bytes,), np.dtype(np.uint8))
+    forward = _forward(first, there, stored, segments, bodies, (-1 - pair.there, snapshots))
+    return {
+        pair.there: forward,
+        pair.back: _backward(forward, second, there, segments, bodies, carry_bytes),
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class _Bodies:
+    """What a pass of the way there may be.
+
+    The first time it gives carries and what others ask for: `ahead`, and at last all, `whole`.
+    Again it gives carries alone, `leading`, or those and what is stored, `storing`.
+    """
+
+    ahead: Program
+    whole: Program
+    leading: Program
+    storing: Program
+
+    @classmethod
+    def of(cls, there: Scan, stored: Sequence[int]) -> "_Bodies":
+        """Make them of the body of a scan some outputs of which are stored; some may be one."""
+        body, given, count = there.body, there.body.outputs, there.carries
+        kept = [value for n, value in enumerate(given) if n not in stored]
+        last = [given[n] for n in stored]
+        ahead, whole = _giving(body, kept), replace(body, outputs=(*kept, *last))
+        if len(kept) == count:
+            return cls(ahead, whole, ahead, whole)
+        return cls(
+            ahead, whole, _giving(body, given[:count]), _giving(body, [*given[:count], *last])
+        )
+
+
+def _forward(
+    first: Statement, there: Scan, stored: Sequence[int], segments: Segments, bodies: _Bodies,
+    snapshots: tuple[int, Result],
+) -> Statement:  # fmt: skip
+    """Go there, with snapshots; store what the last segment makes."""
+    kept = [n for n in range(len(first.targets)) if n not in stored]
+    pairs = [*zip(first.targets, first.results, strict=True)]
+    results = [pairs[n] for n in kept]
+    results += [snapshots, *((pairs[n][0], _of_segment(pairs[n][1], segments)) for n in stored)]
+    kernel = replace(there, body=bodies.whole, cut=Cut(segments, bodies.ahead, len(stored)))
+    return Statement(
+        kernel,
         first.operands,
-        (*(first.targets[n] for n in kept), snapshots, *tapes),
-        (*(first.results[n] for n in kept), _bytes(segments.most * carry_bytes),
-         *(_of_segment(first.results[n], segments) for n in stored)),
-        flops=rest * ahead.flops + last * body.flops,
-        workspace_bytes=max(ahead.peak_bytes, body.peak_bytes),
-    )  # fmt: skip
+        tuple(target for target, _ in results),
+        tuple(result for _, result in results),
+        flops=_flops(kernel),
+        workspace_bytes=max(bodies.ahead.peak_bytes, bodies.whole.peak_bytes),
+    )
+
+
+def _backward(
+    forward: Statement, second: Statement, there: Scan, segments: Segments, bodies: _Bodies,
+    carry_bytes: int,
+) -> Statement:  # fmt: skip
+    """Go back over segments that are computed again; meanwhile one carry more is live."""
+    back, cut = second.kernel, forward.kernel
+    assert isinstance(back, Scan)
+    assert isinstance(cut, Scan)
+    assert cut.cut is not None
+    tapes = forward.targets[len(forward.targets) - cut.cut.stored :]
     places = tuple(n for n, value in enumerate(second.operands) if value in tapes)
-    rescan = Rescan(back, replace(there, body=leading), storing, segments, places)
-    backward = Statement(
+    rescan = Rescan(back, replace(there, body=bodies.leading), bodies.storing, segments, places)
+    snapshots = forward.targets[-1 - len(tapes)]
+    return Statement(
         rescan,
-        (*second.operands, *first.operands, snapshots, *tapes),
+        (*second.operands, *forward.operands, snapshots, *tapes),
         second.targets,
         second.results,
-        flops=second.flops + segments.reached * leading.flops + rest * storing.flops,
+        flops=_flops(rescan),
         workspace_bytes=carry_bytes + max(body.peak_bytes for body, _ in rescan.passes_of),
     )
-    return {pair.there: forward, pair.back: backward}
 
 
-def _bytes(count: int) -> Result:
-    return Result((count,), np.dtype(np.uint8))
+def _flops(kernel: Scan | Rescan) -> int:
+    return sum(count * body.flops for body, count in kernel.passes_of)
 
 
 def _of_segment(stacked: Result, segments: Segments) -> Result:
@@ -217,6 +263,8 @@ def _numbered(program: Program, statements: Sequence[Statement]) -> Program:
         operands = tuple(number[n] for n in s.operands)
         for target in s.targets:
             number[target] = len(number)
-        made.append(replace(s, operands=operands, targets=tuple(number[n] for n in s.targets)))
+        targets = tuple(number[n] for n in s.targets)
+        into = None if s.into is None else number[s.into]
+        made.append(replace(s, operands=operands, targets=targets, into=into))
     outputs = tuple(number[n] for n in program.outputs)
     return replace(program, statements=(*made,), outputs=outputs)

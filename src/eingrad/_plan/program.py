@@ -122,16 +122,13 @@ class Statement:
             case Loop(body=body, passes=passes):
                 each = sum(result.bytes for result in body.results())
                 return len(passes) * (each + sum(s.traffic_bytes for s in body.statements))
-            case Scan(carries=carries):
+            case Scan(carries=carries) as scan:
                 stacked = sum(result.bytes for result in self.results[carries:])
-                return stacked + sum(n * _traffic(body) for body, n in self.kernel.passes_of)
-            case Rescan(back=back, segments=segments):
-                stored = sum(
-                    r.bytes for r in self.kernel.storing.results()[self.kernel.there.carries :]
-                )
+                return stacked + _traffic(scan)
+            case Rescan(back=back, there=there) as scan:
+                stored = sum(r.bytes for r in scan.storing.results()[there.carries :])
                 stacked = sum(result.bytes for result in self.results[back.carries :])
-                stacked += stored * segments.last.start
-                return stacked + sum(n * _traffic(body) for body, n in self.kernel.passes_of)
+                return stacked + stored * scan.segments.last.start + _traffic(scan)
             case Mirror(in_place=True, axes=axes):
                 return len(axes) * self.results[0].bytes // 2
             case kernels.Add():
@@ -149,8 +146,9 @@ class Statement:
         )
 
 
-def _traffic(body: "Program") -> int:
-    return sum(s.traffic_bytes for s in body.statements)
+def _traffic(scan: Scan | Rescan) -> int:
+    """Memory that the passes of a scan write."""
+    return sum(n * s.traffic_bytes for body, n in scan.passes_of for s in body.statements)
 
 
 @dataclass(frozen=True, slots=True)
