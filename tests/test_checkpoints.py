@@ -222,6 +222,26 @@ def test_scans_within_scans_and_outputs_that_are_asked_for():
     assert bits(plan(X)) == bits(whole(X))
 
 
+def test_several_ways_back_over_one_way_there_are_gone_each_by_itself():
+    """One scan stores for the gradients of two numbers, which no other reads, and an output."""
+
+    def f(x):
+        last, seen = eg.scan(lambda c, _: (np.tanh(W @ c), c[:1]), x, length=500)
+        return np.sin(last).sum(), last @ last, seen
+
+    D = eg.jacobian(lambda x: f(x)[:2])
+    whole = D.plan(X)
+    plan = eg.plan(D, X, memory_limit=whole.peak_bytes // 20)
+    assert len([s for s in plan.program.steps() if isinstance(s.kernel, Rescan)]) == 2
+    assert bits(plan(X)) == bits(whole(X))
+    measured = allocated(lambda: plan(X))
+    assert measured < whole.peak_bytes // 2
+    values = eg.value_and_derivatives(f, 1).plan(X)
+    less = within(values.program, values.peak_bytes // 2)
+    arrays = [X, *(known.array for known in values.captured)]
+    assert bits(tuple(Executable(less).run(arrays))) == bits(values(X))
+
+
 def test_a_program_keeps_what_takes_little():
     """Two scans, of which one stores a hundred times as much: that one is gone over again."""
 

@@ -21,13 +21,14 @@ and which carries are kept to reach it.
 (24096, 3000, True)
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from eingrad._plan.kernels import Cut, Rescan, Scan
 from eingrad._plan.program import Program, Result, Statement
+from eingrad._plan.scan_pairs import ThereAndBack, apart, giving, numbered, pairs, programs
 from eingrad._plan.segments import Segments
 
 _ROUNDS = 16  # of bisection: a level to a part of 2**-16 of the limit
@@ -35,7 +36,9 @@ _ROUNDS = 16  # of bisection: a level to a part of 2**-16 of the limit
 
 def within(program: Program, limit_bytes: int) -> Program:
     """Compute again what scans store, as much as brings the peak down to a limit."""
-    if program.peak_bytes <= limit_bytes or not any(map(_pairs, _programs(program))):
+    if program.peak_bytes <= limit_bytes or not any(
+        pairs(apart(each, 0)) for each in programs(program)
+    ):
         return program
     found = _cut(program, 0)
     if found.peak_bytes > limit_bytes:
@@ -51,64 +54,6 @@ def within(program: Program, limit_bytes: int) -> Program:
     return found
 
 
-def _programs(program: Program) -> Iterator[Program]:
-    """Go through a program and the bodies of its scans."""
-    yield program
-    for s in program.statements:
-        if isinstance(s.kernel, Scan):
-            yield from _programs(s.kernel.body)
-
-
-# Which scans go back over what others stored -----------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class _ThereAndBack:
-    """Two scans by the numbers of their statements, and which outputs one stores for the other."""
-
-    there: int
-    back: int
-    stored: tuple[int, ...]
-
-
-def _pairs(program: Program) -> list[_ThereAndBack]:
-    """Find scans that store what one other goes back over, each in one pair."""
-    users: dict[int, set[tuple[int, bool]]] = {}
-    for n, s in enumerate(program.statements):
-        for k, value in enumerate(s.operands):
-            is_slice = isinstance(s.kernel, Scan) and s.kernel.is_slice(k)
-            users.setdefault(value, set()).add((n, is_slice))
-    found: list[_ThereAndBack] = []
-    taken: set[int] = set()
-    for n, s in enumerate(program.statements):
-        there = s.kernel
-        if not isinstance(there, Scan) or there.length == 1 or n in taken:
-            continue
-        by_reader: dict[int, list[int]] = {}
-        for k, target in enumerate(s.targets[there.carries :]):
-            readers = users.get(target, set())
-            if target not in program.outputs and len(readers) == 1:
-                ((reader, is_slice),) = readers
-                if is_slice and _goes_back(there, program.statements[reader].kernel):
-                    by_reader.setdefault(reader, []).append(k)
-        sizes = {
-            m: sum(s.results[there.carries + k].bytes for k in ks) for m, ks in by_reader.items()
-        }
-        back = max(sizes, key=lambda m: (m not in taken, sizes[m]), default=None)
-        if back is not None and back not in taken:
-            found.append(_ThereAndBack(n, back, tuple(by_reader[back])))
-            taken |= {n, back}
-    return found
-
-
-def _goes_back(there: Scan, back: object) -> bool:
-    return (
-        isinstance(back, Scan)
-        and back.length == there.length
-        and back.is_backward != there.is_backward
-    )
-
-
 # Cutting -----------------------------------------------------------------------------------------
 
 
@@ -117,12 +62,13 @@ def _cut(program: Program, level_bytes: int) -> Program:
     program = replace(
         program, statements=tuple(_with_cut_body(s, level_bytes) for s in program.statements)
     )
+    program = apart(program, level_bytes)
     new: dict[int, Statement] = {}
-    for pair in _pairs(program):
+    for pair in pairs(program):
         new.update(_rescanned(program, pair, level_bytes))
     if not new:
         return program
-    return _numbered(program, [new.get(n, s) for n, s in enumerate(program.statements)])
+    return numbered(program, [new.get(n, s) for n, s in enumerate(program.statements)])
 
 
 def _with_cut_body(s: Statement, level_bytes: int) -> Statement:
@@ -138,7 +84,7 @@ def _with_cut_body(s: Statement, level_bytes: int) -> Statement:
     )
 
 
-def _rescanned(program: Program, pair: _ThereAndBack, level_bytes: int) -> dict[int, Statement]:
+def _rescanned(program: Program, pair: ThereAndBack, level_bytes: int) -> dict[int, Statement]:
     """Make two scans of which one computes again what the other has not stored.
 
     Values keep their numbers, and snapshots are a new value.
@@ -183,12 +129,10 @@ class _Bodies:
         body, given, count = there.body, there.body.outputs, there.carries
         kept = [value for n, value in enumerate(given) if n not in stored]
         last = [given[n] for n in stored]
-        ahead, whole = _giving(body, kept), replace(body, outputs=(*kept, *last))
+        ahead, whole = giving(body, kept), replace(body, outputs=(*kept, *last))
         if len(kept) == count:
             return cls(ahead, whole, ahead, whole)
-        return cls(
-            ahead, whole, _giving(body, given[:count]), _giving(body, [*given[:count], *last])
-        )
+        return cls(ahead, whole, giving(body, given[:count]), giving(body, [*given[:count], *last]))
 
 
 def _forward(
@@ -240,31 +184,3 @@ def _flops(kernel: Scan | Rescan) -> int:
 
 def _of_segment(stacked: Result, segments: Segments) -> Result:
     return Result((segments.size, *stacked.shape[1:]), stacked.dtype)
-
-
-# Programs ----------------------------------------------------------------------------------------
-
-
-def _giving(program: Program, outputs: Sequence[int]) -> Program:
-    """Leave away what only other outputs need; the inputs stay."""
-    needed, kept = {*outputs}, []
-    for s in reversed(program.statements):
-        if needed.intersection(s.targets or s.written):
-            needed.update(s.operands)
-            kept.append(s)
-    return _numbered(replace(program, outputs=(*outputs,)), kept[::-1])
-
-
-def _numbered(program: Program, statements: Sequence[Statement]) -> Program:
-    """Put other statements in the place of all, and number the values in order."""
-    number = {n: n for n in range(program.first)}
-    made = []
-    for s in statements:
-        operands = tuple(number[n] for n in s.operands)
-        for target in s.targets:
-            number[target] = len(number)
-        targets = tuple(number[n] for n in s.targets)
-        into = None if s.into is None else number[s.into]
-        made.append(replace(s, operands=operands, targets=targets, into=into))
-    outputs = tuple(number[n] for n in program.outputs)
-    return replace(program, statements=(*made,), outputs=outputs)
