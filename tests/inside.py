@@ -23,6 +23,7 @@ from eingrad import (
     _diff,
     _evaluate,
     _formula,
+    _memory,
     _place,
     _progress,
     _read_only,
@@ -256,6 +257,8 @@ IDENTITY_ERROR = Part(checks, "_error")  # compares the sides of an identity
 MOST_SWEEPS = Part(_reuse, "_MOST_DERIVED")  # derivatives of inner traces that are kept
 SILENT_SECONDS = Part(_progress, "SILENT_SECONDS")  # before planning says what it does
 SECONDS_BETWEEN = Part(_progress, "SECONDS_BETWEEN")  # lines of that
+CONTROL_GROUPS = Part(_memory, "_CGROUPS")  # where the system tells of their limits
+GROUPS_OF_PROCESS = Part(_memory, "_OF_PROCESS")  # and which those of the process are
 IN_LESS_MEMORY = Part(compose, "in_less_memory")  # orders statements by what is live
 ORDERED_BYTES = Limit(liveness, "ordered_bytes")  # a peak for which that is tried
 REUSE = Part(compose, "reuse")  # writes results over dead values

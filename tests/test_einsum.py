@@ -23,6 +23,7 @@ from eingrad.errors import (
     DTypeError,
     EingradError,
     InPlaceError,
+    MemoryLimitError,
     PathError,
     PlanError,
     ShapeError,
@@ -393,7 +394,7 @@ def test_what_no_memory_holds_is_told_beforehand_with_its_bytes():
     plan = eg.einsum_plan(*arguments, [], path="left to right")  # may be looked at
     assert plan.peak_bytes > 2**63
     message = r"a step of the plan \(matmul\) has shape \(2, 2, .*, [\d,]{12,} bytes, more than an "
-    with pytest.raises(ShapeError, match=message):
+    with pytest.raises(MemoryLimitError, match=message):
         eg.einsum(*arguments, [], path="left to right")
 
 

@@ -35,7 +35,7 @@ __version__ = "0.1.0"
 # backquotes are calls that a test makes.
 _ELSEWHERE = {
     "check_grads": "`eg.check_derivatives(f, x)`",
-    "checkpoint": "nothing in its place: plans choose what they keep",
+    "checkpoint": "`eg.plan(eg.grad(f), x, memory_limit='1GB')`: plans choose what they keep",
     "cond": "np.where, or Python's if on what is no traced value",
     "custom_jvp": "the functions of docs/functions.md; there are no derivatives of one's own",
     "custom_vjp": "the functions of docs/functions.md; there are no derivatives of one's own",
@@ -59,7 +59,7 @@ _ELSEWHERE = {
     "numpy": "NumPy itself; functions are differentiated as they are",
     "pmap": "a function of the whole batch; there is no pmap",
     "primitive": "the functions of docs/functions.md; there are no derivatives of one's own",
-    "remat": "nothing in its place: plans choose what they keep",
+    "remat": "`eg.plan(eg.grad(f), x, memory_limit='1GB')`: plans choose what they keep",
     "stop_gradient": "`eg.grad(f, argnums=0)(x, c)`, where c is held constant; a captured array is",
     "value_and_jac": "`eg.value_and_derivatives(f, 1)(x)`",
     "value_and_jacobian": "`eg.value_and_derivatives(f, 1)(x)`",

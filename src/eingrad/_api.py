@@ -18,6 +18,7 @@ def derivative(
     argnums: Argnums = 0,
     *,
     structured: bool = False,
+    memory_limit: int | str | None = None,
 ) -> Derivative:
     """Differentiate a NumPy function ``order`` times, as full tensors.
 
@@ -33,6 +34,9 @@ def derivative(
     structured : bool
         Give a `StructuredTensor` in place of each array: deltas and cores, dense on request.
         Products with vectors, sums and traces use the deltas.
+    memory_limit : int or str, or None
+        Most bytes that a plan may take at its peak, beside its arguments: a number, or text as
+        ``"300MB"``. None: those of the machine. See `plan`.
 
     Returns
     -------
@@ -43,7 +47,10 @@ def derivative(
     Raises
     ------
     ValueError
-        If the order is negative.
+        If the order is negative, or `memory_limit` no amount of memory.
+    MemoryLimitError
+        When it is planned: if it takes more memory than `memory_limit`; when it is called: if it
+        takes more than the machine has.
 
     Notes
     -----
@@ -61,7 +68,7 @@ def derivative(
     array(12.)
     """
     check_order(order)
-    return Derivative(f, (order,), argnums, structured=structured)
+    return Derivative(f, (order,), argnums, structured=structured, memory_limit=memory_limit)
 
 
 def check_order(order: Any) -> None:
@@ -70,7 +77,11 @@ def check_order(order: Any) -> None:
 
 
 def jacobian(
-    f: Callable[..., Any], argnums: Argnums = 0, *, structured: bool = False
+    f: Callable[..., Any],
+    argnums: Argnums = 0,
+    *,
+    structured: bool = False,
+    memory_limit: int | str | None = None,
 ) -> Derivative:
     """Differentiate once: shape ``out + in``.
 
@@ -81,6 +92,8 @@ def jacobian(
     argnums : int or tuple of int
         See `derivative`.
     structured : bool
+        See `derivative`.
+    memory_limit : int or str, or None
         See `derivative`.
 
     Returns
@@ -95,10 +108,16 @@ def jacobian(
     array([[2., 0.],
            [0., 4.]])
     """
-    return derivative(f, 1, argnums, structured=structured)
+    return derivative(f, 1, argnums, structured=structured, memory_limit=memory_limit)
 
 
-def grad(f: Callable[..., Any], argnums: Argnums = 0, *, structured: bool = False) -> Derivative:
+def grad(
+    f: Callable[..., Any],
+    argnums: Argnums = 0,
+    *,
+    structured: bool = False,
+    memory_limit: int | str | None = None,
+) -> Derivative:
     """Differentiate a scalar function once: the shape of the argument.
 
     Parameters
@@ -108,6 +127,8 @@ def grad(f: Callable[..., Any], argnums: Argnums = 0, *, structured: bool = Fals
     argnums : int or tuple of int
         See `derivative`.
     structured : bool
+        See `derivative`.
+    memory_limit : int or str, or None
         See `derivative`.
 
     Returns
@@ -126,10 +147,18 @@ def grad(f: Callable[..., Any], argnums: Argnums = 0, *, structured: bool = Fals
     >>> grad(lambda x: x @ B @ x)(np.array([1.0, 2.0]))
     array([8., 7.])
     """
-    return Derivative(f, (1,), argnums, scalar=True, structured=structured)
+    return Derivative(
+        f, (1,), argnums, scalar=True, structured=structured, memory_limit=memory_limit
+    )
 
 
-def hessian(f: Callable[..., Any], argnums: Argnums = 0, *, structured: bool = False) -> Derivative:
+def hessian(
+    f: Callable[..., Any],
+    argnums: Argnums = 0,
+    *,
+    structured: bool = False,
+    memory_limit: int | str | None = None,
+) -> Derivative:
     """Differentiate twice: shape ``out + in + in``.
 
     Parameters
@@ -139,6 +168,8 @@ def hessian(f: Callable[..., Any], argnums: Argnums = 0, *, structured: bool = F
     argnums : int or tuple of int
         See `derivative`.
     structured : bool
+        See `derivative`.
+    memory_limit : int or str, or None
         See `derivative`.
 
     Returns
@@ -153,7 +184,7 @@ def hessian(f: Callable[..., Any], argnums: Argnums = 0, *, structured: bool = F
     array([[ 6.,  0.],
            [ 0., 12.]])
     """
-    return derivative(f, 2, argnums, structured=structured)
+    return derivative(f, 2, argnums, structured=structured, memory_limit=memory_limit)
 
 
 def value_and_derivatives(
@@ -162,6 +193,7 @@ def value_and_derivatives(
     argnums: Argnums = 0,
     *,
     structured: bool = False,
+    memory_limit: int | str | None = None,
 ) -> Derivative:
     """Compute a function and its derivatives of every order up to one, from one plan.
 
@@ -174,6 +206,8 @@ def value_and_derivatives(
     argnums : int or tuple of int
         See `derivative`.
     structured : bool
+        See `derivative`.
+    memory_limit : int or str, or None
         See `derivative`.
 
     Returns
@@ -194,11 +228,17 @@ def value_and_derivatives(
     (array(8.), array(12.), array(12.))
     """
     check_order(order)
-    return Derivative(f, tuple(range(order + 1)), argnums, structured=structured)
+    return Derivative(
+        f, tuple(range(order + 1)), argnums, structured=structured, memory_limit=memory_limit
+    )
 
 
 def value_and_grad(
-    f: Callable[..., Any], argnums: Argnums = 0, *, structured: bool = False
+    f: Callable[..., Any],
+    argnums: Argnums = 0,
+    *,
+    structured: bool = False,
+    memory_limit: int | str | None = None,
 ) -> Derivative:
     """Compute a scalar function and its gradient from one plan, intermediates shared.
 
@@ -209,6 +249,8 @@ def value_and_grad(
     argnums : int or tuple of int
         See `derivative`.
     structured : bool
+        See `derivative`.
+    memory_limit : int or str, or None
         See `derivative`.
 
     Returns
@@ -222,4 +264,6 @@ def value_and_grad(
     >>> value_and_grad(lambda x: x @ x)(np.array([3.0, 4.0]))
     (array(25.), array([6., 8.]))
     """
-    return Derivative(f, (0, 1), argnums, scalar=True, structured=structured)
+    return Derivative(
+        f, (0, 1), argnums, scalar=True, structured=structured, memory_limit=memory_limit
+    )

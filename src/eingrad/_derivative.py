@@ -5,6 +5,7 @@ Guaranteed: `D(x)` traces at every call, so it is the derivative of what the fun
 graphs find their plan in a bounded cache.
 """
 
+import copy
 import functools
 from collections.abc import Callable, Mapping, Sequence, Set
 from typing import Any
@@ -28,10 +29,19 @@ from eingrad._derive import (
 from eingrad._forms import Forms
 from eingrad._ir import Node
 from eingrad._locks import lazy
+from eingrad._memory import Limit, checked_limit
 from eingrad._mode import Question, find_mode
 from eingrad._place import warn
 from eingrad._progress import planning
-from eingrad._run import Executable, FunctionForm, Layout, Plan, state_of, statics
+from eingrad._run import (
+    Executable,
+    FunctionForm,
+    Layout,
+    Plan,
+    check_limit,
+    state_of,
+    statics,
+)
 from eingrad._shown import shown
 from eingrad._simplify import remember, written_nodes
 from eingrad._tracer import Expression, Trace, is_value
@@ -55,6 +65,7 @@ class Derivative:
         *,
         scalar: bool = False,
         structured: bool = False,
+        memory_limit: Any = None,
         check: Callable[[Sequence[Any], Mapping[str, Any]], None] | None = None,
     ) -> None:
         if not callable(f):
@@ -65,6 +76,7 @@ class Derivative:
             check_argnums(argnums)
         self._f, self._orders, self._argnums, self._scalar = f, orders, argnums, scalar
         self._structured, self._check = structured, check
+        self._limit = checked_limit(memory_limit)
         self.__wrapped__ = f
         self.__name__ = getattr(f, "__name__", "f")
 
@@ -118,6 +130,14 @@ class Derivative:
         )  # fmt: skip
         mode = functools.partial(find_mode, question)
         return Plan(self._compile(call), form, call.values[count:], variables, directions, mode)
+
+    def _within(self, memory_limit: Limit | None) -> "Derivative":
+        """Give the same derivative with another limit of memory; None: with the one that it has."""
+        if memory_limit is None:
+            return self
+        made = copy.copy(self)
+        made._limit = memory_limit
+        return made
 
     def expression(self, /, *args: Any, **kwargs: Any) -> Any:
         """Return the symbolic derivative for arguments like these, in place of its value."""
@@ -226,6 +246,7 @@ class Derivative:
         key = (
             self._orders,
             self._structured,
+            self._limit,
             (*[node.digest for node in call.outputs],),
             (*[node.digest for node in call.variables],),
             (*[(node.digest, node.name) for node in call.inputs],),
@@ -235,20 +256,24 @@ class Derivative:
 
     def _compile_anew(self, call: TracedCall) -> Executable:
         check_inputs(call, self.__name__)
-        forms = Forms()
+        forms = Forms(limit=self._limit)
         found, choice = derive(
             call.outputs, call.variables, self._orders, made=call.made, forms=forms
         )
         specs = input_specs(call.inputs)
         if not self._structured:
-            return Executable(compile_derivatives(found, call.inputs, specs, choice, forms))
+            program = compile_derivatives(found, call.inputs, specs, choice, forms)
+            check_limit(program, self._limit)
+            return Executable(program)
         nodes = [root.plain() for root in found]
         cores, patterns = split(nodes, forms)
         layouts = tuple(
             Layout(node.shape, node.dtype, terms)
             for node, terms in zip(nodes, patterns, strict=True)
         )
-        return Executable(forms.program(cores, call.inputs, specs, choice), layouts)
+        program = forms.program(cores, call.inputs, specs, choice)
+        check_limit(program, self._limit)
+        return Executable(program, layouts)
 
     def __repr__(self) -> str:
         return f"<derivative of {self.__name__}, order {self._orders[-1]}, argnums {self._argnums}>"

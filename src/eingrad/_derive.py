@@ -409,6 +409,7 @@ def compile_derivatives(
         arguments_of(inputs, specs),
         choice.candidates,
         forms.written,
+        forms.limit,
     )
     return replace(program, rule=choice.rule)
 

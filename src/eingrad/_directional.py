@@ -105,7 +105,9 @@ class Sweep:
         return tree.build([Expression(node, self.trace, array=True) for node in nodes])
 
 
-def jvp(f: Callable[..., Any], argnums: Argnums = 0) -> Derivative:
+def jvp(
+    f: Callable[..., Any], argnums: Argnums = 0, *, memory_limit: int | str | None = None
+) -> Derivative:
     """Multiply the Jacobian by a tangent, ``sum_j df[i]/dx[j] v[j]``, without computing it.
 
     Parameters
@@ -114,6 +116,8 @@ def jvp(f: Callable[..., Any], argnums: Argnums = 0) -> Derivative:
         See `derivative`.
     argnums : int or tuple of int
         See `derivative`; a tuple takes a tuple of tangents, whose products are added.
+    memory_limit : int or str, or None
+        See `derivative`.
 
     Returns
     -------
@@ -138,10 +142,12 @@ def jvp(f: Callable[..., Any], argnums: Argnums = 0) -> Derivative:
         nodes = sweep.find_or_make("jvp", seeds, lambda: pushforward(sweep.outputs, seeds))
         return sweep.nest(sweep.out_tree, nodes)
 
-    return product_of(f, product, argnums, "jvp(f)", "tangent")
+    return product_of(f, product, argnums, "jvp(f)", "tangent", memory_limit)
 
 
-def vjp(f: Callable[..., Any], argnums: Argnums = 0) -> Derivative:
+def vjp(
+    f: Callable[..., Any], argnums: Argnums = 0, *, memory_limit: int | str | None = None
+) -> Derivative:
     """Multiply a cotangent by the Jacobian, ``sum_i w[i] df[i]/dx[j]``, without computing it.
 
     Parameters
@@ -150,6 +156,8 @@ def vjp(f: Callable[..., Any], argnums: Argnums = 0) -> Derivative:
         See `derivative`.
     argnums : int or tuple of int
         See `derivative`; a tuple gives a tuple.
+    memory_limit : int or str, or None
+        See `derivative`.
 
     Returns
     -------
@@ -176,7 +184,7 @@ def vjp(f: Callable[..., Any], argnums: Argnums = 0) -> Derivative:
         nodes = sweep.find_or_make("vjp", seeds, lambda: _pulled_back(seeds, sweep.variables))
         return sweep.nest(sweep.argument_tree, nodes)
 
-    return product_of(f, product, argnums, "vjp(f)", "cotangent")
+    return product_of(f, product, argnums, "vjp(f)", "cotangent", memory_limit)
 
 
 def _pulled_back(seeds: dict[Node, Node], variables: Sequence[Node]) -> list[Node]:
@@ -195,7 +203,9 @@ def _pulled_back(seeds: dict[Node, Node], variables: Sequence[Node]) -> list[Nod
     return pullback(seeds, variables)
 
 
-def hvp(f: Callable[..., Any], argnums: Argnums = 0) -> Derivative:
+def hvp(
+    f: Callable[..., Any], argnums: Argnums = 0, *, memory_limit: int | str | None = None
+) -> Derivative:
     """Multiply the Hessian by a tangent, ``sum_j d2f/dx[i]dx[j] v[j]``, without computing it.
 
     Parameters
@@ -204,6 +214,8 @@ def hvp(f: Callable[..., Any], argnums: Argnums = 0) -> Derivative:
         See `derivative`.
     argnums : int or tuple of int
         See `derivative`; a tuple takes a tuple of tangents and gives a tuple, mixed parts included.
+    memory_limit : int or str, or None
+        See `derivative`.
 
     Returns
     -------
@@ -234,12 +246,13 @@ def hvp(f: Callable[..., Any], argnums: Argnums = 0) -> Derivative:
         nodes = sweep.find_or_make("hvp", seeds, make_nodes)
         return sweep.nest(sweep.out_tree.nest(sweep.argument_tree), nodes)
 
-    return product_of(f, product, argnums, "hvp(f)", "tangent")
+    return product_of(f, product, argnums, "hvp(f)", "tangent", memory_limit)
 
 
 def product_of(
-    f: Callable[..., Any], product: Callable[..., Any], argnums: Argnums, call: str, last: str
-) -> Derivative:
+    f: Callable[..., Any], product: Callable[..., Any], argnums: Argnums, call: str, last: str,
+    memory_limit: int | str | None = None,
+) -> Derivative:  # fmt: skip
     """Make a product a function of the point and one more argument, traced in all it needs."""
     if not callable(f):
         raise TypeError(f"{shown(f)} is not a function; pass the function itself, not its value")
@@ -267,4 +280,4 @@ def product_of(
         argument_numbers(argnums, len(args) - 1, f", before the {last}")
 
     chosen = (*(n if n >= 0 else n - 1 for n in numbers), -1)
-    return Derivative(product, (0,), chosen, check=check)
+    return Derivative(product, (0,), chosen, memory_limit=memory_limit, check=check)

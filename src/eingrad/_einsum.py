@@ -26,7 +26,14 @@ from eingrad._shown import cut, shown
 from eingrad._subscripts import Shape
 from eingrad._tracer import Expression, as_array, native
 from eingrad._tree import LEAF
-from eingrad.errors import DTypeError, InPlaceError, PathError, ShapeError, SubscriptsError
+from eingrad.errors import (
+    DTypeError,
+    InPlaceError,
+    MemoryLimitError,
+    PathError,
+    ShapeError,
+    SubscriptsError,
+)
 
 Array = NDArray[Any]
 _Terms = tuple[tuple[Any, ...], ...]
@@ -79,7 +86,7 @@ def einsum(
         fails.
     PlanError
         If `out` cannot be written to.
-    MemoryError
+    MemoryLimitError
         If intermediates do not fit. The message says how many bytes the plan takes.
 
     Notes
@@ -125,10 +132,11 @@ def einsum(
                 return _run(executable, arrays, out)
         return _run(executable, arrays, out)
     except MemoryError as error:
-        raise MemoryError(
-            f"{error}; the plan of einsum {_said(spec)} takes {executable.program.peak_bytes:,} "
-            "bytes at its peak; sum over fewer combinations, or give a path that takes less"
-        ) from error
+        cause, peak = str(error).partition(";")[0], executable.program.peak_bytes
+        raise MemoryLimitError(
+            f"{cause}; the plan of einsum {_said(spec)} takes {peak:,} bytes at its peak; sum over "
+            "fewer combinations, or give a path that takes less"
+        ) from None
 
 
 def _run(executable: Executable, arrays: Sequence[Array], out: Array | None) -> Any:

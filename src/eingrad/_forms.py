@@ -13,6 +13,7 @@ from eingrad import _ir, _reuse
 from eingrad._choose import Choice
 from eingrad._ir import Input, Node
 from eingrad._limits import BUDGET, POLICY
+from eingrad._memory import Limit
 from eingrad._plan import (
     InputSpec,
     Price,
@@ -36,8 +37,14 @@ class Forms:
     their operands.
     """
 
-    def __init__(self, search: Search = find_path, written: Iterable[Node] = ()) -> None:
+    def __init__(
+        self,
+        search: Search = find_path,
+        written: Iterable[Node] = (),
+        limit: Limit | None = None,
+    ) -> None:
         self._search = search
+        self.limit = limit  # of memory
         self.written = frozenset(written)
         self._memo = Memo()
         self._forms: dict[_Roots, _Roots] = {}
@@ -77,7 +84,11 @@ class Forms:
     ) -> Program:
         """Lower what these roots are computed by."""
         program = compose(
-            self.form(roots), arguments_of(inputs, specs), choice.candidates, self.written
+            self.form(roots),
+            arguments_of(inputs, specs),
+            choice.candidates,
+            self.written,
+            self.limit,
         )
         return replace(program, rule=choice.rule)
 
@@ -141,6 +152,7 @@ def compile_program(
     specs: Sequence[InputSpec] | None = None,
     search: Search = find_path,
     written: Iterable[Node] = (),
+    limit: Limit | None = None,
 ) -> Program:
     """Normalise, plan and lower."""
-    return Forms(search, written).program(roots, inputs, specs)
+    return Forms(search, written, limit).program(roots, inputs, specs)

@@ -135,6 +135,7 @@ class Policy:
     half_blocks: int = 4  # rows of blocks: 5/8 of the flops
     mirrored_at_once: int = 4096  # elements; more of them by blocks of rows, in place
     stored: int = 8  # times the carries of a scan: more is computed again on the way back
+    again: int = 16  # times the passes of a scan, that are computed again for a memory limit
     pieces: int = 6  # of a derivative, over each other: fewer are never written out
     pieces_beside: int = 2  # the same where there is an array beside them
     ordered_bytes: int = 2**20  # a peak for which another order of the statements is sought

@@ -22,9 +22,10 @@ from eingrad._exact import exact
 from eingrad._exact import sizes as sizes_of
 from eingrad._forms import Forms, compile_program
 from eingrad._ir import Input, Node
+from eingrad._memory import Limit, checked_limit
 from eingrad._plan import Search, mirror, search_of
 from eingrad._progress import planning
-from eingrad._run import Executable, Plan, SymbolForm
+from eingrad._run import Executable, Plan, SymbolForm, check_limit
 from eingrad._shown import shown
 from eingrad._simplify import narrowed, remember, remembered, written_nodes
 from eingrad._tracer import (
@@ -244,7 +245,7 @@ def _check_namesakes(y: Node, x: Node) -> None:
             )
 
 
-def compile(outputs: Any, *, path: Any = "planned") -> Plan:
+def compile(outputs: Any, *, path: Any = "planned", memory_limit: int | str | None = None) -> Plan:
     """Compile expressions to a plan, to be called with arrays.
 
     Parameters
@@ -258,6 +259,9 @@ def compile(outputs: Any, *, path: Any = "planned") -> Plan:
         callable finds a path as those of opt_einsum do, ``find(inputs, output, sizes,
         memory_limit)``: an optimizer of opt_einsum or cotengra. A list is the path itself, of one
         product whose operands are the inputs of the plan, each once. See docs/einsum.md.
+    memory_limit : int or str, or None
+        Most bytes that the plan may take at its peak, beside its inputs: a number, or text as
+        ``"300MB"``. None: those of the machine. See `plan`.
 
     Returns
     -------
@@ -273,7 +277,9 @@ def compile(outputs: Any, *, path: Any = "planned") -> Plan:
     PathError
         If the path is unknown, or none of the operands; or if its function fails.
     ValueError
-        If two symbols have one name.
+        If two symbols have one name, or `memory_limit` is no amount of memory.
+    MemoryLimitError
+        If it takes more memory than `memory_limit`.
 
     Examples
     --------
@@ -285,12 +291,12 @@ def compile(outputs: Any, *, path: Any = "planned") -> Plan:
     array([[ 4., -3.],
            [-2.,  1.]])
     """
-    search = search_of(path)
+    search, limit = search_of(path), checked_limit(memory_limit)
     with planning("expressions"):
-        return _compiled(outputs, search)
+        return _compiled(outputs, search, limit)
 
 
-def _compiled(outputs: Any, search: Search) -> Plan:
+def _compiled(outputs: Any, search: Search, limit: Limit | None) -> Plan:
     leaves, tree = flatten(outputs)
     nodes = [_expression(leaf, f"output {n}")._node for n, leaf in enumerate(leaves)]
     if any(leaf._trace is not None for leaf in leaves):
@@ -309,7 +315,8 @@ def _compiled(outputs: Any, search: Search) -> Plan:
             raise ValueError(f"two symbols are named {name!r}; give them different names")
     roots = [mirror(root, leaf._symmetry) for root, leaf in zip(roots, leaves, strict=True)]
     specs = input_specs(inputs)
-    program = compile_program(roots, inputs, specs, search, written)
+    program = compile_program(roots, inputs, specs, search, written, limit)
+    check_limit(program, limit)
     form = SymbolForm(names, tuple(map(_symmetry, inputs)), tree)
     return Plan(Executable(program), form, [])
 

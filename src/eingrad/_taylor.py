@@ -20,7 +20,12 @@ from eingrad.errors import ShapeError
 
 
 def taylor(
-    f: Callable[..., Any], order: int, argnums: Argnums = 0, *, curve: bool = False
+    f: Callable[..., Any],
+    order: int,
+    argnums: Argnums = 0,
+    *,
+    curve: bool = False,
+    memory_limit: int | str | None = None,
 ) -> Derivative:
     """Expand ``f(x + t v) = c[0] + c[1] t + ... + c[order] t**order + ...`` at ``t = 0``.
 
@@ -35,6 +40,8 @@ def taylor(
     curve : bool
         Take a tuple or list of coefficients in place of the direction: of ``(v, w, ...)`` the
         argument is ``x + v t + w t**2 + ...``. There are at most ``order`` of them.
+    memory_limit : int or str, or None
+        See `derivative`.
 
     Returns
     -------
@@ -90,7 +97,7 @@ def taylor(
         parts = [nodes[k * count : (k + 1) * count] for k in range(order + 1)]
         return tuple(sweep.nest(sweep.out_tree, part) for part in parts)
 
-    return product_of(f, expansion, argnums, f"taylor(f, {order})", "direction")
+    return product_of(f, expansion, argnums, f"taylor(f, {order})", "direction", memory_limit)
 
 
 def _coefficients(given: Any, order: int) -> Sequence[Any]:

@@ -18,6 +18,7 @@ import numpy as np
 from eingrad._cache import Cache, CacheInfo
 from eingrad._derivative import Derivative
 from eingrad._locks import fork_safe
+from eingrad._memory import checked_limit
 from eingrad._run import Plan, state_of
 from eingrad._shown import shown
 from eingrad._tracer import Expression, is_tracing, is_value
@@ -26,7 +27,9 @@ from eingrad._tree import DEEPEST, typed
 _lock = fork_safe(threading.Lock())  # one for all: what is done at a fork cannot be taken back
 
 
-def plan(f: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Plan:
+def plan(
+    f: Callable[..., Any], /, *args: Any, memory_limit: int | str | None = None, **kwargs: Any
+) -> Plan:
     """Compile a function for arguments like these, or a derivative, as its method `plan` does.
 
     Parameters
@@ -36,6 +39,9 @@ def plan(f: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Plan:
         its inputs; int, bool, str, None and other objects are static, see `derivative`.
     *args, **kwargs
         Arguments as ``f`` is called with; of arrays, only shape and dtype count.
+    memory_limit : int or str, or None
+        Most bytes that the plan may take at its peak, beside its arguments: a number, or text as
+        ``"300MB"``. None: that of ``f``, or else what the machine has.
 
     Returns
     -------
@@ -45,9 +51,19 @@ def plan(f: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Plan:
     Raises
     ------
     TypeError
-        If ``f`` is not callable.
+        If ``f`` is not callable, or `memory_limit` no number of bytes.
+    ValueError
+        If `memory_limit` is no amount of memory.
     PlanError
         If a static argument could change unnoticed, or ``f`` changes it.
+    MemoryLimitError
+        If it takes more memory than `memory_limit`, whichever way it is planned.
+
+    Notes
+    -----
+    What takes more memory than it may is planned again: in smaller pieces, and scans store less,
+    and compute it again on their way back, each pass a few times at most. Without a `memory_limit`,
+    a plan that takes more than the machine has can be looked at, and is refused when it is called.
 
     Examples
     --------
@@ -55,12 +71,13 @@ def plan(f: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Plan:
     >>> square(np.array([1.0, 2.0, 3.0]), 2)
     array(16.)
     """
-    return _derivative(f).plan(*args, **kwargs)
+    return _derivative(f, memory_limit).plan(*args, **kwargs)
 
 
-def _derivative(f: Callable[..., Any]) -> Derivative:
+def _derivative(f: Callable[..., Any], memory_limit: int | str | None = None) -> Derivative:
     """Make a function its own derivative of order zero, in no argument."""
-    return f if isinstance(f, Derivative) else Derivative(f, (0,), ())
+    made = f if isinstance(f, Derivative) else Derivative(f, (0,), ())
+    return made._within(checked_limit(memory_limit))
 
 
 class Compiled:
@@ -126,7 +143,9 @@ class Compiled:
         return f"<compiled {self._derivative!r}>"
 
 
-def compiled(f: Callable[..., Any], *, maxsize: int = 128) -> Compiled:
+def compiled(
+    f: Callable[..., Any], *, maxsize: int = 128, memory_limit: int | str | None = None
+) -> Compiled:
     """Trace a function or a derivative once for each kind of arguments, as ``jax.jit`` does.
 
     A later call with arguments of the same kind runs the plan of the first. It does not call ``f``,
@@ -140,6 +159,8 @@ def compiled(f: Callable[..., Any], *, maxsize: int = 128) -> Compiled:
         what is an input and what is static.
     maxsize : int, at least 1
         How many plans are kept. The least recently used is dropped, and traced again when needed.
+    memory_limit : int or str, or None
+        Of each of them; see `plan`.
 
     Returns
     -------
@@ -180,7 +201,7 @@ def compiled(f: Callable[..., Any], *, maxsize: int = 128) -> Compiled:
     """
     if type(maxsize) is not int or maxsize < 1:
         raise ValueError(f"maxsize must be an integer of at least 1, not {shown(maxsize)}")
-    return Compiled(_derivative(f), maxsize)
+    return Compiled(_derivative(f, memory_limit), maxsize)
 
 
 def _restore(derivative: Derivative, maxsize: int, plans: list[tuple[Hashable, Plan]]) -> Compiled:

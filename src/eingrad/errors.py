@@ -11,6 +11,7 @@ __all__ = [
     "FileError",
     "InPlaceError",
     "IndependentWarning",
+    "MemoryLimitError",
     "PathError",
     "PlanError",
     "RandomnessWarning",
@@ -105,6 +106,15 @@ class FileError(EingradError, ValueError):
     Raised by ``eingrad.paths.files.read_problem("net.json")`` for a field that is missing, a number
     that is none, or a path that does not contract its operands. The message names the file and the
     place in it, ``outputs[0].terms[2].indices[1]`` say: correct what stands there.
+    """
+
+
+class MemoryLimitError(EingradError, MemoryError):
+    """A plan that takes more memory than there is, or than its `memory_limit` says.
+
+    Raised by ``eingrad.hessian(f)(np.zeros(10**6))``, before any of it is computed. Ask for a
+    product with it, ``eingrad.hvp(f)(x, v)``; for a block, ``hessian(f)(x)[:10]`` in a planned
+    function; or pass ``structured=True``, where it is mostly zeros.
     """
 
 

@@ -22,15 +22,16 @@ from numpy.typing import NDArray
 from eingrad._emit.filled import reusing
 from eingrad._emit.into import buffers, write_into
 from eingrad._emit.literals import Lines, array_text, number
+from eingrad._emit.scans import BINOMIAL, Define, write_rescan, write_scan
 from eingrad._emit.statements import write
 from eingrad._exact import is_exact
 from eingrad._limits import POLICY
 from eingrad._plan import Program, Statement
-from eingrad._plan.kernels import Loop, Number, Scan, Triangle
+from eingrad._plan.kernels import Loop, Number, Rescan, Scan, Triangle
 from eingrad._primitives import Primitive
 
 OWN = re.compile(r"[tk]\d[\d_]*(_\w*)?")  # names of steps, constants and loops
-RESERVED = frozenset({"np", "row", "block"})  # what the source itself calls something
+RESERVED = frozenset({"np", "row", "block", "binomial"})  # what the source itself calls something
 _LARGEST_KEPT = 2**16  # bytes of a triangle that outlives a call
 
 Line = tuple[str, Statement | None]  # with the statement that begins on it
@@ -85,6 +86,7 @@ class _Module(NamedTuple):
 
     constants: Lines
     functions: list[Line]
+    defined: dict[int, str]  # functions of programs, by their identity
 
     def define(self, name: str, variables: Sequence[str], body: Sequence[Line], end: str) -> None:
         """Write a function for the body of a loop."""
@@ -97,7 +99,7 @@ def _module(
     program: Program, name: str, outputs: Sequence[str] = (), *, in_order: bool = True
 ) -> list[Line]:
     """Write lines, each with the statement that begins on it; fill `outputs`, where there are."""
-    module = _Module([], [])
+    module = _Module([], [], {})
     variables = [spec.variable for spec in program.inputs]
     given = [*(variable for variable, _ in parameters(program)), *outputs]
     filled = buffers(program, outputs, in_order=in_order) if outputs else {}
@@ -107,6 +109,8 @@ def _module(
     }
     body, names = _body(program, variables, "t", module, writers)
     lines = ["import numpy as np", ""]
+    if any(isinstance(s.kernel, Rescan) for s in program.steps()):
+        lines += ["", *BINOMIAL, ""]
     if module.constants:
         lines += [*module.constants, ""]
     text: list[Line] = [*((line, None) for line in lines), *module.functions]
@@ -192,7 +196,9 @@ def _step(statement: Statement, names: list[str], module: _Module) -> list[Line]
         case Loop() as loop:
             first, *more = _loop(statement, loop, names, module)
         case Scan() as scan:
-            first, *more = _scan(statement, scan, names, module)
+            first, *more = write_scan(statement, scan, names, _defining(module))
+        case Rescan() as rescan:
+            first, *more = write_rescan(statement, rescan, names, _defining(module))
         case _:
             first, *more = write(statement, names)
     return [(first, statement), *((line, None) for line in more)]
@@ -238,36 +244,21 @@ def _loop(statement: Statement, loop: Loop, names: Sequence[str], module: _Modul
     return lines
 
 
-def _scan(statement: Statement, scan: Scan, names: Sequence[str], module: _Module) -> Lines:
-    """Call a function of the module for each pass; it is called after the first result."""
-    made = [names[n] for n in statement.targets]
-    carries, stacked = made[: scan.carries], made[scan.carries :]
-    given = [names[n] for n in statement.operands]
-    start = given[scan.constants :][: scan.carries]
-    given[scan.constants : scan.constants + scan.carries] = carries
-    variables, prefix = [*given], f"{made[0]}_"
-    for k in range(len(given)):
-        if scan.is_slice(k):
-            given[k] += "[row]"
-        if scan.is_slice(k) or variables[k] in variables[:k]:
-            variables[k] = f"{prefix}x{k}"
-    inner, local = _body(scan.body, variables, prefix, module)
-    results = ", ".join(local[n] for n in scan.body.outputs)
-    module.define(f"{prefix}step", variables, inner, results)
-    lines = [
-        f"{name} = np.empty({result.shape}, {result.dtype.str!r})"
-        for name, result in zip(stacked, statement.results[scan.carries :], strict=True)
-    ]
-    if carries:
-        lines.append(f"{', '.join(carries)} = {', '.join(start)}")
-    passes = scan.passes
-    lines.append(
-        f"for row in range({passes.start}, {passes.stop}, {passes.step}):"
-        f"  # {statement.flops:,} flops"
-    )
-    targets = [*carries, *(f"{name}[row]" for name in stacked)]
-    lines.append(f"    {', '.join(targets)} = {prefix}step({', '.join(given)})")
-    return lines
+def _defining(module: _Module) -> Define:
+    """Write functions of the module for the bodies of scans, each once."""
+
+    def define(program: Program, name: str, variables: Sequence[str]) -> str:
+        known = module.defined.get(id(program))
+        if known is not None:
+            return known
+        own = name.removesuffix("step")
+        own += "_" if own == name else ""
+        body, local = _body(program, variables, own, module)
+        module.define(name, variables, body, ", ".join(local[n] for n in program.outputs))
+        module.defined[id(program)] = name
+        return name
+
+    return define
 
 
 # Checks ------------------------------------------------------------------------------------------

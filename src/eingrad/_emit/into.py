@@ -26,6 +26,7 @@ from eingrad._plan.kernels import (
     Outer,
     Piece,
     Place,
+    Rescan,
     Reshape,
     Scale,
     Scan,
@@ -59,7 +60,7 @@ def buffers(program: Program, names: Sequence[str], *, in_order: bool) -> dict[i
         if n <= last_failure or not values[output].shape:
             continue
         statement = program.statements[n]
-        if not statement.is_alias and not isinstance(statement.kernel, Scan):
+        if not statement.is_alias and not isinstance(statement.kernel, Scan | Rescan):
             looks[value] = look
     return looks
 
@@ -89,8 +90,8 @@ def _looked_at(
 
 def _may_fail(statement: Statement) -> bool:
     """Whether a step may raise an error of linear algebra."""
-    if isinstance(statement.kernel, Scan):
-        return any(map(_may_fail, statement.kernel.body.steps()))
+    if isinstance(statement.kernel, Scan | Rescan):
+        return any(_may_fail(s) for body in statement.bodies for s in body.steps())
     return isinstance(statement.kernel, Call) and statement.kernel.row.core not in ((), None)
 
 

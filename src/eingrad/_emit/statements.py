@@ -31,6 +31,7 @@ from eingrad._plan.kernels import (
     Number,
     Outer,
     Place,
+    Rescan,
     Reshape,
     Scale,
     Scan,
@@ -91,7 +92,7 @@ def write(  # noqa: C901, PLR0912 - one case for each kernel
             text = f'np.array({x}, order="C")'
         case Triangle():
             text = f"np.tri({statement.shape[0]}, dtype=bool)"
-        case Number() | Loop() | Scan():
+        case Number() | Loop() | Scan() | Rescan():
             raise AssertionError("is no expression")
         case _ as unknown:
             assert_never(unknown)

@@ -32,6 +32,7 @@ from eingrad._plan.kernels import (
     Outer,
     PickAxis,
     Place,
+    Rescan,
     Reshape,
     Scale,
     Scan,
@@ -123,11 +124,20 @@ def of_statement(  # noqa: C901, PLR0911, PLR0912 - one case for each kernel
             return made + looks + entry * statement.flops
         case Loop(body=body, passes=passes):
             return len(passes) * (MACHINE.product + _of_body(body))
-        case Scan(body=body, length=length, carries=carries):
-            stacked = len(statement.results) - carries
-            return length * (MACHINE.product + stacked * MACHINE.view + _of_body(body)) + written
+        case Scan(carries=carries) as scan:
+            return written + _of_passes(scan, (carries, carries))
+        case Rescan(there=there, back=back) as scan:
+            return written + _of_passes(scan, (there.carries, there.carries, back.carries))
         case _ as unknown:
             assert_never(unknown)
+
+
+def _of_passes(scan: Scan | Rescan, carries: Sequence[int]) -> int:
+    """Predict all passes of a scan; of each body, so many results are carries."""
+    return sum(
+        count * (MACHINE.product + (len(body.outputs) - n) * MACHINE.view + _of_body(body))
+        for (body, count), n in zip(scan.passes_of, carries, strict=False)
+    )
 
 
 def _adds_over_axes(kernel: Place) -> bool:

@@ -14,7 +14,18 @@ from numpy.typing import NDArray
 
 from eingrad import _subscripts
 from eingrad._plan import kernels
-from eingrad._plan.kernels import Kernel, Loop, MatMul, Mirror, Number, Reshape, Scan, Slice, View
+from eingrad._plan.kernels import (
+    Kernel,
+    Loop,
+    MatMul,
+    Mirror,
+    Number,
+    Rescan,
+    Reshape,
+    Scan,
+    Slice,
+    View,
+)
 from eingrad._subscripts import Shape
 
 
@@ -88,6 +99,16 @@ class Statement:
         return sum(result.bytes for result in self.results)
 
     @property
+    def bodies(self) -> "tuple[Program, ...]":
+        """Programs that it runs again and again."""
+        match self.kernel:
+            case Loop(body=body):
+                return (body,)
+            case Scan() | Rescan() as scan:
+                return tuple(body for body, _ in scan.passes_of)
+        return ()
+
+    @property
     def written(self) -> tuple[int, ...]:
         """Operands that a loop writes its results to."""
         if not isinstance(self.kernel, Loop):
@@ -101,9 +122,13 @@ class Statement:
             case Loop(body=body, passes=passes):
                 each = sum(result.bytes for result in body.results())
                 return len(passes) * (each + sum(s.traffic_bytes for s in body.statements))
-            case Scan(body=body, length=length, carries=carries):
+            case Scan(carries=carries) as scan:
                 stacked = sum(result.bytes for result in self.results[carries:])
-                return length * sum(s.traffic_bytes for s in body.statements) + stacked
+                return stacked + _traffic(scan)
+            case Rescan(back=back, there=there) as scan:
+                stored = sum(r.bytes for r in scan.storing.results()[there.carries :])
+                stacked = sum(result.bytes for result in self.results[back.carries :])
+                return stacked + stored * scan.segments.last.start + _traffic(scan)
             case Mirror(in_place=True, axes=axes):
                 return len(axes) * self.results[0].bytes // 2
             case kernels.Add():
@@ -119,6 +144,11 @@ class Statement:
             if isinstance(kernel, kernels.Contraction)
             else ""
         )
+
+
+def _traffic(scan: Scan | Rescan) -> int:
+    """Memory that the passes of a scan write."""
+    return sum(n * s.traffic_bytes for body, n in scan.passes_of for s in body.statements)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,8 +176,8 @@ class Program:
         """Go through all statements, those in loops too."""
         for statement in self.statements:
             yield statement
-            if isinstance(statement.kernel, Loop | Scan):
-                yield from statement.kernel.body.steps()
+            for body in statement.bodies:
+                yield from body.steps()
 
     @property
     def flops(self) -> int:
@@ -234,12 +264,14 @@ class Program:
             names = [f"{prefix}{n + shift}" for n in s.targets or s.written]
             if isinstance(kernel, Loop):
                 subscripts, shape = f"{len(kernel.passes)} passes of {kernel.passes.step}", ""
-            if isinstance(kernel, Scan):
-                subscripts, shape = f"{kernel.length} passes", ""
+            if isinstance(kernel, Scan | Rescan):
+                subscripts, shape = kernel.shown, ""
             step, flops, memory = ", ".join(names), f"{s.flops:,}", f"{s.bytes:,}"
             rows.append((indent + step, indent + kernel.label, subscripts, shape, flops, memory))
             if isinstance(kernel, Scan) or (isinstance(kernel, Loop) and kernel.passes.start == 0):
                 rows += kernel.body._rows(f"{names[0]}_", 0, f"{indent}  ")
+            if isinstance(kernel, Rescan):
+                rows += kernel.back.body._rows(f"{names[0]}_", 0, f"{indent}  ")
         return rows
 
     def table(self) -> str:

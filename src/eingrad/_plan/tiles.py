@@ -19,6 +19,7 @@ import itertools
 import math
 from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from eingrad import _ir
 from eingrad._cost import time_to_write
@@ -76,35 +77,44 @@ class Tiling:
         return [*given.values()], [new[root] for root in self.roots]
 
 
-def tile(roots: Sequence[Node], picoseconds: int) -> list[Node]:
+class _Means(NamedTuple):
+    """Time of the program without loops, and memory of a pass."""
+
+    picoseconds: int
+    tile_bytes: int
+
+
+def tile(roots: Sequence[Node], picoseconds: int, tile_bytes: int | None = None) -> list[Node]:
     """Put loops in the place of large intermediates, the one that saves most memory first.
 
-    `picoseconds` are those of the program without loops.
+    `picoseconds` are those of the program without loops; a pass makes so many
+    `tile_bytes`; None: as many as a cache holds.
     """
-    cut = _best_to_cut([*roots], _ir.rewrite(roots, _with_plain_sum), picoseconds)
+    means = _Means(picoseconds, tile_bytes or POLICY.tile_bytes)
+    cut = _best_to_cut([*roots], _ir.rewrite(roots, _with_plain_sum), means)
     for number in range(BUDGET.loops):
-        best = _best_region(cut, picoseconds)
+        best = _best_region(cut, means)
         if best is None:
             return cut if number else [*roots]
-        cut = _ir.substitute(cut, best.looped(picoseconds))
+        cut = _ir.substitute(cut, best.looped(means))
     return cut
 
 
-def _best_to_cut(roots: list[Node], split: list[Node], picoseconds: int) -> list[Node]:
+def _best_to_cut(roots: list[Node], split: list[Node], means: _Means) -> list[Node]:
     """Take the form of two in which a loop saves more memory; the first, where they are alike."""
     if roots == split:
         return roots
-    one, other = (_best_region(each, picoseconds) for each in (roots, split))
+    one, other = (_best_region(each, means) for each in (roots, split))
     return split if other and (one is None or other.saved > one.saved) else roots
 
 
-def _best_region(roots: Sequence[Node], picoseconds: int) -> "_Region | None":
+def _best_region(roots: Sequence[Node], means: _Means) -> "_Region | None":
     """Find the region that saves most memory, if there is one: a loop of one pass saves none.
 
     Of those that save about as much, that whose slices lie in the fewest runs.
     """
     found = (region for region in _regions(roots) if region.saved > 0)
-    regions = [region for region in found if region.passes(picoseconds) > 1]
+    regions = [region for region in found if region.passes(means) > 1]
     most = max((region.saved for region in regions), default=0)
     about = [r for r in regions if POLICY.about_as_much * (most - r.saved) <= most]
     return min(about, key=lambda region: (region.runs, -region.saved), default=None)
@@ -292,14 +302,14 @@ class _Region:
         """Whether a node may as well be made outside: a view of what is not sliced."""
         return _is_virtual(node) and not any(n in self.sliced for n in _ir.children(node))
 
-    def looped(self, picoseconds: int) -> dict[Node, Node]:
+    def looped(self, means: _Means) -> dict[Node, Node]:
         """Give, for each node that is written or added up, a result of the loop."""
         roots = (*self.written, *self.added)
         nodes = (*self.sliced, *self.added)
         given = self._given()
         operands = tuple(n for n, _ in given)
         axes = tuple(axis for _, axis in given)
-        step = _step(self.size, math.ceil(self.size / self.passes(picoseconds)))
+        step = _step(self.size, math.ceil(self.size / self.passes(means)))
         loop = Tiling(self.sliced, nodes, roots, operands, axes, self.size, step)
         key = {"of": tuple(n.digest for n in roots), "axes": axes, "writes": loop.writes}
         return {
@@ -307,15 +317,15 @@ class _Region:
             for n, root in enumerate(roots)
         }
 
-    def passes(self, picoseconds: int) -> int:
+    def passes(self, means: _Means) -> int:
         """Choose how many passes there are: so many that each makes what a cache holds.
 
         Fewer where adding up would take more than a small part of the time.
         """
         made_bytes = sum(_bytes(n) for n in (*self.sliced, *self.added) if not _is_virtual(n))
         adding = POLICY.part_added * sum(time_to_write(_bytes(n)) for n in self.added)
-        most = picoseconds // max(adding, 1)
-        return max(1, min(self.size, most, math.ceil(made_bytes / POLICY.tile_bytes)))
+        most = means.picoseconds // max(adding, 1)
+        return max(1, min(self.size, most, math.ceil(made_bytes / means.tile_bytes)))
 
 
 def _step(size: int, most: int) -> int:

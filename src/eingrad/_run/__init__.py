@@ -2,6 +2,7 @@
 
 from eingrad._run.dense import load
 from eingrad._run.executable import Executable
+from eingrad._run.explain import check_limit
 from eingrad._run.form import FunctionForm, SymbolForm, check_symmetry, state_of, statics
 from eingrad._run.order import ProductPath
 from eingrad._run.plan import CapturedArray, Plan, check_buffers
@@ -17,6 +18,7 @@ __all__ = [
     "StructuredTensor",
     "SymbolForm",
     "check_buffers",
+    "check_limit",
     "check_symmetry",
     "load",
     "state_of",

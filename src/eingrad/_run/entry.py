@@ -8,7 +8,7 @@ plan is freed with its last reference.
 For ``f({"w": w}, 2)``, with an array ``w`` of shape ``(3,)``, the text is, but for the refusals
 ``return plan._interpret(args, kwargs, out)``::
 
-    def bind(function, ndarray, asarray, k3, s4, kind5, d6, error7, explained8, program9):
+    def bind(function, ndarray, asarray, k3, s4, kind5, d6, errors7, explained8, program9):
         def entry(plan, args, kwargs, out=None):
             if len(args) != 2 or kwargs: ...
             [v0, v1] = args
@@ -20,7 +20,7 @@ For ``f({"w": w}, 2)``, with an array ``w`` of shape ``(3,)``, the text is, but 
             if not (type(v2) is ndarray and v2.shape == (3,) and ...): ...
             try:
                 r0 = function(v2)
-            except error7 as error:
+            except errors7 as error:
                 raise explained8(error, program9) from None
             return {k3: r0}
         return entry
@@ -37,7 +37,7 @@ from numpy.typing import NDArray
 from eingrad._plan import InputSpec, Program
 from eingrad._run.dense import load
 from eingrad._run.executable import Executable
-from eingrad._run.explain import singular
+from eingrad._run.explain import explained
 from eingrad._run.form import Form, Static, SymbolForm, check_symmetry, symmetries
 from eingrad._run.structured import Layout
 from eingrad._snapshots import held, is_by_identity, is_by_value
@@ -284,12 +284,13 @@ def _call(text: _Text, program: Program, arguments: Sequence[str]) -> list[str]:
 
 def _guard(text: _Text, program: Program, line: str) -> None:
     """Call, and say which operand is singular."""
-    error, explained = text.bind("error", np.linalg.LinAlgError), text.bind("explained", singular)
+    errors = text.bind("errors", (np.linalg.LinAlgError, MemoryError))
+    explain = text.bind("explained", explained)
     text.lines += [
         "try:",
         f"    {line}",
-        f"except {error} as error:",
-        f"    raise {explained}(error, {text.bind('program', program)}) from None",
+        f"except {errors} as error:",
+        f"    raise {explain}(error, {text.bind('program', program)}) from None",
     ]
 
 

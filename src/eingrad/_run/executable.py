@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from eingrad._emit import emit, emit_into, parameters
 from eingrad._plan import Program
 from eingrad._run.dense import load
-from eingrad._run.explain import check_axes, singular, too_large
+from eingrad._run.explain import check_axes, explained, too_large
 from eingrad._run.structured import Layout
-from eingrad.errors import PlanError, ShapeError
+from eingrad.errors import MemoryLimitError, PlanError
 
 Array = NDArray[Any]
 
@@ -57,12 +57,12 @@ class Executable:
         with arrays in two ways, whose last bits differ.
         """
         if self.too_large:
-            raise ShapeError(self.too_large)
+            raise MemoryLimitError(self.too_large)
         try:
             given = [array if array.ndim else array[()] for array in arrays]
             result = self.function(*given, *self.constants)
-        except np.linalg.LinAlgError as error:
-            raise singular(error, self.program) from None
+        except (np.linalg.LinAlgError, MemoryError) as error:
+            raise explained(error, self.program) from None
         outputs = (result,) if len(self.program.outputs) == 1 else result
         values = [np.asarray(value) for value in outputs]
         if self.layouts is None:
@@ -94,8 +94,8 @@ class Executable:
         given = [array if array.ndim else array[()] for array in arrays]
         try:
             self.filling(in_order=in_order)(*given, *self.constants, *buffers)
-        except np.linalg.LinAlgError as error:
-            raise singular(error, self.program) from None
+        except (np.linalg.LinAlgError, MemoryError) as error:
+            raise explained(error, self.program) from None
 
 
 def _fingerprint(source: str) -> str:

@@ -9,11 +9,19 @@ import traceback
 import numpy as np
 
 from eingrad._emit import line_of, steps
+from eingrad._memory import Limit, machine_limit
 from eingrad._plan import Program, Statement
-from eingrad._plan.kernels import MatMul, Scan
+from eingrad._plan.kernels import MatMul
 from eingrad._plan.network import MOST_AXES
 from eingrad._shown import cut
-from eingrad.errors import ShapeError
+from eingrad.errors import MemoryLimitError, ShapeError
+
+_ASKED = 2**26  # bytes: what takes less is not compared with what the machine has
+_REMEDY = (
+    "multiply the derivative with what it is for, as eingrad.hvp does, take a block of it, as in "
+    "eingrad.plan(lambda x: D(x)[:10], x), pass structured=True if it is mostly zeros, or lower "
+    "the order"
+)
 
 
 def check_axes(program: Program) -> None:
@@ -39,17 +47,41 @@ def _axes_within(statement: Statement) -> int:
     return count
 
 
-def too_large(program: Program) -> str:
-    """Say which step is largest, where no address space can hold it; "" if there is none."""
+def too_large(program: Program, limit: Limit | None = None) -> str:
+    """Say what takes more memory than a limit, or else than the machine has; "" if nothing does."""
+    peak = program.peak_bytes
+    if limit is None and peak > _ASKED:
+        limit = machine_limit()
     steps = [(result, s) for s in program.steps() for result in s.results]
-    result, statement = max(steps, key=lambda step: step[0].bytes, default=(None, None))
-    if result is None or statement is None or result.bytes <= sys.maxsize:
+    impossible = [step for step in steps if step[0].bytes > sys.maxsize]
+    if impossible:
+        more = "more than an array can have"
+    elif limit is not None and peak > limit.bytes:
+        more = f"and the plan {peak:,} at its peak, more than the {limit.bytes:,} of {limit.of}"
+    else:
         return ""
+    new = [(result, s) for result, s in steps if s.bytes]
+    result, statement = max(impossible or new, key=lambda step: step[0].bytes)
     return (
         f"a step of the plan ({statement.kernel.label}) has shape {cut(str(result.shape))}, "
-        f"{result.bytes:,} bytes, more than an array can have; contract the derivative with what "
-        "it is multiplied with, as in eingrad.jvp, lower the order, or give a path that makes less"
+        f"{result.bytes:,} bytes, {more}; {_REMEDY}"
     )
+
+
+def check_limit(program: Program, limit: Limit | None) -> None:
+    """Refuse a plan that takes more memory than the user has said it may."""
+    refusal = too_large(program, limit) if limit is not None else ""
+    if refusal:
+        raise MemoryLimitError(refusal)
+
+
+def explained(error: np.linalg.LinAlgError | MemoryError, program: Program) -> Exception:
+    """Say which operand is singular, or what a plan takes that the system had no memory for."""
+    if isinstance(error, np.linalg.LinAlgError):
+        return singular(error, program)
+    cause = str(error) or "there is not enough memory"
+    peak = f"the plan takes {program.peak_bytes:,} bytes at its peak"
+    return MemoryLimitError(f"{cause}; {peak}; {_REMEDY}")
 
 
 def singular(error: np.linalg.LinAlgError, program: Program) -> np.linalg.LinAlgError:
@@ -78,7 +110,7 @@ def _with(program: Program, statement: Statement) -> Program:
     """Find the program that has a statement: the whole, or the body of a scan."""
     if any(s is statement for s in program.statements):
         return program
-    bodies = (s.kernel.body for s in program.statements if isinstance(s.kernel, Scan))
+    bodies = (body for s in program.statements for body in s.bodies)
     return next(_with(b, statement) for b in bodies if any(s is statement for s in b.steps()))
 
 

@@ -16,7 +16,6 @@ or a multiplication and a sum; a diagonal is a slice of merged axes; a placement
 import functools
 import operator
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any, NamedTuple, assert_never
 
 import numpy as np
@@ -39,6 +38,7 @@ from eingrad._plan.kernels import (
     Outer,
     Piece,
     Place,
+    Rescan,
     Reshape,
     Scale,
     Scan,
@@ -52,6 +52,7 @@ from eingrad._plan.kernels import (
 from eingrad._plan.positions import Known, positions_of
 from eingrad._primitives import standard_dtype
 from eingrad._run.gathers import Gathers, gathers
+from eingrad._run.scans import run_rescan, run_scan
 from eingrad._subscripts import Shape, Subscripts
 
 _Array = Any  # of the namespace
@@ -105,7 +106,9 @@ def _results(  # noqa: C901, PLR0912 - one case for each kernel
         case Loop() as loop:
             return _loop(loop, operands, space)
         case Scan() as scan:
-            return _scan(scan, operands, tables, space)
+            return run_scan(scan, operands, tables, functools.partial(_run, space=space), xp)
+        case Rescan() as scan:
+            return run_rescan(scan, operands, tables, functools.partial(_run, space=space), xp)
         case Place() as place:
             result = _placed(place, operands, tables, statement.results[0], space)
         case Number(value=value) | Fill(value=value):
@@ -322,20 +325,3 @@ def _written(
     before = buffer[_index(axis, range(passes.start))]
     after = buffer[_index(axis, range(passes[-1] + passes.step, buffer.shape[axis]))]
     return xp.concat([before, *parts, after], axis=axis)
-
-
-def _scan(scan: Scan, operands: Sequence[_Array], tables: Known, space: _Space) -> list[_Array]:
-    """Run the body for each slice, with the carries that it gave before."""
-    count = len(operands) - scan.tables
-    known = tuple(tables[n] for n in range(count, len(operands)))
-    body = replace(scan.body, inputs=scan.body.inputs[:count], constants=known)
-    carries = [*operands[scan.constants :][: scan.carries]]
-    sliced = operands[scan.constants + scan.carries : count]
-    stacked = []
-    for row in scan.passes:
-        given = [*operands[: scan.constants], *carries, *(x[row, ...] for x in sliced)]
-        results = _run(body, given, space)
-        carries = results[: scan.carries]
-        stacked.append(results[scan.carries :])
-    columns = zip(*(stacked[::-1] if scan.is_backward else stacked), strict=True)
-    return [*carries, *(space.xp.stack(parts) for parts in columns)]

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from eingrad._plan import Program, Statement
 from eingrad._plan.duration import of_statement, out_of_order
-from eingrad._plan.kernels import Loop, Number, Scan
+from eingrad._plan.kernels import Loop, Number, Rescan, Scan
 from eingrad._subscripts import Shape
 
 _DEEPEST = 30  # that is indented: below, the depth is written
@@ -153,11 +153,9 @@ class _Operands:
 
 def _label(statement: Statement) -> str:
     kernel = statement.kernel
-    if isinstance(kernel, Loop | Scan):
-        return (
-            f"{'loop' if isinstance(kernel, Loop) else kernel.label} of {len(kernel.passes)} passes"
-        )
-    return kernel.label
+    if isinstance(kernel, Scan | Rescan):
+        return f"{kernel.label} of {kernel.shown}"
+    return f"loop of {len(kernel.passes)} passes" if isinstance(kernel, Loop) else kernel.label
 
 
 def _elements(statement: Statement) -> int:
@@ -167,7 +165,12 @@ def _elements(statement: Statement) -> int:
         each = sum(math.prod(result.shape) for result in kernel.body.results())
         steps = (s for s in kernel.body.statements if not s.is_view)
         return len(kernel.passes) * (each + sum(map(_elements, steps)))
-    if isinstance(kernel, Scan):
-        each = sum(_elements(s) for s in kernel.body.statements if not s.is_view)
-        return kernel.length * each + sum(math.prod(r.shape) for r in statement.results)
+    if isinstance(kernel, Scan | Rescan):
+        each = sum(
+            count * _elements(s)
+            for body, count in kernel.passes_of
+            for s in body.statements
+            if not s.is_view
+        )
+        return each + sum(math.prod(r.shape) for r in statement.results)
     return sum(math.prod(result.shape) for result in statement.results)

@@ -70,7 +70,8 @@ def scan(
     -----
     Forward mode carries tangents with the carries. Reverse mode stores what the way back needs of
     each step; only the carries, from which steps are computed again, where that would be more than
-    eight times as much. In a plan all that is counted: flops, and bytes at the peak.
+    eight times as much. In a plan all that is counted: flops, and bytes at the peak; with a
+    `memory_limit`, steps are stored a segment at a time, and computed again: see `plan`.
 
     Examples
     --------

@@ -5,9 +5,10 @@
 """
 
 import math
-import re
 
-from eingrad._shown import cut
+from eingrad._memory import bytes_of
+
+__all__ = ["bytes_of", "bytes_text", "count_text", "ratio_text", "seconds_text"]
 
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
 _LONG = 10**9  # above that, counts are written as powers of ten
@@ -63,22 +64,3 @@ def ratio_text(value: float | None, least: float | None) -> str:
 def _digits(value: float) -> str:
     text = f"{value:.3g}"
     return f"{value:.2e}" if value >= 1e6 else f"{value:.0f}" if "e" in text else text  # noqa: PLR2004
-
-
-def bytes_of(text: str) -> int:
-    """Read an amount of memory: ``2GB``, ``512MiB``, ``1000``, in bytes.
-
-    Raises
-    ------
-    ValueError
-        If it is none, or none at all.
-    """
-    match = re.fullmatch(r"\s*([0-9]+(?:\.[0-9]+)?)\s*([kKMGT]?)(i?)[bB]?\s*", text)
-    if not match or (match[3] and not match[2]):
-        raise ValueError(f"{cut(text)!r} is no amount of memory; write it as in 2GB or 512MiB")
-    base = 1024 if match[3] else 1000
-    scale = base ** " KMGT".index(match[2].upper() or " ")
-    count = int(float(match[1]) * scale)
-    if count < 1:
-        raise ValueError(f"an amount of memory must be a byte at least, not {cut(text)!r}")
-    return count
