@@ -9,9 +9,10 @@ from typing import Any
 
 from eingrad._bind import Argnums
 from eingrad._derivative import Derivative
-from eingrad._shown import shown
+from eingrad._verbs import check_count, verb
 
 
+@verb("eg.derivative(f, order)(x)")
 def derivative(
     f: Callable[..., Any],
     order: int = 1,
@@ -60,15 +61,10 @@ def derivative(
     >>> derivative(lambda x: x**3, order=2)(2.0)
     array(12.)
     """
-    check_order(order)
-    return Derivative(f, (order,), argnums, structured=structured)
+    return Derivative(f, (check_count(order, "order"),), argnums, structured=structured)
 
 
-def check_order(order: Any) -> None:
-    if type(order) is not int or order < 0:
-        raise ValueError(f"order must be an integer of at least 0, not {shown(order)}")
-
-
+@verb("eg.jacobian(f)(x)")
 def jacobian(
     f: Callable[..., Any], argnums: Argnums = 0, *, structured: bool = False
 ) -> Derivative:
@@ -98,6 +94,7 @@ def jacobian(
     return derivative(f, 1, argnums, structured=structured)
 
 
+@verb("eg.grad(f)(x)")
 def grad(f: Callable[..., Any], argnums: Argnums = 0, *, structured: bool = False) -> Derivative:
     """Differentiate a scalar function once: the shape of the argument.
 
@@ -129,6 +126,7 @@ def grad(f: Callable[..., Any], argnums: Argnums = 0, *, structured: bool = Fals
     return Derivative(f, (1,), argnums, scalar=True, structured=structured)
 
 
+@verb("eg.hessian(f)(x)")
 def hessian(f: Callable[..., Any], argnums: Argnums = 0, *, structured: bool = False) -> Derivative:
     """Differentiate twice: shape ``out + in + in``.
 
@@ -156,6 +154,7 @@ def hessian(f: Callable[..., Any], argnums: Argnums = 0, *, structured: bool = F
     return derivative(f, 2, argnums, structured=structured)
 
 
+@verb("eg.value_and_derivatives(f, order)(x)")
 def value_and_derivatives(
     f: Callable[..., Any],
     order: int = 2,
@@ -193,10 +192,11 @@ def value_and_derivatives(
     >>> value_and_derivatives(lambda x: x**3)(2.0)
     (array(8.), array(12.), array(12.))
     """
-    check_order(order)
-    return Derivative(f, tuple(range(order + 1)), argnums, structured=structured)
+    orders = range(check_count(order, "order") + 1)
+    return Derivative(f, tuple(orders), argnums, structured=structured)
 
 
+@verb("eg.value_and_grad(f)(x)")
 def value_and_grad(
     f: Callable[..., Any], argnums: Argnums = 0, *, structured: bool = False
 ) -> Derivative:

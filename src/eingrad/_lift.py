@@ -29,6 +29,7 @@ from eingrad._tracer import (
     within_trace,
 )
 from eingrad._tree import Tree, flatten
+from eingrad._verbs import verb
 from eingrad.errors import DTypeError, ShapeError
 
 
@@ -100,6 +101,7 @@ class Lift:
         return f"<lift of {self.__name__}>"
 
 
+@verb("eg.lift(f)((F, dF))")
 def lift(f: Callable[..., Any]) -> Lift:
     """Carry derivative tensors that you hold through a function: ``F, dF -> f(F), d f(F)``.
 

@@ -33,6 +33,7 @@ from eingrad._tracer import (
     trace_of,
 )
 from eingrad._tree import flatten
+from eingrad._verbs import check_count, verb
 from eingrad.errors import DTypeError, ShapeError
 
 MODES = ("cheapest", "forward", "reverse")
@@ -41,6 +42,7 @@ MODES = ("cheapest", "forward", "reverse")
 # Symbols -----------------------------------------------------------------------------------------
 
 
+@verb('eg.variable("X", (2, 2))')
 def variable(name: str, shape: int | Sequence[int] = (), dtype: Any = np.float64) -> Expression:
     """Make a symbol for an array, to write expressions of it with NumPy.
 
@@ -74,6 +76,7 @@ def variable(name: str, shape: int | Sequence[int] = (), dtype: Any = np.float64
     return Expression(_ir.new_input(_name(name), _shape(shape), _dtype(dtype)), array=True)
 
 
+@verb('eg.function("F", X, shape=(2, 2))')
 def function(
     name: str, *arguments: Expression, shape: int | Sequence[int] = (), dtype: Any = np.float64
 ) -> Expression:
@@ -164,6 +167,7 @@ def _expression(value: Any, what: str) -> Expression:
 # Differentiation and compilation -----------------------------------------------------------------
 
 
+@verb("eg.differentiate(y, x, order)")
 def differentiate(
     y: Expression, x: Expression, order: int = 1, *, mode: str = "cheapest"
 ) -> Expression:
@@ -215,8 +219,7 @@ def differentiate(
             "an expression is differentiated in a variable or a function, not in the expression\n"
             f"{x}\ngive that a name of its own with eingrad.variable first"
         )
-    if type(order) is not int or order < 0:
-        raise ValueError(f"order must be an integer of at least 0, not {shown(order)}")
+    order = check_count(order, "order")
     if mode not in MODES:
         raise ValueError(f"mode must be one of {', '.join(map(repr, MODES))}, not {shown(mode)}")
     _check_namesakes(y._node, node)
@@ -244,6 +247,7 @@ def _check_namesakes(y: Node, x: Node) -> None:
             )
 
 
+@verb("eg.compile(expressions)")
 def compile(outputs: Any, *, path: Any = "planned") -> Plan:
     """Compile expressions to a plan, to be called with arrays.
 

@@ -15,8 +15,10 @@ from eingrad._scan.record import node_or_none, record
 from eingrad._shown import shown
 from eingrad._tracer import Expression, Trace, current_trace, within_trace
 from eingrad._tree import LEAF, flatten
+from eingrad._verbs import verb
 
 
+@verb("eg.scan(f, init, xs, length, reverse=False)")
 def scan(
     f: Callable[[Any, Any], tuple[Any, Any]],
     init: Any,
