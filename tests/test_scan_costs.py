@@ -259,7 +259,10 @@ REFUSED = [
 def test_refusals(call, error, message, is_traced):
     with pytest.raises(error) as caught:
         eg.plan(lambda x: (x, call())[0], X) if is_traced else call()
-    assert str(caught.value) == message
+    of_integers = " (what is computed of an integer in a traced function is a float)"
+    said = str(caught.value)
+    assert (of_integers in said) == (is_traced and "int64" in message)
+    assert said.replace(of_integers, "") == message
 
 
 def test_an_index_that_python_must_know_is_refused():
@@ -267,7 +270,7 @@ def test_an_index_that_python_must_know_is_refused():
         return (c * 2 if t > 1 else c, None)
 
     with pytest.raises(
-        BranchError, match=r"the truth of a traced value was asked for at .*: use np\.where"
+        BranchError, match=r"the truth of a traced value was asked for at .* write np\.where"
     ):
         eg.grad(lambda x: eg.scan(step, x, np.arange(3.0))[0])(1.0)
 

@@ -10,10 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from eingrad._arguments import labels
-from eingrad._shown import shown
+from eingrad._arguments import labels, lists_in
+from eingrad._ir import Node
 from eingrad._tracer import Expression, Trace, node_of
 from eingrad._tree import Tree, flatten, nesting
+from eingrad._verbs import check_count
 from eingrad.errors import DTypeError, ShapeError
 
 
@@ -26,16 +27,36 @@ class Given:
     slices: list[Any]
     slice_tree: Tree
     length: int
+    counts: tuple[bool, ...]  # of each carry that there is: whether it begins with an integer
 
     @classmethod
     def of(cls, init: Any, xs: Any, length: Any, trace: Trace | None) -> "Given":
         """Flatten, and find the length."""
         carries, carry_tree = flatten(init)
         slices, slice_tree = flatten(xs)
+        _refuse_lists(xs)
         arrays = [as_carried(leaf, trace, "init") for leaf in carries]
         sliced = [as_carried(leaf, trace, "xs") for leaf in slices]
         count = _length(sliced, labels(["xs"], [slice_tree]), length)
-        return cls(arrays, carry_tree, sliced, slice_tree, count)
+        counts = tuple(_is_integer(leaf) for leaf in carries if leaf is not None)
+        return cls(arrays, carry_tree, sliced, slice_tree, count, counts)
+
+
+def _refuse_lists(xs: Any) -> None:
+    """Refuse lists of numbers among the slices: each number would be sliced."""
+    for name, value, _ in lists_in("xs", xs):
+        leaves = flatten(value)[0]
+        if all(leaf is not None and np.shape(leaf) == () for leaf in leaves):
+            is_traced = any(isinstance(leaf, Expression) for leaf in leaves)
+            raise ShapeError(
+                f"{name} is a {type(value).__name__} of numbers, each of which would be sliced; "
+                f"pass {'np.stack' if is_traced else 'np.array'}({name}), of which a step is given "
+                "a row"
+            )
+
+
+def _is_integer(leaf: Any) -> bool:
+    return type(leaf) is int or getattr(leaf, "dtype", np.dtype(float)).kind in "iu"
 
 
 def as_carried(leaf: Any, trace: Trace | None, what: str) -> Any:
@@ -48,8 +69,8 @@ def as_carried(leaf: Any, trace: Trace | None, what: str) -> Any:
 
 
 def _length(slices: Sequence[Any], names: Sequence[str], length: Any) -> int:
-    if length is not None and (type(length) is not int or length < 0):
-        raise ValueError(f"length must be an integer of at least 0, not {shown(length)}")
+    if length is not None:
+        check_count(length, "length")
     known = "length", length
     for name, array in zip(names, slices, strict=True):
         if array is None:
@@ -112,12 +133,13 @@ class Body:
                     "it; a step must keep the shape of what it carries: start with that shape"
                 )
             if new is not None and new.dtype != old.dtype:
-                other = (
-                    "or count with xs=np.arange(length)"
-                    if old.dtype.kind in "iu"
-                    else f'or return it as x.astype("{old.dtype}")'
-                )
+                why, other = "", f'return it as x.astype("{old.dtype}")'
+                if old.dtype.kind in "iu":
+                    other = "count with xs=np.arange(length)"
+                    if isinstance(new, Node):
+                        why = " (what is computed of an integer in a traced function is a float)"
                 raise DTypeError(
-                    f"{name} is {old.dtype}, but {self.name} returned {new.dtype} for it; a step "
-                    f"must keep the dtype of what it carries: start with {new.dtype}, {other}"
+                    f"{name} is {old.dtype}, but {self.name} returned {new.dtype} for it{why}; a "
+                    "step must keep the dtype of what it carries: start with "
+                    f"{new.dtype}, or {other}"
                 )

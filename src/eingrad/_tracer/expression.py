@@ -10,9 +10,10 @@ from typing import Any, NoReturn
 import numpy as np
 
 from eingrad import _formula
-from eingrad._conversions import ARRAY, FORMAT, branch, conversion, unsupported
+from eingrad._conversions import ARRAY, FORMAT, INTEGER, branch, conversion, unsupported
 from eingrad._place import is_called_by_masked_array, place, user_line
 from eingrad._shown import shown
+from eingrad._tracer.advice import advice_for
 from eingrad._tracer.functions import record_function, refuse_function, writes_in_place
 from eingrad._tracer.lookup import find_or_perform
 from eingrad._tracer.operators import Operators
@@ -27,7 +28,7 @@ from eingrad._tracer.registry import (
 )
 from eingrad._tracer.terms import Term
 from eingrad._tracer.ufuncs import record_method, record_ufunc
-from eingrad._tracer.value import how_to_hold, mark_array
+from eingrad._tracer.value import mark_array
 from eingrad.errors import (
     BranchError,
     DTypeError,
@@ -184,10 +185,10 @@ class Expression(Operators):
     # What must not pass silently
 
     def _leak(self, how: str) -> NoReturn:
-        raise conversion(how, how_to_hold(self), place(), is_supported, Expression)
+        raise conversion(how, advice_for(self), place(), is_supported, Expression, self.ndim)
 
     def __bool__(self) -> NoReturn:
-        raise BranchError(branch(how_to_hold(self), place()))
+        raise BranchError(branch(advice_for(self), place()))
 
     def __hash__(self) -> int:
         if self._trace is not None:  # a dict of the user's would not find its value: silently
@@ -204,7 +205,7 @@ class Expression(Operators):
         self._leak("complex()")
 
     def __index__(self) -> NoReturn:  # noqa: PLE0305 - it never returns
-        self._leak("an integer index")
+        self._leak(INTEGER)
 
     def __trunc__(self) -> NoReturn:
         self._leak("math.trunc()")
