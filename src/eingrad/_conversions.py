@@ -27,7 +27,7 @@ from eingrad._executing import (
     public_name,
     value_of,
 )
-from eingrad._joining import in_place_of_array, is_list
+from eingrad._joining import in_place_of_array, is_list, with_arrays
 from eingrad._place import Place, failed_place
 from eingrad._shown import cut
 from eingrad._substitutes import ADVICE, SUBSTITUTES
@@ -246,6 +246,9 @@ def _arrays(name: str, node: ast.AST | None, place: Place, traced: type, ndim: i
     is_itself = isinstance(value, traced) or (value is UNKNOWN and not is_list(given))
     if name in _MAKE_ARRAYS and isinstance(node, ast.Call) and given is not None and not is_itself:
         return in_place_of_array(node, value, ndim)
+    rewritten = with_arrays(node, lambda part: value_of(part, place.frame), ndim)
+    if rewritten:
+        return rewritten
     return f"leave {name} out, or {_KEEP}" if name and is_itself else _KEEP
 
 

@@ -19,6 +19,7 @@ from eingrad._ir import Node
 from eingrad._plan import compose
 from eingrad._run import Executable, check_symmetry
 from eingrad._shown import shown
+from eingrad._tracebacks import ends_at_the_user
 from eingrad._tracer import (
     STATIC,
     Array,
@@ -45,6 +46,7 @@ class Lift:
         self.__wrapped__ = f
         self.__name__ = getattr(f, "__name__", "f")
 
+    @ends_at_the_user
     def __call__(self, *arguments: Any) -> Any:
         """Compute the value and its derivatives from those of the arguments."""
         jets = {

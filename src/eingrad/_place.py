@@ -57,6 +57,11 @@ def is_library(module: str) -> bool:
     return _is_of_library(str(getattr(sys.modules.get(module), "__file__", "") or ""))
 
 
+def is_of_eingrad(frame: FrameType) -> bool:
+    """Whether a frame is of this library."""
+    return frame.f_code.co_filename.startswith(_HERE)
+
+
 def is_ours(frame: FrameType) -> bool:
     """Whether a frame is ours, or NumPy's, which we stand behind."""
     return _is_of_ours(frame.f_code.co_filename)

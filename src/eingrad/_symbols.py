@@ -155,6 +155,11 @@ def _dtype(dtype: Any) -> np.dtype[Any]:
 
 
 def _expression(value: Any, what: str) -> Expression:
+    if callable(value):
+        raise TypeError(
+            f"{what} is a function, not an expression; eingrad.compiled(f) and eingrad.plan(f, x) "
+            "compile a function, and eingrad.derivative(f)(x) differentiates it"
+        )
     if not isinstance(value, Expression):
         raise TypeError(
             f"{what} is of type {type(value).__name__}, not an expression; make one with "

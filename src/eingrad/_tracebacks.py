@@ -13,7 +13,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import ParamSpec, TypeVar
 
-from eingrad._place import is_of_the_user, is_ours
+from eingrad._place import is_of_eingrad, is_of_the_user, is_ours
 from eingrad.errors import EingradError
 
 Given = ParamSpec("Given")
@@ -72,5 +72,5 @@ def _is_meant(error: BaseException, last: TracebackType) -> bool:
     if isinstance(error, EingradError) or _MEANT in error.__dict__:
         return True
     code = last.tb_frame.f_code.co_code
-    is_raised = is_ours(last.tb_frame) and code[last.tb_lasti] == _RAISE
+    is_raised = is_of_eingrad(last.tb_frame) and code[last.tb_lasti] == _RAISE
     return is_raised and isinstance(error, Exception) and not isinstance(error, AssertionError)

@@ -92,6 +92,11 @@ def _length(slices: Sequence[Any], names: Sequence[str], length: Any) -> int:
     return int(known[1])
 
 
+def _nested(leaves: Sequence[Any], tree: Tree) -> str:
+    """Say how an output is nested, and where it is None."""
+    return "None" if leaves == [None] else nesting(tree)
+
+
 @dataclass(frozen=True, slots=True)
 class Body:
     """The user's function."""
@@ -103,8 +108,9 @@ class Body:
     def results(self, returned: Any) -> tuple[list[Any], list[Any], Tree]:
         """Take what was returned apart: leaves of the carry, those of the output, its nesting."""
         if type(returned) not in (tuple, list) or len(returned) != 2:  # noqa: PLR2004 - a pair
+            given = "None" if returned is None else nesting(flatten(returned)[1])
             raise ShapeError(
-                f"{self.name} returned {nesting(flatten(returned)[1])}, but the function of a scan "
+                f"{self.name} returned {given}, but the function of a scan "
                 "returns a pair, (carry, y); without an output return (carry, None)"
             )
         carry, y = returned
@@ -116,6 +122,23 @@ class Body:
                 f"{nesting(wanted)}, not {nesting(tree)}"
             )
         return leaves, *flatten(y)
+
+    def check_output(
+        self, ys: Sequence[Any], tree: Tree, first: Sequence[Any], first_tree: Tree
+    ) -> None:
+        """Refuse an output that is not as that of the first step: they are stacked."""
+        if tree != first_tree or [y is None for y in ys] != [y is None for y in first]:
+            raise ShapeError(
+                f"{self.name} returned an output {_nested(ys, tree)} after {_nested(first, tree)}; "
+                "outputs are stacked, so each step must give one that is nested alike"
+            )
+        shapes = [(np.shape(old), np.shape(new)) for old, new in zip(first, ys, strict=True)]
+        for name, (old, new) in zip(labels(["the output"], [tree]), shapes, strict=True):
+            if old != new:
+                raise ShapeError(
+                    f"{name} that {self.name} returned has shape {new}, after shape {old}; outputs "
+                    "are stacked, so each step must give one of the same shape"
+                )
 
     def check_carries(self, carries: Sequence[Any], first: Sequence[Any]) -> None:
         """Refuse a carry that changes its shape or dtype; given are nodes or arrays, or None."""

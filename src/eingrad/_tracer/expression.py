@@ -28,7 +28,7 @@ from eingrad._tracer.registry import (
 )
 from eingrad._tracer.terms import Term
 from eingrad._tracer.ufuncs import record_method, record_ufunc
-from eingrad._tracer.value import mark_array
+from eingrad._tracer.value import mark_array, outside_of_verbs
 from eingrad.errors import (
     BranchError,
     DTypeError,
@@ -71,9 +71,13 @@ class Expression(Operators):
         """Data type of the elements."""
         return self._node.dtype
 
+    @outside_of_verbs
     def __len__(self) -> int:
         if not self.shape:
-            raise TypeError(f"len() of a traced value without axes, at {user_line()}")
+            raise TypeError(
+                f"len() of a traced value without axes, at {user_line()}; it is one number, so "
+                "compute with it as it is"
+            )
         return self.shape[0]
 
     def __repr__(self) -> str:
@@ -104,12 +108,14 @@ class Expression(Operators):
 
     # What NumPy asks
 
+    @outside_of_verbs
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
         """Record a ufunc (NEP 13)."""
         if method == "__call__" and not kwargs and ufunc in UFUNCS:
             return record_ufunc(ufunc, inputs)
         return record_method(ufunc, method, inputs, kwargs)
 
+    @outside_of_verbs
     def __array_function__(
         self, function: Any, types: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
@@ -119,6 +125,7 @@ class Expression(Operators):
             refuse_function(function)
         return record_function(qualified_name(function), function, handler, args, kwargs)
 
+    @outside_of_verbs
     def __getattr__(self, name: str) -> Any:
         function = METHODS.get(name)
         if function is None:
@@ -163,6 +170,7 @@ class Expression(Operators):
     def __deepcopy__(self, memo: Any) -> "Expression":
         return self
 
+    @outside_of_verbs
     def __getitem__(self, index: Any) -> Any:
         parts = index if isinstance(index, tuple) else (index,)
         is_array = any(part is Ellipsis for part in parts)  # without one, NumPy gives a scalar
@@ -174,7 +182,13 @@ class Expression(Operators):
             lambda: mark_array(getitem(self, index), is_array=is_array),
         )
 
+    @outside_of_verbs
     def __iter__(self) -> Iterator["Expression"]:
+        if not self.shape:
+            raise TypeError(
+                f"iteration over a traced value without axes, at {user_line()}; it is one number, "
+                "so compute with it as it is"
+            )
         positions = range(len(self))
         if len(positions) > _AT_ONCE:  # perhaps only the first are asked for
             return (self[k] for k in positions)
@@ -187,6 +201,7 @@ class Expression(Operators):
     def _leak(self, how: str) -> NoReturn:
         raise conversion(how, advice_for(self), place(), is_supported, Expression, self.ndim)
 
+    @outside_of_verbs
     def __bool__(self) -> NoReturn:
         raise BranchError(branch(advice_for(self), place()))
 
@@ -195,29 +210,37 @@ class Expression(Operators):
             self._leak("hash() (a dict key, a set, functools.cache)")
         return object.__hash__(self)
 
+    @outside_of_verbs
     def __float__(self) -> NoReturn:
         self._leak("float()")
 
+    @outside_of_verbs
     def __int__(self) -> NoReturn:
         self._leak("int()")
 
+    @outside_of_verbs
     def __complex__(self) -> NoReturn:
         self._leak("complex()")
 
+    @outside_of_verbs
     def __index__(self) -> NoReturn:  # noqa: PLE0305 - it never returns
         self._leak(INTEGER)
 
+    @outside_of_verbs
     def __trunc__(self) -> NoReturn:
         self._leak("math.trunc()")
 
+    @outside_of_verbs
     def __round__(self, ndigits: int | None = None) -> NoReturn:
         self._leak("round()")
 
+    @outside_of_verbs
     def __format__(self, spec: str) -> str:
         if spec:
             self._leak(FORMAT)
         return str(self)
 
+    @outside_of_verbs
     def __array__(self, dtype: Any = None, copy: Any = None) -> NoReturn:
         if is_called_by_masked_array():
             raise DTypeError(
@@ -235,6 +258,7 @@ class Expression(Operators):
     def __reduce_ex__(self, protocol: Any) -> NoReturn:
         self._leak("pickling")
 
+    @outside_of_verbs
     def __setitem__(self, index: Any, value: Any) -> NoReturn:
         raise InPlaceError(
             f"a traced value was assigned to at {user_line()}; build the array with np.stack, "

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from eingrad._bind import argument_numbers, check_argnums
 from eingrad._locks import lazy
 from eingrad._shown import shown
-from eingrad._verbs import check_count
+from eingrad._verbs import check_count, verb
 from eingrad.verify.functions import Function
 from eingrad.verify.reports import Comparison, DerivativeCheck
 from eingrad.verify.rounding import ROUNDING, Array, largest
@@ -37,6 +37,7 @@ from eingrad.verify.steps import (
 from eingrad.verify.steps import difference as difference_of
 
 
+@verb("eg.check_derivatives(f, x)")
 def check_derivatives(
     f: Callable[..., Any],
     *args: Any,
