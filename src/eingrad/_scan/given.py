@@ -129,8 +129,9 @@ class Body:
         """Refuse an output that is not as that of the first step: they are stacked."""
         if tree != first_tree or [y is None for y in ys] != [y is None for y in first]:
             raise ShapeError(
-                f"{self.name} returned an output {_nested(ys, tree)} after {_nested(first, tree)}; "
-                "outputs are stacked, so each step must give one that is nested alike"
+                f"{self.name} returned an output {_nested(ys, tree)} after "
+                f"{_nested(first, first_tree)}; outputs are stacked, so each step must give one "
+                "that is nested alike"
             )
         shapes = [(np.shape(old), np.shape(new)) for old, new in zip(first, ys, strict=True)]
         for name, (old, new) in zip(labels(["the output"], [tree]), shapes, strict=True):
