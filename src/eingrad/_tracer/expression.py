@@ -28,7 +28,7 @@ from eingrad._tracer.registry import (
 )
 from eingrad._tracer.terms import Term
 from eingrad._tracer.ufuncs import record_method, record_ufunc
-from eingrad._tracer.value import mark_array, outside_of_verbs
+from eingrad._tracer.value import mark_array, outside_of_verbs, shorten_outside
 from eingrad.errors import (
     BranchError,
     DTypeError,
@@ -108,28 +108,37 @@ class Expression(Operators):
 
     # What NumPy asks
 
-    @outside_of_verbs
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
         """Record a ufunc (NEP 13)."""
-        if method == "__call__" and not kwargs and ufunc in UFUNCS:
-            return record_ufunc(ufunc, inputs)
-        return record_method(ufunc, method, inputs, kwargs)
+        try:
+            if method == "__call__" and not kwargs and ufunc in UFUNCS:
+                return record_ufunc(ufunc, inputs)
+            return record_method(ufunc, method, inputs, kwargs)
+        except Exception as error:
+            shorten_outside(error)
+            raise
 
-    @outside_of_verbs
     def __array_function__(
         self, function: Any, types: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
         """Record any other NumPy function (NEP 18)."""
-        handler = FUNCTIONS.get(function)
-        if handler is None:
-            refuse_function(function)
-        return record_function(qualified_name(function), function, handler, args, kwargs)
+        try:
+            handler = FUNCTIONS.get(function)
+            if handler is None:
+                refuse_function(function)
+            return record_function(qualified_name(function), function, handler, args, kwargs)
+        except Exception as error:
+            shorten_outside(error)
+            raise
 
-    @outside_of_verbs
     def __getattr__(self, name: str) -> Any:
         function = METHODS.get(name)
         if function is None:
-            self._refuse_attribute(name)
+            try:
+                self._refuse_attribute(name)
+            except Exception as error:
+                shorten_outside(error)
+                raise
         handler = FUNCTIONS.get(function, function)
         return lambda *args, **kwargs: record_function(
             f"ndarray.{name}", function, handler, (self, *args), kwargs
@@ -170,19 +179,21 @@ class Expression(Operators):
     def __deepcopy__(self, memo: Any) -> "Expression":
         return self
 
-    @outside_of_verbs
     def __getitem__(self, index: Any) -> Any:
         parts = index if isinstance(index, tuple) else (index,)
         is_array = any(part is Ellipsis for part in parts)  # without one, NumPy gives a scalar
         getitem = FUNCTIONS["getitem"]
-        return find_or_perform(
-            "getitem",
-            (self, index),
-            {},
-            lambda: mark_array(getitem(self, index), is_array=is_array),
-        )
+        try:
+            return find_or_perform(
+                "getitem",
+                (self, index),
+                {},
+                lambda: mark_array(getitem(self, index), is_array=is_array),
+            )
+        except Exception as error:
+            shorten_outside(error)
+            raise
 
-    @outside_of_verbs
     def __iter__(self) -> Iterator["Expression"]:
         if not self.shape:
             raise TypeError(

@@ -12,7 +12,7 @@ import numpy as np
 from eingrad._place import user_line
 from eingrad._tracer.registry import UFUNCS
 from eingrad._tracer.ufuncs import record_ufunc
-from eingrad._tracer.value import TracedValue, is_array, is_weak, outside_of_verbs
+from eingrad._tracer.value import TracedValue, is_array, is_weak, outside_of_verbs, shorten_outside
 from eingrad.errors import InPlaceError
 
 _ASKED = frozenset({np.ndarray, int, float})  # of these, too, NumPy asks an expression first
@@ -21,18 +21,24 @@ _ASKED = frozenset({np.ndarray, int, float})  # of these, too, NumPy asks an exp
 def _binary(ufunc: Any) -> tuple[Callable[..., Any], ...]:
     """Make ``x + y``, ``y + x`` and ``x += y``; past NumPy, where it would only come back."""
 
-    @outside_of_verbs
     def forward(self: TracedValue, other: Any) -> Any:
         kind = type(other)
         is_asked = (kind is type(self) or kind in _ASKED) and ufunc in UFUNCS
-        result = record_ufunc(ufunc, (self, other)) if is_asked else ufunc(self, other)
+        try:
+            result = record_ufunc(ufunc, (self, other)) if is_asked else ufunc(self, other)
+        except Exception as error:
+            shorten_outside(error)
+            raise
         return _as_python(result, self, other) if self._weak else result
 
-    @outside_of_verbs
     def reflected(self: TracedValue, other: Any) -> Any:
         kind = type(other)
         is_asked = (kind is type(self) or kind in _ASKED) and ufunc in UFUNCS
-        result = record_ufunc(ufunc, (other, self)) if is_asked else ufunc(other, self)
+        try:
+            result = record_ufunc(ufunc, (other, self)) if is_asked else ufunc(other, self)
+        except Exception as error:
+            shorten_outside(error)
+            raise
         return _as_python(result, self, other) if self._weak else result
 
     @outside_of_verbs

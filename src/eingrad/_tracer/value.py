@@ -44,19 +44,24 @@ class TracedValue:
         self._symmetry = symmetry  # of a derivative: which blocks of axes may be interchanged
 
 
-def outside_of_verbs(method: Callable[Given, Result]) -> Callable[Given, Result]:
-    """Let errors of a method end at the user's line where no verb does it: of symbols.
+def shorten_outside(error: Exception) -> None:
+    """Let an error end at the user's line where no verb does it: of symbols.
 
     In a verb all frames are needed until it has found the cause.
     """
+    if innermost.get() is None:
+        shorten(error)
+
+
+def outside_of_verbs(method: Callable[Given, Result]) -> Callable[Given, Result]:
+    """Let errors of a method end so; of one that is called for each operation it would cost."""
 
     @functools.wraps(method)
     def called(*args: Given.args, **kwargs: Given.kwargs) -> Result:
         try:
             return method(*args, **kwargs)
         except Exception as error:
-            if innermost.get() is None:
-                shorten(error)
+            shorten_outside(error)
             raise
 
     return called
