@@ -249,6 +249,17 @@ def constant(x):
     return 1.0
 
 
+def test_what_is_advised_for_auxiliary_outputs_gives_both():
+    """The advice as it is printed, of a function that returns a pair."""
+    with pytest.raises(TypeError) as caught:
+        eg.grad(f, has_aux=True)
+    advice = str(caught.value).partition("plan both together, ")[2]
+    plan = eval(advice, {"eg": eg, "f": lambda x: (x @ x, {"twice": 2 * x}), "x": X})
+    gradient, auxiliary = plan(X)
+    np.testing.assert_array_equal(gradient, 2 * X)
+    np.testing.assert_array_equal(auxiliary["twice"], 2 * X)
+
+
 FAULTS = {
     "of the user's": lambda x: {}["key"],
     "of NumPy's": lambda x: np.linalg.inv(np.zeros((2, 2))).sum() * x.sum(),
