@@ -78,7 +78,7 @@ def test_the_diagonal_of_a_product_is_a_value_of_the_function():
 
 
 def test_ones_that_are_added_are_no_factor():
-    """What multiplies them is a product of less: ``e * (e + 2)`` is one of squares and of values."""
+    """What multiplies them is a product of less: ``e * (e + 2)`` is of squares and values."""
     x = point((3, 3), 0)
     of_plan, of_problem = modes(lambda x: np.exp(np.diagonal(np.exp(x))), x, order=3)
     assert of_plan == of_problem == "reverse over either over either"

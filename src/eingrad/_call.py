@@ -152,9 +152,17 @@ def call_recorded(f: Callable[..., Any], trace: Trace, bound: Bound) -> Any:
         arguments = zip(bound.names, (*bound.args, *bound.kwargs.values()), strict=True)
         refusal = trace.refusal(error) or _refuse_out(error, bound)
         refusal = refusal or cause(error, arguments, Expression, is_supported)
+        if refusal is None and called_wrongly(error):
+            raise TypeError(str(error)) from None
         if refusal is None:
             raise
         raise refusal.with_traceback(error.__traceback__) from None
+
+
+def called_wrongly(error: Exception) -> bool:
+    """Whether Python refused a call that we made: an argument is missing, or there are too many."""
+    traceback = error.__traceback__
+    return type(error) is TypeError and traceback is not None and traceback.tb_next is None
 
 
 def _refuse_out(error: Exception, bound: Bound) -> TypeError | None:

@@ -307,7 +307,8 @@ def _multiply(
     each = max(1, math.prod(start.shape[axis] for axis in carried.tied))
     many = columns.of(carried.sources)
     after = _Carried(carried.sources, tied, False)
-    work = 0 if carried.pure else roughly(flops * many // each, after.size(end, many))
+    is_local = carried.pure and not is_scan(node)  # of a scan there is no Jacobian to begin with
+    work = 0 if is_local else roughly(flops * many // each, after.size(end, many))
     return after, work
 
 

@@ -44,6 +44,7 @@ from eingrad._run import (
 )
 from eingrad._shown import shown
 from eingrad._simplify import remember, written_nodes
+from eingrad._tracebacks import shorten
 from eingrad._tracer import Expression, Trace, is_value
 from eingrad._tree import LEAF, Tree, flatten
 from eingrad._unevaluated import row_of_unevaluated
@@ -82,6 +83,13 @@ class Derivative:
 
     def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
         """Compute the derivative at these arguments."""
+        try:
+            return self._computed(args, kwargs)
+        except Exception as error:
+            shorten(error)
+            raise
+
+    def _computed(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         with planning(self.__name__):
             call = self._trace(args, kwargs)
             if call.is_nested:
@@ -99,8 +107,12 @@ class Derivative:
         Plan
             Called like the function; checks shapes and dtypes, does not trace.
         """
-        with planning(self.__name__):
-            return self._planned(args, kwargs)
+        try:
+            with planning(self.__name__):
+                return self._planned(args, kwargs)
+        except Exception as error:
+            shorten(error)
+            raise
 
     def _planned(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Plan:
         leaves, tree = flatten((args, kwargs))
@@ -141,10 +153,14 @@ class Derivative:
 
     def expression(self, /, *args: Any, **kwargs: Any) -> Any:
         """Return the symbolic derivative for arguments like these, in place of its value."""
-        with planning(self.__name__):
-            call = self._trace_to_keep(args, kwargs, symbolic=True)
-            results = self._nested(call) if call.is_nested else self._express(call)
-        return self._nesting(call).build(results)
+        try:
+            with planning(self.__name__):
+                call = self._trace_to_keep(args, kwargs, symbolic=True)
+                results = self._nested(call) if call.is_nested else self._express(call)
+            return self._nesting(call).build(results)
+        except Exception as error:
+            shorten(error)
+            raise
 
     # One call
 

@@ -24,6 +24,7 @@ from eingrad._shown import shown
 from eingrad._simplify import made_by_differentiation, remember
 from eingrad._tracer import Expression, node_of, trace_of
 from eingrad._tree import Tree, flatten, nesting
+from eingrad._verbs import verb
 from eingrad.errors import ShapeError
 
 
@@ -105,6 +106,7 @@ class Sweep:
         return tree.build([Expression(node, self.trace, array=True) for node in nodes])
 
 
+@verb("eg.jvp(f)(x, v)")
 def jvp(
     f: Callable[..., Any], argnums: Argnums = 0, *, memory_limit: int | str | None = None
 ) -> Derivative:
@@ -145,6 +147,7 @@ def jvp(
     return product_of(f, product, argnums, "jvp(f)", "tangent", memory_limit)
 
 
+@verb("eg.vjp(f)(x, w)")
 def vjp(
     f: Callable[..., Any], argnums: Argnums = 0, *, memory_limit: int | str | None = None
 ) -> Derivative:
@@ -203,6 +206,7 @@ def _pulled_back(seeds: dict[Node, Node], variables: Sequence[Node]) -> list[Nod
     return pullback(seeds, variables)
 
 
+@verb("eg.hvp(f)(x, v)")
 def hvp(
     f: Callable[..., Any], argnums: Argnums = 0, *, memory_limit: int | str | None = None
 ) -> Derivative:

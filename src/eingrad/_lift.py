@@ -19,6 +19,7 @@ from eingrad._ir import Node
 from eingrad._plan import compose
 from eingrad._run import Executable, check_symmetry
 from eingrad._shown import shown
+from eingrad._tracebacks import ends_at_the_user
 from eingrad._tracer import (
     STATIC,
     Array,
@@ -29,6 +30,7 @@ from eingrad._tracer import (
     within_trace,
 )
 from eingrad._tree import Tree, flatten
+from eingrad._verbs import verb
 from eingrad.errors import DTypeError, ShapeError
 
 
@@ -44,6 +46,7 @@ class Lift:
         self.__wrapped__ = f
         self.__name__ = getattr(f, "__name__", "f")
 
+    @ends_at_the_user
     def __call__(self, *arguments: Any) -> Any:
         """Compute the value and its derivatives from those of the arguments."""
         jets = {
@@ -100,6 +103,7 @@ class Lift:
         return f"<lift of {self.__name__}>"
 
 
+@verb("eg.lift(f)((F, dF))")
 def lift(f: Callable[..., Any]) -> Lift:
     """Carry derivative tensors that you hold through a function: ``F, dF -> f(F), d f(F)``.
 

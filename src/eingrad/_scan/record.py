@@ -9,17 +9,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from eingrad import _ir, _reuse
+from eingrad import _ir, _randomness, _reuse
 from eingrad._bind import Bound
 from eingrad._call import call_recorded, evaluated
 from eingrad._derive import prepare
 from eingrad._ir import Input, Node, Placement
 from eingrad._opaque import is_opaque, name_and_arguments
+from eingrad._place import warn
 from eingrad._recurrence import Recurrence, step_input
 from eingrad._scan.given import Body
-from eingrad._tracer import Expression, Trace, node_of
+from eingrad._tracer import CARRY, COUNT, SLICE, Expression, Trace, node_of
 from eingrad._tree import LEAF, Tree
-from eingrad.errors import TraceError
+from eingrad.errors import RandomnessWarning, TraceError
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,7 @@ def record(
 ) -> Step:
     """Call the function on inputs of a step."""
     inputs: list[Input] = []
+    given = body.given
 
     def stand_in(node: Node | None, drop: int) -> Expression | None:
         if node is None:
@@ -49,13 +51,24 @@ def record(
         inputs.append(step_input(level, len(inputs), node.shape[drop:], node.dtype))
         return Expression(inputs[-1], trace, array=True)
 
-    given = body.given
     carry = given.carry_tree.build([stand_in(n, 0) for n in firsts])
     count = len(inputs)
     x = given.slice_tree.build([stand_in(n, 1) for n in arrays])
+    kinds = [COUNT if is_count else CARRY for is_count in given.counts]
+    trace.step = dict(zip(inputs, [*kinds, *[SLICE] * (len(inputs) - count)], strict=True))
     bound = Bound([carry, x], {}, ["carry", "x"], [], [], [], LEAF, is_traced=True)
+    generators = _randomness.generators(body.f)
+    before = _randomness.states(generators)
     leaves, outputs, tree = body.results(call_recorded(body.f, trace, bound))
     trace.check_unwritten()
+    moved = _randomness.changed(before, _randomness.states(generators))
+    if moved:
+        warn(
+            f"{body.name}, a step of a scan, drew from {' and '.join(moved)}, or seeded it: it is "
+            "recorded once, so that all steps hold the numbers of this one draw; draw for all of "
+            "them outside, and give the numbers as xs",
+            RandomnessWarning,
+        )
     carries = [node_or_none(n, trace, f"the carry that {body.name} returned") for n in leaves]
     body.check_carries(carries, firsts)
     ys = [node_or_none(n, trace, f"the output that {body.name} returned") for n in outputs]

@@ -46,6 +46,7 @@ class Trace:
     captures: int = 0  # how often an array was used
     closed: bool = False
     labels: Mapping[str, str] = field(default_factory=dict)  # what messages call its inputs
+    step: Mapping[Node, str] = field(default_factory=dict)  # of a step: what each of its inputs is
     watched: tuple[tuple[Array, Array], ...] = ()  # arguments, and their values
 
     @property
