@@ -5,18 +5,21 @@ is repeated.
 Guaranteed: a step is differentiated and planned once, whatever their number; what is short, or
 linear, is left as it is.
 
-`chain` finds where a graph repeats itself, `steps` matches steps, `loop` says what they are given,
+`chain` finds where a graph repeats itself, `parted` parts it into steps, `matches`
+matches these by `classes`, `loop` says what they are given,
 `step` makes one, `stacks` puts what they differ in together. docs/design/scans.md has the whole.
 """
 
+import itertools
 from collections.abc import Sequence, Set
 
 from eingrad import _ir
 from eingrad._ir import Node
 from eingrad._rolled.chain import best_marks, find_chain
 from eingrad._rolled.loop import Loop
+from eingrad._rolled.matches import Matcher
+from eingrad._rolled.parted import Parted
 from eingrad._rolled.stacks import Capture
-from eingrad._rolled.steps import Steps
 
 LEAST_NODES = 60  # of steps together
 LEAST_STEPS = 8
@@ -44,9 +47,13 @@ def _find(roots: Sequence[Node]) -> Loop | None:
     if chain is None:
         return None
     marks = best_marks(order, chain)
-    for numbers_vary in (False, True):
-        steps = Steps(order, chain.place, chain.path, marks, numbers_vary=numbers_vary)
-        loop = Loop(order, steps, steps.matched())
-        if loop.is_one and len(loop.matches) >= LEAST_STEPS and loop.size >= LEAST_NODES:
-            return loop
-    return None
+    best: Loop | None = None
+    for with_users, is_loose in itertools.product((True, False), (False, True)):
+        parted = Parted(order, chain, marks, with_users=with_users, is_loose=is_loose)
+        loop = Loop(parted, Matcher(parted).matched())
+        is_enough = len(loop.matches) >= LEAST_STEPS and loop.size >= LEAST_NODES
+        if loop.is_one and is_enough and (best is None or loop.size > best.size):
+            best = loop
+            if loop.is_complete:
+                break
+    return best

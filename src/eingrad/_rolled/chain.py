@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eingrad import _ir
-from eingrad._ir import Apply, Node, Placement, Structural
+from eingrad._ir import Apply, Node, Product, Structural
 
 _LOOKED_DOWN = 4  # levels that tell apart operands of one depth
 _MOST_PERIODS = 4096  # that are tried: nodes along the path in one step
@@ -48,10 +48,16 @@ def find_chain(order: Sequence[Node], least: int) -> Chain | None:
 
 def kind_of_node(node: Node) -> tuple[object, ...]:
     """Say what a node does, but for its operands, its numbers, and in which order it has them."""
-    kind: object = "Placement" if isinstance(node, Placement) else type(node).__name__
+    kind: object = type(node).__name__
     if isinstance(node, Apply):
         kind = (node.primitive.identity, node.result)
-    return (kind, node.shape, node.dtype.str, len(_ir.children(node)))
+    shape = tuple(sorted(node.shape)) if has_twins(node) else node.shape
+    return (kind, shape, node.dtype.str, len(_ir.children(node)))
+
+
+def has_twins(node: Node) -> bool:
+    """Whether a node may be written transposed where it is an operand: `_ir.canonical_twin`."""
+    return isinstance(node, Product) and not node.is_view
 
 
 def operands_of(node: Node) -> list[Node]:

@@ -12,20 +12,22 @@ computed it, each time in the same place; else a *slice*.
 from collections.abc import Container, Iterator, Mapping, Sequence
 
 from eingrad import _ir
-from eingrad._ir import Apply, Node
+from eingrad._ir import Apply, Node, Placement
 from eingrad._recurrence import results_of_scan
+from eingrad._rolled.classes import between
+from eingrad._rolled.matches import Match
+from eingrad._rolled.parted import Parted
 from eingrad._rolled.stacks import Capture, joined, one_of, stacked
 from eingrad._rolled.step import Carry, Given, Step
-from eingrad._rolled.steps import Match, Steps
 from eingrad._step import recurrence_of
 
 
 class Loop:
     """Steps that are alike, without gaps, and what they are given."""
 
-    def __init__(self, order: Sequence[Node], steps: Steps, matches: Sequence[Match]) -> None:
-        self._order, self._steps, self.matches = order, steps, matches
-        self._middle = next(m for m in matches if m.number == steps.middle)
+    def __init__(self, parted: Parted, matches: Sequence[Match]) -> None:
+        self._parted, self.matches = parted, matches
+        self._middle = next(m for m in matches if m.number == parted.middle)
         self._place = {b: (m.number, a) for m in matches for a, b in m.node.items()}
         self._given = self._sort_out()
 
@@ -33,6 +35,14 @@ class Loop:
     def is_one(self) -> bool:
         """Whether all that steps are given is known: else they are no loop."""
         return self._given is not None
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether all steps are in it, and they differ in nothing that is computed."""
+        slices = {} if self._given is None else self._given.slices
+        given = [n for values in slices.values() for n in values]
+        is_given = all(not _ir.children(n) or isinstance(n, Placement) for n in given)
+        return is_given and len(self.matches) == self._parted.count
 
     @property
     def size(self) -> int:
@@ -49,35 +59,49 @@ class Loop:
                 given.constants.add(node)
                 continue
             carry = self._carry(node, values)
-            if carry is None:
+            if carry is not None:
+                given.carries[node] = carry
+                for n in range(carry.delay):  # n + 1 steps before, it was found n steps on
+                    each = carry._replace(delay=carry.delay - n)
+                    axes = between(range(node.ndim), carry.axes)
+                    first = _ir.transpose(self._straight(node, n), axes)
+                    if given.firsts.setdefault(each.straight, first) is not first:
+                        return None
+            elif any(node in m.turned for m in self.matches):
+                return None
+            else:
                 given.slices[node] = values
-                continue
-            given.carries[node] = carry
-            for n in range(carry.delay):  # the value of n + 1 steps before is found n steps on
-                each = carry._replace(delay=carry.delay - n)
-                if given.firsts.setdefault(each, values[n]) is not values[n]:
-                    return None
         made = self._computed(given)
         outside = [n for values in given.slices.values() for n in values]
         outside += [*given.firsts.values(), *given.constants]
         return None if any(n in made for n in outside) else given
 
+    def _straight(self, node: Node, n: int) -> Node:
+        """Give what the n-th step is given, with axes as they are in the middle."""
+        match = self.matches[n]
+        return _ir.transpose(match.of(node), between(range(node.ndim), match.axes(node)))
+
     def _carry(self, node: Node, values: Sequence[Node]) -> Carry | None:
         """Say which node of earlier steps the values are, if they are always the same one."""
-        number, position = self._place.get(values[-1], (0, node))
-        delay = self.matches[-1].number - number
-        if values[-1] not in self._place or not 0 < delay < len(self.matches):
+        if values[-1] not in self._place:
             return None
-        earlier = [m.node.get(position) for m in self.matches[:-delay]]
-        is_same = all(a is b for a, b in zip(values[delay:], earlier, strict=True))
-        return Carry(position, delay) if is_same else None
+        number, position = self._place[values[-1]]
+        delay = self.matches[-1].number - number
+        if not 0 < delay < len(self.matches):
+            return None
+        turns = set()
+        for earlier, match in zip(self.matches, self.matches[delay:], strict=False):
+            if earlier.node.get(position) is not match.given[node]:
+                return None
+            turns.add(between(earlier.axes(position), match.axes(node)))
+        return Carry(position, delay, turns.pop()) if len(turns) == 1 else None
 
     def _computed(self, given: Given) -> set[Node]:
         """Find what is computed from carries, in these steps and after them."""
         made = {
             m.node[carry.node] for carry in given.carries.values() for m in self.matches
         }
-        for node in self._order:
+        for node in self._parted.order:
             if not made.isdisjoint(_ir.children(node)):
                 made.add(node)
         return made
@@ -93,7 +117,7 @@ class Loop:
         uses = self._uses(roots)
         outputs = [*dict.fromkeys(a for n, a in uses.values() if not self._is_last(n, a))]
         lasting = [a for _, a in uses.values() if a not in outputs]
-        carried = [*dict.fromkeys([*given.firsts, *(Carry(a, 1) for a in lasting)])]
+        carried = [*dict.fromkeys([*given.firsts, *(Carry.of(a, 1) for a in lasting)])]
         step = Step(self._middle, self.matches, given, carried)
         nodes = step.rebuilt([step.next_node(carry) for carry in carried])
         nodes += step.rebuilt(outputs)
@@ -105,10 +129,11 @@ class Loop:
         replaced: dict[Node, Node] = {}
         for b, (number, a) in uses.items():
             if a in outputs:
-                replaced[b] = one_of(results[len(carried) + outputs.index(a)], number - first)
+                found = one_of(results[len(carried) + outputs.index(a)], number - first)
             else:
-                carry = Carry(a, self.matches[-1].number - number + 1)
-                replaced[b] = results[carried.index(carry)]
+                carry = Carry.of(a, self.matches[-1].number - number + 1)
+                found = results[carried.index(carry)]
+            replaced[b] = _ir.transpose(found, self.matches[number - first].axes(a))
         return rebuilt_above(roots, replaced, made)
 
     def _uses(self, roots: Sequence[Node]) -> dict[Node, tuple[int, Node]]:
@@ -117,19 +142,19 @@ class Loop:
         pending, found = [*roots], dict[Node, tuple[int, Node]]()
         while pending:
             node = pending.pop()
-            if node in self._place and not self._steps.is_fixed(node):
+            if node in self._place and not self._parted.is_fixed(node):
                 found[node] = self._place[node]
                 continue
             below = [n for n in _ir.children(node) if n not in seen]
             seen.update(below)
             pending += below
-        return {node: found[node] for node in self._order if node in found}
+        return {node: found[node] for node in self._parted.order if node in found}
 
     def _is_last(self, number: int, a: Node) -> bool:
         """Whether a node of a step is what a carry is in the end."""
         assert self._given is not None
         delay = self.matches[-1].number - number + 1
-        return delay == 1 or Carry(a, delay) in self._given.firsts
+        return delay == 1 or Carry.of(a, delay) in self._given.firsts
 
 
 def rebuilt_above(

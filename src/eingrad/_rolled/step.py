@@ -13,7 +13,8 @@ import numpy as np
 from eingrad import _ir
 from eingrad._ir import Add, Apply, Coefficient, Einsum, Input, Node
 from eingrad._recurrence import step_input
-from eingrad._rolled.steps import Match, numbers_of
+from eingrad._rolled.matches import Match
+from eingrad._subscripts import Subscripts
 
 _LEVEL = -1000  # of inputs of a step that is being made; no trace is as deep
 
@@ -23,6 +24,17 @@ class Carry(NamedTuple):
 
     node: Node
     delay: int
+    axes: Subscripts  # how it is transposed to be what a step is given
+
+    @classmethod
+    def of(cls, node: Node, delay: int) -> "Carry":
+        """Make one whose axes are those of the node."""
+        return cls(node, delay, tuple(range(node.ndim)))
+
+    @property
+    def straight(self) -> "Carry":
+        """The same with the axes of the node: what is carried."""
+        return Carry.of(self.node, self.delay)
 
 
 @dataclass(slots=True)
@@ -46,7 +58,8 @@ class Step:
         self.sliced: list[Sequence[Node]] = []  # of each slice, its nodes
         self._carries = {carry: self._input(carry.node.shape, carry.node.dtype) for carry in carried}
         self._new: dict[Node, Node] = {a: a for a in given.constants}
-        self._new |= {a: self._carries[carry] for a, carry in given.carries.items()}
+        for a, carry in given.carries.items():
+            self._new[a] = _ir.transpose(self._carries[carry.straight], carry.axes)
         for a, values in given.slices.items():
             self._new[a] = self._slice(values)
 
