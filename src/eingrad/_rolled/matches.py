@@ -58,6 +58,7 @@ class Matcher:
         self._apart: set[Node] = set()  # nodes of the middle step that differ from step to step
         coarse = Classes(parted, None)
         self._classes = [Classes(parted, coarse), coarse]
+        self._chosen = self._users()
 
     def matched(self) -> list[Match]:
         """Match the step in the middle with itself, and with all before and after that are alike.
@@ -75,8 +76,7 @@ class Matcher:
                         break
                     found.append(match)
             if len(self._apart) == known:
-                matches = [match for match in found if match is not None]
-                return sorted(matches, key=lambda match: match.number)
+                return sorted((m for m in found if m), key=lambda match: match.number)
 
     def _match(self, n: int) -> Match | None:
         for classes in self._classes:
@@ -119,21 +119,27 @@ class Matcher:
                 return None
         return match
 
-    def _last(self, classes: Classes, n: int) -> list[Pair] | None:
-        """Pair nodes that their steps do not use themselves, but for the ends of steps.
+    def _users(self) -> set[Node]:
+        """Choose what else is matched of the middle step, beside what leads to its end.
 
-        Those of the middle step, of which the steps beside it have as many of each class.
+        Those nodes that it does not use itself, of which the steps beside it have as many.
         """
-        middle = self._middle
-        wanted, beside = classes.last(middle), [classes.last(middle + k) for k in (-1, 1)]
+        steps = [self._classes[0].last(self._middle + k) for k in (-1, 0, 1)]
+        chosen: set[Node] = set()
+        for key, nodes in steps[1].items():
+            if all(len(found.get(key, ())) == len(nodes) for found in steps):
+                chosen.update(nodes)
+        return chosen
+
+    def _last(self, classes: Classes, n: int) -> list[Pair] | None:
+        """Pair these with those of another step."""
         found = classes.last(n)
         pairs: list[Pair] = []
-        for key, nodes in wanted.items():
-            if any(len(other.get(key, ())) != len(nodes) for other in beside):
-                continue
-            if len(found.get(key, ())) != len(nodes):
+        for key, nodes in classes.last(self._middle).items():
+            wanted = [node for node in nodes if node in self._chosen]
+            if wanted and len(found.get(key, ())) != len(wanted):
                 return None
-            pairs += [Pair(a, b, False) for a, b in zip(nodes, found[key], strict=True)]
+            pairs += [Pair(a, b, False) for a, b in zip(wanted, found.get(key, ()), strict=False)]
         return pairs
 
     def _is_given(self, node: Node) -> bool:

@@ -79,10 +79,8 @@ class Parted:
             if node not in placed and node in self._moving:
                 placed[node] = max(placed[n] for n in operands_of(node) if n in self._moving)
         for node in reversed(self.order):
-            if node in place or node not in placed:
-                continue
-            for n in operands_of(node):
-                if n not in self._moving and n not in place:
+            for n in operands_of(node) if node in placed else ():
+                if n not in self._moving:
                     placed[n] = min(placed.get(n, placed[node]), placed[node])
         return placed
 
