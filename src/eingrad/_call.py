@@ -79,7 +79,6 @@ def _record(
     trace.check_unwritten()
     leaves, out_tree = flatten(result)
     outputs = evaluated(trace, [output_node(leaf, trace, f) for leaf in leaves])
-    outputs = rolled(trace, outputs)
     inputs, values, outer = bound.inputs, bound.values, trace.outer
     used = {*_ir.inputs(outputs)}
     known = trace.root.captured.values()
@@ -116,10 +115,15 @@ def _record(
 def evaluated(trace: Trace | None, nodes: list[Node]) -> list[Node]:
     """Evaluate derivatives that were taken within a call, when all that uses them is known.
 
-    Of a call that is traced again, they are found: its inputs are those of the last call.
+    Then loops that were written out become scans. Of a call that is traced again, both are found:
+    its inputs are those of the last call.
     """
-    if trace is None or not trace.root.unevaluated:
+    if trace is None:
         return nodes
+    return _rolled(trace, _with_derivatives(trace, nodes) if trace.root.unevaluated else nodes)
+
+
+def _with_derivatives(trace: Trace, nodes: list[Node]) -> list[Node]:
     made = frozenset(trace.made)
     once = functools.partial(evaluate, nodes, made)
     key = ("evaluate", (*nodes,), made)
@@ -129,10 +133,10 @@ def evaluated(trace: Trace | None, nodes: list[Node]) -> list[Node]:
     return [*nodes]
 
 
-def rolled(trace: Trace, nodes: Sequence[Node]) -> list[Node]:
+def _rolled(trace: Trace, nodes: Sequence[Node]) -> list[Node]:
     """Put scans in the place of loops that were written out.
 
-    Arrays that differ from step to step become one, of another capture, for each call has its own.
+    Arrays that differ from step to step become one, captured anew: each call has its own.
     """
     made = frozenset(trace.made)
     groups: list[tuple[tuple[Input, ...], Node]] = []
