@@ -21,7 +21,6 @@ from eingrad._rolled.stacks import Capture, joined, one_of, stacked
 from eingrad._rolled.step import Carry, Given, Step
 from eingrad._step import recurrence_of
 
-
 _PEELED = 3  # steps at the ends that may be other than the rest, as one that begins with zeros
 
 
@@ -101,9 +100,7 @@ class Loop:
 
     def _computed(self, given: Given) -> set[Node]:
         """Find what is computed from carries, in these steps and after them."""
-        made = {
-            m.node[carry.node] for carry in given.carries.values() for m in self.matches
-        }
+        made = {m.node[carry.node] for carry in given.carries.values() for m in self.matches}
         for node in self._parted.order:
             if not made.isdisjoint(_ir.children(node)):
                 made.add(node)
@@ -173,8 +170,9 @@ def rebuilt_above(
             new[node] = node
             continue
         rebuilt = _ir.with_children(node, moved)
-        is_joined = isinstance(rebuilt, Apply) and rebuilt.primitive.name == "concatenate"
-        new[node] = joined(rebuilt) if is_joined else rebuilt
+        if isinstance(rebuilt, Apply) and rebuilt.primitive.name == "concatenate":
+            rebuilt = joined(rebuilt)
+        new[node] = rebuilt
         if node.digest in made:
             digests.add(new[node].digest)
     return [new[root] for root in roots], frozenset(digests)

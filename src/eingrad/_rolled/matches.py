@@ -109,7 +109,9 @@ class Matcher:
                 known[a] = b
                 continue
             pairs = self._pairs(a, b, match, classes)
-            if pairs is not None and (self._parted.is_fixed(a) or self._parted.step.get(b, OUTSIDE) == n):
+            if pairs is not None and (
+                self._parted.is_fixed(a) or self._parted.step.get(b, OUTSIDE) == n
+            ):
                 match.node[a] = b
                 pending += pairs
             elif self._parted.is_fixed(a) and self._parted.is_fixed(b):
@@ -144,7 +146,9 @@ class Matcher:
 
     def _is_given(self, node: Node) -> bool:
         is_leaf = not _ir.children(node)
-        return is_leaf or node in self._apart or self._parted.step.get(node, OUTSIDE) != self._middle
+        return (
+            is_leaf or node in self._apart or self._parted.step.get(node, OUTSIDE) != self._middle
+        )
 
     def _pairs(self, a: Node, b: Node, match: Match, classes: Classes) -> list[Pair] | None:
         """Pair the operands of two nodes that do the same; None where they do not."""
@@ -158,8 +162,8 @@ class Matcher:
         first = sorted(range(len(wanted)), key=wanted.__getitem__)
         wanted = [wanted[k] for k in first]
         given = classes.below(b, match.number)
-        for order in itertools.islice(_orders(wanted, given), _ORDERS):
-            pairs = _paired(a, b, first, order, classes)
+        for second in itertools.islice(_orders(wanted, given), _ORDERS):
+            pairs = _paired(a, b, first, second, classes)
             if pairs is not None and all(self._may_match(pair, match) for pair in pairs):
                 return pairs
         return None
@@ -206,8 +210,8 @@ def _orders(wanted: Sequence[object], given: Sequence[object]) -> Iterator[list[
     taken.append((open_places, sorted(left)))
     for chosen in itertools.product(*(itertools.permutations(found) for _, found in taken)):
         order = [0] * len(wanted)
-        for (slots, _), found in zip(taken, chosen, strict=True):
-            for slot, n in zip(slots, found, strict=True):
+        for (slots, _), numbers in zip(taken, chosen, strict=True):
+            for slot, n in zip(slots, numbers, strict=True):
                 order[slot] = n
         yield order
 

@@ -18,8 +18,8 @@ from eingrad._rolled.classes import OUTSIDE, numbers_of
 class Parted:
     """Nodes by the steps that compute them.
 
-    `with_users`: also what is made of steps, beside what they carry on: a sum of losses. `is_loose`:
-    what only most steps use may be another one in each.
+    `with_users`: also what is made of steps, beside what they carry on: a sum of losses.
+    `is_loose`: what only most steps use may be another one in each.
     """
 
     def __init__(

@@ -3,15 +3,24 @@
 In: a node for each step. Out: one node, with an axis for the steps in front; and back.
 Guaranteed: numbers become one constant, entries of one array a part of it; nothing is copied that
 lies in an array step by step.
+
+>>> x = _ir.new_input("x", (5, 3))
+>>> stacked([one_of(x, n) for n in (1, 2, 3)], lambda _: None) is _ir.take(
+...     x, 0, _ir.selection(range(1, 4), 5)
+... )
+True
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from eingrad import _ir
-from eingrad._ir import Apply, Constant, Factor, Input, Node, Placement, Selection
+from eingrad._ir import Apply, Coefficient, Constant, Factor, Input, Node, Placement, Selection
 from eingrad._primitives import apply
+from eingrad._subscripts import Subscripts
 
 Capture = Callable[[Sequence[Input]], Node | None]  # one input for several of captured arrays
 
@@ -20,15 +29,12 @@ def stacked(nodes: Sequence[Node], capture: Capture) -> Node:
     """Give the nodes of all steps as one."""
     if all(isinstance(n, Constant) or _ir.is_fill(n) for n in nodes):
         return _ir.constant(np.stack([_values(n) for n in nodes]))
-    joined = _entries_of_one(nodes)
-    if joined is not None:
-        return joined
+    parts = _parts(nodes)
+    if parts:
+        return _gathered(parts, len(nodes))
     inputs = [n for n in nodes if isinstance(n, Input)]
-    if len(inputs) == len(nodes) == len({*nodes}):
-        captured = capture(inputs)
-        if captured is not None:
-            return captured
-    return apply("concatenate", *map(_with_axis, nodes), axis=0)
+    captured = capture(inputs) if len(inputs) == len(nodes) else None
+    return captured or apply("concatenate", *map(_with_axis, nodes), axis=0)
 
 
 def one_of(array: Node, step: int) -> Node:
@@ -38,11 +44,18 @@ def one_of(array: Node, step: int) -> Node:
     return _ir.contract([(array, (0, *inside)), (pick, (array.ndim, 0))], inside)
 
 
-def _values(node: Node) -> np.ndarray:
+def as_number(number: Coefficient) -> float | complex:
+    """Round a coefficient."""
+    return number if isinstance(number, complex) else _ir.as_float(number)
+
+
+def _values(node: Node) -> NDArray[Any]:
     if isinstance(node, Constant):
         return node.value
     assert isinstance(node, Placement)
-    return np.full(node.shape, _ir.as_float(node.coefficient), node.dtype)
+    values: NDArray[Any] = np.empty(node.shape, node.dtype)
+    values[...] = as_number(node.coefficient)
+    return values
 
 
 def _with_axis(node: Node) -> Node:
@@ -50,34 +63,59 @@ def _with_axis(node: Node) -> Node:
     return _ir.contract([(node, inside)], (node.ndim, *inside), {node.ndim: 1})
 
 
-def _entries_of_one(nodes: Sequence[Node]) -> Node | None:
-    """Gather what all nodes take from one array, each by one table of its own."""
-    parts = [_by_one_table(n) for n in nodes]
-    first = parts[0]
-    if first is None or any(part is None or part[0] != first[0] for part in parts):
-        return None
-    how, rest, _, (row, column), out, coefficient = first
-    tables = [_ir.positions_of(part[2].table) for part in parts if part is not None]
-    picks = _ir.selection(np.concatenate(tables), first[2].shape[1])
-    split = _ir.merge((len(nodes), first[2].shape[0]))
-    node = nodes[0]
-    assert isinstance(node, Placement)
-    every = len(node.sizes)
-    factors = [*rest, Factor(picks, (every + 1, column)), Factor(split, (every + 1, every, row))]
-    sizes = dict(enumerate(node.sizes))
-    return _ir.contract(factors, (every, *out), sizes, coefficient, node.dtype)
+# Entries of one array ----------------------------------------------------------------------------
 
 
-def _by_one_table(node: Node):  # type: ignore[no-untyped-def]
-    """Take a placement of an array by one table apart: what others must have too, and that."""
+class _Part(NamedTuple):
+    """A placement of an array by one table, taken apart."""
+
+    node: Placement
+    rest: tuple[Factor, ...]  # all factors but the table
+    pick: Selection
+    term: Subscripts  # of that
+
+    @property
+    def alike(self) -> Hashable:
+        """What parts of one array have in common."""
+        rest = tuple((f.node.uid, f.term) for f in self.rest)
+        number = repr(self.node.coefficient)
+        return rest, self.pick.shape[1], self.term, self.node.out, number
+
+    def gather(self, picks: Sequence[Node], terms: Sequence[Subscripts], out: Subscripts) -> Node:
+        """Place the array by other tables."""
+        node = self.node
+        factors = [*self.rest, *map(Factor, picks, terms)]
+        sizes = dict(enumerate(node.sizes))
+        return _ir.contract(factors, out, sizes, node.coefficient, node.dtype)
+
+
+def _part(node: Node) -> _Part | None:
     if not isinstance(node, Placement) or node.core is None:
         return None
     picks = [f for f in node.structure if isinstance(f.node, Selection)]
     if len(picks) != 1:
         return None
-    rest = [f for f in node.factors if f is not picks[0]]
-    how = (*((f.node.uid, f.term) for f in rest), picks[0].term, node.out, node.shape, repr(node.coefficient))
-    return how, rest, picks[0].node, picks[0].term, node.out, node.coefficient
+    ((pick, term),) = picks
+    assert isinstance(pick, Selection)
+    return _Part(node, tuple(f for f in node.factors if f.node is not pick), pick, term)
+
+
+def _parts(nodes: Sequence[Node]) -> list[_Part]:
+    """Take all nodes apart, if they are parts of one array, of one shape; else give none."""
+    parts = [part for node in nodes if (part := _part(node))]
+    alike = {(part.alike, part.node.shape) for part in parts}
+    return parts if len(parts) == len(nodes) and len(alike) == 1 else []
+
+
+def _gathered(parts: Sequence[_Part], count: int) -> Node:
+    """Gather parts by one table, with an axis for them in front."""
+    first, (row, column) = parts[0], parts[0].term
+    axis = len(first.node.sizes)
+    tables = np.concatenate([_ir.positions_of(part.pick.table) for part in parts])
+    rows, columns = first.pick.shape
+    picks = _ir.selection(tables, columns), _ir.merge((count, rows))
+    terms = (axis + 1, column), (axis + 1, axis, row)
+    return first.gather(picks, terms, (axis, *first.node.out))
 
 
 def joined(node: Apply) -> Node:
@@ -86,33 +124,28 @@ def joined(node: Apply) -> Node:
     Keeps value, shape and dtype. Terminates: each rewrite takes an operand away. Leaves alone what
     is no part of an array along the axis of the concatenation.
     """
-    axis = int(dict(node.attributes)["axis"])
-    pieces: list[Node] = []
+    axis = dict(node.attributes)["axis"]
+    runs: list[list[_Part | Node]] = []
     for operand in node.operands:
-        pieces.append(operand)
-    runs: list[list[Node]] = []
-    for piece in pieces:
-        if runs and _goes_on(runs[-1][0], piece, axis):
-            runs[-1].append(piece)
+        part = _part(operand)
+        is_along = part is not None and part.node.out.index(part.term[0]) == axis
+        last = runs[-1][0] if runs else None
+        if part and is_along and isinstance(last, _Part) and last.alike == part.alike:
+            runs[-1].append(part)
         else:
-            runs.append([piece])
-    if len(runs) == len(pieces):
+            runs.append([part if part and is_along else operand])
+    if len(runs) == len(node.operands):
         return node
-    parts = [_run(run) if len(run) > 1 else run[0] for run in runs]
-    return parts[0] if len(parts) == 1 else apply("concatenate", *parts, axis=axis)
+    pieces = [_run(run) for run in runs]
+    return pieces[0] if len(pieces) == 1 else apply("concatenate", *pieces, axis=axis)
 
 
-def _goes_on(first: Node, piece: Node, axis: int) -> bool:
-    a, b = _by_one_table(first), _by_one_table(piece)
-    return a is not None and b is not None and a[0] == b[0] and a[4].index(a[3][0]) == axis
-
-
-def _run(run: Sequence[Node]) -> Node:
-    """Gather, by one table, what some pieces of an array are joined to."""
-    parts = [part for piece in run if (part := _by_one_table(piece))]
-    _, rest, pick, (row, column), out, coefficient = parts[0]
-    tables = [_ir.positions_of(part[2].table) for part in parts]
-    picks = _ir.selection(np.concatenate(tables), pick.shape[1])
-    factors = [*rest, Factor(picks, (row, column))]
-    sizes = dict(enumerate(run[0].sizes))  # type: ignore[attr-defined]
-    return _ir.contract(factors, out, sizes, coefficient, run[0].dtype)
+def _run(run: Sequence[_Part | Node]) -> Node:
+    """Gather, by one table, what parts of an array are joined to."""
+    parts = [part for part in run if isinstance(part, _Part)]
+    if len(run) == 1:
+        return parts[0].node if parts else run[0]  # type: ignore[return-value]
+    first = parts[0]
+    tables = np.concatenate([_ir.positions_of(part.pick.table) for part in parts])
+    picks = [_ir.selection(tables, first.pick.shape[1])]
+    return first.gather(picks, [first.term], first.node.out)

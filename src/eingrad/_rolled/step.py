@@ -13,7 +13,9 @@ import numpy as np
 from eingrad import _ir
 from eingrad._ir import Add, Apply, Coefficient, Einsum, Input, Node
 from eingrad._recurrence import step_input
+from eingrad._rolled.classes import numbers_of
 from eingrad._rolled.matches import Match
+from eingrad._rolled.stacks import as_number
 from eingrad._subscripts import Subscripts
 
 _LEVEL = -1000  # of inputs of a step that is being made; no trace is as deep
@@ -56,7 +58,9 @@ class Step:
         self._middle, self._matches = middle, matches
         self.inputs: list[Input] = []
         self.sliced: list[Sequence[Node]] = []  # of each slice, its nodes
-        self._carries = {carry: self._input(carry.node.shape, carry.node.dtype) for carry in carried}
+        self._carries = {
+            carry: self._input(carry.node.shape, carry.node.dtype) for carry in carried
+        }
         self._new: dict[Node, Node] = {a: a for a in given.constants}
         for a, carry in given.carries.items():
             self._new[a] = _ir.transpose(self._carries[carry.straight], carry.axes)
@@ -116,28 +120,24 @@ class Step:
         return self._times(columns[0], plain)
 
     def _numbers(self, node: Node) -> list[list[Coefficient]]:
-        """Give the numbers that a node multiplies with, for each operand those of all steps."""
-        if isinstance(node, Apply):
-            if node.primitive.number is None:
-                return []
-            same = [m.node[node] for m in self._matches]
-            return [[_ir.number_of(n) or 0 for n in same]]
-        if isinstance(node, Einsum):
-            return [[m.node[node].coefficient for m in self._matches]]
-        if not isinstance(node, Add):
-            return []
-        columns: list[list[Coefficient]] = [[] for _ in node.terms]
+        """Give the numbers that a node multiplies with, for each operand those of all steps.
+
+        Those of products are one for all operands.
+        """
+        columns: list[list[Coefficient]] = [[] for _ in numbers_of(node)]
         for match in self._matches:
             same = match.node[node]
-            assert isinstance(same, Add)
-            numbers = dict(zip(same.terms, same.coefficients, strict=True))
-            for column, term in zip(columns, node.terms, strict=True):
-                column.append(numbers[match.of(term)])
+            numbers: Sequence[Coefficient] = numbers_of(same)
+            if isinstance(node, Add):
+                of = dict(zip(_ir.children(same), numbers, strict=True))
+                numbers = [of[match.of(term)] for term in node.terms]
+            for column, number in zip(columns, numbers, strict=True):
+                column.append(number)
         return columns
 
     def _times(self, numbers: Sequence[Coefficient], node: Node) -> Node:
         if all(number == numbers[0] for number in numbers):
             return _ir.scale(node, numbers[0])
-        values = [_ir.constant(np.asarray(_ir.as_float(n), node.dtype)) for n in numbers]
+        values = [_ir.constant(np.asarray(as_number(n), node.dtype)) for n in numbers]
         axes = tuple(range(node.ndim))
         return _ir.contract([(self._slice(values), ()), (node, axes)], axes)
