@@ -8,7 +8,7 @@ is refused by the name of the function.
 
 import functools
 import itertools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +22,7 @@ from eingrad._evaluate import evaluate
 from eingrad._ir import Input, Node
 from eingrad._primitives import cast
 from eingrad._progress import phase
+from eingrad._rolled import roll
 from eingrad._shown import shown
 from eingrad._tracer import (
     Array,
@@ -79,7 +80,9 @@ def _record(
     leaves, out_tree = flatten(result)
     outputs = evaluated(trace, [output_node(leaf, trace, f) for leaf in leaves])
     inputs, values, outer = bound.inputs, bound.values, trace.outer
-    captured = [*trace.root.captured.values()]
+    used = {*_ir.inputs(outputs)}
+    known = trace.root.captured.values()
+    captured = [k for k in known if k.node in used or k.node not in trace.root.stacked]
     is_nested = bound.is_traced or (
         outer is not None and _reaches_outside(outputs, inputs, captured)
     )
@@ -89,10 +92,10 @@ def _record(
     if is_nested:
         replaced.update((n, node_of(v, outer)) for n, v in zip(inputs, values, strict=True))
     if symbolic or (is_nested and outer is None):
-        replaced.update((known.node, _ir.constant(known.values)) for known in captured)
+        replaced.update((k.node, _ir.constant(k.values)) for k in captured)
     if not is_nested:
-        inputs += [known.node for known in captured]
-        values += [known.values for known in captured]
+        inputs += [k.node for k in captured]
+        values += [k.values for k in captured]
     return TracedCall(
         outputs,
         out_tree,
@@ -100,7 +103,7 @@ def _record(
         bound.argument_tree,
         inputs,
         values,
-        [known.array for known in captured],
+        [k.array for k in captured],
         replaced,
         is_nested,
         outer,
@@ -112,10 +115,15 @@ def _record(
 def evaluated(trace: Trace | None, nodes: list[Node]) -> list[Node]:
     """Evaluate derivatives that were taken within a call, when all that uses them is known.
 
-    Of a call that is traced again, they are found: its inputs are those of the last call.
+    Then loops that were written out become scans. Of a call that is traced again, both are found:
+    its inputs are those of the last call.
     """
-    if trace is None or not trace.root.unevaluated:
+    if trace is None:
         return nodes
+    return _rolled(trace, _with_derivatives(trace, nodes) if trace.root.unevaluated else nodes)
+
+
+def _with_derivatives(trace: Trace, nodes: list[Node]) -> list[Node]:
     made = frozenset(trace.made)
     once = functools.partial(evaluate, nodes, made)
     key = ("evaluate", (*nodes,), made)
@@ -123,6 +131,32 @@ def evaluated(trace: Trace | None, nodes: list[Node]) -> list[Node]:
         nodes, found = once() if trace.lasting else _reuse.find_or_derive(key, once)
     trace.made |= found
     return [*nodes]
+
+
+def _rolled(trace: Trace, nodes: Sequence[Node]) -> list[Node]:
+    """Put scans in the place of loops that were written out.
+
+    Arrays that differ from step to step become one, captured anew: each call has its own.
+    """
+    made = frozenset(trace.made)
+    groups: list[tuple[tuple[Input, ...], Node]] = []
+
+    def capture(inputs: Sequence[Input]) -> Node | None:
+        node = trace.capture_stacked(inputs)
+        if node is not None:
+            groups.append(((*inputs,), node))
+        return node
+
+    def make() -> tuple[list[Node], Set[bytes], list[tuple[tuple[Input, ...], Node]]]:
+        return *roll(nodes, made, capture), groups
+
+    with phase("looking for loops"):
+        key = ("roll", (*nodes,), made)
+        found, digests, stacks = make() if trace.lasting else _reuse.find_or_derive(key, make)
+        if stacks is not groups and any(trace.capture_stacked(i) is not n for i, n in stacks):
+            found, digests, _ = make()
+    trace.made |= digests
+    return found
 
 
 def leave_unevaluated(
