@@ -12,21 +12,23 @@ something has no meaning outside, and `at_start` puts the value in its place.
 [True, False]
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from eingrad import _ir
 from eingrad._ir import Apply, Input, Node
 from eingrad._primitives import is_step
 
+NO_RATES: Mapping[Node, Node] = {}
+
 
 class Curve:
-    """What depends on the nodes that move; `fixed` ones do not, though they may seem to."""
+    """What depends on the nodes that move; what is known to be a rate of another."""
 
-    def __init__(self, moving: Iterable[Node], fixed: Iterable[Node] = ()) -> None:
-        self._moves = {**dict.fromkeys(fixed, False), **dict.fromkeys(moving, True)}
+    def __init__(self, moving: Iterable[Node], rates: Mapping[Node, Node] = NO_RATES) -> None:
+        self._moves = dict.fromkeys(moving, True)
         self._rates: dict[Node, Input] = {}
         self._starts: dict[Node, Input] = {}
-        self.of_rate: dict[Node, Node] = {}  # what each is the rate of
+        self.of_rate: dict[Node, Node] = {**rates}  # what each is the rate of
         self.of_start: dict[Node, Node] = {}  # what each is the value of
         self._made_of_rates: set[Node] = set()
         self._made_of_starts: set[Node] = set()

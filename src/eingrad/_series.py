@@ -18,13 +18,13 @@ True
 """
 
 import math
-from collections.abc import Generator, Iterable, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from eingrad import _ir
-from eingrad._curve import Curve
+from eingrad._curve import NO_RATES, Curve
 from eingrad._ir import Add, Apply, Coefficient, Factor, Node, Placement, Product
 from eingrad._primitives import Kind, apply, cast, divided, kind_of, row_of, scaled
 from eingrad._recurrence import coefficient_of_scan
@@ -40,16 +40,19 @@ class Series:
     """Coefficients of nodes that depend on some nodes, whose own are given from number one on.
 
     If one of these is of a wider dtype than its node, complex say, all are. No coefficient above
-    `order` is asked for. What is `fixed` has none but its value: no result depends on it.
+    `order` is asked for. Of `rates` it is said what they are the rate of: they have series too.
     """
 
     def __init__(
-        self, given: Mapping[Node, Sequence[Node]], order: int, fixed: Iterable[Node] = ()
+        self,
+        given: Mapping[Node, Sequence[Node]],
+        order: int,
+        rates: Mapping[Node, Node] = NO_RATES,
     ) -> None:
         self._given, self._order = given, order
         self._wider = [c.dtype for x, known in given.items() for c in known if c.dtype != x.dtype]
         self._made: dict[_Need, Node] = {}
-        self._curve = Curve(given, fixed)
+        self._curve = Curve(given, rates)
         self._slopes = Slopes(self._curve)
         self._relations: dict[Node, Relation | None] = {}
         self._pairs: dict[Node, Node] = {}

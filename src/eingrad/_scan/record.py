@@ -11,7 +11,7 @@ from typing import Any
 
 from eingrad import _ir, _reuse
 from eingrad._bind import Bound
-from eingrad._call import call_recorded, evaluated
+from eingrad._call import call_recorded, evaluated, expanded
 from eingrad._derive import prepare
 from eingrad._ir import Input, Node, Placement
 from eingrad._opaque import is_opaque, name_and_arguments
@@ -60,6 +60,7 @@ def record(
     body.check_carries(carries, firsts)
     ys = [node_or_none(n, trace, f"the output that {body.name} returned") for n in outputs]
     nodes = evaluated(trace, [n for n in (*carries, *ys) if n is not None])
+    nodes = expanded(trace, nodes, trace.made)
     if trace.outer is None:
         known = trace.captured.values()
         nodes = _ir.substitute(nodes, {k.node: _ir.constant(k.values) for k in known})
