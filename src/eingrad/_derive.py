@@ -31,9 +31,9 @@ from eingrad._diff import forward, reverse
 from eingrad._forms import Forms, arguments_of
 from eingrad._ir import Add, Input, Node, Symmetry
 from eingrad._limits import POLICY
-from eingrad._one_number import in_one_number
 from eingrad._plan import InputSpec, Price, Program, compose, mirror, pairwise
 from eingrad._progress import phase
+from eingrad._repeated import in_one_number
 from eingrad._simplify import (
     Made,
     made_by_differentiation,
