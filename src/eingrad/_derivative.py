@@ -8,6 +8,7 @@ graphs find their plan in a bounded cache.
 import copy
 import functools
 from collections.abc import Callable, Mapping, Sequence, Set
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from eingrad._arguments import labels, roots
 from eingrad._array_names import names_of
 from eingrad._bind import Argnums, check_argnums, parameter_names
 from eingrad._cache import cache, input_specs
-from eingrad._call import TracedCall, check_inputs, leave_unevaluated, trace_call
+from eingrad._call import TracedCall, check_inputs, expanded, leave_unevaluated, trace_call
 from eingrad._cores import split
 from eingrad._derive import (
     Root,
@@ -28,6 +29,7 @@ from eingrad._derive import (
 )
 from eingrad._forms import Forms
 from eingrad._ir import Node
+from eingrad._lines import held_together, outside, rates_below
 from eingrad._locks import lazy
 from eingrad._memory import Limit, checked_limit
 from eingrad._mode import Question, find_mode
@@ -230,6 +232,8 @@ class Derivative:
 
     def _leave_unevaluated(self, call: TracedCall, outer: Trace) -> list[Expression]:
         """Note what is differentiated; how, depends on what the outer call does with it."""
+        if self._orders != (0,):
+            call.outputs = expanded(outer, call.outputs, call.made)
         key = (
             "leave", self._orders, (*call.outputs,), (*call.variables,),
             (*call.replaced.items(),), frozenset(call.made),
@@ -246,6 +250,10 @@ class Derivative:
         is_again = not outer.lasting  # the same inputs at the next call
         found, made = _reuse.find_or_derive(key, make) if is_again else make()
         outer.made |= made
+        if outer.root.rates:
+            rates = rates_below(call.outputs, outer.root.rates)
+            outer.root.rates.update(outside(rates, call.replaced))
+            found = [replace(r, node=held_together(r.node, outer.root.rates)) for r in found]
         outer.root.unevaluated |= any(row_of_unevaluated(root.node) is not None for root in found)
         return [_expression(root.plain(), root, outer) for root in found]
 

@@ -16,6 +16,7 @@ from typing import Protocol
 from eingrad import _ir
 from eingrad._choose import (
     DIRECTIONS,
+    IN_SERIES,
     ONLY_WRITES,
     Candidates,
     Choice,
@@ -23,6 +24,7 @@ from eingrad._choose import (
     directions,
     is_compared_in_print,
     is_entrywise,
+    may_be_a_series,
     may_plan_between,
 )
 from eingrad._diff import forward, reverse
@@ -31,6 +33,7 @@ from eingrad._ir import Add, Input, Node, Symmetry
 from eingrad._limits import BUDGET, POLICY
 from eingrad._plan import InputSpec, Price, Program, compose, mirror, pairwise
 from eingrad._progress import phase
+from eingrad._repeated import in_one_number
 from eingrad._simplify import (
     Made,
     made_by_differentiation,
@@ -99,6 +102,30 @@ def _derived(
     forms: Forms,
 ) -> tuple[list[Root], Choice]:
     values, forms.written = prepare(outputs, made)
+    found, choice = _derived_in_steps(values, variables, orders, mode, forms)
+    if mode in DIRECTIONS or not may_be_a_series(variables, max(orders)):
+        return found, choice
+    levels = in_one_number(values, variables[0], max(orders))
+    others = [
+        root
+        for order in orders
+        for y, nodes in zip(values, levels, strict=True)
+        for root in arrange(y, {(0,) * order: nodes[order]}, variables, order)
+    ]
+    if forms.least([_nodes(found), _nodes(others)]) == 0:
+        return found, choice
+    flops = forms.price(_nodes(others)).flops
+    return others, Choice((("series", flops), *choice.candidates), IN_SERIES)
+
+
+def _derived_in_steps(
+    values: Sequence[Node],
+    variables: Sequence[Node],
+    orders: Sequence[int],
+    mode: str,
+    forms: Forms,
+) -> tuple[list[Root], Choice]:
+    """Differentiate order by order."""
     # Both ways of going on from the first order have that order in common.
     once = functools.partial(_differentiate, mode=mode, forms=forms)
     differentiate = functools.cache(once)

@@ -87,7 +87,8 @@ def taylor(
         def make_nodes() -> list[Node]:
             made = sweep.trace.made if sweep.trace else frozenset()
             outputs = contract_derivatives(sweep.outputs, made) if made else sweep.outputs
-            series = Series({x: [each[x] for each in seeds] for x in sweep.variables})
+            given_curve = {x: [each[x] for each in seeds] for x in sweep.variables}
+            series = Series(given_curve, order)
             return [series.coefficient(y, k) for k in range(order + 1) for y in outputs]
 
         known = (*(coefficient for each in seeds for coefficient in each.values()),)

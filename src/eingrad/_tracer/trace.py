@@ -42,6 +42,8 @@ class Trace:
     lasting: bool = False
     lent: list[Input] = field(default_factory=list)
     made: set[bytes] = field(default_factory=set)  # digests of derivatives computed within
+    # Of the outermost: nodes that are the rate of others, along tangents of variables.
+    rates: dict[Node, tuple[Node, tuple[tuple[Node, Node], ...]]] = field(default_factory=dict)
     unevaluated: bool = False  # of the outermost: whether there are unevaluated derivatives
     captures: int = 0  # how often an array was used
     closed: bool = False
