@@ -228,7 +228,16 @@ def _multiplied(statement: Statement, product: MatMul, operands: Sequence[Result
     moved = MACHINE.byte_moved * statement.workspace_bytes
     flops = statement.flops * _flop(statement.results[0].dtype)
     read = MACHINE.byte_read * sum(operand.bytes for operand in operands)
-    return calls + MACHINE.view * looks + moved + max(flops, read)
+    return calls + MACHINE.view * looks + moved + max(flops, read) + _copied(statement, product)
+
+
+def _copied(statement: Statement, product: MatMul) -> int:
+    """Time to copy one triangle to the other, rows of blocks at once: five calls for each."""
+    half = product.half
+    if half is None or not half.mirrored:
+        return 0
+    blocks = -(-half.rows // half.step)
+    return blocks * 5 * MACHINE.product + MACHINE.byte_written * statement.result_bytes // 2
 
 
 def _many(statement: Statement, product: MatMul) -> int:

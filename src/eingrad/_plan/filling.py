@@ -16,6 +16,7 @@ from eingrad._plan.kernels import (
     Copy,
     EinsumLoop,
     Fill,
+    Half,
     MatMul,
     Mirror,
     Multiply,
@@ -40,6 +41,8 @@ def fills(s: Statement, constants: Constants) -> bool:
             return True
         case Add(signs=signs):
             return 1 in signs[:2] and len(signs) > 1  # else the first is negated by itself
+        case MatMul(half=Half(mirrored=True)):
+            return True
         case MatMul(half=None) as product:
             has_vectors = any(side.is_vector for side in product.sides)
             return not product.batch or not (has_vectors or product.splits)

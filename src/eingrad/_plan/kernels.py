@@ -183,12 +183,14 @@ class Side:
 class Half:
     """The triangle of a square product that is computed: `step` rows at once, on from a diagonal.
 
-    Blocked SYRK: four rows of blocks take 5/8 of the flops. The other entries are zero.
+    Blocked SYRK: four rows of blocks take 5/8 of the flops. The other entries are zero; where it is
+    `mirrored`, each is that of the triangle, copied while a cache holds the rows.
     """
 
     rows: int
     step: int
     upper: bool
+    mirrored: bool = False
 
 
 @dataclass(frozen=True, slots=True)
