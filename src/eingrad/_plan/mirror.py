@@ -69,7 +69,7 @@ def _below_placements(node: Add, symmetry: Symmetry) -> Node:
         (n, c) for n, c in pairs if _ir.carries_delta(n) and is_exactly_symmetric(n, symmetry)
     ]
     rest = [pair for pair in pairs if pair not in placed]
-    if not placed or not rest:
+    if not placed or not rest or any(_ir.carries_delta(n) for n, _ in rest):
         return _mirrored(node, symmetry)
     base = _ir.add(*zip(*rest, strict=True))
     return _ir.add(
