@@ -63,7 +63,9 @@ def write(  # noqa: C901, PLR0912 - one case for each kernel
         case MatMul() as product:
             text = _matmul(statement, product, names)
         case Multiply() as product:
-            text = " * ".join(factors(statement, product, names))
+            left, right = factors(statement, product, names)
+            in_order = f'np.multiply({left}, {right}, order="C")'
+            text = in_order if product.in_order else f"{left} * {right}"
         case Outer() as product:
             text = _outer(statement, product, names)
         case EinsumLoop(terms=terms, out=out):

@@ -91,8 +91,10 @@ def is_entry_by_entry(s: Statement, k: int) -> bool:
 def makes_in_order(s: Statement) -> bool:
     """Whether a new array lies in the order of its axes, whatever the operands do."""
     match s.kernel:
-        case Fill() | Copy() | Outer() | Place() | MatMul(batch=0):
+        case Fill() | Copy() | Outer() | Place() | Multiply(in_order=True):
             return True
+        case MatMul(batch=batch):
+            return batch <= 1  # several axes of a batch lie as those of the operands
         case Take():
             return len(s.operands) == 2  # noqa: PLR2004 - no mask
     return False

@@ -146,11 +146,12 @@ class Add:
 
 @dataclass(frozen=True, slots=True)
 class Multiply:
-    """A product that sums nothing."""
+    """A product that sums nothing; `in_order` in memory, or as NumPy makes it of its operands."""
 
     label: ClassVar[str] = "multiply"
     terms: tuple[Subscripts, Subscripts]
     out: Subscripts
+    in_order: bool = False
 
 
 @dataclass(frozen=True, slots=True)
