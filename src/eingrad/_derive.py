@@ -31,7 +31,7 @@ from eingrad._diff import forward, reverse
 from eingrad._forms import Forms, arguments_of
 from eingrad._ir import Add, Input, Node, Symmetry
 from eingrad._limits import BUDGET, POLICY
-from eingrad._plan import InputSpec, Price, Program, compose, mirror, pairwise
+from eingrad._plan import InputSpec, Price, Program, compose, mirror, pairwise, stack
 from eingrad._progress import phase
 from eingrad._repeated import in_one_number
 from eingrad._simplify import (
@@ -442,7 +442,7 @@ def compile_derivatives(
 
 
 def plan_derivatives(found: Sequence[Root], forms: Forms) -> list[Node]:
-    """Plan derivatives together, and mirror them."""
+    """Plan derivatives together, make one product of outer ones, and mirror them."""
     nodes = _nodes(found)
-    form = dict(zip(nodes, forms.form(nodes), strict=True))
+    form = dict(zip(nodes, stack(forms.form(nodes), forms.written), strict=True))
     return [replace(root, node=form[root.node]).mirrored() for root in found]

@@ -133,6 +133,7 @@ class Policy:
     part_added: int = 20  # a twentieth of the time of a program, for what a loop adds up
     half_rows: int = 256  # of a product that is made by halves: `benchmarks/pieces.py`
     half_blocks: int = 4  # rows of blocks: 5/8 of the flops
+    mirrored_rows: int = 64  # of one that is mirrored while it is made: about what a cache holds
     mirrored_at_once: int = 4096  # elements; more of them by blocks of rows, in place
     stored: int = 8  # times the carries of a scan: more is computed again on the way back
     again: int = 16  # times the passes of a scan, that are computed again for a memory limit

@@ -239,7 +239,8 @@ def _multiplied(statement: Statement, product: MatMul, operands: Sequence[Result
     flops = statement.flops * _flop(statement.results[0].dtype)
     read = MACHINE.byte_read * sum(operand.bytes for operand in operands)
     packed = MACHINE.byte_packed * _packed(statement, product, operands)
-    return calls + MACHINE.view * looks + moved + max(flops, read) + packed
+    multiplied = max(flops, read) + packed + _copied(statement, product)
+    return calls + MACHINE.view * looks + moved + multiplied
 
 
 def _packed(statement: Statement, product: MatMul, operands: Sequence[Result]) -> int:
@@ -255,6 +256,15 @@ def _packed(statement: Statement, product: MatMul, operands: Sequence[Result]) -
         for term in product.terms
     )
     return sum(times * operand.bytes for times, operand in zip(again, operands, strict=True))
+
+
+def _copied(statement: Statement, product: MatMul) -> int:
+    """Time to copy one triangle to the other, rows of blocks at once: five calls for each."""
+    half = product.half
+    if half is None or not half.mirrored:
+        return 0
+    blocks = -(-half.rows // half.step)
+    return blocks * 5 * MACHINE.product + MACHINE.byte_written * statement.result_bytes // 2
 
 
 def _many(statement: Statement, product: MatMul) -> int:
