@@ -20,6 +20,7 @@ from eingrad._conversions import cause
 from eingrad._derive import Root, arrange
 from eingrad._evaluate import evaluate
 from eingrad._ir import Input, Node
+from eingrad._pack import packed
 from eingrad._primitives import cast
 from eingrad._progress import phase
 from eingrad._shown import shown
@@ -77,7 +78,8 @@ def _record(
     result = call_recorded(f, trace, bound)
     trace.check_unwritten()
     leaves, out_tree = flatten(result)
-    outputs = evaluated(trace, [output_node(leaf, trace, f) for leaf in leaves])
+    nodes = [output_node(leaf, trace, f) for leaf in leaves]
+    outputs = evaluated(trace, nodes, None if trace.outer is None else bound.inputs)
     inputs, values, outer = bound.inputs, bound.values, trace.outer
     captured = [*trace.root.captured.values()]
     is_nested = bound.is_traced or (
@@ -109,20 +111,30 @@ def _record(
     )
 
 
-def evaluated(trace: Trace | None, nodes: list[Node]) -> list[Node]:
+def evaluated(
+    trace: Trace | None, nodes: list[Node], given: Sequence[Node] | None
+) -> list[Node]:
     """Evaluate derivatives that were taken within a call, when all that uses them is known.
 
-    Of a call that is traced again, they are found: its inputs are those of the last call.
+    Small operations that do the same are then done together, if they depend on what is `given`, or
+    if that is None. Of a call that is traced again, all that is found: its inputs are those of the
+    last call. Expressions of a lasting one are shown to the user, as he wrote them.
     """
-    if trace is None or not trace.root.unevaluated:
+    if trace is None:
         return nodes
+    if trace.root.unevaluated:
+        made = frozenset(trace.made)
+        once = functools.partial(evaluate, nodes, made)
+        key = ("evaluate", (*nodes,), made)
+        with phase("differentiating"):
+            nodes, found = once() if trace.lasting else _reuse.find_or_derive(key, once)
+        trace.made |= found
+    if trace.lasting:
+        return [*nodes]
     made = frozenset(trace.made)
-    once = functools.partial(evaluate, nodes, made)
-    key = ("evaluate", (*nodes,), made)
-    with phase("differentiating"):
-        nodes, found = once() if trace.lasting else _reuse.find_or_derive(key, once)
-    trace.made |= found
-    return [*nodes]
+    given = None if given is None else (*given,)
+    together = functools.partial(packed, nodes, given, made)
+    return [*_reuse.find_or_derive(("pack", (*nodes,), given, made), together)]
 
 
 def leave_unevaluated(

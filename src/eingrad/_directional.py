@@ -40,7 +40,8 @@ class Sweep:
         self.trace = trace_of(leaves)
         self.variables = [node_of(leaf, self.trace) for leaf in leaves]
         results, self.out_tree = flatten(f(*arguments, **kwargs))
-        self.outputs = evaluated(self.trace, [output_node(leaf, self.trace, f) for leaf in results])
+        nodes = [output_node(leaf, self.trace, f) for leaf in results]
+        self.outputs = evaluated(self.trace, nodes, self.variables)
         self.name = getattr(f, "__name__", "the function")
 
     def seeds(

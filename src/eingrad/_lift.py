@@ -62,7 +62,9 @@ class Lift:
             known = {n: Expression(node, trace, array=True) for n, node in symbols.items()}
             result = self._f(*(known.get(n, value) for n, value in enumerate(arguments)))
             leaves, tree = flatten(result)
-            outputs = evaluated(trace, [node_of(leaf, trace, "the result") for leaf in leaves])
+            outputs = evaluated(
+                trace, [node_of(leaf, trace, "the result") for leaf in leaves], None
+            )
             trace.check_unwritten()
             values.update((c.node.name, c.values) for c in trace.root.captured.values())
             return outputs, tree, frozenset(trace.made)

@@ -59,7 +59,7 @@ def record(
     carries = [node_or_none(n, trace, f"the carry that {body.name} returned") for n in leaves]
     body.check_carries(carries, firsts)
     ys = [node_or_none(n, trace, f"the output that {body.name} returned") for n in outputs]
-    nodes = evaluated(trace, [n for n in (*carries, *ys) if n is not None])
+    nodes = evaluated(trace, [n for n in (*carries, *ys) if n is not None], inputs)
     if trace.outer is None:
         known = trace.captured.values()
         nodes = _ir.substitute(nodes, {k.node: _ir.constant(k.values) for k in known})

@@ -1,0 +1,298 @@
+"""Packs: operations of one kind as one operation, on operands that are gathered.
+
+In: groups of operations, in order. Out: the nodes that take the place of others.
+Guaranteed: each entry is computed by the operation that the user wrote, of the same numbers. What
+is not packed, and needs nothing that is, is the node that it was.
+
+Entries of one array are a selection of it, those of several arrays are joined and selected; in
+order, and all of them, they are the array itself.
+"""
+
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from eingrad import _ir
+from eingrad._ir import Apply, Coefficient, Node
+from eingrad._pack.entries import ZERO, Addresses, Book
+from eingrad._pack.operations import Operation
+from eingrad._primitives import apply
+
+_FEW = 3  # operands of a sum that are gathered one by one, if need be
+
+
+class Builder:
+    """What was built so far: where the entries of each computed node are now."""
+
+    def __init__(self, book: Book) -> None:
+        self._book = book
+        self._made: list[Node] = []
+        self._home: dict[int, tuple[int, int]] = {}  # number -> one that was made, first entry
+        self._moved: set[int] = set()  # numbers of what is not what it was
+        self._values: dict[Node, Node] = {}
+
+    # One after the other
+
+    def keep(self, number: int) -> None:
+        """Leave a computed node as it is."""
+        self._put(number, self._book.sources[number])
+
+    def rebuild(self, number: int, within: Sequence[Node] = ()) -> None:
+        """Compute a node as before, of operands as they are now."""
+        node = self._book.sources[number]
+        inner: dict[Node, Node] = {}
+        for each in (*within[::-1], node):
+            below = _ir.children(each)
+            moved = [inner[n] if n in inner else self.value(n) for n in below]
+            same = all(a is b for a, b in zip(moved, below, strict=True))
+            inner[each] = each if same else _ir.with_children(each, moved)
+        self._put(number, inner[node])
+
+    def pack(self, numbers: Sequence[int], operations: Sequence[Operation]) -> None:
+        """Compute several as one, in the order of their operands."""
+        pairs = sorted(
+            zip(numbers, map(self._arranged, operations), strict=True),
+            key=lambda pair: self._order_of(pair[1]),
+        )
+        packed = self._packed([operation for _, operation in pairs])
+        place = len(self._made)
+        self._made.append(packed)
+        size = packed.size // len(pairs)
+        for n, (number, _) in enumerate(pairs):
+            self._home[number] = place, n * size
+            self._moved.add(number)
+
+    def saved(self, operations: Sequence[Operation], taken_out: int) -> int:
+        """Count the steps that it saves to pack, if so many entries are taken out again."""
+        operations = sorted(map(self._arranged, operations), key=self._order_of)
+        apart = sum(1 + len(o.within) for o in operations)
+        entries = {a for o in operations for a in self._parts_taken(o)}
+        columns = [np.stack(column) for column in zip(*(o.operands for o in operations), strict=True)]
+        together = self._sum_of(operations, columns)[0] if operations[0].is_sum else 1 + sum(
+            self._steps(column) for column in columns
+        )
+        return apart + len(entries) - together - taken_out
+
+    def _parts_taken(self, operation: Operation) -> list[bytes]:
+        """Operands that are parts of what was made, and would have to be taken out."""
+        return [a.tobytes() for a in operation.operands if self._steps(a)]
+
+    def value(self, node: Node) -> Node:
+        """Give what has the value of a node now."""
+        if isinstance(node, _ir.Structural):
+            return node
+        if node not in self._values:
+            self._values[node] = self._value(node)
+        return self._values[node]
+
+    def _value(self, node: Node) -> Node:
+        if self._moved.isdisjoint(self._book.sources_of(node)):
+            return node
+        return self._gather(self._book.addresses(node).reshape(node.shape), node.dtype)
+
+    def _put(self, number: int, node: Node) -> None:
+        self._home[number] = len(self._made), 0
+        self._made.append(node)
+        if node is not self._book.sources[number]:
+            self._moved.add(number)
+
+    # Operations
+
+    def _arranged(self, operation: Operation) -> Operation:
+        """Put operands whose order does not matter in that in which they were made."""
+        operands = [*operation.operands]
+        for group in operation.commuting:
+            chosen = sorted((operands[n] for n in group), key=self._place_of)
+            for n, addresses in zip(group, chosen, strict=True):
+                operands[n] = addresses
+        return replace(operation, operands=(*operands,))
+
+    def _place_of(self, addresses: Addresses) -> list[tuple[int, int]]:
+        made, positions = self._now(addresses)
+        return [*zip(made.tolist(), positions.tolist(), strict=True)]
+
+    def _order_of(self, operation: Operation) -> list[list[tuple[int, int]]]:
+        return [self._place_of(addresses) for addresses in operation.operands]
+
+    def _packed(self, lanes: Sequence[Operation]) -> Node:
+        first = lanes[0]
+        columns = [np.stack(column) for column in zip(*(o.operands for o in lanes), strict=True)]
+        if first.is_sum:
+            return self._sum(lanes, columns)
+        node = first.node
+        count = len(lanes)
+        if isinstance(node, Apply):
+            operands = [
+                self._gather(column.reshape(count, *shape), n.dtype)
+                for column, shape, n in zip(columns, first.shapes, node.operands, strict=True)
+            ]
+            attributes = dict(node.attributes)
+            return _ir.apply_node(
+                node.primitive, operands, attributes, 0, (count, *first.shape), node.dtype
+            )
+        lane = 1 + max(itertools.chain(first.out, *first.terms), default=-1)
+        factors = []
+        for column, shape, term in zip(columns, first.shapes, first.terms, strict=True):
+            if (column == column[0]).all():
+                factors.append((self._gather(column[0].reshape(shape), node.dtype), term))
+            else:
+                gathered = self._gather(column.reshape(count, *shape), node.dtype)
+                factors.append((gathered, (lane, *term)))
+        return _ir.contract(
+            factors, (lane, *first.out), (), first.coefficients[0], node.dtype
+        )
+
+    def _sum_of(
+        self, lanes: Sequence[Operation], columns: Sequence[Addresses]
+    ) -> tuple[int, bool]:
+        """Count the steps of a sum; say whether its terms are gathered along an axis of their own."""
+        shape = (len(lanes), *lanes[0].shape)
+        apart = [column.reshape(shape) for column in columns]
+        numbers = [[*column] for column in zip(*(o.coefficients for o in lanes), strict=True)]
+        mixed = sum(len({*column}) > 1 for column in numbers)
+        all_alike = len({*itertools.chain(*numbers)}) == 1
+        each = 1 + mixed + sum(self._steps(column) for column in apart)
+        along = 1 + (not all_alike) + self._steps(np.stack(apart, 1))
+        return min(each, along), along < each
+
+    def _sum(self, lanes: Sequence[Operation], columns: Sequence[Addresses]) -> Node:
+        """Add operands of all lanes; many of them along an axis of their own."""
+        first, count = lanes[0], len(lanes)
+        dtype = first.node.dtype
+        numbers = [[*column] for column in zip(*(o.coefficients for o in lanes), strict=True)]
+        apart = [column.reshape(count, *first.shape) for column in columns]
+        together = np.stack(apart, 1)
+        all_alike = len({*itertools.chain(*numbers)}) == 1
+        if self._sum_of(lanes, columns)[1]:
+            terms = self._gather(together, dtype)
+            number: Coefficient = 1
+            axes = tuple(range(together.ndim))
+            if all_alike:
+                number = numbers[0][0]
+            else:
+                table = _constant([*zip(*numbers, strict=True)], dtype)
+                terms = _ir.contract([(terms, axes), (table, (0, 1))], axes)
+            return _ir.contract([(terms, axes)], (0, *axes[2:]), (), number, dtype)
+        operands, coefficients = [], []
+        for each, column in zip(apart, numbers, strict=True):
+            gathered = self._gather(each, dtype)
+            if len({*column}) == 1:
+                coefficients.append(column[0])
+            else:
+                axes = tuple(range(each.ndim))
+                table = _constant(column, dtype)
+                gathered = _ir.contract([(gathered, axes), (table, (0,))], axes)
+                coefficients.append(1)
+            operands.append(gathered)
+        return _ir.add(operands, coefficients)
+
+    # Gathers
+
+    def _now(self, addresses: Addresses) -> tuple[Addresses, Addresses]:
+        """Say of each entry which of the nodes that were made it is in, and where; -1: zero."""
+        numbers, positions = self._book.places(addresses.ravel())
+        made = np.full(numbers.shape, -1, np.intp)
+        for number in np.unique(numbers[addresses.ravel() > ZERO]).tolist():
+            place, first = self._home[number]
+            here = numbers == number
+            made[here] = place
+            positions[here] += first
+        zero = addresses.ravel() == ZERO
+        made[zero], positions[zero] = -1, -1
+        return made, positions
+
+    def _parts(self, addresses: Addresses) -> list[tuple[int, Addresses]]:
+        """Part entries into runs that are in one node each; a run of zeros is in -1."""
+        made, positions = self._now(addresses)
+        cuts = np.flatnonzero(np.diff(made)) + 1
+        starts = [0, *cuts.tolist()]
+        return [
+            (int(made[start]), run)
+            for start, run in zip(starts, np.split(positions, cuts), strict=True)
+        ]
+
+    def _steps(self, addresses: Addresses) -> int:
+        """Count what is computed to gather entries: less where they are an array, in order."""
+        parts = self._parts(addresses)
+        places = {place for place, _ in parts}
+        if len(places) == 1:
+            ((place, _),) = [parts[0]]
+            whole = np.concatenate([run for _, run in parts])
+            return 0 if place >= 0 and _is_whole(whole, self._made[place]) else 1
+        return 1 + (len(parts) > len(places))
+
+    def _gather(self, addresses: Addresses, dtype: np.dtype[Any]) -> Node:
+        """Make the array of these entries."""
+        shape = addresses.shape
+        parts = self._parts(addresses)
+        places = {place for place, _ in parts if place >= 0}
+        if not places:
+            return _ir.zeros(shape, dtype)
+        if len(places) == 1:
+            whole = np.concatenate([run for _, run in parts])
+            (place,) = places
+            return pick(self._made[place], whole.reshape(shape))
+        if len(parts) == len(places):
+            arrays = [pick(self._made[place], run) for place, run in parts]
+            return _ir.reshape(apply("concatenate", *arrays, axis=0), shape)
+        made, positions = self._now(addresses)
+        arrays, table = [], np.full(made.shape, -1, np.intp)
+        first = 0
+        for place in sorted(places):
+            here = made == place
+            used, back = np.unique(positions[here], return_inverse=True)
+            arrays.append(pick(self._made[place], used))
+            table[here] = first + back
+            first += len(used)
+        joined = apply("concatenate", *arrays, axis=0)
+        return pick(joined, table.reshape(shape))
+
+
+def _constant(numbers: Any, dtype: np.dtype[Any]) -> Node:
+    table = np.array(numbers, object)
+    values = [n if isinstance(n, complex) else _ir.as_float(n) for n in table.ravel()]
+    return _ir.constant(np.array(values, dtype).reshape(table.shape))
+
+
+def _is_whole(positions: Addresses, node: Node) -> bool:
+    return positions.size == node.size and bool((positions.ravel() == np.arange(node.size)).all())
+
+
+def pick(node: Node, positions: Addresses) -> Node:
+    """Select entries of an array by their positions, -1 for zero; the result has their shape.
+
+    >>> x = _ir.new_input("x", (2, 3))
+    >>> pick(x, np.array([0, 1, 2, 3, 4, 5])) is _ir.reshape(x, (6,))
+    True
+    >>> pick(x, np.array([[2, 5], [1, 4]])).shape
+    (2, 2)
+    """
+    shape = positions.shape
+    if _is_whole(positions, node):
+        return _ir.reshape(node, shape)
+    if not node.ndim and (positions == 0).all():
+        return _ir.broadcast(node, shape)
+    if not node.ndim or (positions < 0).any():
+        return _pick_flat(node, positions)
+    rows = range(node.ndim, node.ndim + positions.ndim)
+    factors: list[tuple[Node, Sequence[int]]] = [(node, range(node.ndim))]
+    fresh = itertools.count(node.ndim + positions.ndim)
+    for axis, along in enumerate(np.unravel_index(positions, node.shape)):
+        varying = [n for n, size in enumerate(shape) if size > 1 and np.any(np.diff(along, axis=n))]
+        if len(varying) > 1:
+            return _pick_flat(node, positions)
+        row = rows[varying[0]] if varying else next(fresh)
+        table = along[tuple(slice(None) if [n] == varying else 0 for n in range(len(shape)))]
+        factors.append((_ir.selection(np.atleast_1d(table), node.shape[axis]), (row, axis)))
+    sizes: Mapping[int, int] = dict(zip(rows, shape, strict=True))
+    return _ir.contract(factors, tuple(rows), sizes)
+
+
+def _pick_flat(node: Node, positions: Addresses) -> Node:
+    flat = _ir.reshape(node, (node.size,))
+    table = _ir.selection(positions.ravel(), node.size)
+    return _ir.reshape(_ir.take(flat, 0, table), positions.shape)
+
