@@ -16,6 +16,7 @@ from eingrad._pack.operations import Operation, operation_of
 from eingrad._pack.schedule import schedule
 
 _FEWEST = 8  # small operations that are worth a look
+_MOST_SHARED = 2  # sums that go on from one, each of which adds its terms again
 
 
 def packed(
@@ -49,11 +50,7 @@ def _pack(roots: Sequence[Node], order: Sequence[Node], kept: Set[Node]) -> list
     for node in order:
         if not isinstance(node, Structural):
             book.enter(node, whole=node in kept and not _ir.is_fill(node))
-    uses = _ir.occurrences(roots)
-    once = {
-        n for n in order
-        if isinstance(n, Add) and uses[n] == 1 and n not in {*roots} and n not in kept
-    }
+    once = _parts_of_sums(order, roots, kept)
     guards = marks(order, {*roots})
     operations: dict[int, Operation] = {}
     for number, node in enumerate(book.sources):
@@ -113,6 +110,22 @@ def _steps(roots: Sequence[Node]) -> int:
     return sum(
         bool(_ir.children(n)) and not isinstance(n, Structural) for n in _ir.topological(roots)
     )
+
+
+def _parts_of_sums(order: Sequence[Node], roots: Sequence[Node], kept: Set[Node]) -> set[Node]:
+    """Sums that nothing but sums goes on from, a few of them."""
+    used: dict[Node, int] = {}
+    elsewhere: set[Node] = {*roots, *kept}
+    for node in order:
+        for child in _ir.children(node):
+            if isinstance(node, Add):
+                used[child] = used.get(child, 0) + 1
+            else:
+                elsewhere.add(child)
+    return {
+        n for n in order
+        if isinstance(n, Add) and n not in elsewhere and used.get(n, 0) <= _MOST_SHARED
+    }  # fmt: skip
 
 
 def _outermost(operations: Mapping[int, Operation]) -> set[Node]:
