@@ -5,10 +5,10 @@ Guaranteed: each entry is computed by the operation that was written, of the sam
 is done where it does not take fewer steps.
 """
 
-from collections.abc import Hashable, Mapping, Sequence, Set
+from collections.abc import Hashable, Iterable, Mapping, Sequence, Set
 
 from eingrad import _ir
-from eingrad._ir import Add, Node, Structural
+from eingrad._ir import Add, Input, Node, Structural
 from eingrad._pack.build import Builder
 from eingrad._pack.entries import Book
 from eingrad._pack.guards import marks
@@ -16,6 +16,7 @@ from eingrad._pack.operations import Operation, operation_of
 from eingrad._pack.schedule import schedule
 
 _FEWEST = 8  # small operations that are worth a look
+_MOST_LEFT = (2, 3)  # of the steps of what is packed
 _MOST_SHARED = 2  # sums that go on from one, each of which adds its terms again
 
 
@@ -29,7 +30,10 @@ def packed(
     """
     order = _ir.topological(roots)
     kept = _kept(order, given, made)
-    return (*_pack(roots, order, kept),)
+    together = _parts_of_sums(order, roots, kept)
+    forms = [_pack(roots, order, kept, parts) for parts in ({*()}, together)]
+    best = min(forms, key=lambda nodes: _steps({*_ir.topological(nodes)}))
+    return (*(best if _pays(roots, best) else roots),)
 
 
 def _kept(order: Sequence[Node], given: Sequence[Node] | None, made: Set[bytes]) -> set[Node]:
@@ -41,16 +45,21 @@ def _kept(order: Sequence[Node], given: Sequence[Node] | None, made: Set[bytes])
         for node in order:
             if node not in inside and not inside.isdisjoint(_ir.children(node)):
                 inside.add(node)
-        kept.update(n for n in order if n not in inside or n in {*given})
+        depends: set[Node] = set()
+        for node in order:
+            if isinstance(node, Input) or not depends.isdisjoint(_ir.children(node)):
+                depends.add(node)
+        kept.update(n for n in order if (n in depends and n not in inside) or n in {*given})
     return kept
 
 
-def _pack(roots: Sequence[Node], order: Sequence[Node], kept: Set[Node]) -> list[Node]:
+def _pack(
+    roots: Sequence[Node], order: Sequence[Node], kept: Set[Node], once: Set[Node]
+) -> list[Node]:
     book = Book()
     for node in order:
         if not isinstance(node, Structural):
             book.enter(node, whole=node in kept and not _ir.is_fill(node))
-    once = _parts_of_sums(order, roots, kept)
     guards = marks(order, {*roots})
     operations: dict[int, Operation] = {}
     for number, node in enumerate(book.sources):
@@ -88,8 +97,7 @@ def _pack(roots: Sequence[Node], order: Sequence[Node], kept: Set[Node]) -> list
         else:
             for number in group:
                 builder.rebuild(number, operations[number].within if number in operations else ())
-    new = [builder.value(root) for root in roots]
-    return new if _steps(new) < _steps(roots) else [*roots]
+    return [builder.value(root) for root in roots]
 
 
 def _taken_out(
@@ -106,10 +114,15 @@ def _taken_out(
     return found
 
 
-def _steps(roots: Sequence[Node]) -> int:
-    return sum(
-        bool(_ir.children(n)) and not isinstance(n, Structural) for n in _ir.topological(roots)
-    )
+def _pays(before: Sequence[Node], after: Sequence[Node]) -> bool:
+    """Whether what was packed takes far fewer steps: its derivatives take many times as many."""
+    old, new = ({*_ir.topological(roots)} for roots in (before, after))
+    saved, added = (_steps(nodes) for nodes in (old - new, new - old))
+    return _MOST_LEFT[1] * added <= _MOST_LEFT[0] * saved
+
+
+def _steps(nodes: Iterable[Node]) -> int:
+    return sum(bool(_ir.children(n)) for n in nodes)
 
 
 def _parts_of_sums(order: Sequence[Node], roots: Sequence[Node], kept: Set[Node]) -> set[Node]:
@@ -136,4 +149,3 @@ def _outermost(operations: Mapping[int, Operation]) -> set[Node]:
         if operation.node not in found:
             found.update(operation.within)
     return found
-

@@ -145,49 +145,51 @@ class Builder:
             factors, (lane, *first.out), (), first.coefficients[0], node.dtype
         )
 
-    def _sum_of(
-        self, lanes: Sequence[Operation], columns: Sequence[Addresses]
-    ) -> tuple[int, bool]:
-        """Count the steps of a sum; say whether its terms are gathered along an axis of their own."""
+    def _sum_of(self, lanes: Sequence[Operation], columns: Sequence[Addresses]) -> tuple[int, int]:
+        """Count the steps of a sum; say how many of its first terms are added along an axis."""
         shape = (len(lanes), *lanes[0].shape)
         apart = [column.reshape(shape) for column in columns]
-        numbers = [[*column] for column in zip(*(o.coefficients for o in lanes), strict=True)]
-        mixed = sum(len({*column}) > 1 for column in numbers)
-        all_alike = len({*itertools.chain(*numbers)}) == 1
-        each = 1 + mixed + sum(self._steps(column) for column in apart)
-        along = 1 + (not all_alike) + self._steps(np.stack(apart, 1))
-        return min(each, along), along < each
+        numbers = _by_column(lanes)
+        each = [self._steps(a) + (len({*c}) > 1) for a, c in zip(apart, numbers, strict=True)]
+        options = {0: 1 + sum(each)}
+        alike = len([*itertools.takewhile(lambda c: {*c} == {numbers[0][0]}, numbers)])
+        for count in {alike, len(columns)}:
+            if count > 1:
+                rest = each[count:]
+                steps = 1 + (count > alike) + self._steps(np.stack(apart[:count], 1))
+                options[count] = steps + (1 + sum(rest) if rest else 0)
+        count = min(options, key=lambda n: (options[n], n))
+        return options[count], count
 
     def _sum(self, lanes: Sequence[Operation], columns: Sequence[Addresses]) -> Node:
         """Add operands of all lanes; many of them along an axis of their own."""
-        first, count = lanes[0], len(lanes)
-        dtype = first.node.dtype
-        numbers = [[*column] for column in zip(*(o.coefficients for o in lanes), strict=True)]
-        apart = [column.reshape(count, *first.shape) for column in columns]
-        together = np.stack(apart, 1)
-        all_alike = len({*itertools.chain(*numbers)}) == 1
-        if self._sum_of(lanes, columns)[1]:
-            terms = self._gather(together, dtype)
-            number: Coefficient = 1
-            axes = tuple(range(together.ndim))
-            if all_alike:
-                number = numbers[0][0]
-            else:
-                table = _constant([*zip(*numbers, strict=True)], dtype)
-                terms = _ir.contract([(terms, axes), (table, (0, 1))], axes)
-            return _ir.contract([(terms, axes)], (0, *axes[2:]), (), number, dtype)
+        dtype = lanes[0].node.dtype
+        shape = (len(lanes), *lanes[0].shape)
+        apart = [column.reshape(shape) for column in columns]
+        numbers = _by_column(lanes)
+        _, count = self._sum_of(lanes, columns)
         operands, coefficients = [], []
-        for each, column in zip(apart, numbers, strict=True):
-            gathered = self._gather(each, dtype)
-            if len({*column}) == 1:
-                coefficients.append(column[0])
-            else:
-                axes = tuple(range(each.ndim))
-                table = _constant(column, dtype)
-                gathered = _ir.contract([(gathered, axes), (table, (0,))], axes)
-                coefficients.append(1)
-            operands.append(gathered)
+        if count:
+            terms, number = self._multiples(np.stack(apart[:count], 1), numbers[:count], dtype)
+            axes = tuple(range(terms.ndim))
+            operands.append(_ir.contract([(terms, axes)], (0, *axes[2:])))
+            coefficients.append(number)
+        for addresses, column in zip(apart[count:], numbers[count:], strict=True):
+            gathered, number = self._multiples(addresses[:, None], [column], dtype)
+            operands.append(_ir.reshape(gathered, shape))
+            coefficients.append(number)
         return _ir.add(operands, coefficients)
+
+    def _multiples(
+        self, addresses: Addresses, numbers: Sequence[Sequence[Coefficient]], dtype: np.dtype[Any]
+    ) -> tuple[Node, Coefficient]:
+        """Gather terms, lanes first; multiply each by its number, or say the one they all have."""
+        terms = self._gather(addresses, dtype)
+        if len({*itertools.chain(*numbers)}) == 1:
+            return terms, numbers[0][0]
+        axes = tuple(range(terms.ndim))
+        table = _constant([*zip(*numbers, strict=True)], dtype)
+        return _ir.contract([(terms, axes), (table, (0, 1))], axes), 1
 
     # Gathers
 
@@ -216,13 +218,18 @@ class Builder:
 
     def _steps(self, addresses: Addresses) -> int:
         """Count what is computed to gather entries: less where they are an array, in order."""
-        parts = self._parts(addresses)
-        places = {place for place, _ in parts}
+        made, positions = self._now(addresses)
+        places = np.unique(made).tolist()
+        runs = 1 + np.count_nonzero(np.diff(made))
+        if places == [-1]:
+            return 0
         if len(places) == 1:
-            ((place, _),) = [parts[0]]
-            whole = np.concatenate([run for _, run in parts])
-            return 0 if place >= 0 and _is_whole(whole, self._made[place]) else 1
-        return 1 + (len(parts) > len(places))
+            return int(not _is_whole(positions, self._made[places[0]]))
+        parts = sum(
+            len({*positions[made == place].tolist()}) < self._made[place].size
+            for place in places if place >= 0
+        )  # fmt: skip
+        return 1 + parts + (runs > len(places))
 
     def _gather(self, addresses: Addresses, dtype: np.dtype[Any]) -> Node:
         """Make the array of these entries."""
@@ -249,6 +256,10 @@ class Builder:
             first += len(used)
         joined = apply("concatenate", *arrays, axis=0)
         return pick(joined, table.reshape(shape))
+
+
+def _by_column(lanes: Sequence[Operation]) -> list[tuple[Coefficient, ...]]:
+    return [*zip(*(o.coefficients for o in lanes), strict=True)]
 
 
 def _constant(numbers: Any, dtype: np.dtype[Any]) -> Node:
