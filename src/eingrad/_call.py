@@ -20,10 +20,10 @@ from eingrad._conversions import cause
 from eingrad._derive import Root, arrange
 from eingrad._evaluate import evaluate
 from eingrad._ir import Input, Node
-from eingrad._pack import packed
 from eingrad._primitives import cast
 from eingrad._progress import phase
 from eingrad._shown import shown
+from eingrad._together import together
 from eingrad._tracer import (
     Array,
     Captured,
@@ -133,8 +133,8 @@ def evaluated(
         return [*nodes]
     made = frozenset(trace.made)
     given = None if given is None else (*given,)
-    together = functools.partial(packed, nodes, given, made)
-    return [*_reuse.find_or_derive(("pack", (*nodes,), given, made), together)]
+    do = functools.partial(together, nodes, given, made)
+    return [*_reuse.find_or_derive(("together", (*nodes,), given, made), do)]
 
 
 def leave_unevaluated(

@@ -5,35 +5,47 @@ Guaranteed: each entry is computed by the operation that was written, of the sam
 is done where it does not take fewer steps.
 """
 
-from collections.abc import Hashable, Iterable, Mapping, Sequence, Set
+from collections import Counter
+from collections.abc import Iterable, Sequence, Set
 
 from eingrad import _ir
-from eingrad._ir import Add, Input, Node, Structural
+from eingrad._ir import Input, Node, Placement, Structural
 from eingrad._pack.build import Builder
 from eingrad._pack.entries import Book
-from eingrad._pack.guards import marks
-from eingrad._pack.operations import Operation, operation_of
+from eingrad._pack.operations import MOST_OF_ONE
+from eingrad._pack.program import parts_of_sums, read
 from eingrad._pack.schedule import schedule
 
-_FEWEST = 8  # small operations that are worth a look
+_FEWEST = 6  # small operations that are worth a look
 _MOST_LEFT = (2, 3)  # of the steps of what is packed
-_MOST_SHARED = 2  # sums that go on from one, each of which adds its terms again
 
 
-def packed(
-    roots: Sequence[Node], given: Sequence[Node] | None, made: Set[bytes]
-) -> tuple[Node, ...]:
-    """Compute together what does the same.
+def pack(
+    roots: Sequence[Node], given: Sequence[Node] | None = None, made: Set[bytes] = frozenset()
+) -> list[list[Node]]:
+    """Give forms of nodes in which small operations are done together, that of the fewest steps first.
 
-    What depends on nothing that is `given`, and what derivatives are made of, is left as it is;
-    digests of these are `made`.
+    There are none where that would not take far fewer. What depends on nothing that is `given`, and
+    what derivatives are made of, is left as it is; digests of these are `made`.
     """
     order = _ir.topological(roots)
+    if not _has_many(order):
+        return []
     kept = _kept(order, given, made)
-    together = _parts_of_sums(order, roots, kept)
-    forms = [_pack(roots, order, kept, parts) for parts in ({*()}, together)]
-    best = min(forms, key=lambda nodes: _steps({*_ir.topological(nodes)}))
-    return (*(best if _pays(roots, best) else roots),)
+    joined = parts_of_sums(order, roots, kept)
+    forms = [_packed(roots, order, kept, parts) for parts in ({*()}, joined)]
+    forms = [form for form in forms if _pays(roots, form)]
+    return sorted(forms, key=lambda form: _steps({*_ir.topological(form)}))
+
+
+def _has_many(order: Sequence[Node]) -> bool:
+    """Whether there are small operations, several of them alike: most programs have none."""
+    counts = Counter(
+        (type(n), getattr(n, "primitive", None))
+        for n in order
+        if n.size <= MOST_OF_ONE and _ir.children(n) and not isinstance(n, Placement)
+    )
+    return sum(counts.values()) >= _FEWEST and max(counts.values()) > 2  # noqa: PLR2004 - a pair
 
 
 def _kept(order: Sequence[Node], given: Sequence[Node] | None, made: Set[bytes]) -> set[Node]:
@@ -53,45 +65,24 @@ def _kept(order: Sequence[Node], given: Sequence[Node] | None, made: Set[bytes])
     return kept
 
 
-def _pack(
+def _packed(
     roots: Sequence[Node], order: Sequence[Node], kept: Set[Node], once: Set[Node]
 ) -> list[Node]:
     book = Book()
     for node in order:
         if not isinstance(node, Structural):
             book.enter(node, whole=node in kept and not _ir.is_fill(node))
-    guards = marks(order, {*roots})
-    operations: dict[int, Operation] = {}
-    for number, node in enumerate(book.sources):
-        found = None if node in kept else operation_of(node, book, once, guards.get(node))
-        if found is not None:
-            operations[number] = found
-    numbers = {node: n for n, node in enumerate(book.sources)}
-    within = {numbers[n] for n in _outermost(operations)}
-    operations = {n: o for n, o in operations.items() if n not in within}
+    program = read(book, roots, kept, once)
+    groups = schedule(program.needs, program.kinds)
+    operations = program.operations
     builder = Builder(book)
-    needs: dict[int, set[int]] = {}
-    for number, node in enumerate(book.sources):
-        if node in kept or not _ir.children(node):
-            builder.keep(number)
-        elif number in operations:
-            needs[number] = set()
-            for addresses in operations[number].operands:
-                needs[number] |= book.numbers_of(addresses)
-        elif number not in within:
-            needs[number] = set()
-            for child in _ir.children(node):
-                if not isinstance(child, Structural):
-                    needs[number] |= book.sources_of(child)
-    kinds: dict[int, Hashable | None] = {
-        n: operations[n].kind if n in operations else None for n in needs
-    }
-    groups = schedule(needs, kinds)
+    for number in program.given:
+        builder.keep(number)
     taken = _taken_out(groups, book, roots)
     for group in groups:
         found = [operations[n] for n in group if n in operations]
         out = sum(taken.get(n, 0) for n in group)
-        is_sum = len(found) == 1 and found[0].is_sum and len(found[0].operands) > 2
+        is_sum = len(found) == 1 and found[0].is_sum and len(found[0].operands) > 2  # noqa: PLR2004
         if (len(found) > 1 or is_sum) and builder.saved(found, out) > 0:
             builder.pack(group, found)
         else:
@@ -123,29 +114,3 @@ def _pays(before: Sequence[Node], after: Sequence[Node]) -> bool:
 
 def _steps(nodes: Iterable[Node]) -> int:
     return sum(bool(_ir.children(n)) for n in nodes)
-
-
-def _parts_of_sums(order: Sequence[Node], roots: Sequence[Node], kept: Set[Node]) -> set[Node]:
-    """Sums that nothing but sums goes on from, a few of them."""
-    used: dict[Node, int] = {}
-    elsewhere: set[Node] = {*roots, *kept}
-    for node in order:
-        for child in _ir.children(node):
-            if isinstance(node, Add):
-                used[child] = used.get(child, 0) + 1
-            else:
-                elsewhere.add(child)
-    return {
-        n for n in order
-        if isinstance(n, Add) and n not in elsewhere and used.get(n, 0) <= _MOST_SHARED
-    }  # fmt: skip
-
-
-def _outermost(operations: Mapping[int, Operation]) -> set[Node]:
-    """Sums that are within others, by sums that are within none."""
-    found: set[Node] = set()
-    for number in sorted(operations, reverse=True):
-        operation = operations[number]
-        if operation.node not in found:
-            found.update(operation.within)
-    return found

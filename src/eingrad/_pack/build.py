@@ -217,7 +217,10 @@ class Builder:
         ]
 
     def _steps(self, addresses: Addresses) -> int:
-        """Count what is computed to gather entries: less where they are an array, in order."""
+        """Count what is done to gather entries: less where they are an array, in order.
+
+        Of several arrays, one step for each that is a number, or of which a part is taken.
+        """
         made, positions = self._now(addresses)
         places = np.unique(made).tolist()
         runs = 1 + np.count_nonzero(np.diff(made))
@@ -226,7 +229,8 @@ class Builder:
         if len(places) == 1:
             return int(not _is_whole(positions, self._made[places[0]]))
         parts = sum(
-            len({*positions[made == place].tolist()}) < self._made[place].size
+            self._made[place].size == 1
+            or len({*positions[made == place].tolist()}) < self._made[place].size
             for place in places if place >= 0
         )  # fmt: skip
         return 1 + parts + (runs > len(places))

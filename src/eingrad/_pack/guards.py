@@ -20,13 +20,13 @@ from eingrad._primitives import Kind, kind_of, row_of
 def marks(order: Sequence[Node], roots: Set[Node]) -> dict[Node, Hashable]:
     """Say of each node that is singular, or made of such, on what it depends and if it is hidden.
 
-    `order` has operands first.
+    `order` has operands first; structural tensors are not in it.
     """
     bits: dict[Node, int] = {}
     inputs = itertools.count()
     singular: set[Node] = set()
     for node in order:
-        below = _ir.children(node)
+        below = [n for n in _ir.children(node) if n in bits]
         bits[node] = 1 << next(inputs) if isinstance(node, Input) else 0
         for child in below:
             bits[node] |= bits[child]
