@@ -17,7 +17,8 @@ from eingrad._pack.program import parts_of_sums, read
 from eingrad._pack.schedule import schedule
 
 _FEWEST = 6  # small operations that are worth a look
-_MOST_LEFT = (2, 3)  # of the steps of what is packed
+_MOST_LEFT = (1, 2)  # of the steps of what is packed
+_MOST_PARTS = 12  # that are taken of packs
 
 
 def pack(
@@ -33,7 +34,8 @@ def pack(
         return []
     kept = _kept(order, given, made)
     joined = parts_of_sums(order, roots, kept)
-    forms = [_packed(roots, order, kept, parts) for parts in ({*()}, joined)]
+    ways: list[set[Node]] = [set(), joined] if joined else [joined]
+    forms = [_packed(roots, order, kept, parts) for parts in ways]
     forms = [form for form in forms if _pays(roots, form)]
     return sorted(forms, key=lambda form: _steps({*_ir.topological(form)}))
 
@@ -81,13 +83,13 @@ def _packed(
     taken = _taken_out(groups, book, roots)
     for group in groups:
         found = [operations[n] for n in group if n in operations]
-        out = sum(taken.get(n, 0) for n in group)
-        is_sum = len(found) == 1 and found[0].is_sum and len(found[0].operands) > 2  # noqa: PLR2004
-        if (len(found) > 1 or is_sum) and builder.saved(found, out) > 0:
-            builder.pack(group, found)
-        else:
-            for number in group:
-                builder.rebuild(number, operations[number].within if number in operations else ())
+        if len(found) > 1 or (found and len(found[0].coefficients) > 2):  # noqa: PLR2004
+            pairs = builder.arranged(group, found)
+            if builder.saved(pairs, sum(taken.get(n, 0) for n in group)) > 0:
+                builder.pack(pairs)
+                continue
+        for number in group:
+            builder.rebuild(number, operations[number].within if number in operations else ())
     return [builder.value(root) for root in roots]
 
 
@@ -106,10 +108,17 @@ def _taken_out(
 
 
 def _pays(before: Sequence[Node], after: Sequence[Node]) -> bool:
-    """Whether what was packed takes far fewer steps: its derivatives take many times as many."""
+    """Whether what was packed takes far fewer steps, and few parts of packs are taken.
+
+    Derivatives take many times the steps. Each part that is taken of a pack is a pattern of its own
+    in them, and patterns are multiplied one by one.
+    """
     old, new = ({*_ir.topological(roots)} for roots in (before, after))
-    saved, added = (_steps(nodes) for nodes in (old - new, new - old))
-    return _MOST_LEFT[1] * added <= _MOST_LEFT[0] * saved
+    added = new - old
+    parts = [n for n in added if isinstance(n, Placement) and n.core and n.core.node in added]
+    taken = sum(n.size < n.core.node.size for n in parts if n.core)
+    left, of = _MOST_LEFT
+    return taken <= _MOST_PARTS and of * _steps(added) <= left * _steps(old - new)
 
 
 def _steps(nodes: Iterable[Node]) -> int:

@@ -30,7 +30,9 @@ class Builder:
     def __init__(self, book: Book) -> None:
         self._book = book
         self._made: list[Node] = []
-        self._home: dict[int, tuple[int, int]] = {}  # number -> one that was made, first entry
+        count = len(book.sources)
+        self._place = np.full(count, -1, np.intp)  # by number: one that was made
+        self._first = np.zeros(count, np.intp)  # and the first entry in it
         self._moved: set[int] = set()  # numbers of what is not what it was
         self._values: dict[Node, Node] = {}
 
@@ -51,34 +53,34 @@ class Builder:
             inner[each] = each if same else _ir.with_children(each, moved)
         self._put(number, inner[node])
 
-    def pack(self, numbers: Sequence[int], operations: Sequence[Operation]) -> None:
-        """Compute several as one, in the order of their operands."""
-        pairs = sorted(
-            zip(numbers, map(self._arranged, operations), strict=True),
-            key=lambda pair: self._order_of(pair[1]),
-        )
+    def arranged(
+        self, numbers: Sequence[int], operations: Sequence[Operation]
+    ) -> list[tuple[int, Operation]]:
+        """Put operations in the order of their operands, and operands in that of their entries."""
+        pairs = zip(numbers, map(self._arranged, operations), strict=True)
+        return sorted(pairs, key=lambda pair: [*map(self._where, pair[1].operands)])
+
+    def pack(self, pairs: Sequence[tuple[int, Operation]]) -> None:
+        """Compute several, of these numbers, as one."""
         packed = self._packed([operation for _, operation in pairs])
         place = len(self._made)
         self._made.append(packed)
         size = packed.size // len(pairs)
         for n, (number, _) in enumerate(pairs):
-            self._home[number] = place, n * size
+            self._place[number], self._first[number] = place, n * size
             self._moved.add(number)
 
-    def saved(self, operations: Sequence[Operation], taken_out: int) -> int:
+    def saved(self, pairs: Sequence[tuple[int, Operation]], taken_out: int) -> int:
         """Count the steps that it saves to pack, if so many entries are taken out again."""
-        operations = sorted(map(self._arranged, operations), key=self._order_of)
+        operations = [operation for _, operation in pairs]
         apart = sum(1 + len(o.within) for o in operations)
-        entries = {a for o in operations for a in self._parts_taken(o)}
-        columns = [np.stack(column) for column in zip(*(o.operands for o in operations), strict=True)]
-        together = self._sum_of(operations, columns)[0] if operations[0].is_sum else 1 + sum(
-            self._steps(column) for column in columns
-        )
-        return apart + len(entries) - together - taken_out
-
-    def _parts_taken(self, operation: Operation) -> list[bytes]:
-        """Operands that are parts of what was made, and would have to be taken out."""
-        return [a.tobytes() for a in operation.operands if self._steps(a)]
+        entries = {a.tobytes() for o in operations for a in o.operands if self._steps(a)}
+        columns = _columns(operations)
+        if operations[0].is_sum:
+            steps, _ = self._sum_of(operations, columns)
+        else:
+            steps = 1 + sum(self._steps(column) for column in columns)
+        return apart + len(entries) - steps - taken_out
 
     def value(self, node: Node) -> Node:
         """Give what has the value of a node now."""
@@ -94,7 +96,7 @@ class Builder:
         return self._gather(self._book.addresses(node).reshape(node.shape), node.dtype)
 
     def _put(self, number: int, node: Node) -> None:
-        self._home[number] = len(self._made), 0
+        self._place[number] = len(self._made)
         self._made.append(node)
         if node is not self._book.sources[number]:
             self._moved.add(number)
@@ -103,23 +105,29 @@ class Builder:
 
     def _arranged(self, operation: Operation) -> Operation:
         """Put operands whose order does not matter in that in which they were made."""
+        if not operation.commuting:
+            return operation
         operands = [*operation.operands]
         for group in operation.commuting:
-            chosen = sorted((operands[n] for n in group), key=self._place_of)
+            chosen = sorted((operands[n] for n in group), key=self._where)
             for n, addresses in zip(group, chosen, strict=True):
                 operands[n] = addresses
         return replace(operation, operands=(*operands,))
 
-    def _place_of(self, addresses: Addresses) -> list[tuple[int, int]]:
-        made, positions = self._now(addresses)
-        return [*zip(made.tolist(), positions.tolist(), strict=True)]
-
-    def _order_of(self, operation: Operation) -> list[list[tuple[int, int]]]:
-        return [self._place_of(addresses) for addresses in operation.operands]
+    def _where(self, addresses: Addresses) -> list[tuple[int, int]]:
+        """Say of few entries what `_now` says of many."""
+        found = []
+        for address in addresses.tolist():
+            if address == ZERO:
+                found.append((-1, -1))
+                continue
+            number, position = self._book.place(address)
+            found.append((int(self._place[number]), int(self._first[number]) + position))
+        return found
 
     def _packed(self, lanes: Sequence[Operation]) -> Node:
         first = lanes[0]
-        columns = [np.stack(column) for column in zip(*(o.operands for o in lanes), strict=True)]
+        columns = _columns(lanes)
         if first.is_sum:
             return self._sum(lanes, columns)
         node = first.node
@@ -195,14 +203,11 @@ class Builder:
 
     def _now(self, addresses: Addresses) -> tuple[Addresses, Addresses]:
         """Say of each entry which of the nodes that were made it is in, and where; -1: zero."""
-        numbers, positions = self._book.places(addresses.ravel())
-        made = np.full(numbers.shape, -1, np.intp)
-        for number in np.unique(numbers[addresses.ravel() > ZERO]).tolist():
-            place, first = self._home[number]
-            here = numbers == number
-            made[here] = place
-            positions[here] += first
-        zero = addresses.ravel() == ZERO
+        flat = addresses.ravel()
+        numbers, positions = self._book.places(flat)
+        made = self._place[numbers]
+        positions += self._first[numbers]
+        zero = flat == ZERO
         made[zero], positions[zero] = -1, -1
         return made, positions
 
@@ -221,6 +226,9 @@ class Builder:
 
         Of several arrays, one step for each that is a number, or of which a part is taken.
         """
+        if addresses.size == 1 and addresses.item() != ZERO:
+            number, _ = self._book.place(addresses.item())
+            return int(self._made[self._place[number]].size > 1)
         made, positions = self._now(addresses)
         places = np.unique(made).tolist()
         runs = 1 + np.count_nonzero(np.diff(made))
@@ -260,6 +268,11 @@ class Builder:
             first += len(used)
         joined = apply("concatenate", *arrays, axis=0)
         return pick(joined, table.reshape(shape))
+
+
+def _columns(lanes: Sequence[Operation]) -> list[Addresses]:
+    """Give each operand of all lanes together."""
+    return [np.stack(column) for column in zip(*(o.operands for o in lanes), strict=True)]
 
 
 def _by_column(lanes: Sequence[Operation]) -> list[tuple[Coefficient, ...]]:

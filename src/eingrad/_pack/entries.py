@@ -14,7 +14,7 @@ that structure makes, which is not computed.
 [[1, 2, 3], [3, 0, 1]]
 """
 
-import math
+import bisect
 from collections.abc import Sequence
 
 import numpy as np
@@ -36,6 +36,7 @@ class Book:
         self.nodes: list[Node] = []  # all that were entered
         self.sources: list[Node] = []  # those that are computed
         self._first: list[int] = []  # address of their first entries
+        self._array = np.zeros(0, np.intp)  # the same
         self._next = ZERO + 1
         self._known: dict[Node, Addresses] = {}
         self._number: dict[Node, int] = {}
@@ -75,11 +76,20 @@ class Book:
     def places(self, addresses: Addresses) -> tuple[Addresses, Addresses]:
         """Part addresses into the number of a computed node, -1 for zeros, and a position in it."""
         numbers = self._numbers(addresses)
-        first = np.asarray(self._first)
-        return numbers, np.where(numbers >= 0, addresses - first[numbers], 0)
+        return numbers, addresses - self._starts()[numbers]
+
+    def place(self, address: int) -> tuple[int, int]:
+        """Part one address that is not that of a zero."""
+        number = bisect.bisect_right(self._first, address) - 1
+        return number, address - self._first[number]
 
     def _numbers(self, addresses: Addresses) -> Addresses:
-        return np.searchsorted(self._first, addresses, side="right") - 1
+        return np.searchsorted(self._starts(), addresses, side="right") - 1
+
+    def _starts(self) -> Addresses:
+        if len(self._array) < len(self._first):
+            self._array = np.array(self._first, np.intp)
+        return self._array
 
     def _add(self, node: Node) -> int:
         """Give a computed node addresses of its own."""
@@ -211,6 +221,3 @@ def short(shape: Sequence[int]) -> tuple[int, ...]:
     """Leave axes of length one out of a shape."""
     return tuple(n for n in shape if n != 1)
 
-
-def count_of(shape: Sequence[int]) -> int:
-    return math.prod(shape)
