@@ -111,9 +111,7 @@ def _record(
     )
 
 
-def evaluated(
-    trace: Trace | None, nodes: list[Node], given: Sequence[Node] | None
-) -> list[Node]:
+def evaluated(trace: Trace | None, nodes: list[Node], given: Sequence[Node] | None) -> list[Node]:
     """Evaluate derivatives that were taken within a call, when all that uses them is known.
 
     Small operations that do the same are then done together, if they depend on what is `given`, or

@@ -24,7 +24,7 @@ _MOST_PARTS = 12  # that are taken of packs
 def pack(
     roots: Sequence[Node], given: Sequence[Node] | None = None, made: Set[bytes] = frozenset()
 ) -> list[list[Node]]:
-    """Give forms of nodes in which small operations are done together, that of the fewest steps first.
+    """Give forms in which small operations are done together, that of the fewest steps first.
 
     There are none where that would not take far fewer. What depends on nothing that is `given`, and
     what derivatives are made of, is left as it is; digests of these are `made`.
@@ -118,7 +118,7 @@ def _pays(before: Sequence[Node], after: Sequence[Node]) -> bool:
     parts = [n for n in added if isinstance(n, Placement) and n.core and n.core.node in added]
     taken = sum(n.size < n.core.node.size for n in parts if n.core)
     left, of = _MOST_LEFT
-    return taken <= _MOST_PARTS and of * _steps(added) <= left * _steps(old - new)
+    return bool(added) and taken <= _MOST_PARTS and of * _steps(added) <= left * _steps(old - new)
 
 
 def _steps(nodes: Iterable[Node]) -> int:

@@ -42,7 +42,7 @@ class Book:
         self._number: dict[Node, int] = {}
 
     def enter(self, node: Node, *, whole: bool = False) -> None:
-        """Enter a node whose operands are in the book; one that is `whole` is not looked through."""
+        """Enter a node whose operands are in the book; what is `whole` is not looked through."""
         self.nodes.append(node)
         moved = None if whole or node.size > MOST_ENTRIES else self._moved(node)
         if moved is not None:
@@ -220,4 +220,3 @@ def _ravel(parts: Sequence[Addresses], sizes: Sequence[int], count: int) -> Addr
 def short(shape: Sequence[int]) -> tuple[int, ...]:
     """Leave axes of length one out of a shape."""
     return tuple(n for n in shape if n != 1)
-

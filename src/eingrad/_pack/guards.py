@@ -38,6 +38,6 @@ def marks(order: Sequence[Node], roots: Set[Node]) -> dict[Node, Hashable]:
     open_ones = {*roots}  # that a path leads to on which nothing is selected
     for node in reversed(order):
         if node in open_ones:
-            below = _ir.children(node)
-            open_ones.update(below[:1] if kind_of(node) is Kind.SELECT else below)
+            used = _ir.children(node)
+            open_ones.update(used[:1] if kind_of(node) is Kind.SELECT else used)
     return {node: (bits[node], node in open_ones) for node in singular}

@@ -18,7 +18,8 @@ from eingrad._primitives import Kind, is_elementwise, kind_of, row_of
 from eingrad._subscripts import Shape, Subscripts
 
 MOST_OF_ONE = 16  # entries of the result of an operation that is packed
-MOST_IN_ORDER = 8  # terms that NumPy adds one after the other
+MOST_IN_ORDER = 7  # terms that NumPy adds one after the other
+_TWO = 2  # terms, as the user adds them
 _PACKED = (Kind.BY_RULES, Kind.CAST, Kind.SELECT)
 
 
@@ -43,7 +44,9 @@ class Operation:
         return isinstance(self.node, Add)
 
 
-def operation_of(node: Node, book: Book, once: Container[Node], marks: Hashable) -> Operation | None:
+def operation_of(
+    node: Node, book: Book, once: Container[Node], marks: Hashable
+) -> Operation | None:
     """Read a node; `marks` tell operations apart that could be infinite."""
     if node.size > MOST_OF_ONE or 0 in node.shape:
         return None
@@ -80,10 +83,8 @@ def _sum(node: Add, book: Book, once: Container[Node]) -> Operation:
     number: Coefficient = 1
     while True:
         terms = [*zip(spine[-1].terms, spine[-1].coefficients, strict=True)]
-        inner = [
-            (n, c) for n, c in terms if isinstance(n, Add) and n in once and abs(c) == 1
-        ]
-        if len(inner) != 1 or len(terms) != 2:
+        inner = [(n, c) for n, c in terms if isinstance(n, Add) and n in once and abs(c) == 1]
+        if len(inner) != 1 or len(terms) != _TWO:
             break
         rest = [pair for pair in terms if pair not in inner]
         pairs += [(n, _ir.multiply(c, number)) for n, c in rest]
@@ -99,7 +100,7 @@ def _sum(node: Add, book: Book, once: Container[Node]) -> Operation:
         first = pairs
     shape = short(node.shape)
     operands = tuple(book.addresses(n) for n, _ in pairs)
-    alike = len(first) == 2 and pairs[0][1] == pairs[1][1]
+    alike = len(first) == _TWO and pairs[0][1] == pairs[1][1]
     return Operation(
         node, ("sum", len(pairs), shape, node.dtype.str), operands, (shape,) * len(operands), shape,
         tuple(c for _, c in pairs), within=(*spine[1:],), commuting=((0, 1),) if alike else (),
@@ -108,7 +109,11 @@ def _sum(node: Add, book: Book, once: Container[Node]) -> Operation:
 
 def _in_order(pairs: list[tuple[Node, Coefficient]]) -> list[tuple[Node, Coefficient]]:
     """Put what is added first, of two; the order of more is that in which they are added."""
-    return pairs if len(pairs) > 2 else sorted(pairs, key=lambda pair: pair[1], reverse=True)
+    return pairs if len(pairs) > _TWO else sorted(pairs, key=_number_of, reverse=True)
+
+
+def _number_of(pair: tuple[Node, Coefficient]) -> tuple[float, float]:
+    return float(pair[1].real), float(pair[1].imag)
 
 
 def _may_be_joined(pairs: list[tuple[Node, Coefficient]]) -> bool:
@@ -155,5 +160,12 @@ def _multiple(node: Einsum, book: Book) -> Operation | None:
     kind = ("multiple", repr(node.coefficient), shape, node.dtype.str)
     term = tuple(range(len(shape)))
     return Operation(
-        node, kind, (book.addresses(core)[picked],), (shape,), shape, (node.coefficient,), (term,), term
+        node,
+        kind,
+        (book.addresses(core)[picked],),
+        (shape,),
+        shape,
+        (node.coefficient,),
+        (term,),
+        term,
     )

@@ -33,9 +33,7 @@ class Program:
 def read(book: Book, roots: Sequence[Node], kept: Set[Node], parts: Set[Node]) -> Program:
     """Read all nodes; those that are `kept` need nothing."""
     guards = marks(book.nodes, {*roots})
-    given = [
-        n for n, node in enumerate(book.sources) if node in kept or not _ir.children(node)
-    ]
+    given = [n for n, node in enumerate(book.sources) if node in kept or not _ir.children(node)]
     known = {*given}
     while True:
         operations: dict[int, Operation] = {}
