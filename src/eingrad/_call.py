@@ -6,9 +6,8 @@ Guaranteed: the trace is closed when the call ends, however it ends; a result th
 is refused by the name of the function.
 """
 
-import functools
 import itertools
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,12 +17,10 @@ from eingrad import _ir, _numpy_functions, _reuse  # noqa: F401 - imported for w
 from eingrad._bind import Argnums, Bound, bind
 from eingrad._conversions import cause
 from eingrad._derive import Root, arrange
-from eingrad._evaluate import evaluate
 from eingrad._ir import Input, Node
-from eingrad._lines import in_series, nested, rates_below
 from eingrad._primitives import cast
 from eingrad._progress import phase
-from eingrad._rolled import roll
+from eingrad._recorded import rewritten
 from eingrad._shown import shown
 from eingrad._tracer import (
     Array,
@@ -79,9 +76,10 @@ def _record(
     result = call_recorded(f, trace, bound)
     trace.check_unwritten()
     leaves, out_tree = flatten(result)
-    outputs = evaluated(trace, [output_node(leaf, trace, f) for leaf in leaves])
-    if trace.outer is None:
-        outputs = expanded(trace, outputs, trace.made)
+    nodes = [output_node(leaf, trace, f) for leaf in leaves]
+    is_outermost = trace.outer is None
+    given = None if is_outermost else bound.inputs
+    outputs = rewritten(trace, nodes, given, keeps_rates=not is_outermost)
     inputs, values, outer = bound.inputs, bound.values, trace.outer
     used = {*_ir.inputs(outputs)}
     known = trace.root.captured.values()
@@ -113,67 +111,6 @@ def _record(
         trace.made,
         is_independent=not _TRACED.issuperset(map(type, leaves)),
     )
-
-
-def evaluated(trace: Trace | None, nodes: list[Node]) -> list[Node]:
-    """Evaluate derivatives that were taken within a call, when all that uses them is known.
-
-    Then loops that were written out become scans. Of a call that is traced again, both are found:
-    its inputs are those of the last call.
-    """
-    if trace is None:
-        return nodes
-    return _rolled(trace, _with_derivatives(trace, nodes) if trace.root.unevaluated else nodes)
-
-
-def _with_derivatives(trace: Trace, nodes: list[Node]) -> list[Node]:
-    made = frozenset(trace.made)
-    once = functools.partial(evaluate, nodes, made)
-    key = ("evaluate", (*nodes,), made)
-    with phase("differentiating"):
-        nodes, found = once() if trace.lasting else _reuse.find_or_derive(key, once)
-    trace.made |= found
-    return [*nodes]
-
-
-def _rolled(trace: Trace, nodes: Sequence[Node]) -> list[Node]:
-    """Put scans in the place of loops that were written out.
-
-    Arrays that differ from step to step become one, captured anew: each call has its own.
-    """
-    made = frozenset(trace.made)
-    groups: list[tuple[tuple[Input, ...], Node]] = []
-
-    def capture(inputs: Sequence[Input]) -> Node | None:
-        node = trace.capture_stacked(inputs)
-        if node is not None:
-            groups.append(((*inputs,), node))
-        return node
-
-    def make() -> tuple[list[Node], Set[bytes], list[tuple[tuple[Input, ...], Node]]]:
-        return *roll(nodes, made, capture), groups
-
-    with phase("looking for loops"):
-        key = ("roll", (*nodes,), made)
-        found, digests, stacks = make() if trace.lasting else _reuse.find_or_derive(key, make)
-        if stacks is not groups and any(trace.capture_stacked(i) is not n for i, n in stacks):
-            found, digests, _ = make()
-    trace.made |= digests
-    return found
-
-
-def expanded(trace: Trace, nodes: list[Node], made: set[bytes]) -> list[Node]:
-    """Take products that are nested along one direction from series, where that is faster."""
-    known = trace.root.rates
-    rates = rates_below(nodes, known) if len(known) > 1 else {}
-    if not nested(rates):
-        return nodes
-    once = functools.partial(in_series, nodes, rates, frozenset(made))
-    key = ("expand", (*nodes,), (*rates.items(),), frozenset(made))
-    with phase("differentiating"):
-        nodes, found = once() if trace.lasting else _reuse.find_or_derive(key, once)
-    made |= found
-    return [*nodes]
 
 
 def leave_unevaluated(

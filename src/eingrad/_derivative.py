@@ -18,7 +18,7 @@ from eingrad._arguments import labels, roots
 from eingrad._array_names import names_of
 from eingrad._bind import Argnums, check_argnums, parameter_names
 from eingrad._cache import cache, input_specs
-from eingrad._call import TracedCall, check_inputs, expanded, leave_unevaluated, trace_call
+from eingrad._call import TracedCall, check_inputs, leave_unevaluated, trace_call
 from eingrad._cores import split
 from eingrad._derive import (
     Root,
@@ -35,6 +35,7 @@ from eingrad._memory import Limit, checked_limit
 from eingrad._mode import Question, find_mode
 from eingrad._place import warn
 from eingrad._progress import planning
+from eingrad._recorded import expanded
 from eingrad._run import (
     Executable,
     FunctionForm,

@@ -14,13 +14,14 @@ import numpy as np
 
 from eingrad import _ir, _reuse
 from eingrad._bind import Argnums, argument_numbers, check_argnums
-from eingrad._call import evaluated, expanded, output_node
+from eingrad._call import output_node
 from eingrad._derivative import Derivative
 from eingrad._derive import derive, jacobian_of_entries
 from eingrad._diff import pullback, pushforward
 from eingrad._ir import Node
 from eingrad._lines import is_line
 from eingrad._primitives import cast
+from eingrad._recorded import rewritten
 from eingrad._shown import shown
 from eingrad._simplify import made_by_differentiation, remember
 from eingrad._tracer import Expression, node_of, trace_of
@@ -48,9 +49,8 @@ class Sweep:
         self.trace = trace_of(leaves)
         self.variables = [node_of(leaf, self.trace) for leaf in leaves]
         results, self.out_tree = flatten(f(*arguments, **kwargs))
-        self.outputs = evaluated(self.trace, [output_node(leaf, self.trace, f) for leaf in results])
-        if not keeps_rates and self.trace is not None:
-            self.outputs = expanded(self.trace, self.outputs, self.trace.made)
+        nodes = [output_node(leaf, self.trace, f) for leaf in results]
+        self.outputs = rewritten(self.trace, nodes, self.variables, keeps_rates=keeps_rates)
         self.name = getattr(f, "__name__", "the function")
 
     def seeds(

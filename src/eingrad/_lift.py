@@ -12,11 +12,11 @@ import numpy as np
 
 from eingrad import _distribute, _ir, _numpy_functions, _opaque  # noqa: F401 - what it registers is used
 from eingrad._cache import cache, input_specs
-from eingrad._call import evaluated
 from eingrad._derive import derive, plan_derivatives
 from eingrad._forms import Forms, arguments_of
 from eingrad._ir import Node
 from eingrad._plan import compose
+from eingrad._recorded import rewritten
 from eingrad._run import Executable, check_symmetry
 from eingrad._shown import shown
 from eingrad._tracebacks import ends_at_the_user
@@ -65,7 +65,8 @@ class Lift:
             known = {n: Expression(node, trace, array=True) for n, node in symbols.items()}
             result = self._f(*(known.get(n, value) for n, value in enumerate(arguments)))
             leaves, tree = flatten(result)
-            outputs = evaluated(trace, [node_of(leaf, trace, "the result") for leaf in leaves])
+            results = [node_of(leaf, trace, "the result") for leaf in leaves]
+            outputs = rewritten(trace, results, None, keeps_rates=True)
             trace.check_unwritten()
             values.update((c.node.name, c.values) for c in trace.root.captured.values())
             return outputs, tree, frozenset(trace.made)

@@ -11,9 +11,10 @@ from typing import Any
 
 from eingrad import _ir, _randomness, _reuse
 from eingrad._bind import Bound
-from eingrad._call import call_recorded, evaluated, expanded
+from eingrad._call import call_recorded
 from eingrad._ir import Input, Node
 from eingrad._place import warn
+from eingrad._recorded import rewritten
 from eingrad._recurrence import Recurrence, step_input
 from eingrad._scan.given import Body
 from eingrad._step import recurrence_of
@@ -71,8 +72,7 @@ def record(
     carries = [node_or_none(n, trace, f"the carry that {body.name} returned") for n in leaves]
     body.check_carries(carries, firsts)
     ys = [node_or_none(n, trace, f"the output that {body.name} returned") for n in outputs]
-    nodes = evaluated(trace, [n for n in (*carries, *ys) if n is not None])
-    nodes = expanded(trace, nodes, trace.made)
+    nodes = rewritten(trace, [n for n in (*carries, *ys) if n is not None], inputs)
     if trace.outer is None:
         known = trace.captured.values()
         nodes = _ir.substitute(nodes, {k.node: _ir.constant(k.values) for k in known})
