@@ -80,9 +80,10 @@ def _record(
     leaves, out_tree = flatten(result)
     outputs = evaluated(trace, [output_node(leaf, trace, f) for leaf in leaves])
     inputs, values, outer = bound.inputs, bound.values, trace.outer
-    used = {*_ir.inputs(outputs)}
-    known = trace.root.captured.values()
-    captured = [k for k in known if k.node in used or k.node not in trace.root.stacked]
+    captured = [*trace.root.captured.values()]
+    if trace.root.stacked:
+        gone = trace.root.stacked.difference(_ir.inputs(outputs))
+        captured = [k for k in captured if k.node not in gone]
     is_nested = bound.is_traced or (
         outer is not None and _reaches_outside(outputs, inputs, captured)
     )
@@ -136,8 +137,11 @@ def _with_derivatives(trace: Trace, nodes: list[Node]) -> list[Node]:
 def _rolled(trace: Trace, nodes: Sequence[Node]) -> list[Node]:
     """Put scans in the place of loops that were written out.
 
-    Arrays that differ from step to step become one, captured anew: each call has its own.
+    Arrays that differ from step to step become one, captured anew: each call has its own. What
+    the user keeps, as a formula, stays as he wrote it.
     """
+    if trace.lasting:
+        return [*nodes]
     made = frozenset(trace.made)
     groups: list[tuple[tuple[Input, ...], Node]] = []
 
@@ -148,13 +152,13 @@ def _rolled(trace: Trace, nodes: Sequence[Node]) -> list[Node]:
         return node
 
     def make() -> tuple[list[Node], Set[bytes], list[tuple[tuple[Input, ...], Node]]]:
-        return *roll(nodes, made, capture), groups
+        with phase("looking for loops"):
+            return *roll(nodes, made, capture), groups
 
-    with phase("looking for loops"):
-        key = ("roll", (*nodes,), made)
-        found, digests, stacks = make() if trace.lasting else _reuse.find_or_derive(key, make)
-        if stacks is not groups and any(trace.capture_stacked(i) is not n for i, n in stacks):
-            found, digests, _ = make()
+    key = ("roll", (*nodes,), made)
+    found, digests, stacks = _reuse.find_or_derive(key, make)
+    if stacks is not groups and any(trace.capture_stacked(n) is not node for n, node in stacks):
+        found, digests, _ = make()
     trace.made |= digests
     return found
 

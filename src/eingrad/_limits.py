@@ -130,6 +130,8 @@ class Policy:
     half_rows: int = 256  # of a product that is made by halves: `benchmarks/pieces.py`
     half_blocks: int = 4  # rows of blocks: 5/8 of the flops
     mirrored_at_once: int = 4096  # elements; more of them by blocks of rows, in place
+    rolled_nodes: int = 200  # of steps of a loop that was written out: fewer are planned as fast
+    rolled_steps: int = 8
     stored: int = 8  # times the carries of a scan: more is computed again on the way back
     pieces: int = 6  # of a derivative, over each other: fewer are never written out
     pieces_beside: int = 2  # the same where there is an array beside them
