@@ -28,6 +28,7 @@ from eingrad import (
     _progress,
     _read_only,
     _reuse,
+    _rolled,
     _tracer,
 )
 from eingrad._ir import Input, Node, Placement, nodes
@@ -264,6 +265,7 @@ ORDERED_BYTES = Limit(liveness, "ordered_bytes")  # a peak for which that is tri
 REUSE = Part(compose, "reuse")  # writes results over dead values
 REUSED_BYTES = Limit(buffers, "reused_bytes")  # of a result that is
 MIRRORED_AT_ONCE = Limit(calls, "mirrored_at_once")  # elements; more are mirrored in place
+ROLLED_NODES = Limit(_rolled, "rolled_nodes")  # of steps that become a scan
 HALF_ROWS = Limit(halves, "half_rows")  # of a product that is made by halves
 TILE_BYTES = Limit(tiles, "tile_bytes")  # of what a pass of a loop makes
 LEAST_TILE_BYTES = Limit(compose, "tile_bytes")  # of what is cut into tiles

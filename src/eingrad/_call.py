@@ -81,9 +81,10 @@ def _record(
     given = None if is_outermost else bound.inputs
     outputs = rewritten(trace, nodes, given, keeps_rates=not is_outermost)
     inputs, values, outer = bound.inputs, bound.values, trace.outer
-    used = {*_ir.inputs(outputs)}
-    known = trace.root.captured.values()
-    captured = [k for k in known if k.node in used or k.node not in trace.root.stacked]
+    captured = [*trace.root.captured.values()]
+    if trace.root.stacked:
+        gone = trace.root.stacked.difference(_ir.inputs(outputs))
+        captured = [k for k in captured if k.node not in gone]
     is_nested = bound.is_traced or (
         outer is not None and _reaches_outside(outputs, inputs, captured)
     )

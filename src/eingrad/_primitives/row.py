@@ -114,6 +114,7 @@ class Primitive:
     exponents: tuple[Coefficient, ...] | Callable[..., tuple[Coefficient, ...]] = ()
     is_guarded: bool = False
     equation: Callable[..., Equation | None] | None = None  # for series; None: by the rules
+    joins: bool = False  # its operands, one after the other along the axis of its attribute "axis"
     attributes: dict[str, Hashable] = field(default_factory=dict)  # of the sample
     standard: str | Callable[..., Any] = ""  # in the array API: another name; f(xp, *operands, ...)
 

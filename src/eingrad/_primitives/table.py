@@ -231,7 +231,7 @@ PRIMITIVES = (
               plain=closed("cross({0}, {1})"), is_product=True, definition=lambda a, b: _ir.einsum("...ij,...j->...i", skew(a, 1), b)),
     Primitive("concatenate", lambda *arrays, axis: np.concatenate(arrays, axis), two_reals, concatenate_rule,
               core=None, source="np.concatenate(({all},), {axis})", into="np.concatenate(({all},), {axis}, out={out})", shapes=concatenate_shape,
-              attributes={"axis": 1}, standard=lambda xp, *arrays, axis: xp.concat(arrays, axis=axis), flops=nothing, is_additive=True, plain=closed("concatenate(({all}), {axis})")),
+              joins=True, attributes={"axis": 1}, standard=lambda xp, *arrays, axis: xp.concat(arrays, axis=axis), flops=nothing, is_additive=True, plain=closed("concatenate(({all}), {axis})")),
 )  # fmt: skip
 
 BY_NAME.update({row.name: row for row in PRIMITIVES})
