@@ -103,6 +103,8 @@ class Matcher:
                 if known[a] is not b:
                     return None
                 continue
+            if a.ndim != b.ndim:
+                return None
             axes = classes.between(a, b)
             if not _is_alike(pair, axes):
                 return None
