@@ -205,14 +205,14 @@ def test_a_rolled_loop_has_the_digits_of_the_loop(f, monkeypatch):
     assert_alike(found, expected, rtol=1e-11)
 
 
-@settings(max_examples=10)
-@given(pair=PROGRAMS, slices=st.integers(10, 14))
+@settings(max_examples=4)
+@given(pair=PROGRAMS, slices=st.integers(10, 12))
 def test_a_loop_is_the_scan(pair, slices):
+    """Random steps, of constants, a carry of two parts, and slices."""
     scanned, looped = pair
     arguments = W, X, RNG.normal(size=(slices, 3))
-    for order in (1, 2):
-        found = eg.derivative(looped, order, (0, 1))(*arguments)
-        assert_alike(found, eg.derivative(scanned, order, (0, 1))(*arguments), rtol=1e-7)
+    found = eg.derivative(looped, 1, (0, 1))(*arguments)
+    assert_alike(found, eg.derivative(scanned, 1, (0, 1))(*arguments), rtol=1e-7)
 
 
 def test_batches_and_scans_of_loops():

@@ -12,7 +12,7 @@ import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import NamedTuple
+from typing import NamedTuple, TypeGuard
 
 from eingrad import _ir
 from eingrad._ir import Add, Apply, Einsum, Node, Structural
@@ -103,6 +103,8 @@ class Matcher:
                 if known[a] is not b:
                     return None
                 continue
+            if a.ndim != b.ndim:
+                return None
             axes = classes.between(a, b)
             if not _is_alike(pair, axes):
                 return None
@@ -133,13 +135,11 @@ class Matcher:
         """Match ``sum + c x`` with ``c x``: what is summed up begins with zero."""
         if not isinstance(a, Add) or len(a.terms) != 2:  # noqa: PLR2004 - a sum and what is added
             return None
-        for carried, x, number in (
-            (a.terms[0], a.terms[1], a.coefficients[1]),
-            (a.terms[1], a.terms[0], a.coefficients[0]),
-        ):
+        pairs = [*zip(a.terms, a.coefficients, strict=True)]
+        for (carried, _), (x, factor) in (pairs, pairs[::-1]):
             is_open = carried not in match.given and self._is_given(carried)
-            scaled = _ir.scale(b, 1 / Fraction(number)) if _is_exact(number) else b
-            if is_open and not self._parted.is_fixed(carried) and _ir.scale(scaled, number) is b:
+            scaled = _ir.scale(b, 1 / Fraction(factor)) if _is_exact(factor) else b
+            if is_open and not self._parted.is_fixed(carried) and _ir.scale(scaled, factor) is b:
                 match.given[carried] = _ir.zeros(carried.shape, carried.dtype)
                 return [Pair(x, scaled, False)]
         return None
@@ -157,7 +157,7 @@ class Matcher:
         return chosen
 
     def _last(self, classes: Classes, n: int) -> list[Pair] | None:
-        """Pair these with those of another step: by class, and those that are left by their order."""
+        """Pair these with those of another step: by class, what is left in order."""
         found = classes.last(n)
         pairs: list[Pair] = []
         left: list[Node] = []
@@ -209,7 +209,7 @@ class Matcher:
         )
 
 
-def _is_exact(number: object) -> bool:
+def _is_exact(number: object) -> TypeGuard[int | Fraction]:
     return isinstance(number, int | Fraction) and number != 0
 
 

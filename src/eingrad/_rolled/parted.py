@@ -14,7 +14,6 @@ from eingrad._ir import Node, Placement, Product
 from eingrad._rolled.chain import Chain, operands_of
 from eingrad._rolled.classes import OUTSIDE, numbers_of
 
-
 _SOON = 2  # steps later: what is carried
 
 
