@@ -59,7 +59,7 @@ def _has_many(order: Sequence[Node]) -> bool:
         if below and node.size <= MOST_OF_ONE and not isinstance(node, Placement):
             counts[type(node), getattr(node, "primitive", None), node.size, depth] += 1
     alike = sum(count for count in counts.values() if count >= _FEWEST_LANES)
-    return _FEWEST <= alike and counts.total() <= _MOST_OTHERS * alike
+    return alike >= _FEWEST and counts.total() <= _MOST_OTHERS * alike
 
 
 def _kept(order: Sequence[Node], given: Sequence[Node] | None, made: Set[bytes]) -> set[Node]:
@@ -94,7 +94,7 @@ def _packed(roots: Sequence[Node], book: Book, program: Program) -> list[Node]:
     for group in groups:
         found = [operations[n] for n in group if n in operations]
         if len(found) > 1 or (found and len(found[0].coefficients) > 2):  # noqa: PLR2004
-            pairs = builder.arranged(group, found)
+            pairs = builder.arranged(group, program)
             if builder.saved(pairs, sum(taken.get(n, 0) for n in group)) > 0:
                 builder.pack(pairs)
                 continue
