@@ -57,7 +57,8 @@ def taylor(
     `mpmath.taylor` gives them; `jax.experimental.jet` gives ``k! c[k]``. Sums and linear functions
     act on each coefficient, products are Cauchy products, and all else is a recursion that
     follows from its derivative: if ``y' = g(y, x) x'``, then
-    ``k y[k] = sum_j j x[j] g[k - j]`` for j from 1 to k.
+    ``k y[k] = sum_j j x[j] g[k - j]`` for j from 1 to k. Where fewer products do, as of quotients,
+    roots, angles, inverses, the recursion is that of an equation, ``b y = a``.
 
     References
     ----------
