@@ -26,7 +26,7 @@ import numpy as np
 from eingrad import _ir
 from eingrad._curve import NO_RATES, Curve
 from eingrad._ir import Add, Apply, Coefficient, Factor, Node, Placement, Product
-from eingrad._primitives import Kind, apply, cast, divided, kind_of, row_of, scaled
+from eingrad._primitives import Kind, apply, cast, divided, kind_of, row_of, scaled, times
 from eingrad._recurrence import coefficient_of_scan
 from eingrad._relations import PAIR, Piece, Relation, add, in_pairs, piece_of, relation_of
 from eingrad._slopes import Slopes
@@ -146,7 +146,7 @@ class Series:
         rates = self._curve.of_rate if relation and relation.is_in_terms(piece, self._curve) else {}
         terms: list[tuple[Node, Coefficient]] = []
         nodes = piece.nodes
-        for each, times in piece.numbers(k, self._curve):
+        for each, often in piece.numbers(k, self._curve):
             pairs = [*zip(nodes, each, strict=True)]
             if (unknown, k) in pairs:
                 continue
@@ -158,7 +158,7 @@ class Series:
                 met.append(below)
             else:
                 number = math.prod(j + 1 for node, j in pairs if node in rates)
-                terms.append((piece.build(met, number * times), 1))
+                terms.append((piece.build(met, number * often), 1))
         return terms or [(_ir.zeros(piece.shape, self._dtype(nodes[0])), 1)]
 
     # Rows
@@ -210,6 +210,11 @@ class Series:
 
     def _passed(self, node: Apply, k: int) -> _Steps:
         """Multiply coefficients of operands with Jacobians that do not move."""
+        chain = self._slopes.chain(node)
+        if chain is not None:
+            base, slope = chain
+            below = yield base, k
+            return times(cast(slope, below.dtype), below)
         rates: dict[Node, Node] = {}
         for operand in self._slopes.moving(node):
             below = yield operand, k
