@@ -153,9 +153,12 @@ def _running_squares(x, order):
     ]
 
 
+# Of what is shifted by an extreme, the recursion is the plain one; two numbers for an entry more.
 PROGRAMS = {
     "softmax": (lambda x: np.exp(x) / np.exp(x).sum(), _softmax),
     "logsumexp": (lambda x: np.log(np.exp(x).sum()), _logsumexp),
+    "softmax, shifted": (lambda x: np.exp(x - x.max()) / np.exp(x - x.max()).sum(), _softmax),
+    "logsumexp, shifted": (lambda x: x.max() + np.log(np.exp(x - x.max()).sum()), _logsumexp),
     "normalised": (lambda x: (x - x.mean()) / np.sqrt(x.var() + 1e-5), _normalised),
     "root of a sum": (lambda x: np.sqrt(x @ x + 1), _root_of_sum),
     "clip": (lambda x: np.clip(x, -0.5, 0.5), _clipped),

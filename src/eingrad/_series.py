@@ -18,7 +18,7 @@ True
 """
 
 import math
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -41,6 +41,7 @@ class Series:
 
     If one of these is of a wider dtype than its node, complex say, all are. No coefficient above
     `order` is asked for. Of `rates` it is said what they are the rate of: they have series too.
+    No coefficient depends on what is `fixed`.
     """
 
     def __init__(
@@ -48,11 +49,12 @@ class Series:
         given: Mapping[Node, Sequence[Node]],
         order: int,
         rates: Mapping[Node, Node] = NO_RATES,
+        fixed: Iterable[Node] = (),
     ) -> None:
         self._given, self._order = given, order
         self._wider = [c.dtype for x, known in given.items() for c in known if c.dtype != x.dtype]
         self._made: dict[_Need, Node] = {}
-        self._curve = Curve(given, rates)
+        self._curve = Curve(given, rates, fixed)
         self._slopes = Slopes(self._curve)
         self._relations: dict[Node, Relation | None] = {}
         self._pairs: dict[Node, Node] = {}

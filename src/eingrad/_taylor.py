@@ -10,6 +10,7 @@ from typing import Any
 
 from eingrad._api import check_order
 from eingrad._bind import Argnums
+from eingrad._cancelling import cancelling_extremes
 from eingrad._derivative import Derivative
 from eingrad._derive import contract_derivatives
 from eingrad._directional import Sweep, product_of
@@ -81,7 +82,7 @@ def taylor(
             made = sweep.trace.made if sweep.trace else frozenset()
             outputs = contract_derivatives(sweep.outputs, made) if made else sweep.outputs
             given_curve = {x: [each[x] for each in seeds] for x in sweep.variables}
-            series = Series(given_curve, order)
+            series = Series(given_curve, order, fixed=cancelling_extremes(outputs))
             return [series.coefficient(y, k) for k in range(order + 1) for y in outputs]
 
         known = (*(coefficient for each in seeds for coefficient in each.values()),)
