@@ -148,6 +148,12 @@ def jvp(
     ShapeError
         If the tangent is not shaped and nested as the argument is.
 
+    Notes
+    -----
+    Nested k times along one direction, it is ``k!`` times a Taylor coefficient, and is taken from
+    the series where that costs less; `taylor` gives all coefficients by one call. Nested along k
+    different directions, it takes ``2**k`` sweeps.
+
     Examples
     --------
     >>> jvp(lambda x: x**3)(np.array([1.0, 2.0]), np.array([1.0, 10.0]))
