@@ -6,8 +6,9 @@ says what products have in common, `pairs` plans all products of a program toget
 results that must come out symmetric, `tiles` makes what is large in pieces, `lower` turns pairwise
 steps into statements, `halves` makes half of what is mirrored, `liveness` orders statements,
 `buffers` writes them over what is dead (`filling` says which can be), `compose` does these five in
-turn, `program` is the result, as data: statements, each with one of the `kernels`. `price` says
-what planned nodes cost, before they are lowered.
+turn; under a limit of memory `checkpoints` has scans compute again what they store (`scan_pairs`
+says which, `segments` how often). `program` is the result, as data: statements, each with one of
+the `kernels`. `price` says what planned nodes cost, before they are lowered.
 """
 
 from eingrad._plan.compose import compose
