@@ -1,14 +1,16 @@
 """Planning: from expressions to programs. The only room that imports opt_einsum.
 
+Under a limit of memory `checkpoints` has scans compute again what they store: `scan_pairs` says
+which, `segments` how often.
+
 `search` finds the cheapest contraction tree of one product, `path` writes trees as paths, `given`
 reads those of the user's, `contraction` builds one product along one, its constants first, `parts`
 says what products have in common, `pairs` plans all products of a program together, `mirror` marks
 results that must come out symmetric, `tiles` makes what is large in pieces, `lower` turns pairwise
 steps into statements, `halves` makes half of what is mirrored, `liveness` orders statements,
 `buffers` writes them over what is dead (`filling` says which can be), `compose` does these five in
-turn; under a limit of memory `checkpoints` has scans compute again what they store (`scan_pairs`
-says which, `segments` how often). `program` is the result, as data: statements, each with one of
-the `kernels`. `price` says what planned nodes cost, before they are lowered.
+turn, `program` is the result, as data: statements, each with one of the `kernels`. `price` says
+what planned nodes cost, before they are lowered.
 """
 
 from eingrad._plan.compose import compose
