@@ -48,7 +48,7 @@ run: $(RUN)
 	@set -e; for script in $(EXAMPLES); do echo "== $$script"; $(BIN)/python $$script; done
 
 test: run $(TEST)
-	@echo "== tests"
+	@echo "== tests: some minutes; they are collected first (half a minute), then each is a dot"
 	@$(BIN)/python -m pytest -n auto --dist worksteal
 
 check: $(CHECK)

@@ -114,6 +114,7 @@ def fit() -> None:
     short, long = rng.normal(size=(2**16, 4)), rng.normal(size=2**18)
     table, turned = rng.integers(0, 2**16, 2**16), np.ones((4, 2**16)).T
     good = rng.normal(size=(200, 200)) + 20 * np.eye(200)
+    panel, slim = rng.normal(size=(100, 100)), rng.normal(size=(100, 8))
     buffer, mask = np.zeros(2**16), np.tri(3, dtype=bool)
     rows = np.zeros((2**16, 4))
     column, row = rng.normal(size=(2, 256))
@@ -143,6 +144,8 @@ def fit() -> None:
         "byte_far": time(lambda: far * far) / far.nbytes,
         "byte_read": time(lambda: matrix @ matrix[0]) / matrix.nbytes,
         "byte_moved": time(lambda: np.ascontiguousarray(matrix.T)) / matrix.nbytes,
+        "byte_packed": (time(lambda: panel @ slim) - 2 * 8 * panel.size * MACHINE.flop)
+        / (panel.nbytes + slim.nbytes),
         "byte_repeated": (time(lambda: column[:, None] * row) - written) / near.nbytes / 2,
         "byte_outer": (time(lambda: outer(column, row)) - written) / near.nbytes,
         "flop": time(lambda: matrix @ matrix) / (2 * 600**3),

@@ -273,6 +273,6 @@ PERCENT_FOR_MEMORY = Limit(compose, "percent_for_memory")  # time of a program w
 MAY_BE_CUT = Part(compose, "_may_be_cut")  # whether loops are tried
 FEW_PASSES = Limit(price, "few_passes")  # over a result that is little but written
 
-WITH_SIGN = Part(_formula._Writer, "_with_sign")  # writes a term and its sign
-HEAD = Part(_formula._Writer, "_head")  # writes what a sum runs over
-NAMED = Part(_formula._Writer, "_named")  # names an operand
+WITH_SIGN = Part(_formula.Writer, "_with_sign")  # writes a term and its sign
+HEAD = Part(_formula.Writer, "_head")  # writes what a sum runs over
+NAMED = Part(_formula.Writer, "_named")  # names an operand

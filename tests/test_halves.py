@@ -45,7 +45,7 @@ def test_a_hessian_of_a_linear_model_is_made_by_halves(n, dtype):
     plan = eg.hessian(lambda w: np.log(1 + np.exp(data @ w)).sum()).plan(w)
     (half,) = half_products(plan.program)
     whole = 2 * 40 * n**2
-    assert 0.624 * whole <= half.flops <= 0.63 * whole
+    assert 0.5 * whole < half.flops <= 0.63 * whole
     assert_symmetric(plan(w))
     np.testing.assert_allclose(plan(w), expected(w), rtol=1e-4 if dtype == np.float32 else 1e-11,
                                atol=1e-6)  # fmt: skip

@@ -177,9 +177,9 @@ NUMBERS = {
     "f-string": (lambda x: f"{x[0]:.3f}", leak(
         "formatting", "format the result, or write str(x), its formula")),
     "np.array": (lambda x: np.array([x[0], x[1]]), leak(
-        "conversion to an array by np.array", KEEP)),
+        "conversion to an array by np.array", "write np.stack([x[0], x[1]])")),
     "np.array, nested": (lambda x: np.array([[x[0]], [x[1]]]), leak(
-        "conversion to an array by np.array", KEEP)),
+        "conversion to an array by np.array", "write np.block([[x[0]], [x[1]]])")),
     "np.asarray": (lambda x: np.asarray(x), leak(
         "conversion to an array by np.asarray", f"leave np.asarray out, or {KEEP}")),
     "np.full": (lambda x: np.full(3, x[0]), leak(

@@ -71,6 +71,19 @@ def test_a_plan_and_the_bench_name_one_order_alike(program, order):
     assert of_plan == of_problem
 
 
+def test_the_diagonal_of_a_product_is_a_value_of_the_function():
+    """It is a product without a sum of its own: ``sin(diagonal(x * x))``."""
+    of_plan, of_problem = modes(lambda x: np.sin(np.diagonal(x * x)), point((2, 2), 0), order=3)
+    assert of_plan == of_problem == "either"
+
+
+def test_ones_that_are_added_are_no_factor():
+    """What multiplies them is a product of less: ``e * (e + 2)`` is of squares and values."""
+    x = point((3, 3), 0)
+    of_plan, of_problem = modes(lambda x: np.exp(np.diagonal(np.exp(x))), x, order=3)
+    assert of_plan == of_problem == "reverse over either over either"
+
+
 def sample(shape):
     if isinstance(shape, tuple) and all(type(n) is int for n in shape):
         return np.random.default_rng(0).uniform(0.5, 1.5, shape)
@@ -209,7 +222,7 @@ def test_the_colours_of_a_tree_are_those_of_the_steps():
 
 def test_what_is_too_much_to_compare_is_unknown():
     def f(x):
-        for _ in range(6):
+        for _ in range(4):
             x = x + np.sin(x[::-1]) * x
         return x.sum()
 

@@ -51,6 +51,19 @@ def test_a_gradient_takes_the_flops_of_the_loop(length):
     assert found.program.peak_bytes < 1.5 * written_out.program.peak_bytes
 
 
+@pytest.mark.parametrize("length", [2, 6])
+def test_a_number_of_many_carries_is_taken_in_reverse(length):
+    """Its carries begin with the variable: a sweep forward has as many columns as that entries."""
+    w = np.random.default_rng(0).normal(size=(40, 40)) / 40
+
+    def f(x):
+        return eg.scan(lambda c, _: (np.tanh(w @ c), None), x, length=length)[0].sum()
+
+    plan = eg.grad(f).plan(w[0])
+    assert plan.mode.name == "reverse"
+    assert plan.flops < 2.2 * eg.plan(f, w[0]).flops
+
+
 def test_large_intermediates_are_computed_again():
     """Of a step that is 100 times wider than what it carries, carries are stored."""
     A = np.linspace(-1, 1, 900).reshape(3, 300) / 9
@@ -259,7 +272,10 @@ REFUSED = [
 def test_refusals(call, error, message, is_traced):
     with pytest.raises(error) as caught:
         eg.plan(lambda x: (x, call())[0], X) if is_traced else call()
-    assert str(caught.value) == message
+    of_integers = " (what is computed of an integer in a traced function is a float)"
+    said = str(caught.value)
+    assert (of_integers in said) == (is_traced and "int64" in message)
+    assert said.replace(of_integers, "") == message
 
 
 def test_an_index_that_python_must_know_is_refused():
@@ -267,7 +283,7 @@ def test_an_index_that_python_must_know_is_refused():
         return (c * 2 if t > 1 else c, None)
 
     with pytest.raises(
-        BranchError, match=r"the truth of a traced value was asked for at .*: use np\.where"
+        BranchError, match=r"the truth of a traced value was asked for at .* write np\.where"
     ):
         eg.grad(lambda x: eg.scan(step, x, np.arange(3.0))[0])(1.0)
 

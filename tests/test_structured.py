@@ -405,7 +405,7 @@ REFUSED = {
     "an option": (
         lambda: np.sum(DIAGONAL, keepdims=True),
         DTypeError,
-        "np.sum of a structured tensor would write it out",
+        "np.sum with keepdims= of a structured tensor would write it out",
     ),
     "an option of a ufunc": (
         lambda: np.add(DIAGONAL, 1, where=True),
@@ -507,12 +507,12 @@ REFUSED = {
     "a trace of one axis": (
         lambda: np.trace(DIAGONAL, axis1=1, axis2=1),
         ShapeError,
-        r"the trace of shape \(3, 3\) over axes 1 and 1, of sizes 3 and 3; they must be two",
+        r"the diagonal of axes 1 and 1 of shape \(3, 3\); give two axes",
     ),
     "a transpose of some axes": (
         lambda: np.transpose(DIAGONAL, (0, 0)),
         ShapeError,
-        r"axes \(0, 0\) do not name each axis of shape \(3, 3\) once",
+        r"axes \(0, 0\) name an axis of shape \(3, 3\) twice; name it once",
     ),
     "a traced value": (
         lambda: eg.jacobian(lambda x: DIAGONAL @ x)(np.ones(3)),

@@ -87,7 +87,7 @@ def _row_case(row, result=0):
 
 
 def _series(node, curve, values, order):
-    series = Series(curve)
+    series = Series(curve, order)
     roots = [series.coefficient(node, k) for k in range(order + 1)]
     inputs = _ir.inputs(roots)
     return Executable(compile_program(roots, inputs)).run([values[n] for n in inputs])
@@ -523,7 +523,7 @@ def test_work_grows_as_the_square_of_the_order():
         node, curve, *_ = _row_case(row)
         flops = []
         for order in (8, 16):
-            series = Series(curve)
+            series = Series(curve, order)
             roots = [series.coefficient(node, k) for k in range(order + 1)]
             flops.append(compile_program(roots, _ir.inputs(roots)).flops)
         assert flops[1] <= 6.5 * flops[0], row.name

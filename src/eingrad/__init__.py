@@ -25,6 +25,7 @@ from eingrad._run import CapturedArray, Plan, ProductPath, StructuredTensor
 from eingrad._scan import scan
 from eingrad._symbols import compile, differentiate, function, variable
 from eingrad._taylor import taylor
+from eingrad._tracebacks import ends_at_the_user as _ends_at_the_user
 from eingrad._traced_once import compiled, plan
 from eingrad._tracer import Expression, Term
 from eingrad.verify import DerivativeCheck, IdentityCheck, check_derivatives, check_identity
@@ -69,13 +70,11 @@ _ELSEWHERE = {
 }
 
 
+@_ends_at_the_user
 def __getattr__(name: str) -> object:
     """Tell who comes from another library what a name of it is called here."""
-    if name in _ELSEWHERE:
-        raise AttributeError(
-            f"module 'eingrad' has no attribute {name!r}; use {_ELSEWHERE[name]}", name=name
-        )
-    raise AttributeError(f"module 'eingrad' has no attribute {name!r}", name=name)
+    use = f"; use {_ELSEWHERE[name]}" if name in _ELSEWHERE else ""
+    raise AttributeError(f"module 'eingrad' has no attribute {name!r}{use}", name=name)
 
 
 __all__ = [

@@ -9,9 +9,10 @@ from typing import Any
 
 from eingrad._bind import Argnums
 from eingrad._derivative import Derivative
-from eingrad._shown import shown
+from eingrad._verbs import check_count, verb
 
 
+@verb("eg.derivative(f, order)(x)")
 def derivative(
     f: Callable[..., Any],
     order: int = 1,
@@ -67,15 +68,11 @@ def derivative(
     >>> derivative(lambda x: x**3, order=2)(2.0)
     array(12.)
     """
-    check_order(order)
-    return Derivative(f, (order,), argnums, structured=structured, memory_limit=memory_limit)
+    orders = (check_count(order, "order"),)
+    return Derivative(f, orders, argnums, structured=structured, memory_limit=memory_limit)
 
 
-def check_order(order: Any) -> None:
-    if type(order) is not int or order < 0:
-        raise ValueError(f"order must be an integer of at least 0, not {shown(order)}")
-
-
+@verb("eg.jacobian(f)(x)")
 def jacobian(
     f: Callable[..., Any],
     argnums: Argnums = 0,
@@ -111,6 +108,7 @@ def jacobian(
     return derivative(f, 1, argnums, structured=structured, memory_limit=memory_limit)
 
 
+@verb("eg.grad(f)(x)")
 def grad(
     f: Callable[..., Any],
     argnums: Argnums = 0,
@@ -152,6 +150,7 @@ def grad(
     )
 
 
+@verb("eg.hessian(f)(x)")
 def hessian(
     f: Callable[..., Any],
     argnums: Argnums = 0,
@@ -187,6 +186,7 @@ def hessian(
     return derivative(f, 2, argnums, structured=structured, memory_limit=memory_limit)
 
 
+@verb("eg.value_and_derivatives(f, order)(x)")
 def value_and_derivatives(
     f: Callable[..., Any],
     order: int = 2,
@@ -227,12 +227,11 @@ def value_and_derivatives(
     >>> value_and_derivatives(lambda x: x**3)(2.0)
     (array(8.), array(12.), array(12.))
     """
-    check_order(order)
-    return Derivative(
-        f, tuple(range(order + 1)), argnums, structured=structured, memory_limit=memory_limit
-    )
+    orders = tuple(range(check_count(order, "order") + 1))
+    return Derivative(f, orders, argnums, structured=structured, memory_limit=memory_limit)
 
 
+@verb("eg.value_and_grad(f)(x)")
 def value_and_grad(
     f: Callable[..., Any],
     argnums: Argnums = 0,

@@ -36,9 +36,11 @@ def check_argnums(argnums: Any) -> tuple[int, ...]:
     """Refuse what is no argument number; give them as a tuple."""
     numbers = argnums if isinstance(argnums, tuple) else (argnums,)
     if not numbers or any(type(n) is not int for n in numbers):
+        is_list = type(argnums) is list and all(type(n) is int for n in argnums)
+        hint = f"write {shown(tuple(argnums))}" if is_list else ""
         raise TypeError(
-            f"argnums must be an integer or a tuple of integers, not {shown(argnums)}; the values "
-            "are given when the derivative is called"
+            f"argnums must be an integer or a tuple of integers, not {shown(argnums)}; "
+            + (hint or "the values are given when the derivative is called")
         )
     return numbers
 

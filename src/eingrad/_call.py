@@ -6,7 +6,6 @@ Guaranteed: the trace is closed when the call ends, however it ends; a result th
 is refused by the name of the function.
 """
 
-import functools
 import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,10 +17,10 @@ from eingrad import _ir, _numpy_functions, _reuse  # noqa: F401 - imported for w
 from eingrad._bind import Argnums, Bound, bind
 from eingrad._conversions import cause
 from eingrad._derive import Root, arrange
-from eingrad._evaluate import evaluate
 from eingrad._ir import Input, Node
 from eingrad._primitives import cast
 from eingrad._progress import phase
+from eingrad._recorded import rewritten
 from eingrad._shown import shown
 from eingrad._tracer import (
     Array,
@@ -77,9 +76,14 @@ def _record(
     result = call_recorded(f, trace, bound)
     trace.check_unwritten()
     leaves, out_tree = flatten(result)
-    outputs = evaluated(trace, [output_node(leaf, trace, f) for leaf in leaves])
+    nodes = [output_node(leaf, trace, f) for leaf in leaves]
+    is_outermost = trace.outer is None
+    given = None if is_outermost else bound.inputs
+    outputs = rewritten(trace, nodes, given, keeps_rates=not is_outermost)
     inputs, values, outer = bound.inputs, bound.values, trace.outer
-    captured = [*trace.root.captured.values()]
+    used = {*_ir.inputs(outputs)}
+    known = trace.root.captured.values()
+    captured = [k for k in known if k.node in used or k.node not in trace.root.stacked]
     is_nested = bound.is_traced or (
         outer is not None and _reaches_outside(outputs, inputs, captured)
     )
@@ -89,10 +93,10 @@ def _record(
     if is_nested:
         replaced.update((n, node_of(v, outer)) for n, v in zip(inputs, values, strict=True))
     if symbolic or (is_nested and outer is None):
-        replaced.update((known.node, _ir.constant(known.values)) for known in captured)
+        replaced.update((k.node, _ir.constant(k.values)) for k in captured)
     if not is_nested:
-        inputs += [known.node for known in captured]
-        values += [known.values for known in captured]
+        inputs += [k.node for k in captured]
+        values += [k.values for k in captured]
     return TracedCall(
         outputs,
         out_tree,
@@ -100,29 +104,13 @@ def _record(
         bound.argument_tree,
         inputs,
         values,
-        [known.array for known in captured],
+        [k.array for k in captured],
         replaced,
         is_nested,
         outer,
         trace.made,
         is_independent=not _TRACED.issuperset(map(type, leaves)),
     )
-
-
-def evaluated(trace: Trace | None, nodes: list[Node]) -> list[Node]:
-    """Evaluate derivatives that were taken within a call, when all that uses them is known.
-
-    Of a call that is traced again, they are found: its inputs are those of the last call.
-    """
-    if trace is None or not trace.root.unevaluated:
-        return nodes
-    made = frozenset(trace.made)
-    once = functools.partial(evaluate, nodes, made)
-    key = ("evaluate", (*nodes,), made)
-    with phase("differentiating"):
-        nodes, found = once() if trace.lasting else _reuse.find_or_derive(key, once)
-    trace.made |= found
-    return [*nodes]
 
 
 def leave_unevaluated(
@@ -152,9 +140,17 @@ def call_recorded(f: Callable[..., Any], trace: Trace, bound: Bound) -> Any:
         arguments = zip(bound.names, (*bound.args, *bound.kwargs.values()), strict=True)
         refusal = trace.refusal(error) or _refuse_out(error, bound)
         refusal = refusal or cause(error, arguments, Expression, is_supported)
+        if refusal is None and called_wrongly(error):
+            raise TypeError(str(error)) from None
         if refusal is None:
             raise
         raise refusal.with_traceback(error.__traceback__) from None
+
+
+def called_wrongly(error: Exception) -> bool:
+    """Whether Python refused a call that we made: an argument is missing, or there are too many."""
+    traceback = error.__traceback__
+    return type(error) is TypeError and traceback is not None and traceback.tb_next is None
 
 
 def _refuse_out(error: Exception, bound: Bound) -> TypeError | None:

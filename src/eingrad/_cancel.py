@@ -31,7 +31,6 @@ from eingrad._powers import (
     divisors,
     is_plain,
     joined,
-    meet,
     powers_of,
     sum_of,
     summed_factors,
@@ -70,13 +69,15 @@ class Quotients:
 
     def meet(self, some: Bases, others: Bases) -> bool:
         """Whether a factor of some may make up a quotient with one of others, or cancel with it."""
-        return meet(some, others) or self._meet(some, others) or self._meet(others, some)
+        return some.meet(others) or self._meet(some, others) or self._meet(others, some)
 
     def _meet(self, some: Bases, others: Bases) -> bool:
+        if not others.negative or self._of.keys().isdisjoint(some.positive):
+            return False
         return any(
-            below.node in others and others[below.node].negative
-            for base, signs in some.items()
-            if signs.positive and base in self._of
+            below.node in others.negative
+            for base in some.positive
+            if base in self._of
             for _, _, below in self._of[base]
         )
 
@@ -109,7 +110,8 @@ def cancelled(node: Node, quotients: Quotients = _NONE) -> Node:
 
 def may_meet(some: Iterable[Node], others: Iterable[Node], quotients: Quotients = _NONE) -> bool:
     """Whether a factor of some arrays may cancel with one of others: else it does not."""
-    return quotients.meet(joined(map(bases_of, some)), joined(map(bases_of, others)))
+    first, second = [*map(bases_of, some)], [*map(bases_of, others)]
+    return bool(first and second) and quotients.meet(joined(first), joined(second))
 
 
 @dataclass(slots=True)

@@ -95,6 +95,7 @@ class Choice(NamedTuple):
 
 
 ONLY_WRITES = "little is done but to write the result: no direction is much cheaper"
+IN_SERIES = "in one number, derivatives are coefficients of a series"
 DIRECTIONS = ("reverse", "forward")
 
 # The first that applies decides. A scalar in many numbers is never much cheaper forward. A gradient
@@ -153,6 +154,14 @@ def _count(roots: Sequence[Node]) -> int:
 def may_plan_between(values: Sequence[Node], order: int) -> bool:
     """Whether derivatives may be planned before their own are taken: where that is little work."""
     return order > 1 and len(_ir.topological(values)) <= BUDGET.nodes_between
+
+
+def may_be_a_series(variables: Sequence[Node], order: int) -> bool:
+    """Whether derivatives may be taken from a series: in one number, where that may be less work.
+
+    Two orders are products of what the value is made of anyway.
+    """
+    return order > 2 and len(variables) == 1 and variables[0].size == 1  # noqa: PLR2004
 
 
 def is_compared_in_print(outputs: Sequence[Node]) -> bool:
@@ -307,7 +316,8 @@ def _multiply(
     each = max(1, math.prod(start.shape[axis] for axis in carried.tied))
     many = columns.of(carried.sources)
     after = _Carried(carried.sources, tied, False)
-    work = 0 if carried.pure else roughly(flops * many // each, after.size(end, many))
+    is_local = carried.pure and not is_scan(node)  # of a scan there is no Jacobian to begin with
+    work = 0 if is_local else roughly(flops * many // each, after.size(end, many))
     return after, work
 
 

@@ -17,6 +17,7 @@ from fractions import Fraction
 from typing import TypeGuard
 
 from eingrad import _ir
+from eingrad._alike import combined
 from eingrad._ir import Add, Coefficient, Factor, Node, Placement, Selection
 from eingrad._limits import MACHINE, POLICY
 
@@ -82,6 +83,7 @@ def collect(terms: Sequence[Term], shape: tuple[int, ...], dtype: object) -> Nod
             else:
                 plain.append((piece, number))
     sums = [_merge_cores(members) for members in groups.values()]
+    plain = combined(plain) if len(plain) > 1 else plain
     if plain:
         nodes, coefficients = zip(*plain, strict=True)
         sums.append(_ir.add(nodes, coefficients))

@@ -13,7 +13,7 @@ import itertools
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -24,6 +24,7 @@ from eingrad._diff import pushforward
 from eingrad._ir import Coefficient, Factor, Node, Structural
 from eingrad._primitives import cast
 from eingrad._recurrence import is_scan
+from eingrad._repeated import Repeated
 from eingrad._simplify import written_nodes
 from eingrad._subscripts import Shape, Subscripts
 from eingrad._unevaluated import Call, Unevaluated
@@ -42,6 +43,7 @@ class Derivative:
     call: Call
     rest: tuple[Node, ...]
     unchanged: Unevaluated | None  # what it is, as long as nothing went into it
+    line: Repeated | None = None  # where y is a derivative along one tangent alone
 
     @classmethod
     def of(cls, row: Unevaluated, term: Subscripts) -> "Derivative":
@@ -66,7 +68,7 @@ class Derivative:
         y = _ir.contract(cast_all([own, *factors], dtype), kept, (), 1, dtype)
         term = (*kept, *self.term[self.y.ndim :])
         rest = (*self.rest, *(n for n, _ in factors))
-        return replace(self, y=y, term=term, rest=rest, unchanged=None)
+        return replace(self, y=y, term=term, rest=rest, unchanged=None, line=None)
 
     def along(self, k: int, seed: Node, trailing: Subscripts, shape: Shape) -> "Derivative":
         """Differentiate along tangents of one variable, those after its axes, at once."""
@@ -77,14 +79,15 @@ class Derivative:
         blocks = self.blocks[:k] + self.blocks[k + 1 :]
         term = (*before, *trailing, *after)
         rest = (*self.rest, seed)
-        return replace(self, y=y, blocks=blocks, term=term, rest=rest, unchanged=None)
+        line = None if trailing else Repeated(self.y, self.blocks[k], seed).after(self.line)
+        return replace(self, y=y, blocks=blocks, term=term, rest=rest, unchanged=None, line=line)
 
     def of_entries(self) -> "Derivative | None":
         """Differentiate, if each entry depends on one of the variable."""
         jacobian = jacobian_of_entries(self.y, *self.blocks) if len(self.blocks) == 1 else None
         if jacobian is None:
             return None
-        return replace(self, y=jacobian, blocks=(), unchanged=None)
+        return replace(self, y=jacobian, blocks=(), unchanged=None, line=None)
 
     def along_both(self, k: int, m: int, seeds: tuple[Node, Node], ties: Ties) -> "Derivative":
         """Differentiate along tangents of two variables that are tied, and add up."""
@@ -93,7 +96,16 @@ class Derivative:
         term = (*self.of_result, *ties.out, *(i for n in left for i in self.of_block(n)))
         rest = (*self.rest, *seeds, *(n for n, _ in ties.factors))
         blocks = tuple(self.blocks[n] for n in left)
-        return replace(self, y=y, blocks=blocks, term=term, rest=rest, unchanged=None)
+        return replace(self, y=y, blocks=blocks, term=term, rest=rest, unchanged=None, line=None)
+
+
+class _Tangent(NamedTuple):
+    """What meets one variable of a derivative: the factors, and the tangents that they make."""
+
+    block: int
+    seed: Node
+    kept: Subscripts
+    meeting: list[Factor]
 
 
 @dataclass(slots=True)
@@ -139,9 +151,14 @@ class Network:
             self.derivatives[n] = known
             return True
         others, groups = self._around(found)
-        for k in range(len(found.blocks)):
-            if self._contract_block(n, k, groups, others):
-                return True
+        tangents = [self._tangent(n, k, groups, others) for k in range(len(found.blocks))]
+        each = [tangent for tangent in tangents if tangent]
+        if each:
+            # Those that are repeated last: along one line a series may take fewer products.
+            seeds = [(found.blocks[t.block], t.seed) for t in each]
+            fewest = min(range(len(each)), key=lambda m: seeds.count(seeds[m]))
+            self._contract_block(n, each[fewest])
+            return True
         return self._contract_result(n, groups, others)
 
     def _around(self, found: Derivative) -> tuple[list[Subscripts], list[list[Factor]]]:
@@ -158,28 +175,30 @@ class Network:
         needed = {*self.out, *itertools.chain(*others, *left, *more)}
         return tuple(i for i in dict.fromkeys(own) if i in needed)
 
-    def _contract_block(
+    def _tangent(
         self, n: int, k: int, groups: Sequence[list[Factor]], others: Sequence[Subscripts]
-    ) -> bool:
-        """Sweep forward along what meets one variable, where these are fewer tangents."""
+    ) -> _Tangent | None:
+        """Find what meets one variable alone, where these are fewer tangents."""
         found = self.derivatives[n]
         block = found.of_block(k)
         elsewhere = {*found.of_result}.union(
             *(found.of_block(m) for m in range(len(found.blocks)) if m != k)
         )
         if len({*block}) < len(block) or not elsewhere.isdisjoint(block):
-            return False  # tied to another axis
+            return None  # tied to another axis
         meeting = _meeting(groups, {*block}, elsewhere)
         own = (*block, *_indices(meeting))
         kept = self._kept(own, others, meeting)
         columns = self._size(kept)
         if columns >= self._size(block) or (len(found.blocks) == 1 and 1 < columns >= found.y.size):
-            return False
-        seed = self._seed(found.blocks[k], block, meeting, kept)
-        shape = self.shape(kept)
-        self.derivatives[n] = found.along(k, seed, kept, shape)
+            return None
+        return _Tangent(k, self._seed(found.blocks[k], block, meeting, kept), kept, meeting)
+
+    def _contract_block(self, n: int, tangent: _Tangent) -> None:
+        """Sweep forward along what meets one variable."""
+        k, seed, kept, meeting = tangent
+        self.derivatives[n] = self.derivatives[n].along(k, seed, kept, self.shape(kept))
         self._remove(meeting)
-        return True
 
     def _seed(
         self, x: Node, block: Subscripts, meeting: Sequence[Factor], kept: Subscripts

@@ -8,6 +8,7 @@ user's line calls, by its public name.
 import ast
 import re
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,7 @@ from eingrad._executing import (
     public_name,
     value_of,
 )
+from eingrad._joining import in_place_of_array, is_list, with_arrays
 from eingrad._place import Place, failed_place
 from eingrad._shown import cut
 from eingrad._substitutes import ADVICE, SUBSTITUTES
@@ -34,6 +36,7 @@ from eingrad.errors import DTypeError, EingradError, InPlaceError, TraceError, T
 
 ARRAY = "conversion to an array"  # what `__array__` says that it was asked for
 FORMAT = "formatting"  # what `__format__` says
+INTEGER = "an integer index"  # what `__index__` says
 
 _LISTED = "write it with supported functions, which docs/functions.md lists"
 _NUMPY_ALIKE = frozenset({"autograd", "cmath", "cupy", "jax", "math", "mpmath", "sympy", "torch"})
@@ -44,6 +47,7 @@ _MOST = 3  # arguments that a message names
 _OTHER_MEANING = frozenset({"math.remainder"})  # than NumPy's function of the same name
 _MAKE_ARRAYS = frozenset({"np.array", "np.asanyarray", "np.asarray"})
 _INDEX = "use np.where(condition, a, b), or multiply by one-hot rows"
+_TAKE = frozenset({"np.take", "np.take_along_axis", "np.ndarray.take"})  # by their second argument
 _FILLING = frozenset({"np.ndarray.fill", "np.ndarray.put", "np.ndarray.setfield"})
 _BUILTINS = {
     "float": "leave float() out, for it is computed with as it is",
@@ -83,9 +87,22 @@ def unsupported(name: str, place: Place) -> str:
     return f"{name} has no derivative here (at {place}); {instead(name) or _LISTED}"
 
 
-def branch(held: str, place: Place) -> str:
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """What to do where a traced value must be known, by what it is for; "" for the usual."""
+
+    index: str = ""
+    stored: str = ""  # an element of an array that is assigned
+    truth: str = ""
+    bound: str = ""  # of a slice
+    count: str = ""  # how often, how long, along which axis
+    number: str = ""
+
+
+def branch(advice: Advice, place: Place) -> str:
     """Say that the truth of a traced value was asked for, and by which function."""
     name, _ = called(place)
+    held = advice.truth
     if name in _BRANCHES:
         return (
             f"{name}() asked for the truth of a traced value at {place}; it has no numbers yet: "
@@ -100,29 +117,36 @@ def branch(held: str, place: Place) -> str:
 
 
 def conversion(
-    how: str, held: str, place: Place, supported: Callable[[Any], bool], traced: type
+    how: str,
+    advice: Advice,
+    place: Place,
+    supported: Callable[[Any], bool],
+    traced: type,
+    ndim: int,
 ) -> TraceError:
-    """Make the error for a traced value that cannot be converted: to a number, to an array.
-
-    `held` is how to give the function what must be known; "" for other values.
-    """
+    """Make the error for a traced value of so many axes that cannot be converted."""
     node = expression(place)
     if not place.libraries and isinstance(node, ast.Subscript):
-        if is_storing(place) and not isinstance(value_of(node.slice, place.frame), traced):
-            return InPlaceError(_stored(node, place, held))
+        is_index = isinstance(value_of(node.slice, place.frame), traced)
+        if is_storing(place) and (advice.stored or not is_index):
+            return InPlaceError(_stored(node, place, advice, is_index=is_index))
         if how == ARRAY:
             return TracerLeakError(
                 f"an index of an array is a traced value at {place}; which entry it is must be "
-                f"known before the values: {held or _INDEX}"
+                f"known before the values: {advice.index or _INDEX}"
             )
-        return _leak(how, place, held or _INDEX)
+        is_bound = isinstance(node.slice, (ast.Slice, ast.Tuple)) and how == INTEGER
+        return _leak(how, place, (advice.bound if is_bound else advice.index) or _INDEX)
     if how == FORMAT or (isinstance(node, ast.BinOp) and _is_text(node.left)):
         return _leak("formatting", place, "format the result, or write str(x), its formula")
-    return _converted_in_call(how, held, place, supported, traced)
+    held = advice.count if how == INTEGER else advice.number
+    if how == ARRAY and called(place)[0] in _TAKE:
+        held = advice.index or _INDEX
+    return _converted_in_call(how, held, place, supported, traced, ndim)
 
 
 def _converted_in_call(
-    how: str, held: str, place: Place, supported: Callable[[Any], bool], traced: type
+    how: str, held: str, place: Place, supported: Callable[[Any], bool], traced: type, ndim: int
 ) -> TraceError:
     """Make the error for a traced value that a function wants as a number or an array."""
     node = expression(place)
@@ -142,7 +166,8 @@ def _converted_in_call(
             f"one: {held or _ELEMENTS}"
         )
     if how == ARRAY:
-        return _leak(f"{ARRAY}{f' by {name}' if name else ''}", place, held or _arrays(name, node))
+        write = held or _arrays(name, node, place, traced, ndim)
+        return _leak(f"{ARRAY}{f' by {name}' if name else ''}", place, write)
     return _leak(how, place, held or _BUILTINS.get(name) or instead(name) or _KEEP)
 
 
@@ -150,12 +175,14 @@ def _leak(how: str, place: Place, remedy: str) -> TracerLeakError:
     return TracerLeakError(f"{how} of a traced value at {place}; it has no numbers yet: {remedy}")
 
 
-def _stored(node: ast.Subscript, place: Place, held: str) -> str:
+def _stored(node: ast.Subscript, place: Place, advice: Advice, *, is_index: bool) -> str:
     owner = value_of(node.value, place.frame)
     what = "a NumPy array" if owner is UNKNOWN or type(owner) is np.ndarray else described(owner)
+    if is_index:
+        return f"an element of {what} was assigned at a traced index at {place}; {advice.stored}"
     return (
         f"an element of {what} was assigned a traced value at {place}; an array of numbers cannot "
-        f"hold one: {held or _ELEMENTS}"
+        f"hold one: {advice.stored or advice.number or _ELEMENTS}"
     )
 
 
@@ -207,7 +234,7 @@ def _counterpart(name: str, function: Any, supported: Callable[[Any], bool]) -> 
     return f"write {public_name(found)}" if supported(found) else instead(f"np.{last}")
 
 
-def _arrays(name: str, node: ast.AST | None) -> str:
+def _arrays(name: str, node: ast.AST | None, place: Place, traced: type, ndim: int) -> str:
     """Say how to do without a function of NumPy that makes arrays of numbers."""
     known = instead(name)
     if known:
@@ -215,9 +242,14 @@ def _arrays(name: str, node: ast.AST | None) -> str:
     if "random" in name or "rng" in name:
         return "draw numbers that do not depend on it, and compute with them: m + s * z"
     given = node.args[0] if isinstance(node, ast.Call) and node.args else None
-    if name and not isinstance(given, (ast.List, ast.Tuple, ast.ListComp)):
-        return f"leave {name} out, or {_KEEP}"
-    return _KEEP
+    value = UNKNOWN if given is None else value_of(given, place.frame)
+    is_itself = isinstance(value, traced) or (value is UNKNOWN and not is_list(given))
+    if name in _MAKE_ARRAYS and isinstance(node, ast.Call) and given is not None and not is_itself:
+        return in_place_of_array(node, value, ndim)
+    rewritten = with_arrays(node, lambda part: value_of(part, place.frame), ndim)
+    if rewritten:
+        return rewritten
+    return f"leave {name} out, or {_KEEP}" if name and is_itself else _KEEP
 
 
 # Errors of others that stand for one of ours ------------------------------------------------------

@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 
 from eingrad import _ir
 from eingrad._forms import Forms
-from eingrad._formula import split_term, terms_of
 from eingrad._ir import Node, Placement, Selection
 from eingrad._patterns import (
     Axis,
@@ -39,6 +38,7 @@ from eingrad._plan.kernels import (
 )
 from eingrad._plan.placement import positions as positions_of_placement
 from eingrad._subscripts import Shape
+from eingrad._terms import split_term, terms_of
 
 _Placed = tuple[Pattern, Node]  # a core where it lies
 Terms = tuple[tuple[Pattern, int], ...]  # patterns, and the numbers of their cores

@@ -8,6 +8,7 @@ graphs find their plan in a bounded cache.
 import copy
 import functools
 from collections.abc import Callable, Mapping, Sequence, Set
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -28,11 +29,13 @@ from eingrad._derive import (
 )
 from eingrad._forms import Forms
 from eingrad._ir import Node
+from eingrad._lines import held_together, outside, rates_below
 from eingrad._locks import lazy
 from eingrad._memory import Limit, checked_limit
 from eingrad._mode import Question, find_mode
 from eingrad._place import warn
 from eingrad._progress import planning
+from eingrad._recorded import expanded
 from eingrad._run import (
     Executable,
     FunctionForm,
@@ -44,6 +47,7 @@ from eingrad._run import (
 )
 from eingrad._shown import shown
 from eingrad._simplify import remember, written_nodes
+from eingrad._tracebacks import shorten
 from eingrad._tracer import Expression, Trace, is_value
 from eingrad._tree import LEAF, Tree, flatten
 from eingrad._unevaluated import row_of_unevaluated
@@ -82,6 +86,13 @@ class Derivative:
 
     def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
         """Compute the derivative at these arguments."""
+        try:
+            return self._computed(args, kwargs)
+        except Exception as error:
+            shorten(error)
+            raise
+
+    def _computed(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         with planning(self.__name__):
             call = self._trace(args, kwargs)
             if call.is_nested:
@@ -99,8 +110,12 @@ class Derivative:
         Plan
             Called like the function; checks shapes and dtypes, does not trace.
         """
-        with planning(self.__name__):
-            return self._planned(args, kwargs)
+        try:
+            with planning(self.__name__):
+                return self._planned(args, kwargs)
+        except Exception as error:
+            shorten(error)
+            raise
 
     def _planned(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Plan:
         leaves, tree = flatten((args, kwargs))
@@ -141,10 +156,14 @@ class Derivative:
 
     def expression(self, /, *args: Any, **kwargs: Any) -> Any:
         """Return the symbolic derivative for arguments like these, in place of its value."""
-        with planning(self.__name__):
-            call = self._trace_to_keep(args, kwargs, symbolic=True)
-            results = self._nested(call) if call.is_nested else self._express(call)
-        return self._nesting(call).build(results)
+        try:
+            with planning(self.__name__):
+                call = self._trace_to_keep(args, kwargs, symbolic=True)
+                results = self._nested(call) if call.is_nested else self._express(call)
+            return self._nesting(call).build(results)
+        except Exception as error:
+            shorten(error)
+            raise
 
     # One call
 
@@ -214,6 +233,8 @@ class Derivative:
 
     def _leave_unevaluated(self, call: TracedCall, outer: Trace) -> list[Expression]:
         """Note what is differentiated; how, depends on what the outer call does with it."""
+        if self._orders != (0,):
+            call.outputs = expanded(outer, call.outputs, call.made)
         key = (
             "leave", self._orders, (*call.outputs,), (*call.variables,),
             (*call.replaced.items(),), frozenset(call.made),
@@ -230,6 +251,10 @@ class Derivative:
         is_again = not outer.lasting  # the same inputs at the next call
         found, made = _reuse.find_or_derive(key, make) if is_again else make()
         outer.made |= made
+        if outer.root.rates:
+            rates = rates_below(call.outputs, outer.root.rates)
+            outer.root.rates.update(outside(rates, call.replaced))
+            found = [replace(r, node=held_together(r.node, outer.root.rates)) for r in found]
         outer.root.unevaluated |= any(row_of_unevaluated(root.node) is not None for root in found)
         return [_expression(root.plain(), root, outer) for root in found]
 

@@ -16,6 +16,7 @@ from typing import Protocol
 from eingrad import _ir
 from eingrad._choose import (
     DIRECTIONS,
+    IN_SERIES,
     ONLY_WRITES,
     Candidates,
     Choice,
@@ -23,21 +24,26 @@ from eingrad._choose import (
     directions,
     is_compared_in_print,
     is_entrywise,
+    may_be_a_series,
     may_plan_between,
 )
 from eingrad._diff import forward, reverse
 from eingrad._forms import Forms, arguments_of
 from eingrad._ir import Add, Input, Node, Symmetry
-from eingrad._limits import POLICY
-from eingrad._plan import InputSpec, Price, Program, compose, mirror, pairwise
+from eingrad._limits import BUDGET, POLICY
+from eingrad._plan import InputSpec, Price, Program, compose, mirror, pairwise, stack
 from eingrad._progress import phase
+from eingrad._repeated import in_one_number
 from eingrad._simplify import (
     Made,
     made_by_differentiation,
     narrowed,
     push,
+    whole_work,
     written_nodes,
 )
+
+Nodes = Sequence[Node]
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +102,30 @@ def _derived(
     forms: Forms,
 ) -> tuple[list[Root], Choice]:
     values, forms.written = prepare(outputs, made)
+    found, choice = _derived_in_steps(values, variables, orders, mode, forms)
+    if mode in DIRECTIONS or not may_be_a_series(variables, max(orders)):
+        return found, choice
+    levels = in_one_number(values, variables[0], max(orders))
+    others = [
+        root
+        for order in orders
+        for y, nodes in zip(values, levels, strict=True)
+        for root in arrange(y, {(0,) * order: nodes[order]}, variables, order)
+    ]
+    if forms.least([_nodes(found), _nodes(others)]) == 0:
+        return found, choice
+    flops = forms.price(_nodes(others)).flops
+    return others, Choice((("series", flops), *choice.candidates), IN_SERIES)
+
+
+def _derived_in_steps(
+    values: Sequence[Node],
+    variables: Sequence[Node],
+    orders: Sequence[int],
+    mode: str,
+    forms: Forms,
+) -> tuple[list[Root], Choice]:
+    """Differentiate order by order."""
     # Both ways of going on from the first order have that order in common.
     once = functools.partial(_differentiate, mode=mode, forms=forms)
     differentiate = functools.cache(once)
@@ -244,21 +274,48 @@ def contract_derivatives(
 
     Or where else there would be far more work: that it takes fewer calls is true of small sizes.
     """
-    forms = Forms(written=written)
     pushed = push(roots, made) if made else [*roots]
     if all(a is b for a, b in zip(pushed, roots, strict=True)):
         return [*roots]
-    options = [pushed, [*roots]]
-    return options[_fastest([forms.price(nodes) for nodes in options])]
+    forms = Forms(written=written)
+    options = [[*nodes] for nodes in _not_far_dearer([pushed, roots], whole_work)]
+    return (
+        options[_fastest([forms.price(nodes) for nodes in options])] if options[1:] else options[0]
+    )
 
 
 def cheapest_values(options: Sequence[Sequence[Node]], made: Made) -> int:
     """Number the form of a function's values that is computed fastest, as `derive` would."""
+    compared = _not_far_dearer(options, lambda outputs: _least_work(outputs, made))
+    if not compared[1:]:
+        return next(n for n, outputs in enumerate(options) if outputs is compared[0])
     prices = []
     for outputs in options:
         values, written = prepare(outputs, made)
         prices.append(Forms(written=written).price(values))
     return _fastest(prices)
+
+
+def _not_far_dearer(options: Sequence[Nodes], estimate: Callable[[Nodes], int]) -> list[Nodes]:
+    """Leave out what is long, and far dearer than the least by an estimate: it is not planned.
+
+    Of few nodes calls take most of the time, which are as many in any form, and planning is short.
+    """
+    if all(map(_is_short, options)):
+        return [*options]
+    works = [*map(estimate, options)]
+    most = POLICY.far * min(works)
+    pairs = zip(options, works, strict=True)
+    return [nodes for nodes, work in pairs if work <= most or _is_short(nodes)]
+
+
+def _is_short(nodes: Sequence[Node]) -> bool:
+    return len(_ir.topological(nodes)) <= BUDGET.nodes_in_print
+
+
+def _least_work(outputs: Sequence[Node], made: Made) -> int:
+    """Estimate the work of values, contracted with derivatives or not."""
+    return min(whole_work(outputs), whole_work(push(outputs, made)))
 
 
 def _fastest(prices: Sequence[Price]) -> int:
@@ -385,7 +442,7 @@ def compile_derivatives(
 
 
 def plan_derivatives(found: Sequence[Root], forms: Forms) -> list[Node]:
-    """Plan derivatives together, and mirror them."""
+    """Plan derivatives together, make one product of outer ones, and mirror them."""
     nodes = _nodes(found)
-    form = dict(zip(nodes, forms.form(nodes), strict=True))
+    form = dict(zip(nodes, stack(forms.form(nodes), forms.written), strict=True))
     return [replace(root, node=form[root.node]).mirrored() for root in found]

@@ -66,6 +66,8 @@ def described(value: Any) -> str:
 
 def remedy(value: Any, name: str) -> str:
     """Say how an array or a number is got of a value that has a name; "" where none is known."""
+    if type(value) is range:
+        return f"np.array({name})"
     if type(value).__module__ == "builtins" and not isinstance(value, (bytearray, memoryview)):
         return ""
     for attribute, text in _REMEDIES:

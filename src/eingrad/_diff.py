@@ -38,6 +38,7 @@ from eingrad._primitives import Kind, apply, cast, core_ndims, jacobian, kind_of
 from eingrad._recurrence import Arrived, is_scan, pull, push
 from eingrad._shifts import is_shift, keep_whole
 from eingrad._subscripts import Shape, Subscripts
+from eingrad._supports import pieces_that_meet
 
 
 @dataclass(frozen=True, slots=True)
@@ -445,7 +446,7 @@ def _linear(
 
     is_elementwise = {*out}.issuperset({*term, *(i for _, t in rest for i in t)})
     made: list[Term] = []
-    for whole, number in pieces_of(derivative):
+    for whole, number in pieces_that_meet(derivative, term, rest):
         parts = (
             _apart(whole, given, product, quotients) if rest and is_elementwise else [(whole, 1)]
         )

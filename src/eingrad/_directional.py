@@ -14,16 +14,19 @@ import numpy as np
 
 from eingrad import _ir, _reuse
 from eingrad._bind import Argnums, argument_numbers, check_argnums
-from eingrad._call import evaluated, output_node
+from eingrad._call import output_node
 from eingrad._derivative import Derivative
 from eingrad._derive import derive, jacobian_of_entries
 from eingrad._diff import pullback, pushforward
 from eingrad._ir import Node
+from eingrad._lines import is_line
 from eingrad._primitives import cast
+from eingrad._recorded import rewritten
 from eingrad._shown import shown
 from eingrad._simplify import made_by_differentiation, remember
 from eingrad._tracer import Expression, node_of, trace_of
 from eingrad._tree import Tree, flatten, nesting
+from eingrad._verbs import verb
 from eingrad.errors import ShapeError
 
 
@@ -31,7 +34,13 @@ class Sweep:
     """One call of the user's function inside a trace, as nodes, and what is swept through them."""
 
     def __init__(
-        self, f: Callable[..., Any], argnums: Argnums, args: Sequence[Any], kwargs: dict[str, Any]
+        self,
+        f: Callable[..., Any],
+        argnums: Argnums,
+        args: Sequence[Any],
+        kwargs: dict[str, Any],
+        *,
+        keeps_rates: bool = False,
     ) -> None:
         *arguments, self.last = args
         chosen = [arguments[n] for n in argument_numbers(argnums, len(arguments))]
@@ -40,7 +49,8 @@ class Sweep:
         self.trace = trace_of(leaves)
         self.variables = [node_of(leaf, self.trace) for leaf in leaves]
         results, self.out_tree = flatten(f(*arguments, **kwargs))
-        self.outputs = evaluated(self.trace, [output_node(leaf, self.trace, f) for leaf in results])
+        nodes = [output_node(leaf, self.trace, f) for leaf in results]
+        self.outputs = rewritten(self.trace, nodes, self.variables, keeps_rates=keeps_rates)
         self.name = getattr(f, "__name__", "the function")
 
     def seeds(
@@ -100,11 +110,19 @@ class Sweep:
         self.trace.made |= made
         return nodes
 
+    def note_rates(self, nodes: Sequence[Node], seeds: Mapping[Node, Node]) -> None:
+        """Note that nodes are rates of the outputs: nested along one line they make a series."""
+        along = (*seeds.items(),)
+        if self.trace is not None and not self.trace.lasting and is_line(along):
+            pairs = zip(nodes, self.outputs, strict=True)
+            self.trace.root.rates.update((n, (y, along)) for n, y in pairs if not _ir.is_zero(n))
+
     def nest(self, tree: Tree, nodes: Sequence[Node]) -> Any:
         """Nest results."""
         return tree.build([Expression(node, self.trace, array=True) for node in nodes])
 
 
+@verb("eg.jvp(f)(x, v)")
 def jvp(
     f: Callable[..., Any], argnums: Argnums = 0, *, memory_limit: int | str | None = None
 ) -> Derivative:
@@ -137,14 +155,16 @@ def jvp(
     """
 
     def product(*args: Any, **kwargs: Any) -> Any:
-        sweep = Sweep(f, argnums, args, kwargs)
+        sweep = Sweep(f, argnums, args, kwargs, keeps_rates=True)
         seeds = sweep.seed_variables(sweep.last, "tangent")
         nodes = sweep.find_or_make("jvp", seeds, lambda: pushforward(sweep.outputs, seeds))
+        sweep.note_rates(nodes, seeds)
         return sweep.nest(sweep.out_tree, nodes)
 
     return product_of(f, product, argnums, "jvp(f)", "tangent", memory_limit)
 
 
+@verb("eg.vjp(f)(x, w)")
 def vjp(
     f: Callable[..., Any], argnums: Argnums = 0, *, memory_limit: int | str | None = None
 ) -> Derivative:
@@ -203,6 +223,7 @@ def _pulled_back(seeds: dict[Node, Node], variables: Sequence[Node]) -> list[Nod
     return pullback(seeds, variables)
 
 
+@verb("eg.hvp(f)(x, v)")
 def hvp(
     f: Callable[..., Any], argnums: Argnums = 0, *, memory_limit: int | str | None = None
 ) -> Derivative:

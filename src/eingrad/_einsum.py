@@ -24,6 +24,7 @@ from eingrad._plan import Contraction, compose, search_of
 from eingrad._run import Executable, Plan, SymbolForm, check_buffers
 from eingrad._shown import cut, shown
 from eingrad._subscripts import Shape
+from eingrad._tracebacks import ends_at_the_user, shorten
 from eingrad._tracer import Expression, as_array, native
 from eingrad._tree import LEAF
 from eingrad.errors import (
@@ -102,6 +103,21 @@ def einsum(
     >>> einsum(a, [0, 1], b, [1], [0])
     array([ 5., 14.])
     """
+    try:
+        return _einsum(subscripts, operands, out, path, others)
+    except Exception as error:
+        shorten(error)
+        raise
+
+
+def _einsum(
+    subscripts: Any,
+    operands: tuple[Any, ...],
+    out: Array | None,
+    path: Any,
+    others: Mapping[str, Any],
+) -> Any:
+    """Find what was planned, and run it."""
     if others:
         raise TypeError(
             f"eingrad.einsum takes no {', '.join(others)}: the order is given as path, the dtype "
@@ -148,6 +164,7 @@ def _run(executable: Executable, arrays: Sequence[Array], out: Array | None) -> 
     return out
 
 
+@ends_at_the_user
 def einsum_plan(
     subscripts: Any,
     /,

@@ -60,6 +60,10 @@ class Forms:
         """Rewrite the products of these roots as pairwise ones."""
         return pairwise(roots, self._search, self.written)
 
+    def join_scans(self, roots: Sequence[Node]) -> list[Node]:
+        """Join scans among these roots, and plan their steps; leave other products as they are."""
+        return join(roots, self._plan_step)
+
     def price(self, roots: Sequence[Node]) -> Price:
         """Price what these roots are computed by."""
         return self._price(self._cheapest(tuple(roots)))

@@ -12,13 +12,14 @@ import numpy as np
 
 from eingrad import _distribute, _ir, _numpy_functions, _opaque  # noqa: F401 - what it registers is used
 from eingrad._cache import cache, input_specs
-from eingrad._call import evaluated
 from eingrad._derive import derive, plan_derivatives
 from eingrad._forms import Forms, arguments_of
 from eingrad._ir import Node
 from eingrad._plan import compose
+from eingrad._recorded import rewritten
 from eingrad._run import Executable, check_symmetry
 from eingrad._shown import shown
+from eingrad._tracebacks import ends_at_the_user
 from eingrad._tracer import (
     STATIC,
     Array,
@@ -29,6 +30,7 @@ from eingrad._tracer import (
     within_trace,
 )
 from eingrad._tree import Tree, flatten
+from eingrad._verbs import verb
 from eingrad.errors import DTypeError, ShapeError
 
 
@@ -44,6 +46,7 @@ class Lift:
         self.__wrapped__ = f
         self.__name__ = getattr(f, "__name__", "f")
 
+    @ends_at_the_user
     def __call__(self, *arguments: Any) -> Any:
         """Compute the value and its derivatives from those of the arguments."""
         jets = {
@@ -62,7 +65,8 @@ class Lift:
             known = {n: Expression(node, trace, array=True) for n, node in symbols.items()}
             result = self._f(*(known.get(n, value) for n, value in enumerate(arguments)))
             leaves, tree = flatten(result)
-            outputs = evaluated(trace, [node_of(leaf, trace, "the result") for leaf in leaves])
+            results = [node_of(leaf, trace, "the result") for leaf in leaves]
+            outputs = rewritten(trace, results, None, keeps_rates=True)
             trace.check_unwritten()
             values.update((c.node.name, c.values) for c in trace.root.captured.values())
             return outputs, tree, frozenset(trace.made)
@@ -100,6 +104,7 @@ class Lift:
         return f"<lift of {self.__name__}>"
 
 
+@verb("eg.lift(f)((F, dF))")
 def lift(f: Callable[..., Any]) -> Lift:
     """Carry derivative tensors that you hold through a function: ``F, dF -> f(F), d f(F)``.
 

@@ -35,6 +35,9 @@ class Machine:
     byte_over: int = 40  # far memory that was written before: the system need not give it
     byte_read: int = 12  # by a product or a sum
     byte_moved: int = 60  # copied in another order
+    byte_packed: int = (
+        40  # of a matrix, by BLAS before it multiplies; small ones take less, large ones more
+    )
     byte_repeated: int = 13  # of a result, for each factor that is repeated in NumPy's buffer
     byte_outer: int = 13  # of an outer product, beside writing it
     buffer: int = 8192  # entries of that buffer: each factor and the result have a part of it
@@ -114,6 +117,7 @@ class Policy:
     """What no measurement decides alone: how candidates are compared, what memory is worth."""
 
     within: int = 3  # times the smaller bound: above that, a direction is not built
+    far: int = 8  # times the least estimate of a form: above that, it is not planned to be compared
     passes: int = 2  # over the result, in any direction: little is done but that
     nodes_one_way: int = 40  # of a scalar or gradient: the better direction is known
     few_passes: int = 4  # over a result: no form that writes it takes fewer by much
@@ -129,6 +133,7 @@ class Policy:
     part_added: int = 20  # a twentieth of the time of a program, for what a loop adds up
     half_rows: int = 256  # of a product that is made by halves: `benchmarks/pieces.py`
     half_blocks: int = 4  # rows of blocks: 5/8 of the flops
+    mirrored_rows: int = 64  # of one that is mirrored while it is made: about what a cache holds
     mirrored_at_once: int = 4096  # elements; more of them by blocks of rows, in place
     stored: int = 8  # times the carries of a scan: more is computed again on the way back
     again: int = 16  # times the passes of a scan, that are computed again for a memory limit

@@ -33,7 +33,7 @@ _LIBRARIES = tuple(
 _INSTALLED = tuple(f"{os.sep}{name}-packages{os.sep}" for name in ("site", "dist"))
 _OUTSIDE = (
     "_bind.py", "_call.py", "_derivative.py", "_directional.py", "_lift.py", "_remark.py",
-    "_symbols.py", "verify",
+    "_symbols.py", "_verbs.py", "verify",
 )  # fmt: skip
 _VERBS = tuple(
     _HERE + name for name in _OUTSIDE
@@ -57,12 +57,18 @@ def is_library(module: str) -> bool:
     return _is_of_library(str(getattr(sys.modules.get(module), "__file__", "") or ""))
 
 
+def is_of_eingrad(frame: FrameType) -> bool:
+    """Whether a frame is of this library."""
+    return frame.f_code.co_filename.startswith(_HERE)
+
+
 def is_ours(frame: FrameType) -> bool:
     """Whether a frame is ours, or NumPy's, which we stand behind."""
     return _is_of_ours(frame.f_code.co_filename)
 
 
-def _is_users(frame: FrameType) -> bool:
+def is_of_the_user(frame: FrameType) -> bool:
+    """Whether a frame is the user's."""
     return _is_of_user(frame.f_code.co_filename)
 
 
@@ -126,7 +132,7 @@ def place() -> Place:
     frame: FrameType | None = sys._getframe()
     inside = True
     outermost = first = None
-    while frame is not None and not _is_users(frame):
+    while frame is not None and not is_of_the_user(frame):
         if is_ours(frame):
             inside = inside and not frame.f_code.co_filename.startswith(_VERBS)
         else:
@@ -159,7 +165,7 @@ def failed_place(error: BaseException) -> Place:
     while step is not None:
         steps.append(step)
         step = step.tb_next
-    users = [n for n, step in enumerate(steps) if _is_users(step.tb_frame)]
+    users = [n for n, step in enumerate(steps) if is_of_the_user(step.tb_frame)]
     last = users[-1] if users else -1
     libraries = tuple(s.tb_frame for s in steps[last + 1 :] if not is_ours(s.tb_frame))
     if not users:  # the function is a library's own
@@ -186,6 +192,6 @@ def is_called_by_masked_array() -> bool:
 def warn(message: str, category: type[Warning]) -> None:
     """Warn, at the user's line."""
     level, frame = 1, sys._getframe()
-    while frame.f_back and not _is_users(frame):
+    while frame.f_back and not is_of_the_user(frame):
         level, frame = level + 1, frame.f_back
     warnings.warn(message, category, stacklevel=level)

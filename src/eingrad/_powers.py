@@ -13,7 +13,7 @@ powers and products is looked into a few steps only.
 
 import itertools
 import weakref
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
 from typing import NamedTuple, TypeGuard
 
@@ -110,52 +110,73 @@ def within(node: Node) -> Iterator[Node]:
 # Bases: a first look, without indices ------------------------------------------------------------
 
 
-class Signs(NamedTuple):
-    """Which exponents an array has among some factors."""
+class Bases(NamedTuple):
+    """Arrays by the exponents that they have among some factors; `broken` are those of roots."""
 
-    positive: bool
-    negative: bool
-    broken: bool
+    positive: frozenset[Node] = frozenset()
+    negative: frozenset[Node] = frozenset()
+    broken: frozenset[Node] = frozenset()
 
-    def meets(self, other: "Signs") -> bool:
-        """Whether exponents of both may add to less, or to an integer."""
-        apart = (self.positive and other.negative) or (self.negative and other.positive)
-        return apart or (self.broken and other.broken)
+    def meet(self, other: "Bases") -> bool:
+        """Whether two exponents of an array may add to less, or to an integer."""
+        return not (
+            self.positive.isdisjoint(other.negative)
+            and self.negative.isdisjoint(other.positive)
+            and self.broken.isdisjoint(other.broken)
+        )
 
 
-Bases = Mapping[Node, Signs]
-_bases: weakref.WeakKeyDictionary[Product, Bases] = weakref.WeakKeyDictionary()
+# What is known of nodes; None: a node is no power of another, so it is its own base.
+_bases: weakref.WeakKeyDictionary[Node, Bases | None] = weakref.WeakKeyDictionary()
 
 
 def bases_of(node: Node) -> Bases:
     """Arrays that a factor is made of powers of, products opened."""
-    if not isinstance(node, Product):
-        return _bases_below(node, BUDGET.nested_powers)
-    known = _bases.get(node)
-    if known is None:
-        known = _bases_below(node, BUDGET.nested_powers)
-        if node not in known:  # else it would keep itself alive
-            _bases[node] = known
-    return known
+    if node in _bases:
+        return _bases[node] or Bases(frozenset((node,)))
+    found = _bases_below(node, BUDGET.nested_powers)
+    is_own = found == Bases(frozenset((node,)))
+    if is_own or all(node not in part for part in found):  # else it would keep itself alive
+        _bases[node] = None if is_own else found
+    return found
 
 
 def _bases_below(node: Node, depth: int) -> Bases:
     node, term = seen_through(node, tuple(range(node.ndim)))
     if depth and isinstance(node, Product):
-        return joined(_bases_below(operand, depth - 1) for operand in node.operands)
+        return joined([_bases_below(operand, depth - 1) for operand in {*node.operands}])
     powers = powers_of(node, term)
+    itself = frozenset((node,))
     if not powers:  # v / v
-        return {node: Signs(positive=True, negative=True, broken=False)}
+        return Bases(itself, itself)
     found: list[Bases] = []
     for (base, own), exponent in powers.items():
-        signs = _signs(exponent)
-        found.append({base: signs})
-        if signs.negative:  # the terms of a sum may be there
-            found.append(dict.fromkeys((f.node for f in summed_factors(base)), signs))
+        found.append(_bases_with([base], exponent))
+        if exponent < 0:  # the terms of a sum may be there
+            found.append(_bases_with([f.node for f in summed_factors(base)], exponent))
         if exponents_of(base, guarded=True):
             inside = powers_of(base, own, guarded=True)
-            found.append({f.node: _signs(e) for f, e in inside.items()})
+            found += [_bases_with([f.node], e) for f, e in inside.items()]
     return joined(found)
+
+
+def _bases_with(nodes: Iterable[Node], exponent: Exponent) -> Bases:
+    """Arrays that all have this exponent."""
+    found, none = frozenset(nodes), frozenset[Node]()
+    return Bases(
+        found if exponent > 0 else none,
+        found if exponent < 0 else none,
+        found if _is_root(exponent) else none,
+    )
+
+
+def joined(parts: Sequence[Bases]) -> Bases:
+    """Arrays of some factors together."""
+    return (
+        parts[0]
+        if len(parts) == 1
+        else Bases(*(frozenset().union(*each) for each in zip(*parts, strict=True)))
+    )
 
 
 def summed_factors(node: Node) -> list[Factor]:
@@ -177,23 +198,6 @@ def is_plain(node: Node) -> TypeGuard[Product]:
     return isinstance(node, Product) and not node.sums and node.coefficient == 1
 
 
-def _signs(exponent: Exponent) -> Signs:
-    return Signs(exponent > 0, exponent < 0, _is_root(exponent))
-
-
 def _is_root(exponent: Exponent) -> bool:
     """Whether it is broken and positive: two reciprocals of roots are as good as one."""
     return exponent > 0 and exponent != int(exponent)
-
-
-def joined(parts: Iterable[Bases]) -> dict[Node, Signs]:
-    total: dict[Node, Signs] = {}
-    for part in parts:
-        for base, signs in part.items():
-            old = total.get(base, signs)
-            total[base] = Signs(*(a or b for a, b in zip(old, signs, strict=True)))
-    return total
-
-
-def meet(some: Bases, others: Bases) -> bool:
-    return any(signs.meets(others[base]) for base, signs in some.items() if base in others)

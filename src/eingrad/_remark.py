@@ -17,6 +17,7 @@ import numpy as np
 
 from eingrad import _distribute, _ir, _numpy_functions, _opaque  # noqa: F401 - what it registers is used
 from eingrad._run import StructuredTensor
+from eingrad._tracebacks import ends_at_the_user
 from eingrad._tracer import (
     Array,
     Expression,
@@ -26,6 +27,7 @@ from eingrad._tracer import (
 from eingrad.errors import ShapeError
 
 
+@ends_at_the_user
 def trace(tensor: Any) -> Any:
     """Contract the first two axes: ``sum_i T[i, i, ...]``, of a D x D x E x F tensor E x F.
 
@@ -65,6 +67,7 @@ def trace(tensor: Any) -> Any:
     return np.trace(tensor, axis1=0, axis2=1)
 
 
+@ends_at_the_user
 def transpose(tensor: Any) -> Any:
     """Swap the first two axes: ``T[j, i, ...]``.
 
@@ -99,6 +102,7 @@ def transpose(tensor: Any) -> Any:
     return np.swapaxes(_tensor(tensor, "transpose"), 0, 1)
 
 
+@ends_at_the_user
 def product(*factors: Any) -> Any:
     """Multiply as matrices on the first two axes: ``A[i,a] T[a,b,...] B[b,j]``.
 
@@ -158,6 +162,7 @@ def _product_of_two(left: Array, right: Array) -> Array:
     return np.moveaxis(made, left.ndim - 1, 1)
 
 
+@ends_at_the_user
 def terms(tensor: Any) -> tuple[Term, ...]:
     """Split into terms: for each, its deltas (pairs of axes) and its core.
 

@@ -29,6 +29,8 @@ def cut(text: str, most: int = _MOST) -> str:
 
 def shown(value: Any) -> str:
     """Write a value of Python's own or NumPy's types, cut short; name the type of any other."""
+    if type(value) is np.ndarray:
+        return f"an array of shape {value.shape}"
     if not is_plain(value):
         return f"an object of type {type_name(value)}"
     try:

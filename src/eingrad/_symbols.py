@@ -34,6 +34,7 @@ from eingrad._tracer import (
     trace_of,
 )
 from eingrad._tree import flatten
+from eingrad._verbs import check_count, verb
 from eingrad.errors import DTypeError, ShapeError
 
 MODES = ("cheapest", "forward", "reverse")
@@ -42,6 +43,7 @@ MODES = ("cheapest", "forward", "reverse")
 # Symbols -----------------------------------------------------------------------------------------
 
 
+@verb('eg.variable("X", (2, 2))')
 def variable(name: str, shape: int | Sequence[int] = (), dtype: Any = np.float64) -> Expression:
     """Make a symbol for an array, to write expressions of it with NumPy.
 
@@ -75,6 +77,7 @@ def variable(name: str, shape: int | Sequence[int] = (), dtype: Any = np.float64
     return Expression(_ir.new_input(_name(name), _shape(shape), _dtype(dtype)), array=True)
 
 
+@verb('eg.function("F", X, shape=(2, 2))')
 def function(
     name: str, *arguments: Expression, shape: int | Sequence[int] = (), dtype: Any = np.float64
 ) -> Expression:
@@ -153,6 +156,11 @@ def _dtype(dtype: Any) -> np.dtype[Any]:
 
 
 def _expression(value: Any, what: str) -> Expression:
+    if callable(value):
+        raise TypeError(
+            f"{what} is a function, not an expression; eingrad.compiled(f) and eingrad.plan(f, x) "
+            "compile a function, and eingrad.derivative(f)(x) differentiates it"
+        )
     if not isinstance(value, Expression):
         raise TypeError(
             f"{what} is of type {type(value).__name__}, not an expression; make one with "
@@ -165,6 +173,7 @@ def _expression(value: Any, what: str) -> Expression:
 # Differentiation and compilation -----------------------------------------------------------------
 
 
+@verb("eg.differentiate(y, x, order)")
 def differentiate(
     y: Expression, x: Expression, order: int = 1, *, mode: str = "cheapest"
 ) -> Expression:
@@ -216,8 +225,7 @@ def differentiate(
             "an expression is differentiated in a variable or a function, not in the expression\n"
             f"{x}\ngive that a name of its own with eingrad.variable first"
         )
-    if type(order) is not int or order < 0:
-        raise ValueError(f"order must be an integer of at least 0, not {shown(order)}")
+    order = check_count(order, "order")
     if mode not in MODES:
         raise ValueError(f"mode must be one of {', '.join(map(repr, MODES))}, not {shown(mode)}")
     _check_namesakes(y._node, node)
@@ -245,6 +253,7 @@ def _check_namesakes(y: Node, x: Node) -> None:
             )
 
 
+@verb("eg.compile(expressions)")
 def compile(outputs: Any, *, path: Any = "planned", memory_limit: int | str | None = None) -> Plan:
     """Compile expressions to a plan, to be called with arrays.
 

@@ -8,7 +8,6 @@ the order, where that of nested products with the Jacobian doubles each time.
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from eingrad._api import check_order
 from eingrad._bind import Argnums
 from eingrad._derivative import Derivative
 from eingrad._derive import contract_derivatives
@@ -16,9 +15,11 @@ from eingrad._directional import Sweep, product_of
 from eingrad._ir import Node
 from eingrad._series import Series
 from eingrad._shown import shown
+from eingrad._verbs import check_count, verb
 from eingrad.errors import ShapeError
 
 
+@verb("eg.taylor(f, order)(x, v)")
 def taylor(
     f: Callable[..., Any],
     order: int,
@@ -76,7 +77,7 @@ def taylor(
     >>> taylor(np.exp, 3)(0.0, 1.0)
     (array(1.), array(1.), array(0.5), array(0.16666667))
     """
-    check_order(order)
+    order = check_count(order, "order")
 
     def expansion(*args: Any, **kwargs: Any) -> Any:
         sweep = Sweep(f, argnums, args, kwargs)
@@ -86,7 +87,8 @@ def taylor(
         def make_nodes() -> list[Node]:
             made = sweep.trace.made if sweep.trace else frozenset()
             outputs = contract_derivatives(sweep.outputs, made) if made else sweep.outputs
-            series = Series({x: [each[x] for each in seeds] for x in sweep.variables})
+            given_curve = {x: [each[x] for each in seeds] for x in sweep.variables}
+            series = Series(given_curve, order)
             return [series.coefficient(y, k) for k in range(order + 1) for y in outputs]
 
         known = (*(coefficient for each in seeds for coefficient in each.values()),)

@@ -20,13 +20,15 @@ from eingrad._derivative import Derivative
 from eingrad._locks import fork_safe
 from eingrad._memory import checked_limit
 from eingrad._run import Plan, state_of
-from eingrad._shown import shown
+from eingrad._tracebacks import shorten
 from eingrad._tracer import Expression, is_tracing, is_value
 from eingrad._tree import DEEPEST, typed
+from eingrad._verbs import check_count, verb
 
 _lock = fork_safe(threading.Lock())  # one for all: what is done at a fork cannot be taken back
 
 
+@verb("eg.plan(f, x)")
 def plan(
     f: Callable[..., Any], /, *args: Any, memory_limit: int | str | None = None, **kwargs: Any
 ) -> Plan:
@@ -101,12 +103,16 @@ class Compiled:
 
         While another function is traced it is the function itself: what it captures may be traced.
         """
-        key = None if is_tracing() else self._key(args, kwargs)
-        if key is None:
-            return self._derivative(*args, **kwargs)
-        make = functools.partial(self._derivative.plan, *args, **kwargs)
-        found = self._plans.get(key, make)
-        return found._entry(found, args, kwargs)  # past `out`, which may be a parameter of `f`
+        try:
+            key = None if is_tracing() else self._key(args, kwargs)
+            if key is None:
+                return self._derivative(*args, **kwargs)
+            make = functools.partial(self._derivative.plan, *args, **kwargs)
+            found = self._plans.get(key, make)
+            return found._entry(found, args, kwargs)  # past `out`, which may be a parameter of `f`
+        except Exception as error:
+            shorten(error)
+            raise
 
     def _key(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Hashable:
         """What a plan for these arguments is found by; None where one of them is traced."""
@@ -144,6 +150,7 @@ class Compiled:
         return f"<compiled {self._derivative!r}>"
 
 
+@verb("eg.compiled(f)(x)")
 def compiled(
     f: Callable[..., Any], *, maxsize: int = 128, memory_limit: int | str | None = None
 ) -> Compiled:
@@ -200,9 +207,7 @@ def compiled(
     >>> fast(np.ones(2))
     array([20., 20.])
     """
-    if type(maxsize) is not int or maxsize < 1:
-        raise ValueError(f"maxsize must be an integer of at least 1, not {shown(maxsize)}")
-    return Compiled(_derivative(f, memory_limit), maxsize)
+    return Compiled(_derivative(f, memory_limit), check_count(maxsize, "maxsize", 1))
 
 
 def _restore(derivative: Derivative, maxsize: int, plans: list[tuple[Hashable, Plan]]) -> Compiled:

@@ -16,6 +16,7 @@ An unevaluated derivative is a row of the primitives' table, made for one functi
 """
 
 import weakref
+from collections.abc import Hashable
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Any
@@ -49,6 +50,11 @@ class Unevaluated(Primitive):
     wrt: tuple[int, ...] = ()
 
     @property
+    def identity(self) -> Hashable:
+        """Itself, but not to be numbered: two that have one name are the same derivative."""
+        return (self,)
+
+    @property
     def y(self) -> Node:
         """What is differentiated, in the inputs of the call."""
         return self.call.values[self.place]
@@ -72,7 +78,9 @@ def derivative_of(call: Call, place: int, wrt: tuple[int, ...]) -> Node:
     key = (call, place, wrt)
     row = _rows.get(key)
     if row is None:
-        digest = blake2b(b"".join(n.digest for n in (y, *variables)), digest_size=8).hexdigest()
+        outside = [n.digest for pair in call.replaced for n in pair]
+        of = [*(n.digest for n in (y, *variables)), *outside, *sorted(call.made)]
+        digest = blake2b(b"".join(of), digest_size=8).hexdigest()
         made = Unevaluated(
             f"derivative {digest}", _no_values, _no_values, core=None, source="derivative({all})",
             kind=Kind.UNEVALUATED, call=call, place=place, wrt=wrt,

@@ -80,7 +80,8 @@ class InPlaceError(TraceError):
 class TracerLeakError(TraceError):
     """A traced value was converted to numbers: ``float(x)``, ``np.asarray(x)``, ``math.sin(x)``.
 
-    Keep to NumPy functions of the traced value itself; build arrays with ``np.stack``.
+    Keep to NumPy functions of the traced value itself; build arrays with ``np.stack``, or with
+    ``np.block`` of nested lists of numbers.
     """
 
 
@@ -139,5 +140,6 @@ class RandomnessWarning(UserWarning):
     """A plan or an expression of a function that draws random numbers: it holds one draw for ever.
 
     Given for ``grad(lambda x: x @ np.random.normal(size=2)).plan(x)``, also where the function only
-    seeds a generator. Draw outside of the function, and give it the numbers as an argument.
+    seeds a generator; and for a step of a scan, which is recorded once, so that all steps hold the
+    draw. Draw outside of the function, and give it the numbers as an argument, or as slices.
     """

@@ -26,6 +26,7 @@ from fuzzing.quotients import (
     differences,
     scale_of,
 )
+from fuzzing.series import check_series
 
 SOLVERS = {"solve", "inv", "det", "slogdet", "tensorsolve", "tensorinv", "matrix_power"}
 LARGEST_LOSS = 1e6  # digits lost beyond which an error means nothing
@@ -75,6 +76,7 @@ def _check(program, *, with_jax):
     counts += laws.check_standard(program, f, order, at, losses)
     counts += laws.check_filled(program, f, order, at, losses)
     counts += laws.check_contracted(program, f, order, at, results, losses)
+    counts += check_series(program, f, order, at, results, losses)
     if with_jax and not program.complex:
         counts += laws.check_jax(program, at, order, results, losses)
     return counts

@@ -9,7 +9,7 @@ import functools
 import numpy as np
 
 import eingrad as eg
-from real_programs.measure import Bound, Program, Task
+from real_programs.measure import Bound, Program, Task, evaluations
 from real_programs.oracles import complex_jacobian, differences
 
 LEVI_CIVITA = np.zeros((3, 3, 3))
@@ -103,6 +103,67 @@ def norms_by_components(order, rng, bodies):
     first, second = np.tril_indices(bodies, -1)
     good = lambda p: -(((p[first] - p[second]) ** 2).sum(1) ** -0.5).sum()
     return _bounded(f, good, _places(rng, bodies), order)
+
+
+def ring(order, rng, n, steps):
+    """Lorenz-96 in loops of Python, an entry after the other, by Heun's method; better by rolls."""
+
+    def entries(x):
+        return np.stack([(x[(i + 1) % n] - x[i - 2]) * x[i - 1] - x[i] + 8.0 for i in range(n)])
+
+    def rolls(x):
+        return (np.roll(x, -1) - np.roll(x, 2)) * np.roll(x, 1) - x + 8.0
+
+    def energy(rate):
+        def f(x):
+            for _ in range(steps):
+                first = rate(x)
+                x = x + 0.01 * (first + rate(x + 0.02 * first))
+            return (x**2).sum()
+
+        return f
+
+    return _bounded(energy(entries), energy(rolls), rng.normal(size=n), order)
+
+
+def bends(order, rng, points):
+    """Angles of a chain, each by components; better of all at once."""
+
+    def f(p):
+        total = 0.0
+        for i in range(1, points - 1):
+            (ax, ay, az), (bx, by, bz) = p[i - 1] - p[i], p[i + 1] - p[i]
+            lengths = (ax**2 + ay**2 + az**2) * (bx**2 + by**2 + bz**2)
+            total += (np.arccos((ax * bx + ay * by + az * bz) / np.sqrt(lengths)) - 2.0) ** 2
+        return total
+
+    def good(p):
+        a, b = p[:-2] - p[1:-1], p[2:] - p[1:-1]
+        lengths = (a**2).sum(1) * (b**2).sum(1)
+        return ((np.arccos((a * b).sum(1) / np.sqrt(lengths)) - 2.0) ** 2).sum()
+
+    zigzag = np.arange(points)[:, None] * [1.0, 0.0, 0.0] + np.arange(points)[:, None] % 2
+    return _bounded(f, good, zigzag + rng.normal(size=(points, 3)) / 9, order)
+
+
+def kinetics(order, rng):
+    """Rates of a mechanism of six species, by components; the function and its entries."""
+    factors = ((1.0, 0.5, 2.0), (2.0, 0.3, 1.0), (0.7, 0.2, 3.0), (1.5, 0.1, 1.2), (0.3, 0.4, 0.8))
+
+    def f(y):
+        br2, h2, br, h, hbr, t = y
+        k1, k2, k3, k4, k5 = (a * t**n * np.exp(-e / t) for a, n, e in factors)
+        r1, r2, r3, r4, r5 = k1 * br2, k2 * br * h2, k3 * h * br2, k4 * h * hbr, k5 * br * br
+        return np.stack([
+            r5 - r1 - r3, r4 - r2, 2 * r1 - r2 + r3 + r4 - 2 * r5, r2 - r3 - r4, r2 + r3 - r4,
+            0.1 * (r1 - r5),
+        ])  # fmt: skip
+
+    y = rng.uniform(0.5, 1.5, size=6)
+    bound = evaluations(f, y, 6.0 * order)
+    value = lambda: differences(f, y, *[None] * order, step=0.01)
+    should = {"flops": bound, "lines": bound}
+    return Task(eg.derivative(f, order), (y,), should, value, (f, order))
 
 
 def _places(rng, bodies):
@@ -235,6 +296,12 @@ PROGRAMS = (
     _row("gravity of three bodies by components, gradient", norms_by_components, 1, sizes=(3,), small=(2,)),
     _row("gravity of three bodies by components, Hessian", norms_by_components, 2, sizes=(3,), small=(2,)),
     _row("gravity of six bodies by components, Hessian", norms_by_components, 2, sizes=(6,), small=(2,)),
+    _row("Lorenz-96 by entries, 40 numbers, 2 steps, gradient", ring, 1, sizes=(40, 2), small=(5, 2)),
+    _row("Lorenz-96 by entries, 8 numbers, 2 steps, Hessian", ring, 2, sizes=(8, 2), small=(5, 1)),
+    _row("bends of a chain by components, gradient", bends, 1, sizes=(6,), small=(4,)),
+    _row("bends of a chain by components, Hessian", bends, 2, sizes=(6,), small=(4,)),
+    _row("kinetics by components, Jacobian", kinetics, 1, sizes=()),
+    _row("kinetics by components, second derivative", kinetics, 2, sizes=()),
     _row("mass matrix of two joints", mechanics, "mass", sizes=(2,)),
     _row("mass matrix of four joints", mechanics, "mass", sizes=(4,), small=(2,)),
     _row("Coriolis matrix of two joints", mechanics, "coriolis", sizes=(2,)),

@@ -17,6 +17,7 @@ from eingrad._emit.statements import (
     factors,
     sides,
 )
+from eingrad._emit.triangles import half_of_product, split
 from eingrad._ir import divisor
 from eingrad._plan import Result, Statement
 from eingrad._plan.kernels import (
@@ -81,6 +82,9 @@ def reusing(statement: Statement, names: Sequence[str], memory: Result) -> Lines
             first = [f"{target} = {out}", f"{target}[...] = {operands[0]}"]
         pieces = scatter(statement, kernel, target, operands) if isinstance(kernel, Place) else []
         return [*first, *pieces]
+    if isinstance(kernel, MatMul) and kernel.half:
+        lines = half_of_product(kernel.half, target, sides(statement, kernel, names))
+        return [f"{target} = {out}", *lines, *split(statement, kernel, target)]
     text = _reshaped(filled(statement, names, out), shape, statement.shape)
     more = added(kernel, target, operands)[1:] if isinstance(kernel, Add) else []
     return [assigned(statement, names, text), *more]

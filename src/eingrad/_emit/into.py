@@ -11,7 +11,8 @@ from collections.abc import Mapping, Sequence
 from eingrad._emit.filled import filled
 from eingrad._emit.literals import Lines, expanded, number, permuted, tuple_text
 from eingrad._emit.placements import scatter
-from eingrad._emit.statements import added, column_and_row, factors, half_of_matmul, write
+from eingrad._emit.statements import added, column_and_row, factors, sides, write
+from eingrad._emit.triangles import half_of_product
 from eingrad._plan import Program, Result, Statement
 from eingrad._plan.kernels import (
     Add,
@@ -121,8 +122,8 @@ def write_into(  # noqa: PLR0911 - one for each kernel that can
             return [_multiply(statement, product, names, buffer, run)]
         case Outer(terms=(one, other)) as product if in_order or {*one}.isdisjoint(other):
             return [_outer(statement, product, names, buffer, in_order=in_order)]
-        case MatMul(half=Half() as half, splits=False) as product:
-            return [f"{buffer}[...] = 0", *half_of_matmul(statement, product, half, names)[1:]]
+        case MatMul(half=Half() as half) as product if in_order or not product.splits:
+            return _half(statement, product, half, names)
         case MatMul(batch=0, splits=False) | Scale() | Sum() | Call() if line := filled(
             statement, names, buffer
         ):
@@ -131,6 +132,17 @@ def write_into(  # noqa: PLR0911 - one for each kernel that can
     renamed = [*names]
     renamed[statement.targets[0]] = local
     return [*write(statement, renamed), f"{buffer}[...] = {local}", f"del {local}"]
+
+
+def _half(statement: Statement, product: MatMul, half: Half, names: Sequence[str]) -> Lines:
+    """Fill an array with one triangle of a product, and zeros or its mirror image."""
+    buffer = names[statement.targets[0]]
+    start = [] if half.mirrored else [f"{buffer}[...] = 0"]
+    target = f"{buffer}_matrix" if product.splits else buffer
+    if product.splits:
+        start.append(f"{target} = {buffer}.reshape({(half.rows, half.rows)})")
+    lines = half_of_product(half, target, sides(statement, product, names))
+    return [*start, *lines, *([f"del {target}"] if product.splits else ())]
 
 
 def _outer(

@@ -16,6 +16,7 @@ from eingrad._emit.literals import (
     tuple_text,
 )
 from eingrad._emit.placements import place
+from eingrad._emit.triangles import half_of_product, mirror_in_place, new_matrix, split
 from eingrad._plan import Statement
 from eingrad._plan.kernels import (
     Add,
@@ -42,8 +43,6 @@ from eingrad._plan.kernels import (
     View,
 )
 
-_BLOCK = 64  # rows that are mirrored at once: 32 kB of a block lie in the first cache
-
 
 def write(  # noqa: C901, PLR0912 - one case for each kernel
     statement: Statement, names: Sequence[str]
@@ -65,7 +64,9 @@ def write(  # noqa: C901, PLR0912 - one case for each kernel
         case MatMul() as product:
             text = _matmul(statement, product, names)
         case Multiply() as product:
-            text = " * ".join(factors(statement, product, names))
+            left, right = factors(statement, product, names)
+            in_order = f'np.multiply({left}, {right}, order="C")'
+            text = in_order if product.in_order else f"{left} * {right}"
         case Outer() as product:
             text = _outer(statement, product, names)
         case EinsumLoop(terms=terms, out=out):
@@ -101,7 +102,10 @@ def write(  # noqa: C901, PLR0912 - one case for each kernel
 
 def assigned(statement: Statement, names: Sequence[str], expression: str) -> str:
     """Assign to the result; say beside it what a contraction costs."""
-    line = f"{names[statement.targets[0]]} = {expression}"
+    return _with_cost(statement, f"{names[statement.targets[0]]} = {expression}")
+
+
+def _with_cost(statement: Statement, line: str) -> str:
     if not isinstance(statement.kernel, Sum | Multiply | Outer | MatMul | EinsumLoop):
         return line
     return f"{line}  # {statement.subscripts} {statement.shape}, {statement.flops:,} flops"
@@ -222,22 +226,11 @@ def _matmul(statement: Statement, product: MatMul, names: Sequence[str]) -> str:
 def half_of_matmul(
     statement: Statement, product: MatMul, half: Half, names: Sequence[str]
 ) -> Lines:
-    """Write rows of blocks, from the diagonal on or up to it."""
-    left, right = sides(statement, product, names)
+    """Write rows of blocks of a new matrix."""
     target = names[statement.targets[0]]
-    a, b, here = f"{target}_0", f"{target}_1", f"block : block + {half.step}"
-    columns = "block:" if half.upper else f": block + {half.step}"
-    zeros = f"np.zeros({(half.rows, half.rows)}, {statement.results[0].dtype.str!r})"
-    lines = [
-        assigned(statement, names, zeros),
-        f"{a}, {b} = {left}, {right}",
-        f"for block in range(0, {half.rows}, {half.step}):",
-        f"    {target}[{here}, {columns}] = {a}[{here}] @ {b}[:, {columns}]",
-        f"del {a}, {b}",
-    ]
-    if product.splits:
-        lines.append(f"{target} = {target}.reshape({tuple_text(statement.shape)})")
-    return lines
+    start = _with_cost(statement, new_matrix(statement, half, target))
+    lines = half_of_product(half, target, sides(statement, product, names))
+    return [start, *lines, *split(statement, product, target)]
 
 
 def added(add: Add, target: str, operands: Sequence[str]) -> Lines:
@@ -273,34 +266,12 @@ def _mirror(statement: Statement, mirror: Mirror, target: str, x: str, *triangle
     """Take what lies above the diagonal of two axes for what lies below it."""
     x += "" if mirror.flat == statement.shape else f".reshape({tuple_text(mirror.flat)})"
     if mirror.in_place:
-        lines = [f"{target} = {x}", *_mirror_in_place(mirror, target)]
+        lines = [f"{target} = {x}", *mirror_in_place(mirror, target)]
     else:
         lines = _select(mirror, target, x, triangles)
     if mirror.flat != statement.shape:
         lines.append(f"{target} = {target}.reshape({tuple_text(statement.shape)})")
     return lines
-
-
-def _mirror_in_place(mirror: Mirror, target: str) -> Lines:
-    """Mirror blocks of rows, which a cache holds; of those on the diagonal what a mask says.
-
-    The last block is as large as the others, and has rows in common with the one before.
-    """
-    below, tile, lines = f"{target}_below", f"{target}_tile", []
-    for axis in mirror.axes:
-        size, before = mirror.flat[axis], ":, " * axis
-        step = min(_BLOCK, size)
-        twin = "T" if len(mirror.flat) == 2 else f"swapaxes({axis}, {axis + 1})"  # noqa: PLR2004
-        here, rest = f"block : block + {step}", f"block + {step} :"
-        mask = below + expanded("", [axis, axis + 1], range(axis, len(mirror.flat)))
-        lines += [
-            f"{below} = np.tri({step}, k=-1, dtype=bool)",
-            f"for block in (*range(0, {size - step}, {step}), {size - step}):",
-            f"    {target}[{before}{rest}, {here}] = {target}[{before}{here}, {rest}].{twin}",
-            f"    {tile} = {target}[{before}{here}, {here}]",
-            f"    {tile}[...] = np.where({mask}, {tile}.{twin}, {tile})",
-        ]
-    return [*lines, f"del {below}, {tile}"]
 
 
 def _select(mirror: Mirror, target: str, x: str, triangles: Sequence[str]) -> Lines:

@@ -9,6 +9,7 @@ import numpy as np
 
 from eingrad._exact import exact
 from eingrad._exact import sizes as sizes_of
+from eingrad._ir.digests import Content, rounded
 from eingrad._ir.nodes import Apply, Node, Operation, Symmetry, intern_node
 from eingrad._subscripts import Shape
 
@@ -32,9 +33,11 @@ def apply_node(
     key = (primitive.identity, *spec, tuple(n.uid for n in operands))
     operands = tuple(operands)
 
-    def content() -> bytes:
+    def content() -> Content:
         named = (_name_in_digests(primitive), *spec)
-        return repr(named).encode() + b"".join(n.digest for n in operands)
+        near = rounded(attrs)
+        rough = None if near is attrs else repr((named[0], repr(near), *spec[1:])).encode()
+        return Content([n.digest for n in operands], repr(named).encode(), rough, text_first=True)
 
     return intern_node(
         Apply, key, shape, dtype, content, primitive, operands, attrs, result, symmetry

@@ -19,6 +19,7 @@ from eingrad._ir.coefficients import (
     multiply,
 )
 from eingrad._ir.contract import contract, is_balanced, without_number
+from eingrad._ir.digests import Content, rough_text
 from eingrad._ir.einsums import carries_delta, is_zero, with_coefficient, zeros
 from eingrad._ir.leaves import new_input
 from eingrad._ir.nodes import Add, Coefficient, Einsum, Node, Selection, intern_node
@@ -100,8 +101,8 @@ def add(terms: Sequence[Node], coefficients: Sequence[Coefficient] | None = None
         return scale(add(nodes, [multiply(c, 1 / Fraction(common)) for c in numbers]), common)
     key = (tuple([n.uid for n in nodes]), tuple(map(key_of_coefficient, numbers)))
 
-    def content() -> bytes:
-        return b"".join(n.digest for n in nodes) + repr(numbers).encode()
+    def content() -> Content:
+        return Content([n.digest for n in nodes], repr(numbers).encode(), rough_text(numbers))
 
     return intern_node(Add, key, first.shape, first.dtype, content, nodes, numbers)
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from eingrad._exact import sizes as sizes_of
 from eingrad._ir.coefficients import canonical_coefficient, key_of_coefficient
+from eingrad._ir.digests import Content, rounded
 from eingrad._ir.nodes import (
     Coefficient,
     Einsum,
@@ -90,7 +91,7 @@ def _intern_product(
         return found
     operands = tuple([node for node, _ in factors])
     shape = tuple([sizes[index] for index in out])
-    content = _content_of(operands, (terms, new_out, (), repr(coefficient), dtype.str), shape)
+    content = _content_of(operands, (terms, new_out, ()), coefficient, dtype, shape)
     every = _sizes_of_all(operands, terms, carried)
     numbered = tuple(map(Factor, operands, terms))
     fields = (numbered, new_out, every, coefficient, operands, _sums(every, new_out))
@@ -117,7 +118,7 @@ def _intern_placement(
     operands = tuple([node for node, _ in factors])
     shape = tuple([sizes[index] for index in out])
     pairs = tuple(zip(repeated, lengths, strict=True))
-    content = _content_of(operands, (terms, new_out, pairs, repr(coefficient), dtype.str), shape)
+    content = _content_of(operands, (terms, new_out, pairs), coefficient, dtype, shape)
     every = (*_sizes_of_all(operands, terms, carried), *lengths)
     numbered = tuple(map(Factor, operands, terms))
     core = numbered[0] if numbered and not isinstance(operands[0], Structural) else None
@@ -128,8 +129,18 @@ def _intern_placement(
     return intern_node(Placement, key, shape, dtype, lambda: content, *fields, *placed)
 
 
-def _content_of(operands: Sequence[Node], how: tuple[Hashable, ...], shape: Shape) -> bytes:
-    return b"".join([n.digest for n in operands]) + repr((how, shape)).encode()
+def _content_of(
+    operands: Sequence[Node], how: tuple[Hashable, ...], coefficient: Coefficient, dtype: Any,
+    shape: Shape,
+) -> Content:  # fmt: skip
+    below = [n.digest for n in operands]
+    text = repr(((*how, repr(coefficient), dtype.str), shape)).encode()
+    if type(coefficient) is int:
+        return Content(below, text)
+    near = rounded(coefficient)
+    if near is coefficient:
+        return Content(below, text)
+    return Content(below, text, repr(((*how, repr(near), dtype.str), shape)).encode())
 
 
 def _sizes_of_all(operands: Sequence[Node], terms: Sequence[Subscripts], carried: int) -> Shape:

@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike
 
 from eingrad._exact import exact
 from eingrad._exact import sizes as sizes_of
+from eingrad._ir.digests import Content, rough_text, rough_values
 from eingrad._ir.nodes import Constant, Input, Merge, Selection, intern_node
 from eingrad._ir.tables import canonical_table, key_of, length
 from eingrad._subscripts import Shape
@@ -39,8 +40,9 @@ def new_input(
     name, shape = exact(name), sizes_of(shape)
     key = exact(key) or ("variable", name)
 
-    def content() -> bytes:
-        return repr((key, shape, dtype.str)).encode()
+    def content() -> Content:
+        what = key, shape, dtype.str
+        return Content((), repr(what).encode(), rough_text(what))
 
     return intern_node(Input, (serial,), shape, dtype, content, serial, name, key)
 
@@ -52,8 +54,9 @@ def constant(value: ArrayLike) -> Constant:
     values = array.tobytes()
     key = (array.dtype.str, array.shape, values)
 
-    def content() -> bytes:
-        return repr(key[:2]).encode() + values
+    def content() -> Content:
+        before = repr(key[:2]).encode()
+        return Content((), before + values, rough_values(array, before))
 
     return intern_node(Constant, key, array.shape, array.dtype, content, array)
 
@@ -64,8 +67,9 @@ def selection(table: range | ArrayLike, n: int) -> Selection:
     key, n = key_of(table), operator.index(n)
     shape = (length(table), n)
 
-    def content() -> bytes:
-        return repr(n).encode() + key if isinstance(key, bytes) else repr((key, n)).encode()
+    def content() -> Content:
+        text = repr(n).encode() + key if isinstance(key, bytes) else repr((key, n)).encode()
+        return Content((), text)
 
     return intern_node(Selection, (key, n), shape, _BOOL, content, table)
 
@@ -79,4 +83,4 @@ def merge(sizes: Shape) -> Merge:
     """Make ``M[m, i, j, ...]``: m is the row-major position of ``(i, j, ...)``."""
     sizes = sizes_of(sizes)
     shape = (math.prod(sizes), *sizes)
-    return intern_node(Merge, sizes, shape, _BOOL, lambda: repr(sizes).encode())
+    return intern_node(Merge, sizes, shape, _BOOL, lambda: Content((), repr(sizes).encode()))

@@ -12,7 +12,8 @@ Guaranteed: equal nodes are one object, so ``==`` is ``is`` and common subexpres
 ``Apply``                 everything else: one row of the primitives' table
 
 A node is identified by integers (`uid` of its operands), never by nested tuples, and ordered by
-its structural `digest`, never by creation, so that text and plans do not depend on history.
+its structural `digest`, never by creation, so that text and plans do not depend on history; nor on
+the last digits of numbers (see `_ir.digests`), which are not those of another processor.
 """
 
 import itertools
@@ -21,12 +22,12 @@ import weakref
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from hashlib import blake2b
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from eingrad._ir.digests import Content, digest_of
 from eingrad._ir.tables import Table
 from eingrad._locks import fork_safe
 from eingrad._progress import tick
@@ -281,7 +282,7 @@ def intern_node(
     key: tuple[Hashable, ...],
     shape: Shape,
     dtype: Any,
-    content: Callable[[], bytes],
+    content: Callable[[], Content],
     *fields: Any,
 ) -> N:
     """Return the node of this class and key, making it if it does not live yet.
@@ -294,7 +295,7 @@ def intern_node(
         node = _table.get(full_key)
         if node is None:
             _built[0] += 1
-            digest = blake2b(_kind_of(cls) + content(), digest_size=16).digest()
+            digest = digest_of(_kind_of(cls), content())
             node = cls(next(_uids), digest, shape, dtype, *fields)
             _table[full_key] = node
     tick()  # whatever phase of planning this is

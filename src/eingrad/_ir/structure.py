@@ -30,31 +30,46 @@ from eingrad._ir.selections import (
     gather_whole_positions,
     transpose_a_permutation,
 )
-from eingrad._ir.tables import (
-    positions_of,
-    unravel,
-)
+from eingrad._ir.tables import Table, positions_of, unravel
 
 Rewrite = Callable[[Network], bool]
 
 
 def eliminate(network: Network) -> None:
     """Rewrite until every structural operand stands; changes the network in place."""
-    rewrites: tuple[Rewrite, ...] = (
-        _rename_a_delta,
-        _gather_on_one_index,
-        _mask_the_diagonal_of_a_selection,
-        _mask_the_part_of_a_merge,
-        _open_a_circle,
-        gather_whole_positions,
-        transpose_a_permutation,
-        free_the_column_of_a_selection,
-        unify_merges,
-        select_whole_positions,
-        free_the_position_of_a_merge,
-    )
-    while any(rewrite(network) for rewrite in rewrites):
+    while any(rewrite(network) for rewrite in _rewrites(network)):
         pass
+
+
+def _rewrites(network: Network) -> list[Rewrite]:
+    """Give the rewrites, in their order, that there is something to be rewritten by.
+
+    Most networks have deltas alone, or selections alone.
+    """
+    has_merges = has_deltas = has_tables = has_arrays = False
+    for factor in network.structure:
+        if isinstance(factor.node, Merge):
+            has_merges = True
+        elif is_delta(factor):
+            has_deltas = True
+        else:
+            has_tables = True
+            has_arrays = has_arrays or not isinstance(_table_of(factor), range)
+    several = len(network.structure) > 1
+    rewrites: list[tuple[Rewrite, bool]] = [
+        (_rename_a_delta, has_deltas),
+        (_gather_on_one_index, has_deltas),
+        (_mask_the_diagonal_of_a_selection, has_tables),
+        (_mask_the_part_of_a_merge, has_merges and several),
+        (_open_a_circle, has_merges or several),
+        (gather_whole_positions, has_arrays),
+        (transpose_a_permutation, has_tables),
+        (free_the_column_of_a_selection, has_tables),
+        (unify_merges, has_merges and several),
+        (select_whole_positions, has_merges and several),
+        (free_the_position_of_a_merge, has_merges),
+    ]
+    return [rewrite for rewrite, applies in rewrites if applies]
 
 
 def _rename_a_delta(network: Network) -> bool:
@@ -156,3 +171,8 @@ def _find_ring(structure: list[Operand]) -> list[Operand]:
 def _determine(factor: Operand) -> tuple[tuple[int, ...], tuple[int, ...]]:
     assert isinstance(factor.node, Structural)
     return factor.node.determine(factor.term)
+
+
+def _table_of(factor: Operand) -> Table:
+    assert isinstance(factor.node, Selection)
+    return factor.node.table

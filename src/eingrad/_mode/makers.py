@@ -80,10 +80,13 @@ class Makers:
             raise UnknownError(f"a sum of products has more than {BUDGET.opened_terms} terms")
         return found
 
+    def common(self, products: Iterable[Product]) -> frozenset[str]:
+        """Give the modes that make all of these products."""
+        return frozenset(self._made).intersection(*map(self.of, products))
+
     def name(self, products: Iterable[Product]) -> str:
         """Name the mode of an order that makes these products."""
-        common = frozenset(self._made).intersection(*map(self.of, products))
-        return name_of(common, self.modes)
+        return name_of(self.common(products), self.modes)
 
     def kind(self, node: Node) -> str:
         """Name what makes a node: "value" of the function itself, or a family of modes."""

@@ -10,21 +10,21 @@ products, symmetric results are made by halves.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from eingrad import _ir
 from eingrad._choose import is_compared_in_print
 from eingrad._cores import split
-from eingrad._derive import derive, plan_derivatives, prepare
+from eingrad._derive import Root, derive, plan_derivatives, prepare
 from eingrad._forms import Forms, arguments_of
 from eingrad._ir import Input, Node, Product
 from eingrad._limits import BUDGET
 from eingrad._mode.makers import Makers, UnknownError
-from eingrad._mode.names import UNKNOWN, VALUE, modes_of
+from eingrad._mode.names import UNKNOWN, VALUE, modes_of, name_of
+from eingrad._mode.of_scans import count_in_steps, has_scans, modes_of_scans
 from eingrad._mode.pure import PureMode, Sweeps, TooLargeError
 from eingrad._plan import Program, halved, lower, numbered
 from eingrad._plan.kernels import Copy, Mirror, Reshape, Scale
-from eingrad._recurrence import is_scan
 from eingrad._simplify import Made
 
 
@@ -88,9 +88,8 @@ def find_mode(question: Question, program: Program) -> Mode:
     order = max(question.orders)
     if order == 0:
         return Mode(VALUE, program.flops)
-    if any(map(is_scan, _ir.topological(question.outputs))):
-        return _unknown("a scan repeats its step; what that computes is not compared")
-    if not is_compared_in_print(question.outputs):
+    is_long = count_in_steps(_ir.topological(question.outputs)) > BUDGET.nodes_in_print
+    if is_long or not is_compared_in_print(question.outputs):
         return _unknown(f"the function has more than {BUDGET.nodes_in_print} operations")
     values, _ = prepare(question.outputs, question.made)
     sweeps = Sweeps(BUDGET.compared_nodes)
@@ -125,26 +124,45 @@ def _classified(
     else:
         planned = forms.form([*dict.fromkeys(root.node for root in found)])
         lowered = plan_derivatives(found, forms)
-    steps = {mode: each.steps for mode, each in pure.items()}
+    joined = {mode: _joined(each, forms) for mode, each in pure.items()}
+    steps = {
+        mode: [*each.steps, *_ir.topological([root.node for root in joined[mode]])]
+        for mode, each in pure.items()
+    }
     local = [node for mode in pure.values() for node in mode.local]
     makers = Makers(steps, planned, _ir.topological(values), local)
     nodes = _ir.topological(planned)
-    kinds = {node: makers.kind(node) for node in nodes}
+    scans = modes_of_scans(steps, _ir.topological(values), nodes) if has_scans(nodes) else {}
+    known = {
+        scan: VALUE if made.is_value else name_of(made.modes, makers.modes)
+        for scan, made in scans.items()
+    }
+    kinds = {node: known.get(node) or makers.kind(node) for node in nodes}
     products = [n for n in nodes if isinstance(n, Product) and len(n.factors) > 1]
     again, numbers = numbered(lowered, arguments_of(question.inputs, program.inputs), forms.written)
     is_same = [s.targets for s in again.statements] == [s.targets for s in program.statements]
-    of_values = {}
+    by_number = {}
     if is_same:  # no loop was made, so values have the same numbers
-        of_values = {numbers[n]: kind for n, kind in kinds.items() if n in numbers}
-        _spread(of_values, program)
-    flops = {mode: _flops(each, question) for mode, each in pure.items()}
-    return Mode(makers.name(products), program.flops, flops, kinds=of_values)
+        by_number = {numbers[n]: kind for n, kind in kinds.items() if n in numbers}
+        _spread(by_number, program)
+    flops = {mode: _flops(roots, question) for mode, roots in joined.items()}
+    common = makers.common(products).intersection(*(made.modes for made in scans.values()))
+    if scans and not common:
+        raise UnknownError("no mode makes all products, as far as those of scans are compared")
+    return Mode(name_of(common, makers.modes), program.flops, flops, kinds=by_number)
 
 
-def _flops(mode: PureMode, question: Question) -> int:
+def _joined(mode: PureMode, forms: Forms) -> list[Root]:
+    """Join the scans of a mode, as those of a plan are; without scans nothing changes."""
+    nodes = [*dict.fromkeys(root.node for root in mode.roots)]
+    joined = dict(zip(nodes, forms.join_scans(nodes), strict=True))
+    return [replace(root, node=joined[root.node]) for root in mode.roots]
+
+
+def _flops(roots: Sequence[Root], question: Question) -> int:
     """Count the flops of the program that makes the products in the order of a mode."""
-    roots = [root.mirrored() for root in mode.roots]
-    return halved(lower(roots, arguments_of(question.inputs))).flops
+    mirrored = [root.mirrored() for root in roots]
+    return halved(lower(mirrored, arguments_of(question.inputs))).flops
 
 
 def _spread(kinds: dict[int, str], program: Program) -> None:

@@ -124,7 +124,19 @@ def _dot(a: Any, b: Any) -> Traced:
     left, right = np.ndim(a), np.ndim(b)
     if not left or not right:
         return np.multiply(strong(a), strong(b))
-    return np.tensordot(a, b, ((left - 1,), (max(right - 2, 0),)))
+    m, n = left - 1, max(right - 2, 0)
+    if np.shape(a)[m] != np.shape(b)[n]:
+        raise _sizes_differ("np.dot", (np.shape(a), m), (np.shape(b), n))
+    return np.tensordot(a, b, ((m,), (n,)))
+
+
+def _sizes_differ(name: str, first: tuple[Any, int], second: tuple[Any, int]) -> ShapeError:
+    (left, m), (right, n) = first, second
+    return ShapeError(
+        f"{name} at {user_line()}: axis {m} of the first operand (shape {left}) and axis {n} of "
+        f"the second (shape {right}) have different sizes, {left[m]} and {right[n]}; make them "
+        "equal, or transpose an operand"
+    )
 
 
 @implements(np.tensordot)
@@ -138,10 +150,7 @@ def _tensordot(a: Any, b: Any, axes: Any = 2) -> Traced:
     term = list(range(left.ndim, left.ndim + right.ndim))
     for x, y in zip(*pair, strict=True):
         if left.shape[x] != right.shape[y]:
-            raise ShapeError(
-                f"tensordot at {user_line()}: axis {x} of the first operand (shape {left.shape}) "
-                f"and axis {y} of the second (shape {right.shape}) have different sizes"
-            )
+            raise _sizes_differ("np.tensordot", (left.shape, x), (right.shape, y))
         term[y] = x
     kept = [i for i in range(left.ndim) if i not in pair[0]]
     out = [*kept, *(i for y, i in enumerate(term) if y not in pair[1])]

@@ -18,6 +18,8 @@ from eingrad._numpy_functions.operands import (
     implements,
     integer,
     known,
+    known_bound,
+    known_index,
     normal_axes,
     one_axis,
     operands,
@@ -25,7 +27,7 @@ from eingrad._numpy_functions.operands import (
 from eingrad._place import user_line
 from eingrad._primitives import apply
 from eingrad._shown import shown
-from eingrad._tracer import Expression, how_to_hold
+from eingrad._tracer import Expression, advice_for, how_to_hold
 from eingrad.errors import ShapeError, UnsupportedFunctionError
 
 Positions = NDArray[np.intp]
@@ -34,7 +36,8 @@ Positions = NDArray[np.intp]
 @implements("getitem")
 def _getitem(x: Expression, index: Any) -> Traced:
     (node,), wrap = operands(x, flags=True)
-    parts = [_index_part(part) for part in (index if isinstance(index, tuple) else (index,))]
+    given = index if isinstance(index, tuple) else (index,)
+    parts = [_index_part(part, x) for part in given]
     if sum(p is Ellipsis for p in parts) > 1:
         raise IndexError(f"an index has more than one ellipsis, at {user_line()}")
     spare = node.ndim - sum(map(_axes_of, parts))
@@ -71,18 +74,18 @@ def _getitem(x: Expression, index: Any) -> Traced:
     return wrap(_gather(node, waiting) if waiting else node)
 
 
-def _index_part(part: Any) -> Any:
-    """One part of an index: None, Ellipsis, slice, integer, or an array of integers or flags."""
+def _index_part(part: Any, x: Expression) -> Any:
+    """One part of an index of x: None, Ellipsis, slice, integer, array of integers or flags."""
     if part is None or part is Ellipsis:
         return part
     if isinstance(part, slice):
         for bound in (part.start, part.stop, part.step):
-            known(bound, "the bound of a slice")
+            known_bound(bound)
         return part
     if isinstance(part, Expression):
         raise UnsupportedFunctionError(
             f"indexing by a traced value is not supported (at {user_line()}): which entries it "
-            f"picks depends on numbers that are not there yet; {_without_indexing(part)}"
+            f"picks depends on numbers that are not there yet; {_without_indexing(part, x)}"
         )
     if isinstance(part, (int, np.integer)) and not isinstance(part, bool):
         return operator.index(part)
@@ -97,11 +100,11 @@ def _index_part(part: Any) -> Any:
     )
 
 
-def _without_indexing(index: Expression) -> str:
+def _without_indexing(index: Expression, owner: Expression) -> str:
     """What to do in place of indexing by a traced value."""
     select = "use np.where(condition, a, b)"
-    held = how_to_hold(index)
-    if not held or not index.ndim:
+    held = advice_for(index, owner).index
+    if not held or not index.ndim or not how_to_hold(index):
         return held or select
     if index.dtype.kind == "b":
         return f"{held}; or {select}"
@@ -185,7 +188,7 @@ def _take(a: Any, indices: Any, axis: int | None = None, *, mode: Any = "raise")
             f"np.take: mode {shown(mode)} is not supported on traced values (at {user_line()}); "
             "use 'raise', 'wrap' or 'clip'"
         )
-    where = np.asarray(known(indices, "an index"))
+    where = np.asarray(known_index(indices, x))
     untyped = not where.size and not isinstance(indices, np.ndarray)  # [] is none of floats
     if untyped or where.dtype.kind == "b":
         where = where.astype(np.intp)  # positions 0 and 1, never a mask
@@ -202,7 +205,7 @@ def _take(a: Any, indices: Any, axis: int | None = None, *, mode: Any = "raise")
 def _take_along_axis(arr: Any, indices: Any, axis: int | None = -1) -> Traced:
     x, axis = (np.ravel(arr), 0) if axis is None else (arr, axis)
     place = one_axis(axis, np.ndim(x))
-    where = np.asarray(known(indices, "an index"))
+    where = np.asarray(known_index(indices, x))
     if where.dtype.kind not in "iu":
         raise IndexError(
             f"take_along_axis at {user_line()}: indices of dtype {where.dtype}; give integers"
@@ -237,7 +240,7 @@ def _extract(condition: Any, arr: Any) -> Traced:
 @implements(np.delete)
 def _delete(arr: Any, obj: Any, axis: int | None = None) -> Traced:
     size = np.size(arr) if axis is None else np.shape(arr)[one_axis(axis, np.ndim(arr))]
-    return np.take(arr, np.delete(np.arange(size), known(obj, "an index")), axis)
+    return np.take(arr, np.delete(np.arange(size), known_index(obj, arr)), axis)
 
 
 @implements(np.resize)

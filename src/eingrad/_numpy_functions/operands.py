@@ -23,8 +23,8 @@ from eingrad._tracer import (
     FUNCTIONS,
     UFUNCS,
     Expression,
+    advice_for,
     broadcast_shapes,
-    how_to_hold,
     is_weak,
     node_of,
     trace_of,
@@ -170,13 +170,32 @@ def converted(x: Any, dtype: Any) -> Any:
 
 
 def known(value: Any, what: str) -> Any:
-    """Refuse a traced value where positions, shapes or counts must be known."""
+    """Refuse a traced value where shapes or counts must be known."""
     if isinstance(value, Expression):
-        raise TracerLeakError(
-            f"{what} is a traced value at {user_line()}; it must be known before the values: "
-            f"{how_to_hold(value) or 'use plain numbers'}"
-        )
+        raise _unknown(what, advice_for(value).count)
     return value
+
+
+def known_index(value: Any, owner: Any) -> Any:
+    """Refuse a traced value as positions of what may be traced itself."""
+    if isinstance(value, Expression):
+        of = owner if isinstance(owner, Expression) else None
+        raise _unknown("an index", advice_for(value, of).index)
+    return value
+
+
+def known_bound(value: Any) -> Any:
+    """Refuse a traced value as the bound of a slice."""
+    if isinstance(value, Expression):
+        raise _unknown("the bound of a slice", advice_for(value).bound)
+    return value
+
+
+def _unknown(what: str, advice: str) -> TracerLeakError:
+    return TracerLeakError(
+        f"{what} is a traced value at {user_line()}; it must be known before the values: "
+        f"{advice or 'use plain numbers'}"
+    )
 
 
 def integer(value: Any, what: str) -> int:

@@ -17,6 +17,7 @@ those that are as large.
 [('sin', (1,), None), ('add', (3,), 1), ('exp', (4,), 3)]
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import partial
@@ -31,7 +32,7 @@ from eingrad._plan.filling import (
     places,
     read_at_once,
 )
-from eingrad._plan.kernels import Loop, Number, Outer, Place, Reshape, Triangle
+from eingrad._plan.kernels import Loop, Multiply, Number, Outer, Place, Reshape, Triangle
 from eingrad._plan.lower.memory import Array, in_order, strides_after
 from eingrad._plan.program import Program, Statement
 
@@ -41,7 +42,42 @@ def reuse(program: Program) -> Program:
     statements = tuple(map(_with_body, program.statements))
     if any(a is not b for a, b in zip(statements, program.statements, strict=True)):
         program = replace(program, statements=statements)
-    return _Walk(program).rewritten() if any(map(_is_large, statements)) else program
+    return _Walk(_in_order(program)).rewritten() if any(map(_is_large, statements)) else program
+
+
+def _in_order(program: Program) -> Program:
+    """Make in order what others are placed onto, so that it need not be copied before.
+
+    Of arguments in order, a product that lies so is the same.
+    """
+    uses = Counter(value for s in program.statements for value in s.operands)
+    bases = {
+        s.operands[0]
+        for s in program.statements
+        if isinstance(s.kernel, Place) and s.kernel.has_base and uses[s.operands[0]] == 1
+    }
+    arrays = _lying(program) if bases else {}
+    made = tuple(
+        replace(s, kernel=replace(s.kernel, in_order=True))
+        if isinstance(s.kernel, Multiply)
+        and _is_large(s)
+        and s.targets[0] in bases
+        and arrays[s.targets[0]].lies_in_order
+        else s
+        for s in program.statements
+    )
+    return replace(program, statements=made) if bases else program
+
+
+def _lying(program: Program) -> dict[int, Array]:
+    """How values lie, of arguments in the order of their axes."""
+    arrays = {n: Array(r.shape, in_order(r.shape)) for n, r in enumerate(program.values())}
+    for s in program.statements:
+        if len(s.targets) == 1:
+            found = strides_after(s.kernel, [arrays[n] for n in s.operands], s.shape)
+            if found is not None:
+                arrays[s.targets[0]] = Array(s.shape, found)
+    return arrays
 
 
 def _with_body(statement: Statement) -> Statement:
@@ -114,10 +150,17 @@ class _Walk:
         found = strides_after(s.kernel, [self.arrays[n] for n in s.operands], s.shape)
         if found is not None:
             self.arrays[target] = Array(s.shape, found)
-        if makes_in_order(s) or any(map(partial(self._lies_as, s), range(len(read_at_once(s))))):
+        is_in_order = makes_in_order(s) or self._is_certain(s)
+        if is_in_order or any(map(partial(self._lies_as, s), range(len(read_at_once(s))))):
             self.in_order.add(target)
         if not s.is_alias or (is_one_to_one(s) and s.operands[0] in self.whole):
             self.whole.add(target)
+
+    def _is_certain(self, s: Statement) -> bool:
+        """Whether a product lies in order for sure, as its factors do: vectors have no order."""
+        if not isinstance(s.kernel, Multiply) or not self.arrays[s.targets[0]].lies_in_order:
+            return False
+        return all(n in self.in_order or len(self.values[n].shape) <= 1 for n in s.operands)
 
     def _lies_as(self, s: Statement, k: int) -> bool:
         """Whether a result lies in order because operand k does."""

@@ -238,7 +238,33 @@ def _multiplied(statement: Statement, product: MatMul, operands: Sequence[Result
     moved = MACHINE.byte_moved * statement.workspace_bytes
     flops = statement.flops * _flop(statement.results[0].dtype)
     read = MACHINE.byte_read * sum(operand.bytes for operand in operands)
-    return calls + MACHINE.view * looks + moved + max(flops, read)
+    packed = MACHINE.byte_packed * _packed(statement, product, operands)
+    multiplied = max(flops, read) + packed + _copied(statement, product)
+    return calls + MACHINE.view * looks + moved + multiplied
+
+
+def _packed(statement: Statement, product: MatMul, operands: Sequence[Result]) -> int:
+    """Bytes that BLAS copies before it multiplies: both matrices of each product, not vectors.
+
+    That is what it takes longest for where one side of a matrix is short.
+    """
+    if any(side.is_vector for side in product.sides):
+        return 0
+    batch = dict(zip(product.out[: product.batch], statement.shape, strict=False))
+    again = (
+        math.prod(size for index, size in batch.items() if index not in term)
+        for term in product.terms
+    )
+    return sum(times * operand.bytes for times, operand in zip(again, operands, strict=True))
+
+
+def _copied(statement: Statement, product: MatMul) -> int:
+    """Time to copy one triangle to the other, rows of blocks at once: five calls for each."""
+    half = product.half
+    if half is None or not half.mirrored:
+        return 0
+    blocks = -(-half.rows // half.step)
+    return blocks * 5 * MACHINE.product + MACHINE.byte_written * statement.result_bytes // 2
 
 
 def _many(statement: Statement, product: MatMul) -> int:

@@ -16,6 +16,7 @@ from eingrad._plan.kernels import (
     Copy,
     EinsumLoop,
     Fill,
+    Half,
     MatMul,
     Mirror,
     Multiply,
@@ -40,6 +41,8 @@ def fills(s: Statement, constants: Constants) -> bool:
             return True
         case Add(signs=signs):
             return 1 in signs[:2] and len(signs) > 1  # else the first is negated by itself
+        case MatMul(half=Half(mirrored=True)):
+            return True
         case MatMul(half=None) as product:
             has_vectors = any(side.is_vector for side in product.sides)
             return not product.batch or not (has_vectors or product.splits)
@@ -88,8 +91,10 @@ def is_entry_by_entry(s: Statement, k: int) -> bool:
 def makes_in_order(s: Statement) -> bool:
     """Whether a new array lies in the order of its axes, whatever the operands do."""
     match s.kernel:
-        case Fill() | Copy() | Outer() | Place() | MatMul(batch=0):
+        case Fill() | Copy() | Outer() | Place() | Multiply(in_order=True):
             return True
+        case MatMul(batch=batch):
+            return batch <= 1  # several axes of a batch lie as those of the operands
         case Take():
             return len(s.operands) == 2  # noqa: PLR2004 - no mask
     return False

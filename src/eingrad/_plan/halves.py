@@ -2,13 +2,15 @@
 
 In: a program. Out: an equal one, in which the matrix products that only a mirror needs are made by
 rows of blocks, those on one side of the diagonal.
-Guaranteed: what is mirrored has the same entries; the others are zero until then. Four rows of
-blocks take 5/8 of the flops.
+Guaranteed: what is mirrored has the same entries. A product that is mirrored as it is takes many
+rows of blocks, each copied to the other side while a cache holds it: the result is written once.
+Of others, sums of products, the other side is zero until the mirror comes; four rows of blocks take
+5/8 of the flops.
 """
 
 import math
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from eingrad._limits import POLICY
@@ -31,15 +33,52 @@ _Wanted = tuple[int, bool]  # a value, and whether its upper triangle is what is
 
 def halved(program: Program) -> Program:
     """Make half of the products that are mirrored."""
-    wanted = [
-        (s.operands[0], True)
-        for s in program.statements
-        if isinstance(s.kernel, Mirror)
-        and s.kernel.in_place
-        and s.kernel.axes == (0,)
-        and len(s.kernel.flat) == 2  # noqa: PLR2004 - a matrix
-    ]
+    program = _with_mirrored(program)
+    wanted = [(s.operands[0], True) for s in program.statements if _mirrors_a_matrix(s)]
     return _with_halves(program, wanted)
+
+
+def _mirrors_a_matrix(s: Statement) -> bool:
+    kernel = s.kernel
+    if not isinstance(kernel, Mirror) or not kernel.in_place:
+        return False
+    return kernel.axes == (0,) and len(kernel.flat) == 2  # noqa: PLR2004 - a matrix
+
+
+def _with_mirrored(program: Program) -> Program:
+    """Make products mirrored that nothing but a mirror needs, and leave that out."""
+    statements = [*program.statements]
+    made = {target: n for n, s in enumerate(statements) for target in s.targets}
+    uses = Counter(value for s in statements for value in s.operands)
+    uses.update(program.outputs)
+    same: dict[int, int] = {}  # a mirrored value, and the one that it is now
+    for s in program.statements:
+        (value, *_) = s.operands or (-1,)
+        if not _mirrors_a_matrix(s) or value not in made or uses[value] > 1:
+            continue
+        product = statements[made[value]]
+        if isinstance(product.kernel, MatMul):
+            half = _half(product, product.kernel, upper=True, mirrored=True)
+            if half is not product:
+                statements[made[value]] = half
+                same[s.targets[0]] = value
+    return _without(program, statements, same) if same else program
+
+
+def _without(program: Program, statements: Sequence[Statement], same: Mapping[int, int]) -> Program:
+    """Leave out the statements of values that are others, and number the rest in order."""
+    number = {n: n for n in range(program.first)}
+    left = []
+    for s in statements:
+        if s.targets and s.targets[0] in same:
+            number[s.targets[0]] = number[same[s.targets[0]]]
+            continue
+        for target in s.targets:
+            number[target] = len({*number.values()})
+        operands, targets = (tuple(number[v] for v in of) for of in (s.operands, s.targets))
+        left.append(replace(s, operands=operands, targets=targets))
+    outputs = tuple(number[v] for v in program.outputs)
+    return replace(program, statements=tuple(left), outputs=outputs)
 
 
 def _with_halves(program: Program, wanted: Iterable[_Wanted]) -> Program:
@@ -88,7 +127,9 @@ def _loop_with_halves(statement: Statement, buffer: int, *, upper: bool) -> Stat
     )
 
 
-def _half(statement: Statement, product: MatMul, *, upper: bool) -> Statement:
+def _half(
+    statement: Statement, product: MatMul, *, upper: bool, mirrored: bool = False
+) -> Statement:
     """Make one triangle of a product, if it is a large matrix of two equal sides.
 
     Of a matrix with itself, BLAS makes one triangle by itself.
@@ -102,14 +143,21 @@ def _half(statement: Statement, product: MatMul, *, upper: bool) -> Statement:
     vectors = any(side.is_vector for side in product.sides)
     if not large or by_itself or product.batch or vectors:
         return statement
-    step = -(-rows // POLICY.half_blocks)
+    step = _rows_at_once(statement, rows) if mirrored else -(-rows // POLICY.half_blocks)
     made = sum(min(step, rows - row) * (rows - row) for row in range(0, rows, step))
     return replace(
         statement,
-        kernel=replace(product, half=Half(rows, step, upper)),
+        kernel=replace(product, half=Half(rows, step, upper, mirrored)),
         flops=statement.flops * made // rows**2,
-        workspace_bytes=statement.workspace_bytes + step * rows * dtype.itemsize,
+        workspace_bytes=statement.workspace_bytes
+        + (0 if mirrored else step * rows * dtype.itemsize),
     )
+
+
+def _rows_at_once(statement: Statement, rows: int) -> int:
+    """Choose how many rows are mirrored at once: more where BLAS has more to add up for each."""
+    summed = statement.flops // (2 * rows**2)
+    return POLICY.mirrored_rows * (2 if summed > POLICY.mirrored_rows else 1)
 
 
 def _swaps_halves(view: View) -> bool:

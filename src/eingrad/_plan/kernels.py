@@ -147,11 +147,12 @@ class Add:
 
 @dataclass(frozen=True, slots=True)
 class Multiply:
-    """A product that sums nothing."""
+    """A product that sums nothing; `in_order` in memory, or as NumPy makes it of its operands."""
 
     label: ClassVar[str] = "multiply"
     terms: tuple[Subscripts, Subscripts]
     out: Subscripts
+    in_order: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,12 +185,14 @@ class Side:
 class Half:
     """The triangle of a square product that is computed: `step` rows at once, on from a diagonal.
 
-    Blocked SYRK: four rows of blocks take 5/8 of the flops. The other entries are zero.
+    Blocked SYRK: four rows of blocks take 5/8 of the flops. The other entries are zero; where it is
+    `mirrored`, each is that of the triangle, copied while a cache holds the rows.
     """
 
     rows: int
     step: int
     upper: bool
+    mirrored: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,8 +49,32 @@ def mirror(node: Node, symmetry: Symmetry) -> Node:
         return node
     if node.size > POLICY.mirrored_at_once:
         node = _made_exact(node, symmetry)
+        if isinstance(node, Add) and not is_exactly_symmetric(node, symmetry):
+            return _below_placements(node, symmetry)
+    return _mirrored(node, symmetry)
+
+
+def _mirrored(node: Node, symmetry: Symmetry) -> Node:
     blocks = {"symmetry": symmetry}
     return _ir.apply_node(MIRROR, (node,), blocks, 0, node.shape, node.dtype, symmetry)
+
+
+def _below_placements(node: Add, symmetry: Symmetry) -> Node:
+    """``mirror(P + D) -> mirror(P) + D`` where D is symmetric as it is placed.
+
+    So a product is mirrored while it is made (`halves`).
+    """
+    pairs = [*zip(node.terms, node.coefficients, strict=True)]
+    placed = [
+        (n, c) for n, c in pairs if _ir.carries_delta(n) and is_exactly_symmetric(n, symmetry)
+    ]
+    rest = [pair for pair in pairs if pair not in placed]
+    if not placed or not rest or any(_ir.carries_delta(n) for n, _ in rest):
+        return _mirrored(node, symmetry)
+    base = _ir.add(*zip(*rest, strict=True))
+    return _ir.add(
+        [_mirrored(base, symmetry), *(n for n, _ in placed)], [1, *(c for _, c in placed)]
+    )
 
 
 def _made_exact(node: Node, symmetry: Symmetry) -> Node:

@@ -33,6 +33,7 @@ from eingrad._primitives.algebra import (
 )
 from eingrad._primitives.row import (
     BY_NAME,
+    Along,
     Equation,
     Kind,
     Law,
@@ -43,6 +44,7 @@ from eingrad._primitives.row import (
     exponents_of,
     is_elementwise,
     is_identity,
+    is_step,
     jacobian,
     kind_of,
     results_of,
@@ -54,6 +56,7 @@ from eingrad._primitives.table import PRIMITIVES
 __all__ = [
     "BY_NAME",
     "PRIMITIVES",
+    "Along",
     "Equation",
     "Kind",
     "Law",
@@ -68,6 +71,7 @@ __all__ = [
     "is_elementwise",
     "is_identity",
     "is_sign",
+    "is_step",
     "jacobian",
     "kind_of",
     "plus",

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 from fractions import Fraction
 from pickle import PicklingError
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,19 +51,31 @@ def _one_per_entry(result: Shape, *_operands: Shape) -> int:
     return math.prod(result)
 
 
+class Along(NamedTuple):
+    """What an equation may be made of, besides operands and result."""
+
+    rate: Callable[[Node], Node]  # how a node changes along the curve
+    start: Callable[[Node], Node]  # its value at the start, which does not change
+    order: int  # the highest that is asked for
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Equation:
     """``residual = 0``: of a result, its operands and their rates of change, to all orders.
 
-    ``solve(rest, *operands, y)`` gives the last coefficient of ``y``, or of its rate, from that of
-    the residual in which it is left out, and from operands and result of order zero. Where that
-    divides by zero at a kink, the first coefficient is by the rule, which knows better.
+    ``solve(k, rest, *known)`` gives coefficient number k of the result, or number ``k - 1`` of its
+    rate, from that of the residual in which it is left out, and from coefficients number zero of
+    what is `known`: operands and result, if nothing else is said. Where that divides by zero at a
+    kink, the first coefficient is by the rule, which knows better. `partners` are other nodes, and
+    what they are solved from where this result is asked for.
     """
 
     residual: Node
     solve: Callable[..., Node]
     gives_rate: bool = False
     first_by_rule: bool = False
+    known: tuple[Node, ...] = ()
+    partners: tuple[tuple[Node, "Equation"], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
@@ -85,6 +97,8 @@ class Primitive:
     extreme: bool = False  # an entry of its operand
     number: Callable[..., Coefficient] | None = None  # that its operand is multiplied with
     linear: bool = False  # in its one operand, so that a number may leave it
+    is_additive: bool = False  # linear in all its operands together
+    is_product: bool = False  # linear in each of its two operands
     picoseconds: int = 700  # for an entry of eight bytes, see `_limits`
     is_factorisation: bool = False  # of matrices
     singular: bool = False  # the derivative can be infinite or nan at a finite point
@@ -104,7 +118,7 @@ class Primitive:
     standard: str | Callable[..., Any] = ""  # in the array API: another name; f(xp, *operands, ...)
 
     @property
-    def identity(self) -> "Primitive":
+    def identity(self) -> Hashable:
         """The row itself: two of one name are two functions."""
         return self
 
@@ -195,10 +209,16 @@ def jacobian(node: Node, k: int) -> Node | None:
     return rule(*node.operands, node, **dict(node.attributes)) if rule else None
 
 
-def equation(node: Apply, leaves: Sequence[Node], rate: Callable[[Node], Node]) -> Equation | None:
+def equation(node: Apply, leaves: Sequence[Node], along: Along) -> Equation | None:
     """Equation of a node whose operands, then itself, are `leaves`; None where rules serve."""
     make = row_of(node).equation
-    return make(*leaves, rate, **dict(node.attributes)) if make else None
+    return make(*leaves, along, **dict(node.attributes)) if make else None
+
+
+def is_step(node: Apply) -> bool:
+    """Whether a call is constant but for jumps: it has no derivative."""
+    row = row_of(node)
+    return row.kind is Kind.BY_RULES and not row.rules
 
 
 def exponents_of(node: Node, *, guarded: bool = False) -> Sequence[Fraction]:

@@ -25,16 +25,18 @@ Expand = Callable[[Mapping[Node, Sequence[Node]]], Callable[[Node, int], Node]]
 def coefficient_of_scan(
     node: Apply,
     k: int,
+    highest: int,
     given: Mapping[int, Sequence[Node]],
     wider: Sequence[DType],
     expand: Expand,
 ) -> Node:
     """Give coefficient number k, from one on, of a result of a scan.
 
-    `given` are coefficients 1 to k of operands, by their places; `expand` is for nodes of a step.
+    `highest` is the number of the last that is asked for. `given` are coefficients 1 to k of
+    operands, by their places; `expand` is for nodes of a step.
     """
     row = scan_of(node)
-    key = ("expand", row, k, (*given,), (*wider,))
+    key = ("expand", row, k, highest, (*given,), (*wider,))
     recurrence, operands, coefficient_of = _reuse.find_or_derive(
         key, lambda: _derive(row, k, [*given], wider, expand)
     )

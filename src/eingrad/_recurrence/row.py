@@ -75,6 +75,11 @@ class Scan(Primitive):
     length: int = 0
     is_backward: bool = False
 
+    @property
+    def identity(self) -> Hashable:
+        """Itself, but not to be numbered: two that have one name compute the same."""
+        return (self,)
+
 
 # Inputs of a step --------------------------------------------------------------------------------
 
@@ -158,7 +163,8 @@ def _row(recurrence: Recurrence, length: int, is_backward: bool) -> Scan:
 def _make_row(recurrence: Recurrence, length: int, is_backward: bool) -> Scan:
     counts = [len(part) for part in (recurrence.constants, recurrence.carries, recurrence.slices)]
     made_of = repr((counts, length, is_backward)).encode()
-    made_of += b"".join(n.digest for n in (*recurrence.inputs, *recurrence.results))
+    written = sorted(n.digest for n in recurrence.written)
+    made_of += b"".join([*(n.digest for n in (*recurrence.inputs, *recurrence.results)), *written])
     name = f"scan {blake2b(made_of, digest_size=8).hexdigest()}"
     shapes = _shapes(recurrence, length)
     flops = length * _flops(recurrence)

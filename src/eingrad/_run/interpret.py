@@ -139,7 +139,7 @@ def _results(  # noqa: C901, PLR0912 - one case for each kernel
         case Outer(terms=terms, out=out):
             result = _multiplied(operands, terms, out, xp)
         case MatMul() as product:
-            result = xp.reshape(_matrix_product(product, operands, xp), statement.shape)
+            result = xp.reshape(_matrix_product(product, operands, space), statement.shape)
         case _ as unknown:
             assert_never(unknown)
     return [result]
@@ -235,16 +235,20 @@ def _multiplied(
     return xp.sum(product, axis=axes) if summed else product
 
 
-def _matrix_product(product: MatMul, operands: Sequence[_Array], xp: Any) -> _Array:
+def _matrix_product(product: MatMul, operands: Sequence[_Array], space: _Space) -> _Array:
     """Multiply batches of matrices; a vector gets an axis of size one.
 
     Also where a half is asked for. Only a mirror reads that, and of it one triangle: the whole is
     right for it, and would tell if somebody read the other one.
     """
+    xp, half = space.xp, product.half
     left, right = (_matrices(x, side, xp) for x, side in zip(operands, product.sides, strict=True))
     left = left[..., None, :] if product.left.is_vector else left
     right = right[..., None] if product.right.is_vector else right
-    return xp.matmul(left, right)
+    made = xp.matmul(left, right)
+    if half is None or not half.mirrored:
+        return made
+    return _mirrored(Mirror((half.rows, half.rows), (0,), in_place=True), [made], space)
 
 
 def _matrices(x: _Array, side: Side, xp: Any) -> _Array:

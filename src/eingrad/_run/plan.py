@@ -17,6 +17,7 @@ from eingrad._run.form import Form, check_symmetry, inputs_among, label, symmetr
 from eingrad._run.order import ProductPath, path_of, paths_of
 from eingrad._run.picture import PlanPicture, picture_of
 from eingrad._run.tree import PlanTree, tree_of
+from eingrad._tracebacks import shorten
 from eingrad._tracer import Expression, as_array
 from eingrad._tree import flatten
 from eingrad.errors import DTypeError, PlanError, ShapeError
@@ -109,11 +110,15 @@ class Plan:
         A result that is mostly zeros takes longer to fill than to make: the system gives new memory
         that holds zeros, which nobody writes; an array of the user's may hold anything.
         """
-        if out is None:
-            return self._entry(self, args, kwargs)
-        if self._filling_entry is None:
-            self._filling_entry = filling_entry(self._executable, self._form, self._captured)
-        return self._filling_entry(self, args, kwargs, out)
+        try:
+            if out is None:
+                return self._entry(self, args, kwargs)
+            if self._filling_entry is None:
+                self._filling_entry = filling_entry(self._executable, self._form, self._captured)
+            return self._filling_entry(self, args, kwargs, out)
+        except Exception as error:
+            shorten(error)
+            raise
 
     def _interpret(self, args: tuple[Any, ...], kwargs: dict[str, Any], out: Any = None) -> Any:
         """Compute as the form says, at a call that the entry does not take."""

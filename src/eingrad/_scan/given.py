@@ -10,10 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from eingrad._arguments import labels
-from eingrad._shown import shown
+from eingrad._arguments import labels, lists_in
+from eingrad._ir import Node
 from eingrad._tracer import Expression, Trace, node_of
 from eingrad._tree import Tree, flatten, nesting
+from eingrad._verbs import check_count
 from eingrad.errors import DTypeError, ShapeError
 
 
@@ -26,16 +27,36 @@ class Given:
     slices: list[Any]
     slice_tree: Tree
     length: int
+    counts: tuple[bool, ...]  # of each carry that there is: whether it begins with an integer
 
     @classmethod
     def of(cls, init: Any, xs: Any, length: Any, trace: Trace | None) -> "Given":
         """Flatten, and find the length."""
         carries, carry_tree = flatten(init)
         slices, slice_tree = flatten(xs)
+        _refuse_lists(xs)
         arrays = [as_carried(leaf, trace, "init") for leaf in carries]
         sliced = [as_carried(leaf, trace, "xs") for leaf in slices]
         count = _length(sliced, labels(["xs"], [slice_tree]), length)
-        return cls(arrays, carry_tree, sliced, slice_tree, count)
+        counts = tuple(_is_integer(leaf) for leaf in carries if leaf is not None)
+        return cls(arrays, carry_tree, sliced, slice_tree, count, counts)
+
+
+def _refuse_lists(xs: Any) -> None:
+    """Refuse lists of numbers among the slices: each number would be sliced."""
+    for name, value, _ in lists_in("xs", xs):
+        leaves = flatten(value)[0]
+        if all(leaf is not None and np.shape(leaf) == () for leaf in leaves):
+            is_traced = any(isinstance(leaf, Expression) for leaf in leaves)
+            raise ShapeError(
+                f"{name} is a {type(value).__name__} of numbers, each of which would be sliced; "
+                f"pass {'np.stack' if is_traced else 'np.array'}({name}), of which a step is given "
+                "a row"
+            )
+
+
+def _is_integer(leaf: Any) -> bool:
+    return type(leaf) is int or getattr(leaf, "dtype", np.dtype(float)).kind in "iu"
 
 
 def as_carried(leaf: Any, trace: Trace | None, what: str) -> Any:
@@ -48,8 +69,8 @@ def as_carried(leaf: Any, trace: Trace | None, what: str) -> Any:
 
 
 def _length(slices: Sequence[Any], names: Sequence[str], length: Any) -> int:
-    if length is not None and (type(length) is not int or length < 0):
-        raise ValueError(f"length must be an integer of at least 0, not {shown(length)}")
+    if length is not None:
+        check_count(length, "length")
     known = "length", length
     for name, array in zip(names, slices, strict=True):
         if array is None:
@@ -71,6 +92,11 @@ def _length(slices: Sequence[Any], names: Sequence[str], length: Any) -> int:
     return int(known[1])
 
 
+def _nested(leaves: Sequence[Any], tree: Tree) -> str:
+    """Say how an output is nested, and where it is None."""
+    return "None" if leaves == [None] else nesting(tree)
+
+
 @dataclass(frozen=True, slots=True)
 class Body:
     """The user's function."""
@@ -82,8 +108,9 @@ class Body:
     def results(self, returned: Any) -> tuple[list[Any], list[Any], Tree]:
         """Take what was returned apart: leaves of the carry, those of the output, its nesting."""
         if type(returned) not in (tuple, list) or len(returned) != 2:  # noqa: PLR2004 - a pair
+            given = "None" if returned is None else nesting(flatten(returned)[1])
             raise ShapeError(
-                f"{self.name} returned {nesting(flatten(returned)[1])}, but the function of a scan "
+                f"{self.name} returned {given}, but the function of a scan "
                 "returns a pair, (carry, y); without an output return (carry, None)"
             )
         carry, y = returned
@@ -95,6 +122,24 @@ class Body:
                 f"{nesting(wanted)}, not {nesting(tree)}"
             )
         return leaves, *flatten(y)
+
+    def check_output(
+        self, ys: Sequence[Any], tree: Tree, first: Sequence[Any], first_tree: Tree
+    ) -> None:
+        """Refuse an output that is not as that of the first step: they are stacked."""
+        if tree != first_tree or [y is None for y in ys] != [y is None for y in first]:
+            raise ShapeError(
+                f"{self.name} returned an output {_nested(ys, tree)} after "
+                f"{_nested(first, first_tree)}; outputs are stacked, so each step must give one "
+                "that is nested alike"
+            )
+        shapes = [(np.shape(old), np.shape(new)) for old, new in zip(first, ys, strict=True)]
+        for name, (old, new) in zip(labels(["the output"], [tree]), shapes, strict=True):
+            if old != new:
+                raise ShapeError(
+                    f"{name} that {self.name} returned has shape {new}, after shape {old}; outputs "
+                    "are stacked, so each step must give one of the same shape"
+                )
 
     def check_carries(self, carries: Sequence[Any], first: Sequence[Any]) -> None:
         """Refuse a carry that changes its shape or dtype; given are nodes or arrays, or None."""
@@ -112,12 +157,13 @@ class Body:
                     "it; a step must keep the shape of what it carries: start with that shape"
                 )
             if new is not None and new.dtype != old.dtype:
-                other = (
-                    "or count with xs=np.arange(length)"
-                    if old.dtype.kind in "iu"
-                    else f'or return it as x.astype("{old.dtype}")'
-                )
+                why, other = "", f'return it as x.astype("{old.dtype}")'
+                if old.dtype.kind in "iu":
+                    other = "count with xs=np.arange(length)"
+                    if isinstance(new, Node):
+                        why = " (what is computed of an integer in a traced function is a float)"
                 raise DTypeError(
-                    f"{name} is {old.dtype}, but {self.name} returned {new.dtype} for it; a step "
-                    f"must keep the dtype of what it carries: start with {new.dtype}, {other}"
+                    f"{name} is {old.dtype}, but {self.name} returned {new.dtype} for it{why}; a "
+                    "step must keep the dtype of what it carries: start with "
+                    f"{new.dtype}, or {other}"
                 )

@@ -9,14 +9,17 @@ from typing import Any
 
 import numpy as np
 
+from eingrad._call import called_wrongly
 from eingrad._recurrence import results_of_scan
 from eingrad._scan.given import Body, Given, as_carried
 from eingrad._scan.record import node_or_none, record
 from eingrad._shown import shown
 from eingrad._tracer import Expression, Trace, current_trace, within_trace
 from eingrad._tree import LEAF, flatten
+from eingrad._verbs import verb
 
 
+@verb("eg.scan(f, init, xs, length, reverse=False)")
 def scan(
     f: Callable[[Any, Any], tuple[Any, Any]],
     init: Any,
@@ -103,19 +106,37 @@ def _loop(body: Body, *, reverse: bool) -> tuple[Any, Any]:
     given = body.given
     carries, stacked = given.carries, []
     steps = range(given.length)
-    tree = LEAF
+    tree = first_tree = LEAF
     for n in reversed(steps) if reverse else steps:
         x = given.slice_tree.build([None if a is None else _read_only(a[n]) for a in given.slices])
         carry = given.carry_tree.build(map(_read_only, carries))
-        leaves, ys, tree = body.results(body.f(carry, x))
+        leaves, ys, tree = body.results(_called(body, carry, x))
         carries = [
             as_carried(leaf, None, f"the carry that {body.name} returned") for leaf in leaves
         ]
         body.check_carries(carries, given.carries)
         stacked.append(ys)
+        first_tree = tree if len(stacked) == 1 else first_tree
+        body.check_output(ys, tree, stacked[0], first_tree)
     columns = zip(*(stacked[::-1] if reverse else stacked), strict=True)
     outputs = [None if parts[0] is None else np.stack(parts) for parts in columns]
     return given.carry_tree.build(map(_copied, carries)), tree.build(outputs)
+
+
+def _called(body: Body, carry: Any, x: Any) -> Any:
+    """Call the function; say what Python refuses about the call, and what an index may be."""
+    try:
+        return body.f(carry, x)
+    except TypeError as error:
+        if called_wrongly(error):
+            raise TypeError(str(error)) from None
+        raise
+    except IndexError as error:
+        if any(body.given.counts) and "must be of integer" in str(error):
+            error.add_note(
+                "an integer in init is a float64 in a scan; count with xs=np.arange(length)"
+            )
+        raise
 
 
 def _copied(array: Any) -> Any:

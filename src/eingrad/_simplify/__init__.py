@@ -35,7 +35,7 @@ from eingrad._simplify.products import MOST_OPERANDS, regroup, select
 from eingrad._simplify.scatter import scatter
 from eingrad._simplify.sums import factor, flatten, merge
 from eingrad._simplify.twins import symmetrise
-from eingrad._simplify.work import work
+from eingrad._simplify.work import whole_work, work
 from eingrad._simplify.written import narrow, written_nodes
 
 Pass = Callable[[Node, Container[Node]], Node]
@@ -209,6 +209,7 @@ __all__ = [
     "simplify",
     "symmetrise",
     "walk",
+    "whole_work",
     "work",
     "written_nodes",
 ]

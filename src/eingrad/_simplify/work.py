@@ -3,8 +3,9 @@
 import math
 from collections.abc import Container, Sequence
 
-from eingrad._cost import contraction_flops, roughly
-from eingrad._ir import Add, Node, Placement, Product
+from eingrad import _ir
+from eingrad._cost import call_flops, contraction_flops, roughly
+from eingrad._ir import Add, Apply, Node, Placement, Product
 from eingrad._subscripts import Shape, Subscripts
 
 
@@ -29,6 +30,26 @@ def work(root: Node, given: Container[Node]) -> int:
                 stack += node.operands
             case Placement(structure=()):
                 stack += node.operands
+    return total
+
+
+def whole_work(roots: Sequence[Node]) -> int:
+    """Rough time of all nodes below, calls included: to leave out what is far dearer than others.
+
+    It knows nothing of what the normal form makes of them: what is near is planned to be compared.
+    """
+    total = 0
+    for node in _ir.topological(roots):
+        match node:
+            case Add():
+                additions = (len(node.terms) - 1) * node.size
+                total += roughly(additions, additions)
+            case Product():
+                total += 0 if node.is_view else product_work(node.terms, node.out, node.sizes)
+            case Apply():
+                total += roughly(call_flops(node), node.size)
+            case Placement() if not _ir.carries_delta(node):
+                total += roughly(0, node.size)
     return total
 
 

@@ -8,6 +8,7 @@ Which functions are known is in `_numpy_functions`, which fills `FUNCTIONS` and 
 files here know each other is in docs/design/tracing.md.
 """
 
+from eingrad._tracer.advice import CARRY, COUNT, SLICE, advice_for
 from eingrad._tracer.arrays import (
     STATIC,
     Array,
@@ -40,11 +41,14 @@ from eingrad._tracer.value import how_to_hold, is_weak, trace_of
 __all__ = [
     "ACCUMULATE",
     "ARRAYS",
+    "CARRY",
+    "COUNT",
     "FUNCTIONS",
     "IN_PLACE",
     "METHODS",
     "OPERANDS",
     "REDUCE",
+    "SLICE",
     "STATIC",
     "UFUNCS",
     "VIEWS",
@@ -53,6 +57,7 @@ __all__ = [
     "Expression",
     "Term",
     "Trace",
+    "advice_for",
     "as_array",
     "broadcast_shapes",
     "check_array",

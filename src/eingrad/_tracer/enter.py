@@ -33,9 +33,10 @@ def node_of(value: Any, trace: Trace | None, what: str = "an operand") -> Node:
     check_array(value, what)
     if isinstance(value, (list, tuple)):
         if any(isinstance(leaf, TracedValue) for leaf in flatten(value)[0]):
+            nested = any(isinstance(item, (list, tuple)) for item in value)
             raise TracerLeakError(
                 f"a {type(value).__name__} with traced values stands for an array at "
-                f"{user_line()}; build it with np.stack"
+                f"{user_line()}; build it with np.{'block' if nested else 'stack'}"
             )
         value = as_array(value, what)
     if isinstance(value, np.ndarray):

@@ -9,10 +9,11 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from eingrad import _formula
-from eingrad._conversions import ARRAY, FORMAT, branch, conversion, unsupported
+from eingrad import _formula, _terms
+from eingrad._conversions import ARRAY, FORMAT, INTEGER, branch, conversion, unsupported
 from eingrad._place import is_called_by_masked_array, place, user_line
 from eingrad._shown import shown
+from eingrad._tracer.advice import advice_for
 from eingrad._tracer.functions import record_function, refuse_function, writes_in_place
 from eingrad._tracer.lookup import find_or_perform
 from eingrad._tracer.operators import Operators
@@ -27,7 +28,7 @@ from eingrad._tracer.registry import (
 )
 from eingrad._tracer.terms import Term
 from eingrad._tracer.ufuncs import record_method, record_ufunc
-from eingrad._tracer.value import how_to_hold, mark_array
+from eingrad._tracer.value import mark_array, outside_of_verbs, shorten_outside
 from eingrad.errors import (
     BranchError,
     DTypeError,
@@ -70,9 +71,13 @@ class Expression(Operators):
         """Data type of the elements."""
         return self._node.dtype
 
+    @outside_of_verbs
     def __len__(self) -> int:
         if not self.shape:
-            raise TypeError(f"len() of a traced value without axes, at {user_line()}")
+            raise TypeError(
+                f"len() of a traced value without axes, at {user_line()}; it is one number, so "
+                "compute with it as it is"
+            )
         return self.shape[0]
 
     def __repr__(self) -> str:
@@ -98,30 +103,42 @@ class Expression(Operators):
         """
         return tuple(
             Term(deltas, Expression(core, self._trace), axes)
-            for deltas, core, axes in _formula.split_terms(self._node)
+            for deltas, core, axes in _terms.split_terms(self._node)
         )
 
     # What NumPy asks
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
         """Record a ufunc (NEP 13)."""
-        if method == "__call__" and not kwargs and ufunc in UFUNCS:
-            return record_ufunc(ufunc, inputs)
-        return record_method(ufunc, method, inputs, kwargs)
+        try:
+            if method == "__call__" and not kwargs and ufunc in UFUNCS:
+                return record_ufunc(ufunc, inputs)
+            return record_method(ufunc, method, inputs, kwargs)
+        except Exception as error:
+            shorten_outside(error)
+            raise
 
     def __array_function__(
         self, function: Any, types: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
         """Record any other NumPy function (NEP 18)."""
-        handler = FUNCTIONS.get(function)
-        if handler is None:
-            refuse_function(function)
-        return record_function(qualified_name(function), function, handler, args, kwargs)
+        try:
+            handler = FUNCTIONS.get(function)
+            if handler is None:
+                refuse_function(function)
+            return record_function(qualified_name(function), function, handler, args, kwargs)
+        except Exception as error:
+            shorten_outside(error)
+            raise
 
     def __getattr__(self, name: str) -> Any:
         function = METHODS.get(name)
         if function is None:
-            self._refuse_attribute(name)
+            try:
+                self._refuse_attribute(name)
+            except Exception as error:
+                shorten_outside(error)
+                raise
         handler = FUNCTIONS.get(function, function)
         return lambda *args, **kwargs: record_function(
             f"ndarray.{name}", function, handler, (self, *args), kwargs
@@ -166,14 +183,23 @@ class Expression(Operators):
         parts = index if isinstance(index, tuple) else (index,)
         is_array = any(part is Ellipsis for part in parts)  # without one, NumPy gives a scalar
         getitem = FUNCTIONS["getitem"]
-        return find_or_perform(
-            "getitem",
-            (self, index),
-            {},
-            lambda: mark_array(getitem(self, index), is_array=is_array),
-        )
+        try:
+            return find_or_perform(
+                "getitem",
+                (self, index),
+                {},
+                lambda: mark_array(getitem(self, index), is_array=is_array),
+            )
+        except Exception as error:
+            shorten_outside(error)
+            raise
 
     def __iter__(self) -> Iterator["Expression"]:
+        if not self.shape:
+            raise TypeError(
+                f"iteration over a traced value without axes, at {user_line()}; it is one number, "
+                "so compute with it as it is"
+            )
         positions = range(len(self))
         if len(positions) > _AT_ONCE:  # perhaps only the first are asked for
             return (self[k] for k in positions)
@@ -184,39 +210,48 @@ class Expression(Operators):
     # What must not pass silently
 
     def _leak(self, how: str) -> NoReturn:
-        raise conversion(how, how_to_hold(self), place(), is_supported, Expression)
+        raise conversion(how, advice_for(self), place(), is_supported, Expression, self.ndim)
 
+    @outside_of_verbs
     def __bool__(self) -> NoReturn:
-        raise BranchError(branch(how_to_hold(self), place()))
+        raise BranchError(branch(advice_for(self), place()))
 
     def __hash__(self) -> int:
         if self._trace is not None:  # a dict of the user's would not find its value: silently
             self._leak("hash() (a dict key, a set, functools.cache)")
         return object.__hash__(self)
 
+    @outside_of_verbs
     def __float__(self) -> NoReturn:
         self._leak("float()")
 
+    @outside_of_verbs
     def __int__(self) -> NoReturn:
         self._leak("int()")
 
+    @outside_of_verbs
     def __complex__(self) -> NoReturn:
         self._leak("complex()")
 
+    @outside_of_verbs
     def __index__(self) -> NoReturn:  # noqa: PLE0305 - it never returns
-        self._leak("an integer index")
+        self._leak(INTEGER)
 
+    @outside_of_verbs
     def __trunc__(self) -> NoReturn:
         self._leak("math.trunc()")
 
+    @outside_of_verbs
     def __round__(self, ndigits: int | None = None) -> NoReturn:
         self._leak("round()")
 
+    @outside_of_verbs
     def __format__(self, spec: str) -> str:
         if spec:
             self._leak(FORMAT)
         return str(self)
 
+    @outside_of_verbs
     def __array__(self, dtype: Any = None, copy: Any = None) -> NoReturn:
         if is_called_by_masked_array():
             raise DTypeError(
@@ -234,6 +269,7 @@ class Expression(Operators):
     def __reduce_ex__(self, protocol: Any) -> NoReturn:
         self._leak("pickling")
 
+    @outside_of_verbs
     def __setitem__(self, index: Any, value: Any) -> NoReturn:
         raise InPlaceError(
             f"a traced value was assigned to at {user_line()}; build the array with np.stack, "

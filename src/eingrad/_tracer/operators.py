@@ -12,7 +12,7 @@ import numpy as np
 from eingrad._place import user_line
 from eingrad._tracer.registry import UFUNCS
 from eingrad._tracer.ufuncs import record_ufunc
-from eingrad._tracer.value import TracedValue, is_array, is_weak
+from eingrad._tracer.value import TracedValue, is_array, is_weak, outside_of_verbs, shorten_outside
 from eingrad.errors import InPlaceError
 
 _ASKED = frozenset({np.ndarray, int, float})  # of these, too, NumPy asks an expression first
@@ -24,15 +24,24 @@ def _binary(ufunc: Any) -> tuple[Callable[..., Any], ...]:
     def forward(self: TracedValue, other: Any) -> Any:
         kind = type(other)
         is_asked = (kind is type(self) or kind in _ASKED) and ufunc in UFUNCS
-        result = record_ufunc(ufunc, (self, other)) if is_asked else ufunc(self, other)
+        try:
+            result = record_ufunc(ufunc, (self, other)) if is_asked else ufunc(self, other)
+        except Exception as error:
+            shorten_outside(error)
+            raise
         return _as_python(result, self, other) if self._weak else result
 
     def reflected(self: TracedValue, other: Any) -> Any:
         kind = type(other)
         is_asked = (kind is type(self) or kind in _ASKED) and ufunc in UFUNCS
-        result = record_ufunc(ufunc, (other, self)) if is_asked else ufunc(other, self)
+        try:
+            result = record_ufunc(ufunc, (other, self)) if is_asked else ufunc(other, self)
+        except Exception as error:
+            shorten_outside(error)
+            raise
         return _as_python(result, self, other) if self._weak else result
 
+    @outside_of_verbs
     def in_place(self: TracedValue, other: Any) -> Any:
         if not is_array(self):
             return forward(self, other)  # NumPy's scalars are immutable too: the name is rebound
@@ -44,7 +53,7 @@ def _binary(ufunc: Any) -> tuple[Callable[..., Any], ...]:
 
 
 def _unary(ufunc: Any) -> Callable[..., Any]:
-    return lambda x: _as_python(ufunc(x), x)
+    return outside_of_verbs(lambda x: _as_python(ufunc(x), x))
 
 
 def _as_python(result: Any, *operands: Any) -> Any:

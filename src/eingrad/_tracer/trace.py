@@ -5,7 +5,7 @@ Guaranteed: no array of the user's is written while he is being traced; a closed
 read-only, and what it lent may be lent again.
 """
 
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -42,10 +42,14 @@ class Trace:
     lasting: bool = False
     lent: list[Input] = field(default_factory=list)
     made: set[bytes] = field(default_factory=set)  # digests of derivatives computed within
+    # Of the outermost: nodes that are the rate of others, along tangents of variables.
+    rates: dict[Node, tuple[Node, tuple[tuple[Node, Node], ...]]] = field(default_factory=dict)
     unevaluated: bool = False  # of the outermost: whether there are unevaluated derivatives
     captures: int = 0  # how often an array was used
     closed: bool = False
     labels: Mapping[str, str] = field(default_factory=dict)  # what messages call its inputs
+    step: Mapping[Node, str] = field(default_factory=dict)  # of a step: what each of its inputs is
+    stacked: set[Input] = field(default_factory=set)  # of the outermost: captured once more
     watched: tuple[tuple[Array, Array], ...] = ()  # arguments, and their values
 
     @property
@@ -130,6 +134,14 @@ class Trace:
         self.captured[id(array)] = known
         self.by_memory[memory_of(array)] = known
         return known
+
+    def capture_stacked(self, inputs: Sequence[Input]) -> Node | None:
+        """Capture arrays that were captured one by one as one, stacked; None for other inputs."""
+        known = {k.node: k for k in self.root.captured.values()}
+        if any(n not in known for n in inputs):
+            return None
+        self.root.stacked.update(inputs)
+        return self.capture(np.stack([known[n].array for n in inputs]))
 
     def _same_memory(self, array: Array) -> Captured | None:
         """Find what looks at the same entries, in the same order; lock this one, too."""

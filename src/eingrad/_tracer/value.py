@@ -4,13 +4,19 @@ In: a node. Out: a value; of several, the trace that a call with them belongs to
 Guaranteed: a value whose trace has ended, or is of another thread, is refused where it is used.
 """
 
-from collections.abc import Iterable
-from typing import Any
+import functools
+import re
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
 
 from eingrad._ir import Input, Node, Symmetry, inputs
+from eingrad._tracebacks import shorten
 from eingrad._tracer.trace import Trace, innermost
+
+Given = ParamSpec("Given")
+Result = TypeVar("Result")
 
 
 class TracedValue:
@@ -36,6 +42,29 @@ class TracedValue:
         self._weak = weak  # whether it stands for a Python number: it does not decide the dtype
         self._array = array  # of no axes: whether it is one in NumPy, and no immutable scalar
         self._symmetry = symmetry  # of a derivative: which blocks of axes may be interchanged
+
+
+def shorten_outside(error: Exception) -> None:
+    """Let an error end at the user's line where no verb does it: of symbols.
+
+    In a verb all frames are needed until it has found the cause.
+    """
+    if innermost.get() is None:
+        shorten(error)
+
+
+def outside_of_verbs(method: Callable[Given, Result]) -> Callable[Given, Result]:
+    """Let errors of a method end so; of one that is called for each operation it would cost."""
+
+    @functools.wraps(method)
+    def called(*args: Given.args, **kwargs: Given.kwargs) -> Result:
+        try:
+            return method(*args, **kwargs)
+        except Exception as error:
+            shorten_outside(error)
+            raise
+
+    return called
 
 
 def trace_of(values: Iterable[Any]) -> Trace | None:
@@ -85,15 +114,24 @@ def how_to_hold(value: TracedValue) -> str:
     if not sources or any(n.key[0] != "argument" or n.dtype.kind not in "biu" for n in sources):
         return ""
     names = [_label(n, value._trace) for n in sources]
-    said = f"{'argument' if len(names) == 1 else 'arguments'} {', '.join(map(repr, names))}"
     if all(n.shape == () for n in sources):
-        kinds = ("bool" if n.dtype.kind == "b" else "int" for n in sources)
-        static = (f"{kind}({name})" for kind, name in zip(kinds, names, strict=True))
+        kinds = ["bool" if n.dtype.kind == "b" else "int" for n in sources]
+        lists = [re.sub(r"\[\d+\]$", "", name) for name in names]
+        static = dict.fromkeys(
+            f"{kind}({name})" if name == of else f"[{kind}(k) for k in {of}]"
+            for kind, name, of in zip(kinds, names, lists, strict=True)
+        )
+        said = _said([*dict.fromkeys(lists)])
         return f"pass {', '.join(static)} for {said}: the function sees that as it is"
+    said = _said(names)
     return (
         f"capture {said}, as in lambda x: f(x, {', '.join(names)}), or pass "
         f"{', '.join(f'{name}.tolist()' for name in names)}: the function sees that as it is"
     )
+
+
+def _said(names: Sequence[str]) -> str:
+    return f"argument{'s' * (len(names) > 1)} {', '.join(map(repr, names))}"
 
 
 def _label(node: Input, trace: Trace | None) -> str:

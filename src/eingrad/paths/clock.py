@@ -1,9 +1,10 @@
 """Contenders timed in turn, round after round, each in its share of the time.
 
 In: calls, and seconds for all of them. Out: a `Timing` of each.
-Guaranteed: in a round each call has a turn, and each round begins with another one, so that a
-machine that slows down slows all; a sample takes a millisecond at least, of several calls if need
-be. Results are let go within the time: that belongs to a call.
+Guaranteed: in a round each call has a turn, so that a machine that slows down slows all, and each
+round has another order, so that none always finds the cache that one and the same left behind; a
+sample takes a millisecond at least, of several calls if need be. Results are let go within the
+time: that belongs to a call.
 
 >>> timed = summary([3.0, 1.0, 2.0], calls=5)
 >>> timed.seconds, timed.lower, timed.upper, timed.rounds, timed.calls
@@ -12,6 +13,7 @@ be. Results are let go within the time: that belongs to a call.
 
 import gc
 import math
+import random
 import statistics
 import time
 from collections.abc import Callable, Sequence
@@ -103,7 +105,7 @@ def take_turns(
         for n in range(MOST_ROUNDS):
             here = [c for c in contenders if not c.samples or c.spent < share]
             tell(n, MOST_ROUNDS)
-            for contender in here[n % len(here) :] + here[: n % len(here)] if here else ():
+            for contender in random.Random(n).sample(here, len(here)):
                 if contender.known <= share or clock() < until:
                     _sample(contender, clock)
     finally:

@@ -72,7 +72,7 @@ def write_derivative(traced: Traced, order: int, *, explicit: bool) -> Problem:
     used = {n for ts, _ in results for t in ts for n, _ in t.factors}
     more = [n for nodes in (*roots.values(), planned) for n in _leaves(nodes, used)]
     told = _told(traced, order, sums, len(every) - len(wanted), explicit=explicit)
-    primal = [*map(Sums().of, _primal(derived, modes))]
+    primal = [sum_ for sum_ in map(Sums().of, _primal(derived, modes)) if _is_long(sum_)]
     problem, nodes = write_problem_of(traced.name, results, traced.point, told, more, primal)
     pure = {name: of_nodes(problem, roots[name], nodes, mode.long) for name, mode in modes.items()}
     if explicit:
@@ -112,12 +112,13 @@ def _modes(traced: Traced, derived: _Derived, order: int) -> dict[str, PureMode]
 def _primal(derived: _Derived, modes: Mapping[str, PureMode]) -> list[Node]:
     """Give what every mode has: values of the function, and sums in its local Jacobians."""
     local = [node for mode in modes.values() for node in mode.local]
-    found = [n for n in _ir.topological(derived.values) if _is_long(n)]
+    found = [n for n in _ir.topological(derived.values) if isinstance(n, Add | Product)]
     return [*dict.fromkeys([*found, *(n for n in _ir.topological(local) if isinstance(n, Add))])]
 
 
-def _is_long(node: Node) -> bool:
-    return isinstance(node, Add) or (isinstance(node, Product) and len(node.factors) > 1)
+def _is_long(terms: Sequence[Monomial]) -> bool:
+    """Whether a sum is of several products, or one of several factors; a diagonal may be, too."""
+    return len(terms) > 1 or any(len(term.factors) > 1 for term in terms)
 
 
 def _best(own: Schedule) -> dict[str, Any]:

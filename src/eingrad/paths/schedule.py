@@ -294,13 +294,15 @@ class Schedule:
 
 
 def _structure(array: Array) -> Node:
-    """Write a selection, or a merge of axes, as what it is; else a constant."""
+    """Write a selection, a merge of axes, or equal entries as what they are; else a constant."""
     if array.ndim > 1 and np.array_equal(array, _ir.dense(_ir.merge(array.shape[1:]))):
         return _ir.merge(array.shape[1:])
     is_zero_one = array.ndim == _MATRIX and bool(((array == 0) | (array == 1)).all())
     if is_zero_one and (array != 0).sum(axis=1).max(initial=0) <= 1:
         table = np.where((array != 0).any(axis=1), (array != 0).argmax(axis=1), -1)
         return _ir.selection(table, array.shape[1])
+    if array.size and bool((array == array.flat[0]).all()):
+        return _ir.fill(array.flat[0].item(), array.shape, array.dtype)
     return _ir.constant(array)
 
 

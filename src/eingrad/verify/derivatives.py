@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from eingrad._api import check_order
 from eingrad._bind import argument_numbers, check_argnums
 from eingrad._locks import lazy
 from eingrad._shown import shown
+from eingrad._verbs import check_count, verb
 from eingrad.verify.functions import Function
 from eingrad.verify.reports import Comparison, DerivativeCheck
 from eingrad.verify.rounding import ROUNDING, Array, largest
@@ -37,6 +37,7 @@ from eingrad.verify.steps import (
 from eingrad.verify.steps import difference as difference_of
 
 
+@verb("eg.check_derivatives(f, x)")
 def check_derivatives(
     f: Callable[..., Any],
     *args: Any,
@@ -110,7 +111,7 @@ def check_derivatives(
     >>> bool(check_derivatives(lambda p: p["a"] @ p["b"], {"a": np.ones(2), "b": np.ones(2)}))
     True
     """
-    check_order(order)
+    order = check_count(order, "order")
     check_argnums(argnums)
     _check_tolerance(tol)
     rng = np.random.default_rng(seed)

@@ -8,11 +8,13 @@ import numpy as np
 from eingrad._shown import shown
 from eingrad._symbols import are_equal, variable
 from eingrad._tracer import Expression, node_of
+from eingrad._verbs import verb
 from eingrad.errors import DTypeError, ShapeError
 from eingrad.verify.points import Sample, Sides, compare
 from eingrad.verify.reports import IdentityCheck
 
 
+@verb("eg.check_identity(left, right)")
 def check_identity(
     lhs: Any,
     rhs: Any,

@@ -3,9 +3,10 @@
 In: the cores that a program computed, and the patterns known when it was compiled. Out: a tensor
 that holds the cores alone, and is written out on request.
 
-`tensor` is the class, `placed` its terms by labels, `network` contracts these, `contractions`,
-`functions` and `index` say what NumPy's functions and indexing do, `sparsity` gives sparse rows,
-`layout` what a plan knows beforehand.
+`tensor` is the class, `operators` what Python asks it, `placed` its terms by labels. `network`
+contracts these; `contractions`, `axes`, `functions` and `index` say what NumPy's functions and
+indexing do, `refusals` what is refused. `sparsity` gives sparse rows, `layout` what a plan knows
+beforehand.
 
 >>> import numpy as np
 >>> from eingrad._tracer import Term
@@ -24,8 +25,8 @@ array([[0., 1., 0., 0.],
 StructuredTensor of shape (4, 4), float64: delta[0,1] core(2)[0] at [0:2, 2:4]
 """
 
-from eingrad._run.structured import contractions, functions  # register what they do
+from eingrad._run.structured import axes, contractions, functions  # register what they do
 from eingrad._run.structured.layout import Layout
 from eingrad._run.structured.tensor import StructuredTensor
 
-__all__ = ["Layout", "StructuredTensor", "contractions", "functions"]
+__all__ = ["Layout", "StructuredTensor", "axes", "contractions", "functions"]

@@ -6,6 +6,7 @@ Guaranteed: terms are contracted with each other, one by one.
 """
 
 import itertools
+import operator
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,7 +16,7 @@ from eingrad import _subscripts
 from eingrad._patterns import whole
 from eingrad._run.structured.network import Network
 from eingrad._run.structured.placed import Placed
-from eingrad._run.structured.registry import implements
+from eingrad._run.structured.registry import METHODS, implements
 from eingrad._run.structured.tensor import StructuredTensor, structured
 from eingrad._shown import shown
 from eingrad._tracer import as_array
@@ -92,12 +93,14 @@ def _operands(*given: Any) -> list[Any]:
     ]
 
 
-@implements(np.tensordot)
+def _factors(*given: Any) -> list[Any]:
+    return [v if isinstance(v, StructuredTensor) else as_array(v, "a factor") for v in given]
+
+
+@implements(np.tensordot, np.linalg.tensordot)
 def _tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
-    a, b = (v if isinstance(v, StructuredTensor) else as_array(v, "a factor") for v in (a, b))
-    if isinstance(axes, (int, np.integer)):
-        axes = range(a.ndim - axes, a.ndim), range(axes)
-    of_a, of_b = (np.atleast_1d(n).tolist() for n in axes)
+    a, b = _factors(a, b)
+    of_a, of_b = _contracted_axes(a, b, axes)
     labels = [*range(a.ndim)]
     others = [*range(a.ndim, a.ndim + b.ndim)]
     if len(of_a) != len(of_b) or [a.shape[n] for n in of_a] != [b.shape[n] for n in of_b]:
@@ -111,6 +114,42 @@ def _tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
     return _product(a, b, labels, others, out)
 
 
+def _contracted_axes(a: Any, b: Any, axes: Any) -> list[list[int]]:
+    """Count from the front which axes are contracted: the last ones of a, or a pair of lists."""
+    try:
+        count = range(axes) if isinstance(axes, (int, np.integer)) else None
+        both = axes if count is None else ([n - len(count) for n in count], count)
+        pair = [[operator.index(n) for n in np.atleast_1d(part).tolist()] for part in both]
+    except TypeError:
+        pair = []
+    sound = len(pair) == 2 and all(  # noqa: PLR2004 - a pair
+        -v.ndim <= n < v.ndim for part, v in zip(pair, (a, b), strict=True) for n in part
+    )
+    if not sound:
+        raise ShapeError(
+            f"np.tensordot over axes {shown(axes)} of shapes {a.shape} and {b.shape}; give how "
+            "many, or two lists of axes that are there"
+        )
+    return [[n % v.ndim for n in part] for part, v in zip(pair, (a, b), strict=True)]
+
+
+@implements(np.dot)
+def _dot(a: Any, b: Any) -> Any:
+    a, b = _factors(a, b)
+    if not a.ndim or not b.ndim:
+        return np.multiply(a, b)
+    return _tensordot(a, b, ([-1], [max(0, b.ndim - 2)]))
+
+
+@implements(np.inner)
+def _inner(a: Any, b: Any) -> Any:
+    a, b = _factors(a, b)
+    return np.multiply(a, b) if not a.ndim or not b.ndim else _tensordot(a, b, ([-1], [-1]))
+
+
+METHODS["dot"] = np.dot
+
+
 def _product(a: Any, b: Any, labels: Sequence[int], others: Sequence[int], out: list[int]) -> Any:
     """Of two tensors a tensor; with an array an array."""
     made = contracted([a, b], [labels, others], out)
@@ -118,9 +157,9 @@ def _product(a: Any, b: Any, labels: Sequence[int], others: Sequence[int], out: 
     return made if both else np.asarray(made)
 
 
-@implements(np.matmul)
+@implements(np.matmul, np.linalg.matmul)
 def _matmul(a: Any, b: Any) -> Any:
-    a, b = (v if isinstance(v, StructuredTensor) else as_array(v, "a factor") for v in (a, b))
+    a, b = _factors(a, b)
     arrays = [v.ndim for v in (a, b) if not isinstance(v, StructuredTensor)] or [
         min(a.ndim, b.ndim)
     ]

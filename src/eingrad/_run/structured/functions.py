@@ -1,20 +1,20 @@
-"""NumPy's functions of structured tensors: sums, products with numbers, contractions.
+"""NumPy's functions of structured tensors that act on entries: sums, products with numbers.
 
-In: tensors, arrays, numbers. Out: tensors, or arrays where less than two axes are left.
-Guaranteed: nothing is written out but results that are arrays.
+In: tensors, arrays, numbers. Out: tensors.
+Guaranteed: nothing is written out; only what is linear in the terms, or acts on each, is here.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from eingrad._patterns import whole
-from eingrad._run.structured.contractions import contracted
 from eingrad._run.structured.placed import Placed
-from eingrad._run.structured.registry import HANDLERS, implements
+from eingrad._run.structured.registry import ATTRIBUTES, HANDLERS, METHODS, implements
 from eingrad._run.structured.tensor import StructuredTensor, tensor_of
+from eingrad._tracer import as_array
 from eingrad.errors import DTypeError, ShapeError
 
 # Linear combinations -----------------------------------------------------------------------------
@@ -41,7 +41,9 @@ def _as_tensor(value: Any, shape: tuple[int, ...]) -> StructuredTensor:
     if isinstance(value, StructuredTensor):
         tensor = value
     else:
-        array = np.array(value)
+        array = np.array(as_array(value, "a summand of a structured tensor"))
+        if not array.ndim and array == 0:
+            return tensor_of([], shape, array.dtype)
         given = array.shape or shape
         pattern = whole(given)
         core = () if not array.ndim else pattern.core
@@ -56,6 +58,7 @@ def _as_tensor(value: Any, shape: tuple[int, ...]) -> StructuredTensor:
 
 
 def _scaled(tensor: StructuredTensor, factor: Any) -> StructuredTensor:
+    as_array(factor, "a factor of a structured tensor")  # refuses what is no number
     terms = [Placed(t.core * factor, t.pattern) for t in tensor.placed()]
     return tensor_of(terms, tensor.shape, np.result_type(tensor.dtype, factor))
 
@@ -79,6 +82,7 @@ def _divide(a: Any, b: Any) -> Any:
             "a structured tensor is divided by numbers only, and nothing by it; write it out "
             "first, with dense()"
         )
+    as_array(b, "a divisor of a structured tensor")  # refuses what is no number
     terms = [Placed(t.core / b, t.pattern) for t in a.placed()]
     return tensor_of(terms, a.shape, np.result_type(a.dtype, b, np.float32))
 
@@ -93,45 +97,55 @@ def _positive(a: StructuredTensor) -> StructuredTensor:
     return a
 
 
-# Axes --------------------------------------------------------------------------------------------
+# Entries of a sum, each by itself -----------------------------------------------------------------
 
 
-@implements(np.transpose)
-def _transpose(a: StructuredTensor, axes: Sequence[int] | None = None) -> Any:
-    order = range(a.ndim)[::-1] if axes is None else [n % a.ndim for n in axes]
-    if sorted(order) != [*range(a.ndim)]:
-        raise ShapeError(f"axes {axes} do not name each axis of shape {a.shape} once")
-    return contracted([a], [range(a.ndim)], order)
+def _termwise(tensor: StructuredTensor, function: Callable[[Any], Any]) -> Any:
+    """Apply a function for which that of a sum is the sum, and that of zero is zero."""
+    terms = [Placed(function(t.core), t.pattern) for t in tensor.placed()]
+    return tensor_of(terms, tensor.shape, function(np.zeros((), tensor.dtype)).dtype)
 
 
-@implements(np.swapaxes)
-def _swapaxes(a: StructuredTensor, axis1: int, axis2: int) -> Any:
-    order = [*range(a.ndim)]
-    order[axis1], order[axis2] = order[axis2], order[axis1]
-    return _transpose(a, order)
+@implements(np.conjugate)
+def _conjugate(a: StructuredTensor) -> Any:
+    return _termwise(a, np.conjugate)
 
 
-@implements(np.trace)
-def _trace(a: StructuredTensor, *, axis1: int = 0, axis2: int = 1) -> Any:
-    labels = [*range(a.ndim)]
-    first, second = labels[axis1], labels[axis2]
-    if first == second or a.shape[first] != a.shape[second]:
-        raise ShapeError(
-            f"the trace of shape {a.shape} over axes {axis1} and {axis2}, of sizes "
-            f"{a.shape[first]} and {a.shape[second]}; they must be two, of one size"
+@implements(np.real)
+def _real(val: StructuredTensor) -> Any:
+    return _termwise(val, np.real)
+
+
+@implements(np.imag)
+def _imag(val: StructuredTensor) -> Any:
+    return _termwise(val, np.imag)
+
+
+@implements(np.astype)
+def _astype(x: StructuredTensor, dtype: Any, /, *, copy: bool = True) -> Any:
+    del copy  # tensors are immutable
+    target = np.dtype(dtype)
+    if target.kind not in "fc" or (target.kind == "f" and x.dtype.kind == "c"):
+        raise DTypeError(
+            f"astype({target}) of a structured tensor of {x.dtype} is not that of its terms added "
+            f"up; write it out first, with dense().astype({target})"
         )
-    out = [n for n in labels if n not in (first, second)]
-    labels[second] = first
-    return contracted([a], [labels], out)
+    return _termwise(x, lambda core: np.asarray(core).astype(target))
 
 
-@implements(np.sum)
-def _sum(a: StructuredTensor, axis: int | Sequence[int] | None = None) -> Any:
-    axes = range(a.ndim) if axis is None else np.atleast_1d(axis)
-    summed = {range(a.ndim)[n] for n in axes}
-    return contracted([a], [range(a.ndim)], [n for n in range(a.ndim) if n not in summed])
+@implements(np.copy)
+def _copy(a: StructuredTensor) -> Any:
+    return a  # immutable
 
 
 HANDLERS[np.shape] = lambda a: a.shape
 HANDLERS[np.ndim] = lambda a: a.ndim
-HANDLERS[np.size] = lambda a: math.prod(a.shape)
+HANDLERS[np.size] = lambda a, axis=None: math.prod(a.shape) if axis is None else a.shape[axis]
+HANDLERS[np.result_type] = lambda *given: np.result_type(
+    *(v.dtype if isinstance(v, StructuredTensor) else v for v in given)
+)
+HANDLERS[np.iscomplexobj] = lambda x: x.dtype.kind == "c"
+HANDLERS[np.isrealobj] = lambda x: x.dtype.kind != "c"
+
+METHODS.update(astype=np.astype, conj=np.conj, conjugate=np.conj, copy=np.copy)
+ATTRIBUTES.update(real=np.real, imag=np.imag)

@@ -16,7 +16,9 @@ from numpy.typing import NDArray
 
 from eingrad._patterns import Array, Pattern, numbering
 from eingrad._run.structured.placed import Placed, values_at
+from eingrad._shown import shown
 from eingrad._subscripts import Shape
+from eingrad.errors import ShapeError
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -38,6 +40,25 @@ class Sparsity:
             else:
                 np.add.at(data, slots, values)
         return data
+
+
+def count_rows(shape: Shape, rows: Any) -> int:
+    """Give how many of the first axes are rows: half of them where it is not said."""
+    ndim = len(shape)
+    if rows is None and ndim % 2:
+        raise ShapeError(
+            f"a structured tensor of shape {shape} has {ndim} axes, of which no half are rows; say "
+            f"how many are: to_scipy_sparse(rows={ndim // 2})"
+        )
+    count = ndim // 2 if rows is None else rows
+    if isinstance(count, bool) or not isinstance(count, (int, np.integer)):
+        raise ShapeError(f"rows={shown(count)} is no number of axes; give an integer")
+    if not 0 <= count <= ndim:
+        raise ShapeError(
+            f"rows={count} of a structured tensor of shape {shape}, which has {ndim} axes; give 0 "
+            f"to {ndim}"
+        )
+    return int(count)
 
 
 def sparsity(patterns: Sequence[Pattern], shape: Shape, rows: int) -> Sparsity:

@@ -5,36 +5,42 @@ Guaranteed: NumPy's functions either compute with the terms or are refused, as `
 `functions` say; none writes the tensor out unasked.
 """
 
+import functools
 import importlib
-import inspect
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
 from eingrad._patterns import Array
 from eingrad._run.structured import placed
 from eingrad._run.structured.index import indexed
+from eingrad._run.structured.operators import Operators
 from eingrad._run.structured.placed import Placed
-from eingrad._run.structured.registry import HANDLERS
-from eingrad._run.structured.sparsity import Sparsity, sparsity
-from eingrad._tracer import Expression, Term, qualified_name
-from eingrad.errors import DTypeError, ShapeError
+from eingrad._run.structured.refusals import missing_attribute, refuse, unknown_option
+from eingrad._run.structured.registry import ATTRIBUTES, HANDLERS, METHODS
+from eingrad._run.structured.sparsity import Sparsity, count_rows, sparsity
+from eingrad._tracebacks import ends_at_the_user
+from eingrad._tracer import Expression, Term
+from eingrad.errors import DTypeError, InPlaceError, ShapeError
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
-class StructuredTensor:
+class StructuredTensor(Operators):
     """A tensor as a sum of terms, each a product of Kronecker deltas and a core array, placed.
 
     What NumPy can do with the terms alone never writes the tensor out:
 
     - sums and differences of such tensors, and with arrays of its shape or numbers; products with
-      numbers; ``np.transpose``, ``np.swapaxes``, ``np.trace``, ``np.sum`` (`eingrad.trace` and
-      `eingrad.transpose` too), ``tensor[0]``, ``tensor[1:, ..., ::2]``, and products of two such
-      tensors give such a tensor, or an array if it has less than two axes;
-    - ``@`` with vectors and matrices, and ``np.tensordot`` with arrays, give arrays;
+      numbers; ``np.transpose``, ``np.swapaxes``, ``np.moveaxis``, ``np.trace``, ``np.diagonal``,
+      ``np.sum``, ``np.mean`` (`eingrad.trace` and `eingrad.transpose` too), ``np.astype``,
+      ``np.real``, ``np.imag``, ``np.conj``, ``tensor[0]``, ``tensor[1:, ..., ::2]``, and products
+      of two such tensors give such a tensor, or an array if it has less than two axes; so do the
+      methods of these names;
+    - ``@`` with vectors and matrices, ``np.dot``, ``np.inner`` and ``np.tensordot`` with arrays,
+      give arrays;
     - ``np.einsum`` gives such a tensor where the result has two axes or more, each one of a
       structured operand (``"ij,i->ij"``), else an array (``"ij,jk->ik"`` with an array k).
 
@@ -85,6 +91,7 @@ class StructuredTensor:
         """
         return placed.dense(self.placed(), self.shape, self.dtype)
 
+    @ends_at_the_user
     def to_scipy_sparse(self, rows: int | None = None) -> Any:
         """Write its entries as a sparse matrix of SciPy, by rows (CSR).
 
@@ -115,7 +122,7 @@ class StructuredTensor:
         >>> chain(np.ones(4)).to_scipy_sparse().indices
         array([1, 0, 2, 1, 3, 2], dtype=int32)
         """
-        count = self._rows(rows)
+        count = count_rows(self.shape, rows)
         made = self._sparsity(count) if self._sparsity else self.find_sparsity(count)
         try:
             sparse = importlib.import_module("scipy.sparse")
@@ -134,31 +141,19 @@ class StructuredTensor:
         """Work out where entries are."""
         return sparsity([term.pattern for term in self.placed()], self.shape, rows)
 
-    def _rows(self, rows: int | None) -> int:
-        if rows is None and self.ndim % 2:
-            raise ShapeError(
-                f"a structured tensor of shape {self.shape} has {self.ndim} axes, of which no half "
-                f"are rows; say how many are: to_scipy_sparse(rows={self.ndim // 2})"
-            )
-        count = self.ndim // 2 if rows is None else rows
-        if isinstance(count, bool) or not isinstance(count, (int, np.integer)):
-            raise ShapeError(f"rows={count!r} is no number of axes; give an integer")
-        if not 0 <= count <= self.ndim:
-            raise ShapeError(
-                f"rows={count} of a structured tensor of shape {self.shape}, which has {self.ndim} "
-                f"axes; give 0 to {self.ndim}"
-            )
-        return int(count)
-
     # What NumPy asks
 
+    @ends_at_the_user
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
         """Compute with the terms (NEP 13)."""
         if any(isinstance(value, Expression) for value in inputs):
             return NotImplemented
         known = HANDLERS.get(ufunc) if method == "__call__" and not kwargs else None
-        return self._or_refuse(known, ufunc)(*inputs)
+        if known is None:
+            refuse(ufunc, self.shape, self.dtype, "" if method == "__call__" else method)
+        return known(*inputs)
 
+    @ends_at_the_user
     def __array_function__(
         self, function: Any, types: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
@@ -166,23 +161,12 @@ class StructuredTensor:
         if any(issubclass(kind, Expression) for kind in types):
             return NotImplemented
         known = HANDLERS.get(function)
-        if known is not None:
-            try:
-                inspect.signature(known).bind(*args, **kwargs)
-            except TypeError:  # an option that is not for terms
-                known = None
-        return self._or_refuse(known, function)(*args, **kwargs)
-
-    def _or_refuse(self, known: Callable[..., Any] | None, function: Any) -> Callable[..., Any]:
-        """Give the function of the terms; refuse one that needs the entries."""
         if known is None:
-            name = qualified_name(function)
-            raise DTypeError(
-                f"{name} of a structured tensor would write it out: shape {self.shape}, "
-                f"{self.size * self.dtype.itemsize:,} bytes; if that is meant, call {name} with "
-                "tensor.dense()"
-            )
-        return known
+            refuse(function, self.shape, self.dtype)
+        option = unknown_option(known, args, kwargs)
+        if option:
+            refuse(function, self.shape, self.dtype, option=option)
+        return known(*args, **kwargs)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
         """Write it out (what NumPy asks)."""
@@ -192,11 +176,50 @@ class StructuredTensor:
 
     # What Python asks
 
+    @ends_at_the_user
     def __len__(self) -> int:
         if not self.shape:
             raise TypeError("a structured tensor without axes has no length")
         return self.shape[0]
 
+    def __iter__(self) -> Iterator[Any]:
+        return (self[k] for k in range(len(self)))
+
+    @ends_at_the_user
+    def __bool__(self) -> bool:
+        if self.size != 1:
+            raise ShapeError(
+                f"the truth of a structured tensor of shape {self.shape} is ambiguous; ask "
+                "np.any(tensor.dense()) or np.all(tensor.dense())"
+            )
+        return bool(self.dense().item())
+
+    @ends_at_the_user
+    def _number(self) -> Any:
+        """Give the one entry of a tensor without axes."""
+        if self.shape:
+            raise DTypeError(
+                f"a structured tensor of shape {self.shape} is no number; pick one entry, as in "
+                f"tensor[{', '.join('0' * self.ndim)}]"
+            )
+        return self.dense()[()]
+
+    @ends_at_the_user
+    def __float__(self) -> float:
+        return float(self._number())
+
+    @ends_at_the_user
+    def __complex__(self) -> complex:
+        return complex(self._number())
+
+    @ends_at_the_user
+    def __int__(self) -> int:
+        return int(self._number())
+
+    def __hash__(self) -> int:
+        return object.__hash__(self)
+
+    @ends_at_the_user
     def __getitem__(self, key: Any) -> Any:
         """Index with integers, slices and an ellipsis: a tensor, or an array of less than two axes.
 
@@ -209,39 +232,26 @@ class StructuredTensor:
         """
         return structured(*indexed(self.placed(), self.shape, key), self.dtype)
 
+    @ends_at_the_user
     def sum(self, axis: int | Sequence[int] | None = None) -> Any:
         """Sum over axes, all if none is named: as ``np.sum``."""
         return np.sum(self, axis=axis)
 
-    def __add__(self, other: Any) -> Any:
-        return np.add(self, other)
+    @ends_at_the_user
+    def __setitem__(self, key: Any, value: Any) -> NoReturn:
+        raise InPlaceError(
+            f"a structured tensor of shape {self.shape} cannot be assigned to; write it out first, "
+            "array = tensor.dense(), and assign to array"
+        )
 
-    def __radd__(self, other: Any) -> Any:
-        return np.add(other, self)
-
-    def __sub__(self, other: Any) -> Any:
-        return np.subtract(self, other)
-
-    def __rsub__(self, other: Any) -> Any:
-        return np.subtract(other, self)
-
-    def __mul__(self, other: Any) -> Any:
-        return np.multiply(self, other)
-
-    def __rmul__(self, other: Any) -> Any:
-        return np.multiply(other, self)
-
-    def __truediv__(self, other: Any) -> Any:
-        return np.divide(self, other)
-
-    def __neg__(self) -> Any:
-        return np.negative(self)
-
-    def __matmul__(self, other: Any) -> Any:
-        return np.matmul(self, other)
-
-    def __rmatmul__(self, other: Any) -> Any:
-        return np.matmul(other, self)
+    @ends_at_the_user
+    def __getattr__(self, name: str) -> Any:
+        """Give a method of NumPy's arrays that computes with the terms; refuse another by name."""
+        if name in ATTRIBUTES:
+            return ATTRIBUTES[name](self)
+        if name in METHODS:
+            return functools.partial(METHODS[name], self)
+        raise missing_attribute(name)
 
     @property
     def T(self) -> Any:  # noqa: N802 - NumPy's name

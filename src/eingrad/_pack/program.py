@@ -1,0 +1,90 @@
+"""A program as operations that need each other.
+
+In: the book of its entries, and the sums that are parts of others. Out: a `Program`.
+Guaranteed: a sum is a part of others only where all that uses it has its terms.
+"""
+
+from collections.abc import Hashable, Sequence, Set
+from dataclasses import dataclass
+
+from eingrad import _ir
+from eingrad._ir import Add, Node, Structural
+from eingrad._pack.entries import Book
+from eingrad._pack.guards import marks
+from eingrad._pack.operations import Operation, operation_of
+
+_MOST_SHARED = 2  # sums that go on from one, each of which adds its terms again
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """Computed nodes by their number: what each needs; those that are read as operations."""
+
+    operations: dict[int, Operation]
+    needs: dict[int, set[int]]
+    given: list[int]  # numbers of what is left as it is
+
+    @property
+    def kinds(self) -> dict[int, Hashable | None]:
+        """What can be done together; None for what is done by itself."""
+        return {n: self.operations[n].kind if n in self.operations else None for n in self.needs}
+
+
+def read(book: Book, roots: Sequence[Node], kept: Set[Node], parts: Set[Node]) -> Program:
+    """Read all nodes; those that are `kept` need nothing."""
+    guards = marks(book.nodes, {*roots})
+    given = [n for n, node in enumerate(book.sources) if node in kept or not _ir.children(node)]
+    known = {*given}
+    while True:
+        operations: dict[int, Operation] = {}
+        for number, node in enumerate(book.sources):
+            found = operation_of(node, book, parts, guards.get(node))
+            if found is not None and number not in known:
+                operations[number] = found
+        within = _outermost(operations)
+        needs = {
+            n: _needs(book, node, operations.get(n))
+            for n, node in enumerate(book.sources)
+            if n not in known and node not in within
+        }
+        needed = {book.sources[n] for below in needs.values() for n in below}
+        if within.isdisjoint(needed):
+            break
+        parts = parts - needed
+    operations = {n: operation for n, operation in operations.items() if n in needs}
+    return Program(operations, needs, given)
+
+
+def _needs(book: Book, node: Node, operation: Operation | None) -> set[int]:
+    if operation is not None:
+        parts = (book.numbers_of(addresses) for addresses in operation.operands)
+    else:
+        below = (n for n in _ir.children(node) if not isinstance(n, Structural))
+        parts = (book.sources_of(n) for n in below)
+    return {number for part in parts for number in part}
+
+
+def _outermost(operations: dict[int, Operation]) -> set[Node]:
+    """Sums that are parts of others, by sums that are parts of none."""
+    found: set[Node] = set()
+    for number in sorted(operations, reverse=True):
+        operation = operations[number]
+        if operation.node not in found:
+            found.update(operation.within)
+    return found
+
+
+def parts_of_sums(order: Sequence[Node], roots: Sequence[Node], kept: Set[Node]) -> set[Node]:
+    """Sums that nothing but sums goes on from, a few of them."""
+    used: dict[Node, int] = {}
+    elsewhere: set[Node] = {*roots, *kept}
+    for node in order:
+        for child in _ir.children(node):
+            if isinstance(node, Add):
+                used[child] = used.get(child, 0) + 1
+            else:
+                elsewhere.add(child)
+    return {
+        n for n in order
+        if isinstance(n, Add) and n not in elsewhere and used.get(n, 0) <= _MOST_SHARED
+    }  # fmt: skip

@@ -1,0 +1,59 @@
+"""Loops that were written out, found by structure: each becomes a scan.
+
+In: the values of a function. Out: equal values, in which steps that are alike are one step, which
+is repeated.
+Guaranteed: a step is differentiated and planned once, whatever their number; what is short, or
+linear, is left as it is.
+
+`chain` finds where a graph repeats itself, `parted` parts it into steps, `matches`
+matches these by `classes`, `loop` says what they are given,
+`step` makes one, `stacks` puts what they differ in together. docs/design/scans.md has the whole.
+"""
+
+import itertools
+from collections.abc import Sequence, Set
+
+from eingrad import _ir
+from eingrad._ir import Node
+from eingrad._rolled.chain import best_marks, find_chain
+from eingrad._rolled.loop import Loop
+from eingrad._rolled.matches import Matcher
+from eingrad._rolled.parted import Parted
+from eingrad._rolled.stacks import Capture
+
+LEAST_NODES = 60  # of steps together
+LEAST_STEPS = 8
+
+__all__ = ["roll"]
+
+
+def roll(
+    roots: Sequence[Node], made: Set[bytes], capture: Capture
+) -> tuple[list[Node], frozenset[bytes]]:
+    """Put scans in the place of steps that are alike, as long as there are any."""
+    rolled, digests = [*roots], frozenset(made)
+    while True:
+        loop = _find(rolled)
+        if loop is None:
+            return rolled, digests
+        rolled, digests = loop.written(rolled, digests, capture)
+
+
+def _find(roots: Sequence[Node]) -> Loop | None:
+    order = _ir.topological(roots)
+    if len(order) < LEAST_NODES:
+        return None
+    chain = find_chain(order, LEAST_STEPS + 1)
+    if chain is None:
+        return None
+    marks = best_marks(order, chain)
+    best: Loop | None = None
+    for with_users, is_loose in itertools.product((True, False), (False, True)):
+        parted = Parted(order, chain, marks, with_users=with_users, is_loose=is_loose)
+        loop = Loop(parted, Matcher(parted).matched())
+        is_enough = len(loop.matches) >= LEAST_STEPS and loop.size >= LEAST_NODES
+        if loop.is_one and is_enough and (best is None or loop.size > best.size):
+            best = loop
+            if loop.is_complete:
+                break
+    return best

@@ -1,0 +1,147 @@
+"""The chain of a loop that was written out: the longest path through a graph, and its period.
+
+In: roots. Out: a path on which the same kinds of nodes come again and again, and how far along it
+each node below its end is needed first.
+Guaranteed: it depends on structure alone; one pass over the graph, and one over the path for each
+period that is tried.
+
+What a loop carries from step to step lies on a path through all of its steps, and that is the
+longest one there is, unless something else is longer. *Marks* on it, one period apart, part the
+nodes below its end into steps: a step has what its mark needs and the mark before it does not.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from eingrad import _ir
+from eingrad._ir import Apply, Node, Product, Structural
+
+_LOOKED_DOWN = 4  # levels that tell apart operands of one depth
+_MOST_PERIODS = 4096  # that are tried: nodes along the path in one step
+
+
+class Chain(NamedTuple):
+    """A part of the longest path that repeats, operands first."""
+
+    path: list[Node]
+    first: int  # place on the path from which it repeats
+    last: int  # place up to which it does
+    period: int
+    place: dict[Node, int]  # the first place on the path that needs a node, of those below its end
+
+
+def find_chain(order: Sequence[Node], least: int) -> Chain | None:
+    """Find the longest part of the longest path that is `least` periods or more.
+
+    `order` has operands before what they are operands of.
+    """
+    path = _longest_path(order)
+    found = _repetition(np.array(_numbered([kind_of_node(n) for n in path])), least)
+    if found is None:
+        return None
+    first, last, period = found
+    return Chain(path, first, last, period, _places(order, path[: last + 1]))
+
+
+def kind_of_node(node: Node) -> tuple[object, ...]:
+    """Say what a node does, but for its operands, its numbers, and in which order it has them."""
+    kind: object = type(node).__name__
+    if isinstance(node, Apply):
+        kind = (node.primitive.identity, node.result)
+    shape = tuple(sorted(node.shape)) if has_twins(node) else node.shape
+    return (kind, shape, node.dtype.str, len(_ir.children(node)))
+
+
+def has_twins(node: Node) -> bool:
+    """Whether a node may be written transposed where it is an operand: `_ir.canonical_twin`."""
+    return isinstance(node, Product) and not node.is_view
+
+
+def operands_of(node: Node) -> list[Node]:
+    """Give the operands of a node that have values."""
+    return [n for n in _ir.children(node) if not isinstance(n, Structural)]
+
+
+def _longest_path(order: Sequence[Node]) -> list[Node]:
+    depth: dict[Node, int] = {}
+    for node in order:
+        depth[node] = 1 + max((depth[n] for n in operands_of(node)), default=-1)
+    node = max(order, key=depth.__getitem__)
+    path = [node]
+    while below := operands_of(node):
+        deepest = max(depth[n] for n in below)
+        equal = [n for n in below if depth[n] == deepest]
+        node = equal[0] if len(equal) == 1 else min(equal, key=lambda n: _looked_at(n, depth))
+        path.append(node)
+    return path[::-1]
+
+
+def _looked_at(node: Node, depth: dict[Node, int], levels: int = _LOOKED_DOWN) -> str:
+    """Write down a node and what is a few levels below it, in an order of its own."""
+    if not levels:
+        return repr(kind_of_node(node)[1:])
+    below = sorted(
+        f"{depth[node] - depth[n]}{_looked_at(n, depth, levels - 1)}" for n in operands_of(node)
+    )
+    kind = kind_of_node(node)
+    return f"{node.primitive.name if isinstance(node, Apply) else kind[0]}{kind[1:]}{below}"
+
+
+def _numbered(kinds: Sequence[object]) -> list[int]:
+    numbers: dict[object, int] = {}
+    return [numbers.setdefault(kind, len(numbers)) for kind in kinds]
+
+
+def _repetition(kinds: NDArray[np.intp], least: int) -> tuple[int, int, int] | None:
+    """Find the longest part in which each entry is the one a period before: ends, and period.
+
+    Of several periods the shortest one.
+    """
+    best: tuple[int, int, int] | None = None
+    for period in range(1, min(len(kinds) // least, _MOST_PERIODS) + 1):
+        differs = np.flatnonzero(kinds[:-period] != kinds[period:])
+        ends = np.concatenate([[-1], differs, [len(kinds) - period]])
+        lengths = np.diff(ends) - 1
+        longest = int(lengths.argmax())
+        first, last = int(ends[longest]) + 1, int(ends[longest + 1]) - 1 + period
+        if lengths[longest] < period * (least - 1):
+            continue
+        if best is None or last - first > best[1] - best[0]:
+            best = first, last, period
+    return best
+
+
+def _places(order: Sequence[Node], path: Sequence[Node]) -> dict[Node, int]:
+    """Say of each node below the end of a path which node of it is the first to need it."""
+    on_path = {node: n for n, node in enumerate(path)}
+    place = {path[-1]: len(path) - 1}
+    for node in reversed(order):
+        if node not in place:
+            continue
+        at = place[node] = on_path.get(node, place[node])
+        for n in operands_of(node):
+            if place.get(n, at + 1) > at:
+                place[n] = at
+    return place
+
+
+def best_marks(order: Sequence[Node], chain: Chain) -> list[int]:
+    """Choose where steps begin: where the least is carried over, in the middle of the chain."""
+    first, last, period, place = chain.first, chain.last, chain.period, chain.place
+    middle = first + (last - first) // (2 * period) * period
+    carried: list[set[Node]] = [set() for _ in range(period)]
+    for node in order:
+        at = place.get(node, -1)
+        if not middle < at <= middle + 2 * period:
+            continue
+        for n in operands_of(node):
+            if place[n] > first:
+                for cut in range(max(place[n], middle), min(at, middle + period)):
+                    carried[cut - middle].add(n)
+    costs = [(sum(n.size * n.dtype.itemsize for n in nodes), len(nodes)) for nodes in carried]
+    offset = min(range(period), key=costs.__getitem__)
+    begins = first + offset - (period if offset == period - 1 else 0)
+    return [*range(max(0, begins), last + 1, period)]

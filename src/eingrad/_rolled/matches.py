@@ -1,0 +1,237 @@
+"""Steps that do the same: one is matched with each of the others, node by node.
+
+In: the nodes of a chain, in steps. Out: for each step, which of its nodes does what a node of the
+step in the middle does; and on what the steps differ.
+Guaranteed: matched nodes are the same operation on matched operands, whatever order these are kept
+in; what they may differ in is numbers that multiply, and what no step computes.
+
+Operands are matched by their classes; where several have one, in each order.
+"""
+
+import itertools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from eingrad import _ir
+from eingrad._ir import Add, Apply, Einsum, Node, Structural
+from eingrad._rolled.chain import kind_of_node
+from eingrad._rolled.classes import OUTSIDE, Classes
+from eingrad._rolled.parted import Parted
+from eingrad._subscripts import Subscripts, number
+
+_ORDERS = 24  # of operands of one class that are tried
+
+
+class Pair(NamedTuple):
+    """A node of the step in the middle, and what may be the same in another."""
+
+    a: Node
+    b: Node
+    is_turned: bool  # whether their axes may stand in another order
+
+
+@dataclass(slots=True)
+class Match:
+    """One step, matched with the step in the middle: nodes by the nodes of that one."""
+
+    number: int
+    node: dict[Node, Node] = field(default_factory=dict)  # what the step computes
+    given: dict[Node, Node] = field(default_factory=dict)  # what it is given
+    turned: dict[Node, Subscripts] = field(default_factory=dict)  # how to transpose to this step
+
+    def of(self, node: Node) -> Node:
+        """Give the node of this step, or what it is given, for one of the step in the middle."""
+        found = self.node.get(node)
+        return self.given[node] if found is None else found
+
+    def axes(self, node: Node) -> Subscripts:
+        """Say how a node of the step in the middle is transposed to be that of this step."""
+        return self.turned.get(node, tuple(range(node.ndim)))
+
+
+class Matcher:
+    """Matches the step in the middle with others."""
+
+    def __init__(self, parted: Parted) -> None:
+        self._parted, self._middle = parted, parted.middle
+        self._apart: set[Node] = set()  # nodes of the middle step that differ from step to step
+        coarse = Classes(parted, None)
+        self._classes = [Classes(parted, coarse), coarse]
+        self._chosen = self._users()
+
+    def matched(self) -> list[Match]:
+        """Match the step in the middle with itself, and with all before and after that are alike.
+
+        What is fixed and differs in one of them is given to all, as soon as that is found.
+        """
+        middle = self._middle
+        while True:
+            known = len(self._apart)
+            found = [self._match(middle)]
+            for steps in (range(middle + 1, self._parted.count), range(middle - 1, -1, -1)):
+                for n in steps:
+                    match = self._match(n)
+                    if match is None:
+                        break
+                    found.append(match)
+            if len(self._apart) == known:
+                return sorted((m for m in found if m), key=lambda match: match.number)
+
+    def _match(self, n: int) -> Match | None:
+        for classes in self._classes:
+            match = self._match_by(classes, n)
+            if match is not None:
+                return match
+        return None
+
+    def _match_by(self, classes: Classes, n: int) -> Match | None:
+        match = Match(n)
+        ends = self._parted.ends
+        pending = self._last(classes, n)
+        if pending is None:
+            return None
+        pending.append(Pair(ends[self._middle + 1], ends[n + 1], False))
+        while pending:
+            pair = pending.pop()
+            a, b, _ = pair
+            known = match.given if self._is_given(a) else match.node
+            if a in known:
+                if known[a] is not b:
+                    return None
+                continue
+            axes = classes.between(a, b)
+            if not _is_alike(pair, axes):
+                return None
+            if axes != tuple(range(a.ndim)):
+                match.turned[a] = axes
+            if known is match.given:
+                known[a] = b
+                continue
+            pairs = self._pairs(a, b, match, classes)
+            if pairs is not None and (
+                self._parted.is_fixed(a) or self._parted.step.get(b, OUTSIDE) == n
+            ):
+                match.node[a] = b
+                pending += pairs
+            elif self._parted.is_fixed(a) and self._parted.is_fixed(b):
+                self._apart.add(a)
+                match.given[a] = b
+            else:
+                return None
+        return match
+
+    def _users(self) -> set[Node]:
+        """Choose what else is matched of the middle step, beside what leads to its end.
+
+        Those nodes that it does not use itself, of which the steps beside it have as many.
+        """
+        steps = [self._classes[0].last(self._middle + k) for k in (-1, 0, 1)]
+        chosen: set[Node] = set()
+        for key, nodes in steps[1].items():
+            if all(len(found.get(key, ())) == len(nodes) for found in steps):
+                chosen.update(nodes)
+        return chosen
+
+    def _last(self, classes: Classes, n: int) -> list[Pair] | None:
+        """Pair these with those of another step."""
+        found = classes.last(n)
+        pairs: list[Pair] = []
+        for key, nodes in classes.last(self._middle).items():
+            wanted = [node for node in nodes if node in self._chosen]
+            if wanted and len(found.get(key, ())) != len(wanted):
+                return None
+            pairs += [Pair(a, b, False) for a, b in zip(wanted, found.get(key, ()), strict=False)]
+        return pairs
+
+    def _is_given(self, node: Node) -> bool:
+        is_leaf = not _ir.children(node)
+        return (
+            is_leaf or node in self._apart or self._parted.step.get(node, OUTSIDE) != self._middle
+        )
+
+    def _pairs(self, a: Node, b: Node, match: Match, classes: Classes) -> list[Pair] | None:
+        """Pair the operands of two nodes that do the same; None where they do not."""
+        if kind_of_node(a) != kind_of_node(b):
+            return None
+        if isinstance(a, Apply) and isinstance(b, Apply):
+            if classes.numbers(a) != classes.numbers(b):
+                return None
+            return [Pair(x, y, False) for x, y in zip(a.operands, b.operands, strict=True)]
+        wanted = classes.below(a, self._middle)
+        first = sorted(range(len(wanted)), key=wanted.__getitem__)
+        wanted = [wanted[k] for k in first]
+        given = classes.below(b, match.number)
+        for second in itertools.islice(_orders(wanted, given), _ORDERS):
+            pairs = _paired(a, b, first, second, classes)
+            if pairs is not None and all(self._may_match(pair, match) for pair in pairs):
+                return pairs
+        return None
+
+    def _may_match(self, pair: Pair, match: Match) -> bool:
+        """Whether two nodes may be matched, at the first look; what is known must be the same."""
+        a, b, _ = pair
+        known = match.node.get(a) or match.given.get(a)
+        if known is not None:
+            return known is b
+        if self._is_given(a):
+            return sorted(a.shape) == sorted(b.shape) and (a not in self._parted.shared or a is b)
+        return self._parted.is_fixed(a) or (
+            self._parted.step.get(b, OUTSIDE) == match.number and kind_of_node(a) == kind_of_node(b)
+        )
+
+
+def _is_alike(pair: Pair, axes: Subscripts) -> bool:
+    """Whether one node, transposed, has the shape and dtype of the other."""
+    a, b, is_turned = pair
+    is_straight = axes == tuple(range(a.ndim))
+    shape = tuple([a.shape[axis] for axis in axes])
+    return (is_turned or is_straight) and shape == b.shape and a.dtype == b.dtype
+
+
+def _orders(wanted: Sequence[object], given: Sequence[object]) -> Iterator[list[int]]:
+    """Give orders of what is given in which its classes are those that are wanted.
+
+    What has no class in common with what is wanted takes the places that are left.
+    """
+    places: dict[object, list[int]] = {}
+    for n, key in enumerate(given):
+        places.setdefault(key, []).append(n)
+    left: list[int] = []
+    taken: list[tuple[list[int], list[int]]] = []  # places that are wanted, and those they get
+    open_places: list[int] = []
+    for key, group in itertools.groupby(range(len(wanted)), key=wanted.__getitem__):
+        slots, found = [*group], places.pop(key, [])
+        count = min(len(slots), len(found))
+        taken.append((slots[:count], found[:count]))
+        open_places += slots[count:]
+        left += found[count:]
+    left += [n for group in places.values() for n in group]
+    taken.append((open_places, sorted(left)))
+    for chosen in itertools.product(*(itertools.permutations(found) for _, found in taken)):
+        order = [0] * len(wanted)
+        for (slots, _), numbers in zip(taken, chosen, strict=True):
+            for slot, n in zip(slots, numbers, strict=True):
+                order[slot] = n
+        yield order
+
+
+def _paired(
+    a: Node, b: Node, first: Sequence[int], second: Sequence[int], classes: Classes
+) -> list[Pair] | None:
+    """Pair operands in these orders, if they stand in the same terms, by the same tables."""
+    numbers = [classes.numbers(node) for node in (a, b)]
+    if [numbers[0][k] for k in first] != [numbers[1][m] for m in second]:
+        return None
+    nodes = [(_ir.children(a)[k], _ir.children(b)[m]) for k, m in zip(first, second, strict=True)]
+    if isinstance(a, Add):
+        return [Pair(x, y, False) for x, y in nodes]
+    if not (isinstance(a, Einsum) and isinstance(b, Einsum)):
+        return None
+    terms = classes.terms(a, first), classes.terms(b, second)
+    if number(terms[0], classes.out(a)) != number(terms[1], classes.out(b)):
+        return None
+    structural = [pair for pair in nodes if any(isinstance(n, Structural) for n in pair)]
+    if any(x is not y for x, y in structural):
+        return None
+    return [Pair(x, y, True) for x, y in nodes if not isinstance(x, Structural)]

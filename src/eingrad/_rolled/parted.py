@@ -1,0 +1,91 @@
+"""A graph parted into the steps of a loop.
+
+In: a chain, and marks on it. Out: the number of the step that computes each node.
+Guaranteed: linear in the graph. What the end of the chain needs is in the first step whose end
+needs it; what is made of that, in the first step that has all of it.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from eingrad import _ir
+from eingrad._ir import Node
+from eingrad._rolled.chain import Chain, operands_of
+from eingrad._rolled.classes import OUTSIDE, numbers_of
+
+
+class Parted:
+    """Nodes by the steps that compute them.
+
+    `with_users`: also what is made of steps, beside what they carry on: a sum of losses.
+    `is_loose`: what only most steps use may be another one in each.
+    """
+
+    def __init__(
+        self, order: Sequence[Node], chain: Chain, marks: Sequence[int], *,
+        with_users: bool, is_loose: bool,
+    ) -> None:  # fmt: skip
+        self.order = order
+        self.ends = [chain.path[mark] for mark in marks]  # of step n - 1, where step n begins
+        self.count = len(marks) - 1
+        self.middle = self.count // 2
+        self._moving = self._find_moving()
+        place = self._with_users(chain.place) if with_users else chain.place
+        first, period = marks[0], marks[1] - marks[0]
+        self.step = {n: max(OUTSIDE, (at - first - 1) // period) for n, at in place.items()}
+        self.nodes = [n for n in order if OUTSIDE < self.step.get(n, OUTSIDE) < self.count]
+        least = self.count if is_loose else self.count - self.count // 4
+        uses = ((n, self.step[node]) for node in self.nodes for n in operands_of(node))
+        self.shared = _in_many(uses, least)
+        multiplied = (
+            (number, self.step[node]) for node in self.nodes for number in numbers_of(node)
+        )
+        self.numbers = _in_many(multiplied, least)
+        self._last = self._find_last()
+
+    def is_fixed(self, node: Node) -> bool:
+        """Whether a node is the same whatever the steps compute."""
+        return node not in self._moving
+
+    def last_of(self, step: int) -> list[Node]:
+        """Give the nodes of a step that no other one of it uses, but for its end."""
+        return self._last.get(step, [])
+
+    def _find_last(self) -> dict[int, list[Node]]:
+        used = {
+            n for node in self.nodes for n in operands_of(node)
+            if self.step.get(n, OUTSIDE) == self.step[node]
+        }  # fmt: skip
+        last: dict[int, list[Node]] = {}
+        for node in self.nodes:
+            at = self.step[node]
+            if node in self._moving and node not in used and node is not self.ends[at + 1]:
+                last.setdefault(at, []).append(node)
+        return last
+
+    def _find_moving(self) -> set[Node]:
+        """Find what is computed from where the first step begins."""
+        moving = {self.ends[0]}
+        for node in self.order:
+            if not moving.isdisjoint(_ir.children(node)):
+                moving.add(node)
+        return moving
+
+    def _with_users(self, place: dict[Node, int]) -> dict[Node, int]:
+        """Place what is made of steps as early as may be, and what only that needs."""
+        placed = {**place}
+        for node in self.order:
+            if node not in placed and node in self._moving:
+                placed[node] = max(placed[n] for n in operands_of(node) if n in self._moving)
+        for node in reversed(self.order):
+            for n in operands_of(node) if node in placed else ():
+                if n not in self._moving:
+                    placed[n] = min(placed.get(n, placed[node]), placed[node])
+        return placed
+
+
+def _in_many(found: Iterable[tuple[Any, int]], least: int) -> frozenset[Any]:
+    """Give what is found in so many steps."""
+    counts = Counter(what for what, _ in {*found})
+    return frozenset(what for what, count in counts.items() if count >= least)
