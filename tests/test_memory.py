@@ -115,7 +115,7 @@ import eingrad as eg
 D = eg.hessian(lambda x: np.exp(x @ x))
 resource.setrlimit(resource.RLIMIT_AS, (3 * 2**30, resource.RLIM_INFINITY))
 try:
-    D(np.zeros(20_000))
+    D(np.zeros(30_000))
 except eg.errors.MemoryLimitError as error:
     print(error)
 """

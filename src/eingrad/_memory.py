@@ -22,6 +22,7 @@ from eingrad._shown import cut, shown
 if sys.platform != "win32":
     import resource
 
+_ASKED = 2**26  # bytes: what takes less is not compared with what the machine has
 _CGROUPS = Path("/sys/fs/cgroup")
 _OF_PROCESS = Path("/proc/self/cgroup")
 
@@ -70,6 +71,13 @@ def checked_limit(given: Any) -> Limit | None:
     if given < 1:
         raise ValueError(f"memory_limit must be a byte at least, not {shown(given)}")
     return Limit(int(given), "memory_limit")
+
+
+def exceeded(limit: Limit | None, peak_bytes: int) -> Limit | None:
+    """Give the limit that a peak is above: the user's, or else the machine's. None: it fits."""
+    if limit is None and peak_bytes > _ASKED:
+        limit = machine_limit()
+    return limit if limit is not None and peak_bytes > limit.bytes else None
 
 
 # The machine -------------------------------------------------------------------------------------

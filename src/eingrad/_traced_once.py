@@ -66,6 +66,7 @@ def plan(
     What takes more memory than it may is planned again: in smaller pieces, and scans store less,
     and compute it again on their way back, each pass a few times at most. Without a `memory_limit`,
     a plan that takes more than the machine has can be looked at, and is refused when it is called.
+    A parameter of ``f`` that is named `memory_limit` is given by position.
 
     Examples
     --------

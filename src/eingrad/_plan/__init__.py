@@ -1,5 +1,8 @@
 """Planning: from expressions to programs. The only room that imports opt_einsum.
 
+Under a limit of memory `checkpoints` has scans compute again what they store: `scan_pairs` says
+which, `segments` how often.
+
 `search` finds the cheapest contraction tree of one product, `path` writes trees as paths, `given`
 reads those of the user's, `contraction` builds one product along one, its constants first, `parts`
 says what products have in common, `pairs` plans all products of a program together, `stacked` makes

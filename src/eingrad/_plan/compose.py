@@ -4,7 +4,7 @@ from collections.abc import Sequence, Set
 
 from eingrad._ir import Input, Node
 from eingrad._limits import POLICY
-from eingrad._memory import Limit, machine_limit
+from eingrad._memory import Limit, exceeded
 from eingrad._plan.buffers import reuse
 from eingrad._plan.checkpoints import within
 from eingrad._plan.duration import picoseconds
@@ -15,7 +15,6 @@ from eingrad._plan.program import InputSpec, Program
 from eingrad._plan.tiles import tile
 from eingrad._progress import phase
 
-_ASKED = 2**26  # bytes: what takes less is not compared with what the machine has
 _ANY_TIME = 2**62  # picoseconds: passes as many as memory asks for
 
 
@@ -33,12 +32,10 @@ def compose(
     """
     with phase("lowering"):
         program = _composed(roots, arguments, candidates, written)
-        peak = program.peak_bytes
-        limit = limit or (machine_limit() if peak > _ASKED else None)
-        results = sum(result.bytes for result in program.results())
-        if limit is None or peak <= limit.bytes or results > limit.bytes:
+        above = exceeded(limit, program.peak_bytes)
+        if above is None or sum(result.bytes for result in program.results()) > above.bytes:
             return program
-        return _in_less(roots, arguments, candidates, written, limit.bytes)
+        return _in_less(roots, arguments, candidates, written, above.bytes)
 
 
 def _composed(

@@ -9,14 +9,13 @@ import traceback
 import numpy as np
 
 from eingrad._emit import line_of, steps
-from eingrad._memory import Limit, machine_limit
+from eingrad._memory import Limit, exceeded
 from eingrad._plan import Program, Statement
 from eingrad._plan.kernels import MatMul
 from eingrad._plan.network import MOST_AXES
 from eingrad._shown import cut
 from eingrad.errors import MemoryLimitError, ShapeError
 
-_ASKED = 2**26  # bytes: what takes less is not compared with what the machine has
 _REMEDY = (
     "multiply the derivative with what it is for, as eingrad.hvp does, take a block of it, as in "
     "eingrad.plan(lambda x: D(x)[:10], x), pass structured=True if it is mostly zeros, or lower "
@@ -50,14 +49,13 @@ def _axes_within(statement: Statement) -> int:
 def too_large(program: Program, limit: Limit | None = None) -> str:
     """Say what takes more memory than a limit, or else than the machine has; "" if nothing does."""
     peak = program.peak_bytes
-    if limit is None and peak > _ASKED:
-        limit = machine_limit()
+    above = exceeded(limit, peak)
     steps = [(result, s) for s in program.steps() for result in s.results]
     impossible = [step for step in steps if step[0].bytes > sys.maxsize]
     if impossible:
         more = "more than an array can have"
-    elif limit is not None and peak > limit.bytes:
-        more = f"and the plan {peak:,} at its peak, more than the {limit.bytes:,} of {limit.of}"
+    elif above is not None:
+        more = f"and the plan {peak:,} at its peak, more than the {above.bytes:,} of {above.of}"
     else:
         return ""
     new = [(result, s) for result, s in steps if s.bytes]
