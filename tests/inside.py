@@ -248,6 +248,7 @@ class Limit(NamedTuple):
 
 
 INTERPRET = Part(eg.Plan, "_interpret")  # computes a call that the entry does not take
+COMPILE = Part(eg.Derivative, "_compile")  # finds what computes a derivative, or makes it
 NUMPYS_ANSWER = Part(refusals, "_answer")  # asks NumPy whether a call is right
 COLLECT = Part(_diff, "collect")  # adds the terms of a derivative by delta pattern
 CANCELLED = Part(_diff, "cancelled")  # a product of a derivative, without what cancels in it
