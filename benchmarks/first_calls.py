@@ -7,11 +7,13 @@ planning, and those that took long. Each is planned, and called by JAX for the f
 processes of their own, in turn; what is shown are medians. JAX gets the same function: `np` of its
 module is JAX's, and `eg` is JAX's derivatives. Seconds are the processor's, of all threads, for
 other work on the machine does not count; ``wall`` is the ratio of seconds on the clock. A process
-that does not end within ``--seconds`` is ended: then the ratio is a bound.
+that does not end within ``--seconds`` is ended: then the ratio is a bound. Without JAX, planning
+alone is timed.
 """
 
 import argparse
 import functools
+import importlib.util
 import json
 import statistics
 import subprocess
@@ -130,6 +132,8 @@ def measure_apart(program: Program, who: str, limit: float) -> dict[str, float] 
 def compare(program: Program, rounds: int, limit: float) -> dict[str, Any]:
     """Take medians of both, in turn; what took too long once is not tried again."""
     times: dict[str, list[dict[str, float]]] = {"eingrad": [], "JAX": []}
+    if importlib.util.find_spec("jax") is None:
+        del times["JAX"]
     late: set[str] = set()
     for _ in range(rounds):
         for who, found in times.items():
@@ -144,13 +148,17 @@ def compare(program: Program, rounds: int, limit: float) -> dict[str, Any]:
             who: limit if who in late else statistics.median(one[unit] for one in found)
             for who, found in times.items()
         }
-        result[unit] = {**medians, "ratio": medians["JAX"] / medians["eingrad"]}
+        ratio = medians["JAX"] / medians["eingrad"] if "JAX" in medians else None
+        result[unit] = {**medians, "ratio": ratio}
     return result
 
 
 def line(name: str, found: dict[str, Any]) -> str:
     """A row of the table; the ratio says how many times faster the faster one is."""
-    ours, theirs, ratio = found["processor"].values()
+    ours, ratio = found["processor"]["eingrad"], found["processor"]["ratio"]
+    if ratio is None:
+        return f"| {name} | {ours:.2f} | - | - | - |"
+    theirs = found["processor"]["JAX"]
     cells = [
         f"> {seconds:.0f}" if who in found["late"] else f"{seconds:.2f}"
         for who, seconds in (("eingrad", ours), ("JAX", theirs))
