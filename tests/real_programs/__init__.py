@@ -8,6 +8,7 @@ from real_programs import (
     gathers,
     loops,
     operators,
+    planning,
     results,
     scans,
     series,
@@ -20,5 +21,5 @@ PROGRAMS = (
     *contractions.PROGRAMS, *weights.PROGRAMS, *gathers.PROGRAMS, *stencils.PROGRAMS,
     *operators.PROGRAMS, *diagonals.PROGRAMS, *series.PROGRAMS, *cancellations.PROGRAMS,
     *small_vectors.PROGRAMS, *results.PROGRAMS, *conditioning.PROGRAMS, *loops.PROGRAMS,
-    *scans.PROGRAMS,
+    *scans.PROGRAMS, *planning.PROGRAMS,
 )  # fmt: skip
