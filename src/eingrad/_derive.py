@@ -408,5 +408,8 @@ def compile_derivatives(
 def plan_derivatives(found: Sequence[Root], forms: Forms) -> list[Node]:
     """Plan derivatives together, make one product of outer ones, and mirror them."""
     nodes = _nodes(found)
-    form = dict(zip(nodes, stack(forms.form(nodes), forms.written), strict=True))
+    form = dict(zip(nodes, forms.form(nodes), strict=True))
+    symmetries = {form[root.node]: root.symmetry for root in found}
+    stacked = stack([*form.values()], forms.written, symmetries)
+    form = dict(zip(nodes, stacked, strict=True))
     return [replace(root, node=form[root.node]).mirrored() for root in found]

@@ -22,12 +22,13 @@ import itertools
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
 
 from eingrad import _ir
-from eingrad._ir import Add, Coefficient, Factor, Node, Placement, Product
+from eingrad._ir import Add, Coefficient, Factor, Node, Placement, Product, Symmetry
 from eingrad._limits import BUDGET, POLICY
 from eingrad._plan.price import Prices
 from eingrad._primitives import apply
@@ -36,31 +37,40 @@ from eingrad._subscripts import Subscripts
 _OF_BLAS = (np.float32, np.float64)
 
 
-def stack(roots: Sequence[Node], written: Set[Node] = frozenset()) -> list[Node]:
+def stack(
+    roots: Sequence[Node],
+    written: Set[Node] = frozenset(),
+    symmetries: Mapping[Node, Symmetry] = MappingProxyType({}),
+) -> list[Node]:
     """Make the products in large sums one product each, where that takes less time.
 
     ``sum_t a^t_i b^t_j + M -> sum_k A_ki B_kj + M``. Keeps value, shape and dtype. Terminates: it
-    looks once. Leaves alone what the user has `written`, terms that deltas tie, and complex
-    numbers, whose products round otherwise in a matrix product.
+    looks once. A root of which blocks of axes may be interchanged, which is mirrored, has the first
+    block for rows; of others all ways to part the axes are tried. Leaves alone what the user has
+    `written`, terms that deltas tie, and complex numbers, whose products round otherwise in a
+    matrix product.
     """
     if not any(_is_large(root) for root in roots):
         return [*roots]
     order = _ir.topological(roots)
     uses = Counter(child for node in order for child in _ir.children(node))
     uses.update(roots)
-    return [_stacked(root, written, uses) if _is_large(root) else root for root in roots]
+    return [
+        _stacked(root, symmetries.get(root, ()), written, uses) if _is_large(root) else root
+        for root in roots
+    ]
 
 
 def _is_large(node: Node) -> bool:
     return node.size > POLICY.mirrored_at_once and node.ndim > 1 and node.dtype in _OF_BLAS
 
 
-def _stacked(root: Node, written: Set[Node], uses: Mapping[Node, int]) -> Node:
+def _stacked(root: Node, symmetry: Symmetry, written: Set[Node], uses: Mapping[Node, int]) -> Node:
     """Stack one root in the cheapest way, if any takes less time than the root as it is."""
     if root in written or not isinstance(root, Add | Product):
         return root
     forms: list[Node] = [root]
-    for split in _splits(root.ndim):
+    for split in _splits(root.ndim, symmetry):
         made = _Sum(root, split, written, uses).build()
         if made is not None:
             forms.append(made)
@@ -79,8 +89,13 @@ class _Split(NamedTuple):
     columns: Subscripts
 
 
-def _splits(ndim: int) -> Iterator[_Split]:
+def _splits(ndim: int, symmetry: Symmetry) -> Iterator[_Split]:
     axes = tuple(range(ndim))
+    if symmetry:
+        block = symmetry[0][0]
+        first, last = block[0], block[-1]
+        yield _Split(axes[:first], axes[first : last + 1], axes[last + 1 :])
+        return
     for first, second in itertools.combinations(range(ndim), 2):
         yield _Split(axes[:first], axes[first:second], axes[second:])
 
