@@ -101,7 +101,7 @@ def _splits(ndim: int, symmetry: Symmetry) -> Iterator[_Split]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Pair:
+class _Crossing:
     """A product across a split: factors of rows, of columns; indices that are summed, if any."""
 
     rows: tuple[Factor, ...] = ()
@@ -109,9 +109,9 @@ class _Pair:
     summed: Subscripts = ()
     coefficient: Coefficient = 1
 
-    def times(self, other: "_Pair") -> "_Pair":
+    def times(self, other: "_Crossing") -> "_Crossing":
         """Multiply two, one of which sums nothing."""
-        return _Pair(
+        return _Crossing(
             self.rows + other.rows,
             self.columns + other.columns,
             self.summed + other.summed,
@@ -135,7 +135,7 @@ class _Sum:
 
     def build(self) -> Node | None:
         """Build the sum with one product; None where that is no other sum."""
-        pairs: list[_Pair] = []
+        pairs: list[_Crossing] = []
         rest: list[tuple[Node, Coefficient]] = []
         axes = tuple(range(self._root.ndim))
         terms = (
@@ -148,7 +148,7 @@ class _Sum:
                 found = [] if _ir.carries_delta(term) else self._open(Factor(term, axes))
             except _CannotError:
                 found = []
-            pairs += [p.times(_Pair(coefficient=coefficient)) for p in found]
+            pairs += [p.times(_Crossing(coefficient=coefficient)) for p in found]
             if not found:
                 rest.append((term, coefficient))
         if len(pairs) < 2:  # noqa: PLR2004 - nothing to stack
@@ -161,25 +161,25 @@ class _Sum:
 
     # Opening -------------------------------------------------------------------------------------
 
-    def _open(self, factor: Factor) -> list[_Pair]:
+    def _open(self, factor: Factor) -> list[_Crossing]:
         """Write a factor as a sum of products across the split."""
         node, term = factor
         has_rows, has_columns = (
             not {*side}.isdisjoint(term) for side in (self._split.rows, self._split.columns)
         )
         if not (has_rows and has_columns):
-            return [_Pair(columns=(factor,)) if has_columns else _Pair(rows=(factor,))]
+            return [_Crossing(columns=(factor,)) if has_columns else _Crossing(rows=(factor,))]
         if len({*term}) < len(term) or (node in self._written and not _is_outer(node)):
             raise _CannotError
         match node:
             case Add():
                 found = [
-                    pair.times(_Pair(coefficient=c))
+                    pair.times(_Crossing(coefficient=c))
                     for n, c in zip(node.terms, node.coefficients, strict=True)
                     for pair in self._open(Factor(n, term))
                 ]
             case Placement(structure=(), ties=False) | Product(sums=False):
-                found = [_Pair(coefficient=node.coefficient)]
+                found = [_Crossing(coefficient=node.coefficient)]
                 for inner in _ir.splice(node, term, self._fresh):
                     opened = self._open(inner)
                     found = [a.times(b) for a in found for b in opened]
@@ -191,11 +191,11 @@ class _Sum:
         self._check(found)
         return found
 
-    def _check(self, found: Sequence[_Pair]) -> None:
+    def _check(self, found: Sequence[_Crossing]) -> None:
         if len(found) > BUDGET.opened_terms or any(len(pair.summed) > 1 for pair in found):
             raise _CannotError
 
-    def _matrices(self, node: Product, term: Subscripts) -> _Pair:
+    def _matrices(self, node: Product, term: Subscripts) -> _Crossing:
         """Read a matrix product that sums over one index."""
         rows: list[Factor] = []
         columns: list[Factor] = []
@@ -210,11 +210,11 @@ class _Sum:
             if is_row == is_column or len(summed) != 1 or not summed.issubset(factor.term):
                 raise _CannotError
             (rows if is_row else columns).append(factor)
-        return _Pair(tuple(rows), tuple(columns), tuple(summed), node.coefficient)
+        return _Crossing(tuple(rows), tuple(columns), tuple(summed), node.coefficient)
 
     # Building ------------------------------------------------------------------------------------
 
-    def _product(self, pairs: Sequence[_Pair]) -> Node | None:
+    def _product(self, pairs: Sequence[_Crossing]) -> Node | None:
         """Stack both sides; products with the same rows are added before."""
         alike: dict[Node, list[tuple[Node, Coefficient]]] = {}
         sides: list[tuple[Node, Node]] = []
