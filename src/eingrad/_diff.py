@@ -23,6 +23,7 @@ import numpy as np
 from eingrad import _ir
 from eingrad._cancel import Quotients, cancelled, may_meet
 from eingrad._collected import Term, collect, is_shattered, pieces_of
+from eingrad._invariance import Use, is_extreme, of_extreme
 from eingrad._ir import (
     Add,
     Apply,
@@ -171,15 +172,17 @@ def _forward(
     return cast(tangents[y], dtype) if y in tangents else _ir.zeros(y.shape + trailing, dtype)
 
 
-def reverse(y: Node, xs: Sequence[Node]) -> list[Node]:
+def reverse(y: Node, xs: Sequence[Node], use: Use = Use.LAST) -> list[Node]:
     """Differentiate from ``y`` down: one cotangent tensor per node, of shape ``y + node``.
 
     One sweep serves every ``x``; the adjoints they share stay shared.
     """
-    return pullback({y: seed(y)}, xs, y.shape)
+    return pullback({y: seed(y)}, xs, y.shape, use)
 
 
-def pullback(seeds: Mapping[Node, Node], xs: Sequence[Node], leading: Shape = ()) -> list[Node]:
+def pullback(
+    seeds: Mapping[Node, Node], xs: Sequence[Node], leading: Shape = (), use: Use = Use.LAST
+) -> list[Node]:
     """Multiply cotangents of the ``ys``, whose first axes are `leading`, by Jacobians: backward."""
     order = dependents(seeds, xs)
     selects = selects_of(order)
@@ -197,7 +200,10 @@ def pullback(seeds: Mapping[Node, Node], xs: Sequence[Node], leading: Shape = ()
             bars = arrived.with_one_more(node, bar)
             for below, found in pull(node, bars, order, leading, dtype, pullback):
                 cotangents.setdefault(below, []).append((found, 1))
-        for below, local, batch in local_jacobians(node, order, selects):
+        jacobians = local_jacobians(node, order, selects)
+        if not leading and is_extreme(node):
+            jacobians = of_extreme(jacobians, node, bar, use, order, quotients)
+        for below, local, batch in jacobians:
             pulled = _pull(len(leading), node, below, local, batch, bar, quotients)
             cotangents.setdefault(below, []).extend(pulled)
         if node not in xs:

@@ -50,6 +50,7 @@ from eingrad._primitives.row import (
     results_of,
     row_of,
 )
+from eingrad._primitives.rules import extreme_ties
 from eingrad._primitives.standard import standard_dtype
 from eingrad._primitives.table import PRIMITIVES
 
@@ -68,6 +69,7 @@ __all__ = [
     "divided",
     "equation",
     "exponents_of",
+    "extreme_ties",
     "is_elementwise",
     "is_identity",
     "is_sign",

@@ -87,9 +87,14 @@ def norm_rule(x: Node, y: Node) -> Node:
     return apply("quotient", x, _spread(y, x))
 
 
+def extreme_ties(x: Node, y: Node) -> Node:
+    """One where x[k] is the maximum."""
+    return cast(apply("equal", x, _spread(y, x)), x.dtype)
+
+
 def extreme_rule(x: Node, y: Node) -> Node:
     """``d max(x)/dx[k]``: one where x[k] is the maximum, shared equally among ties."""
-    ties = cast(apply("equal", x, _spread(y, x)), x.dtype)
+    ties = extreme_ties(x, y)
     return apply("divide", ties, _spread(_ir.einsum("...k->...", ties), x))
 
 
