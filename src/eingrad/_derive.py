@@ -108,7 +108,7 @@ def _derived(
     is_final: bool,
 ) -> tuple[list[Root], Choice]:
     values, forms.written = prepare(outputs, made)
-    found, choice = _derived_in_steps(values, variables, orders, mode, forms)
+    found, choice = _derived_in_steps(values, variables, orders, mode, forms, is_final=is_final)
     if mode in DIRECTIONS or not may_be_a_series(variables, max(orders)):
         return found, choice
     levels = in_one_number(values, variables[0], max(orders))
@@ -130,6 +130,8 @@ def _derived_in_steps(
     orders: Sequence[int],
     mode: str,
     forms: Forms,
+    *,
+    is_final: bool,
 ) -> tuple[list[Root], Choice]:
     """Differentiate order by order."""
     # Both ways of going on from the first order have that order in common.
