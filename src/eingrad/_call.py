@@ -79,7 +79,7 @@ def _record(
     leaves, out_tree = flatten(result)
     outputs = evaluated(trace, [output_node(leaf, trace, f) for leaf in leaves])
     inputs, values, outer = bound.inputs, bound.values, trace.outer
-    captured = [*trace.root.captured.values()]
+    captured = [known for known in trace.root.captured.values() if not known.is_selection]
     is_nested = bound.is_traced or (
         outer is not None and _reaches_outside(outputs, inputs, captured)
     )

@@ -26,7 +26,7 @@ from eingrad import _ir
 from eingrad._diff import rate_of
 from eingrad._ir import Add, Apply, Coefficient, Factor, Input, Node, Placement, Product
 from eingrad._primitives import Kind, apply, cast, divided, kind_of, row_of, scaled
-from eingrad._recurrence import coefficient_of_scan
+from eingrad._recurrence import coefficient_of_scan, expression_of, is_composed
 from eingrad._relations import PAIR, Piece, Relation, add, in_pairs, piece_of, relation_of
 
 _Need = tuple[Node, int]  # a node, and the number of a coefficient
@@ -168,6 +168,9 @@ class Series:
         if kind is Kind.CAST or row.linear:
             below = yield node.operands[0], k
             return self._passed(node, below)
+        if is_composed(node):
+            below = yield expression_of(node), k
+            return below
         relation = self._relation(node)
         if relation is not None and not (k == 1 and relation.first_by_rule):
             return (yield from self._related(node, relation, k))

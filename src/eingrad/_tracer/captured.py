@@ -14,6 +14,7 @@ from eingrad import _ir
 from eingrad._ir import Input, Node
 from eingrad._primitives import apply
 from eingrad._tracer.arrays import Array
+from eingrad._tracer.selected import selection_of
 
 SMALL = 1 << 16  # bytes of an array that is copied, rather than sampled; and told by its content
 _SAMPLED = 1 << 10  # entries of a larger one
@@ -34,6 +35,7 @@ class Captured:
     array: Array
     before: Array  # the copy, or the sample
     is_copied: bool
+    is_selection: bool = False  # then its table is computed with, and no input
 
     @property
     def values(self) -> Array:
@@ -51,7 +53,9 @@ def capture(node: Input, array: Array, *, is_held: bool) -> Captured:
     """Note an array at its first use; one that is not held read-only is copied at any size."""
     is_copied = not is_held or array.nbytes <= SMALL
     before = array.copy("K") if is_copied else _sample(array)
-    return Captured(node, _with_scale_apart(node, array), array, before, is_copied)
+    selected = selection_of(before if is_copied else array)
+    value = _with_scale_apart(node, array) if selected is None else selected
+    return Captured(node, value, array, before, is_copied, selected is not None)
 
 
 def memory_of(array: Array) -> Hashable:
