@@ -337,16 +337,12 @@ def _pull(
 
 
 def _through_composed(
-    node: Node, arriving: Node, through: Callable[..., Node | None], sweep: Callable[..., Any]
+    node: Node, arriving: Node, through: Callable[..., Any], sweep: Callable[..., Any]
 ) -> tuple[list[Term], Node | None]:
-    """Sweep through what a node is composed of; give also what meets its Jacobian, or None."""
+    """Sweep through a running product; give also what meets its Jacobian, or None."""
     if not isinstance(node, Apply) or not is_composed(node):
         return [], arriving
-    terms: list[Term] = []
-    rest: list[Term] = []
-    for piece, number in pieces_of(arriving):
-        found = through(node, piece, sweep)
-        (rest if found is None else terms).append((piece if found is None else found, number))
+    terms, rest = through(node, pieces_of(arriving), sweep)
     return terms, _ir.add(*zip(*rest, strict=True)) if rest else None
 
 

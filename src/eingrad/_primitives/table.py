@@ -68,7 +68,12 @@ from eingrad._primitives.samples import (
     two_reals,
     two_vectors,
 )
-from eingrad._primitives.standard import standard_dtype, standard_others, standard_quotient, standard_tri
+from eingrad._primitives.standard import (
+    standard_dtype,
+    standard_others,
+    standard_quotient,
+    standard_tri,
+)
 
 
 def _unary(name: str, sample: Sample, rule: Rule | None, numpy: str = "", **more: Any) -> Primitive:

@@ -1,31 +1,34 @@
-"""Rows that are differentiated as what they equal: running products as scans.
+"""Rows through which nothing goes by their Jacobian, unless deltas do: running products.
 
-In: a call of a row. Out: an equal expression, whose work is linear; products of its Jacobian.
-Guaranteed: a product takes as many flops as a few evaluations, not as the Jacobian has entries. What
-a Jacobian would be multiplied with is a derivative of the expression from its own operand on, so
-nothing below that is looked at.
+In: a call of a row, and what its Jacobian is to be multiplied with. Out: the product.
+Guaranteed: it takes a few flops for each entry of what arrives, where the Jacobian has n times as
+many; but for a delta that arrives: then the product has the entries of the Jacobian, and meets it.
 
-A long running product is one of blocks: a scan over `BLOCK` steps of all blocks at once, then the
-running product of what the blocks come to. So of n numbers a few scans of `BLOCK` steps are made.
+With ``y[k] = x[0] ... x[k]``, and before[k] the product of the entries before x[k], a tangent is
+``t[k] = x[k] t[k-1] + before[k] dx[k]``; a cotangent is ``before[k] s[k]``, with
+``s[k] = x[k+1] s[k+1] + c[k]``: linear recurrences. A row with an equal expression of such rows is
+differentiated as that.
 
 >>> from eingrad._primitives import apply
->>> x = _ir.new_input("x", (1000,))
->>> [n.shape for n in _ir.topological([expression_of(apply("cumprod", x))]) if kind_of(n)]
-[]
+>>> x, v = (_ir.new_input(name, (1000,)) for name in "xv")
+>>> ((product, _),), rest = push_composed(apply("cumprod", x), [(v, 1)], lambda *_: [])
+>>> product.shape
+(1000,)
 """
 
 from collections.abc import Callable, Mapping, Sequence
 
 from eingrad import _ir, _reuse
-from eingrad._ir import Apply, Factor, Node
-from eingrad._primitives import Kind, apply, kind_of, products_before, row_of, times
-from eingrad._recurrence.row import Recurrence, results_of_scan, step_input
+from eingrad._ir import Apply, Coefficient, Factor, Node, Placement
+from eingrad._primitives import Kind, cast, kind_of, products_before, row_of
+from eingrad._recurrence.linear import linear_recurrence
+from eingrad._recurrence.row import step_input
 from eingrad._subscripts import Shape
 
-BLOCK = 16
 Pushforward = Callable[[Sequence[Node], Mapping[Node, Node], Shape], list[Node]]
 Pullback = Callable[[Mapping[Node, Node], Sequence[Node], Shape], list[Node]]
-Sweep = Callable[[Node, Node, Node, Shape], Node]  # of what, in what, what arrives, its more axes
+Term = tuple[Node, Coefficient]
+Sweep = Callable[[Node, Node, Node], Node]  # of what, in what, what arrives
 
 
 def is_composed(node: Node) -> bool:
@@ -34,102 +37,148 @@ def is_composed(node: Node) -> bool:
 
 
 def expression_of(node: Apply) -> Node:
-    """Give an equal expression of other rows, or of shorter running products."""
+    """Give an equal expression: of scans, and of running products of fewer entries."""
     composed = row_of(node).composed
-    return composed(*node.operands) if composed else _running_product(*node.operands)
+    return composed(*node.operands) if composed else _as_recurrence(*node.operands)
 
 
-def _running_product(x: Node) -> Node:
-    """Multiply the first 1, 2, ..., n entries along the last axis."""
-    n, last = x.shape[-1], x.ndim - 1
-    if n <= BLOCK:
-        return _by_steps(x)
-    blocks = -(-n // BLOCK)
-    if blocks * BLOCK > n:
-        ones = _ir.fill(1, (*x.shape[:-1], blocks * BLOCK - n), x.dtype)
-        x = apply("concatenate", x, ones, axis=last)
-    inside = apply("cumprod", _ir.reshape(x, (*x.shape[:-1], blocks, BLOCK)))
-    ends = _ir.take(inside, last + 1, _ir.selection(range(BLOCK - 1, BLOCK), BLOCK))
-    ends = _ir.reshape(ends, ends.shape[:-1])
-    before = products_before(apply("cumprod", ends))
-    before = _ir.broadcast(_ir.reshape(before, (*before.shape, 1)), inside.shape)
-    whole = _ir.reshape(times(inside, before), x.shape)
-    return _ir.take(whole, last, _ir.selection(range(n), blocks * BLOCK))
-
-
-def _by_steps(x: Node) -> Node:
-    """Multiply step by step, all rows at once."""
-    *batch, n = x.shape
-    carry, entry = (step_input(0, k, (*batch,), x.dtype) for k in range(2))
-    product = times(carry, entry)
-    step = Recurrence((), (carry,), (entry,), (product,), (product,))
-    axes = range(x.ndim)
-    slices = _ir.transpose(x, (axes[-1], *axes[:-1]))
-    _, products = results_of_scan(step, [_ir.fill(1, (*batch,), x.dtype), slices], n)
-    return _ir.transpose(products, (*axes[1:], 0))
+def _as_recurrence(x: Node) -> Node:
+    """``y[k] = x[k] y[k-1] + b[k]``, of b all is zero but ``b[0] = x[0]``."""
+    last, n = x.ndim - 1, x.shape[-1]
+    factors = _ir.transpose(x, (last, *range(last)))
+    first = _ir.take(factors, 0, _ir.selection([0, *[-1] * (n - 1)], n))
+    products = linear_recurrence(factors, first, range(last))
+    return _ir.transpose(products, (*range(1, x.ndim), 0))
 
 
 # Products with its Jacobian ----------------------------------------------------------------------
 
 
-def push_composed(node: Apply, tangent: Node, pushforward: Pushforward) -> Node | None:
-    """Multiply the Jacobian by a tangent; None where that is to be written out.
+def push_composed(
+    node: Apply, tangents: Sequence[Term], pushforward: Pushforward
+) -> tuple[list[Term], list[Term]]:
+    """Multiply the Jacobian by the terms of a tangent; give also those that are to meet it.
 
-    So it is where a delta ties the last axis: there each entry of the product is one of it.
+    Such a term has a delta between the last axis and one of directions.
     """
 
-    def sweep(y: Node, x: Node, arriving: Node, more: Shape) -> Node:
-        return pushforward([y], {x: arriving}, more)[0]
+    def sweep(y: Node, x: Node, tangent: Node) -> Node:
+        return pushforward([y], {x: tangent}, tangent.shape[x.ndim :])[0]
 
-    return _through(node, tangent, range(node.ndim), "push", sweep)
+    def through(tangent: Node) -> Node:
+        if kind_of(node) is Kind.RUNNING:
+            return _tangent(node, tangent)
+        return _swept(node, tangent, "push", sweep)
+
+    return _through(tangents, range(node.ndim), through)
 
 
-def pull_composed(node: Apply, bar: Node, pullback: Pullback) -> Node | None:
-    """Multiply a cotangent, whose last axes are those of the node, by the Jacobian; or None."""
+def pull_composed(
+    node: Apply, bars: Sequence[Term], pullback: Pullback
+) -> tuple[list[Term], list[Term]]:
+    """Multiply the terms of a cotangent, whose last axes are those of the node, by the Jacobian."""
+    more = bars[0][0].ndim - node.ndim
 
-    def sweep(y: Node, x: Node, arriving: Node, more: Shape) -> Node:
-        return pullback({y: arriving}, [x], more)[0]
+    def sweep(y: Node, x: Node, bar: Node) -> Node:
+        return pullback({y: bar}, [x], bar.shape[:more])[0]
 
-    return _through(node, bar, range(bar.ndim - node.ndim, bar.ndim), "pull", sweep)
+    def through(bar: Node) -> Node:
+        if kind_of(node) is Kind.RUNNING:
+            return _cotangent(node, bar)
+        return _swept(node, bar, "pull", sweep)
+
+    return _through(bars, range(more, more + node.ndim), through)
 
 
 def _through(
-    node: Apply, arriving: Node, axes: range, name: str, sweep: Sweep
+    arriving: Sequence[Term], axes: range, through: Callable[[Node], Node]
+) -> tuple[list[Term], list[Term]]:
+    """Part terms by what deltas tie to directions: nothing, batch axes, or the last axis."""
+    whole, placed, tied = [], [], []
+    for node, number in arriving:
+        outer = _ties_to_others(node, axes) if isinstance(node, Placement) else []
+        if not isinstance(node, Placement) or not outer:
+            whole.append((node, number))
+            continue
+        found = _placed(node, outer, axes, through)
+        if found is None:
+            tied.append((node, number))
+        else:
+            placed.append((found, number))
+    total = [through(_ir.add(*zip(*whole, strict=True)))] if whole else []
+    return [*((node, 1) for node in total), *placed], tied
+
+
+def _placed(
+    arriving: Placement, outer: Sequence[Factor], axes: range, through: Callable[[Node], Node]
 ) -> Node | None:
-    """Sweep what deltas place, and place the result: they are of batch axes."""
-    if not _ir.carries_delta(arriving):
-        return _swept(node, arriving, axes, name, sweep)
-    own = tuple(arriving.out[axis] for axis in axes)
-    tied = {index for _, term in arriving.structure for index in term}
-    determined = {index for _, of, _ in arriving.determined for index in of}
+    """Go through with what deltas place, and place that; None where they tie the last axis."""
+    own = arriving.out[axes.start : axes.stop]
+    tied = {index for _, term in outer for index in term}
+    determined = tied.intersection(i for _, of, _ in arriving.determined for i in of)
     if own[-1] in tied or not determined.isdisjoint(own):
         return None
-    cores = () if arriving.core is None else (arriving.core,)
-    more = tuple(dict.fromkeys(i for _, term in cores for i in term if i not in own))
+    inner = [f for f in arriving.factors if f not in outer]
+    core = () if arriving.core is None else arriving.core.term
+    kept = tied.union(arriving.out).difference(own)
+    more = tuple(dict.fromkeys(i for i in core if i in kept))
     term = (*own, *more) if axes.start == 0 else (*more, *own)
-    first = axes.start and len(more)
-    core = _ir.contract(cores, term, arriving.sizes, arriving.coefficient, arriving.dtype)
-    swept = _swept(node, core, range(first, first + len(own)), name, sweep)
-    factors = [Factor(swept, term), *arriving.structure]
-    return _ir.contract(factors, arriving.out, arriving.sizes, 1, swept.dtype)
+    sizes, dtype = arriving.sizes, arriving.dtype
+    found = through(_ir.contract(inner, term, sizes, arriving.coefficient, dtype))
+    return _ir.contract([Factor(found, term), *outer], arriving.out, sizes, 1, found.dtype)
 
 
-def _swept(node: Apply, arriving: Node, axes: range, name: str, sweep: Sweep) -> Node:
-    """Sweep a stand-in for the node, whose operand has nothing below it, once for all like it."""
-    more = (*arriving.shape[: axes.start], *arriving.shape[axes.stop :])
+def _ties_to_others(arriving: Placement, axes: range) -> list[Factor]:
+    """The structure that ties axes of the node to those of directions, by one factor or several."""
+    own = arriving.out[axes.start : axes.stop]
+    reached = {*arriving.out}.difference(own)
+    outer: list[Factor] = []
+    rest = [*arriving.structure]
+    while found := [f for f in rest if not reached.isdisjoint(f.term)]:
+        outer += found
+        rest = [f for f in rest if f not in found]
+        reached.update(i for _, term in found for i in term if i not in own)
+    return outer
+
+
+def _swept(node: Apply, arriving: Node, name: str, sweep: Sweep) -> Node:
+    """Sweep an equal expression of a stand-in, which has nothing below it: once for all like it."""
     (operand,) = node.operands
-    known = node.primitive, node.attributes, node.shape, node.dtype
     x = step_input(0, 0, operand.shape, operand.dtype)
-    bar = step_input(0, 1, arriving.shape, arriving.dtype)
+    seed = step_input(0, 1, arriving.shape, arriving.dtype)
 
     def make() -> Node:
-        return sweep(expression_of(_like(node, x)), x, bar, more)
+        like = _ir.with_operands(node, [x])
+        assert isinstance(like, Apply)
+        return sweep(expression_of(like), x, seed)
 
+    known = node.primitive, node.attributes, operand.shape, operand.dtype
     found = _reuse.find_or_derive((name, *known, arriving.shape, arriving.dtype), make)
-    return _ir.substitute([found], {x: operand, bar: arriving})[0]
+    return _ir.substitute([found], {x: operand, seed: arriving})[0]
 
 
-def _like(node: Apply, x: Node) -> Apply:
-    made = _ir.with_operands(node, [x])
-    assert isinstance(made, Apply)
-    return made
+# Running products --------------------------------------------------------------------------------
+
+
+def _tangent(node: Apply, tangent: Node) -> Node:
+    x = cast(node.operands[0], tangent.dtype)
+    last, axes = node.ndim - 1, tuple(range(tangent.ndim))
+    before = products_before(cast(node, tangent.dtype))
+    b = _ir.contract([(before, axes[: node.ndim]), (tangent, axes)], axes)
+    batch = range(last)
+    a = _ir.transpose(x, (last, *batch))
+    b = _ir.transpose(b, (last, *batch, *axes[last + 1 :]))
+    found = linear_recurrence(a, b, batch)
+    return _ir.transpose(found, (*range(1, last + 1), 0, *axes[last + 1 :]))
+
+
+def _cotangent(node: Apply, bar: Node) -> Node:
+    x = cast(node.operands[0], bar.dtype)
+    n, last, axes = node.shape[-1], bar.ndim - 1, tuple(range(bar.ndim))
+    a = _ir.take(x, node.ndim - 1, _ir.selection([*range(1, n), -1], n))
+    a = _ir.transpose(a, (node.ndim - 1, *range(node.ndim - 1)))
+    b = _ir.transpose(bar, (last, *axes[:-1]))
+    found = linear_recurrence(a, b, axes[bar.ndim - node.ndim : -1], is_backward=True)
+    found = _ir.transpose(found, (*axes[1:], 0))
+    before = products_before(cast(node, bar.dtype))
+    return _ir.contract([(before, axes[bar.ndim - node.ndim :]), (found, axes)], axes)

@@ -108,10 +108,10 @@ def _picked(node: Node) -> Iterator[_Picked]:
         parts = factors[1].term[1:] if factors[1:] else (row,)
         rest = [f.term for f in node.factors if f not in factors]
         used = [i for term in rest for i in term]
-        is_apart = not {row, *parts}.intersection(used) and used.count(column) == 1
-        if len(factors) <= 2 and is_apart and {*parts}.issubset(node.out) and (  # noqa: PLR2004
-            column in node.core.term and column not in node.out and (row in parts) == (row in node.out)
-        ):
+        is_apart = {row, *parts}.isdisjoint(used) and used.count(column) == 1
+        is_whole = {*parts}.issubset(node.out) and (row in node.out) == (row in parts)
+        is_core = column in node.core.term and column not in node.out
+        if len(factors) == 1 + (row not in parts) and is_apart and is_whole and is_core:
             yield _Picked(_Pick(picks, tuple(map(node.out.index, parts))), column, factors)
 
 
@@ -198,9 +198,7 @@ def _source(operand: Factor, pick: _Pick, origins: _Origins) -> Factor | None:
     return Factor(_ir.contract(factors, out, sizes, node.coefficient, node.dtype), new_term)
 
 
-def _on(
-    node: Node, sources: Sequence[Factor], out: Subscripts, count: int, first: int
-) -> Node:
+def _on(node: Node, sources: Sequence[Factor], out: Subscripts, count: int, first: int) -> Node:
     """Build a node on origins: the index `first` of its axes counts them."""
     nodes = [source.node for source in sources]
     if isinstance(node, Product):
