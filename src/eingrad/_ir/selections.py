@@ -248,7 +248,8 @@ def _match_rows(
         mine, theirs = positions_of(selection.table), positions_of(other.table)
         mask = np.asarray((mine == theirs) & (mine >= 0), bool)
         network.drop(user)
-        network.cores.append(Operand(make.constant(mask), (row,)))
+        if not mask.all():
+            network.cores.append(Operand(make.constant(mask), (row,)))
         return True
     matched = match_rows(selection.table, other.table)
     if matched is not None:
