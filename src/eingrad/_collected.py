@@ -47,9 +47,11 @@ def is_shattered(derivative: Node) -> bool:
         return False
     pieces = [term for term in derivative.terms if _is_shifted(term)]
     is_dense = not all(map(_ir.carries_delta, derivative.terms))
-    if sum(map(_coverage, pieces)) < (POLICY.pieces_beside if is_dense else POLICY.pieces):
-        return False
     entries = sum(1 if piece.core is None else piece.core.node.size for piece in pieces)
+    most = POLICY.pieces_beside if is_dense else POLICY.pieces
+    is_filled = POLICY.pieces_filled * entries >= derivative.size
+    if not is_filled and sum(map(_coverage, pieces)) < most:
+        return False
     apart = len(pieces) * MACHINE.call + entries * _ENTRY
     return apart >= MACHINE.call + derivative.size * _ENTRY
 
