@@ -47,11 +47,13 @@ def is_shattered(derivative: Node) -> bool:
         return False
     pieces = [term for term in derivative.terms if _is_shifted(term)]
     is_dense = not all(map(_ir.carries_delta, derivative.terms))
-    entries = sum(1 if piece.core is None else piece.core.node.size for piece in pieces)
+    sizes = [0 if piece.core is None else piece.core.node.size for piece in pieces]
+    is_over = len(pieces) + is_dense > 1 and max(sizes, default=0) > 1
+    is_filled = is_over and POLICY.pieces_filled * sum(sizes) >= derivative.size
     most = POLICY.pieces_beside if is_dense else POLICY.pieces
-    is_filled = POLICY.pieces_filled * entries >= derivative.size
     if not is_filled and sum(map(_coverage, pieces)) < most:
         return False
+    entries = sum(size or 1 for size in sizes)
     apart = len(pieces) * MACHINE.call + entries * _ENTRY
     return apart >= MACHINE.call + derivative.size * _ENTRY
 
