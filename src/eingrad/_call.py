@@ -23,6 +23,7 @@ from eingrad._ir import Input, Node
 from eingrad._primitives import cast
 from eingrad._progress import phase
 from eingrad._shown import shown
+from eingrad._simplify import picked_last, written_nodes
 from eingrad._tracer import (
     Array,
     Captured,
@@ -112,10 +113,13 @@ def _record(
 def evaluated(trace: Trace | None, nodes: list[Node]) -> list[Node]:
     """Evaluate derivatives that were taken within a call, when all that uses them is known.
 
-    Of a call that is traced again, they are found: its inputs are those of the last call.
+    Where there are none, picks are taken outward, so that whatever is derived computes with each
+    row once. Of a call that is traced again, all is found: its inputs are those of the last call.
     """
-    if trace is None or not trace.root.unevaluated:
+    if trace is None:
         return nodes
+    if not trace.root.unevaluated:
+        return nodes if trace.made else _with_picks_last(trace, nodes)
     made = frozenset(trace.made)
     once = functools.partial(evaluate, nodes, made)
     key = ("evaluate", (*nodes,), made)
@@ -123,6 +127,13 @@ def evaluated(trace: Trace | None, nodes: list[Node]) -> list[Node]:
         nodes, found = once() if trace.lasting else _reuse.find_or_derive(key, once)
     trace.made |= found
     return [*nodes]
+
+
+def _with_picks_last(trace: Trace, nodes: list[Node]) -> list[Node]:
+    def make() -> list[Node]:
+        return picked_last(nodes, written_nodes(nodes, frozenset()))[0]
+
+    return [*(make() if trace.lasting else _reuse.find_or_derive(("picks", (*nodes,)), make))]
 
 
 def leave_unevaluated(

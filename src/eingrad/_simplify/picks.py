@@ -42,15 +42,14 @@ class _Picked(NamedTuple):
 
 
 class _Origins(NamedTuple):
-    """The rows that are picked, once each, or None if that is all; which of them each row is."""
+    """How many rows are picked, these once each, and which of them each row is.
 
-    once: Selection | None
-    again: Selection
+    None and None, if all are picked: then the selection itself says which (and is not kept alive).
+    """
 
-    @property
-    def count(self) -> int:
-        """How many rows are picked, each counted once."""
-        return self.again.shape[1]
+    count: int
+    once: Selection | None = None
+    again: Selection | None = None
 
 
 _origins: weakref.WeakKeyDictionary[Selection, _Origins | None] = weakref.WeakKeyDictionary()
@@ -133,10 +132,11 @@ def _part(picks: Selection) -> _Origins | None:
     rows, columns = picks.shape
     found, again = np.unique(picks.table, return_inverse=True)
     if len(found) == columns:
-        return _Origins(None, picks) if rows > columns else None
+        return _Origins(columns) if rows > columns else None
     if rows < 2 * len(found):
         return None
-    return _Origins(_ir.selection(found, columns), _ir.selection(again, len(found)))
+    count = len(found)
+    return _Origins(count, _ir.selection(found, columns), _ir.selection(again, count))
 
 
 # What is computed of origins ---------------------------------------------------------------------
@@ -161,7 +161,7 @@ def _taken_out(node: Node, operands: Sequence[Factor], pick: _Pick) -> Node | No
     column = next(fresh)
     row = next(fresh) if more else first
     place = dict(zip(out, node.shape, strict=True))
-    structure = [Factor(origins.again, (row, column))]
+    structure = [Factor(origins.again or pick.picks, (row, column))]
     if more:
         merge = _ir.merge(tuple(place[i] for i in pick.rows))
         structure.append(Factor(merge, (row, *pick.rows)))
