@@ -85,6 +85,7 @@ def _record(
         outer is not None and _reaches_outside(outputs, inputs, captured)
     )
     replaced: dict[Node, Node] = {}
+    outputs = with_picks_last(trace, outputs) if is_nested else outputs
     if is_nested and outer is not None:
         trace.lend_to(outer)  # an unevaluated derivative is in these inputs
     if is_nested:
@@ -113,13 +114,10 @@ def _record(
 def evaluated(trace: Trace | None, nodes: list[Node]) -> list[Node]:
     """Evaluate derivatives that were taken within a call, when all that uses them is known.
 
-    Where there are none, picks are taken outward, so that whatever is derived computes with each
-    row once. Of a call that is traced again, all is found: its inputs are those of the last call.
+    Of a call that is traced again, they are found: its inputs are those of the last call.
     """
-    if trace is None:
+    if trace is None or not trace.root.unevaluated:
         return nodes
-    if not trace.root.unevaluated:
-        return nodes if trace.made else _with_picks_last(trace, nodes)
     made = frozenset(trace.made)
     once = functools.partial(evaluate, nodes, made)
     key = ("evaluate", (*nodes,), made)
@@ -129,7 +127,14 @@ def evaluated(trace: Trace | None, nodes: list[Node]) -> list[Node]:
     return [*nodes]
 
 
-def _with_picks_last(trace: Trace, nodes: list[Node]) -> list[Node]:
+def with_picks_last(trace: Trace | None, nodes: list[Node]) -> list[Node]:
+    """Take picks outward, so that whatever is derived of a call computes with each row once.
+
+    Not of what is made of derivatives: that is planned with them.
+    """
+    if trace is None or trace.made:
+        return nodes
+
     def make() -> list[Node]:
         return picked_last(nodes, written_nodes(nodes, frozenset()))[0]
 

@@ -48,8 +48,9 @@ def is_shattered(derivative: Node) -> bool:
     pieces = [term for term in derivative.terms if _is_shifted(term)]
     is_dense = not all(map(_ir.carries_delta, derivative.terms))
     sizes = [0 if piece.core is None else piece.core.node.size for piece in pieces]
-    is_over = len(pieces) + is_dense > 1 and max(sizes, default=0) > 1
-    is_filled = is_over and POLICY.pieces_filled * sum(sizes) >= derivative.size
+    is_small = derivative.size * _ENTRY <= MACHINE.call and max(sizes, default=0) > 1
+    is_over = len(pieces) + is_dense > 1
+    is_filled = is_small and is_over and POLICY.pieces_filled * sum(sizes) >= derivative.size
     most = POLICY.pieces_beside if is_dense else POLICY.pieces
     if not is_filled and sum(map(_coverage, pieces)) < most:
         return False

@@ -14,7 +14,7 @@ import numpy as np
 
 from eingrad import _ir, _reuse
 from eingrad._bind import Argnums, argument_numbers, check_argnums
-from eingrad._call import evaluated, output_node
+from eingrad._call import evaluated, output_node, with_picks_last
 from eingrad._derivative import Derivative
 from eingrad._derive import derive, jacobian_of_entries
 from eingrad._diff import pullback, pushforward
@@ -40,7 +40,8 @@ class Sweep:
         self.trace = trace_of(leaves)
         self.variables = [node_of(leaf, self.trace) for leaf in leaves]
         results, self.out_tree = flatten(f(*arguments, **kwargs))
-        self.outputs = evaluated(self.trace, [output_node(leaf, self.trace, f) for leaf in results])
+        outputs = evaluated(self.trace, [output_node(leaf, self.trace, f) for leaf in results])
+        self.outputs = with_picks_last(self.trace, outputs)
         self.name = getattr(f, "__name__", "the function")
 
     def seeds(

@@ -8,7 +8,7 @@ one that is costs three.
 What such a matrix is multiplied with is picked, not multiplied: a product with one-hot rows costs
 what indexing by labels does, and has its derivatives.
 
->>> selection_of(np.eye(3)[[2, 0, 2, 1]]).structure[0].node.table
+>>> selection_of(np.eye(16)[[2, 0, 2, 1]]).structure[0].node.table
 array([2, 0, 2, 1])
 """
 
@@ -20,12 +20,13 @@ from eingrad import _ir
 from eingrad._ir import Node
 from eingrad._tracer.arrays import Array, native
 
-_LEAST = 2  # rows and columns: of fewer there is nothing to save
+_MATRIX = 2
+_LEAST = 64  # entries: of fewer there is little to save, and a plan holds for no other table
 
 
 def selection_of(array: Array) -> Node | None:
     """Write an array as a selection, along its last axis, or of a matrix along its first."""
-    if array.ndim < _LEAST or min(array.shape) < _LEAST or array.dtype.kind not in "fiuc":
+    if array.size < _LEAST or array.ndim < _MATRIX or array.dtype.kind not in "fiuc":
         return None
     rows, columns = math.prod(array.shape[:-1]), array.shape[-1]
     dtype = native(array.dtype)
@@ -33,7 +34,7 @@ def selection_of(array: Array) -> Node | None:
     if table is not None:
         picks = _ir.selection(table, columns)
         return _ir.reshape(_ir.contract([(picks, (0, 1))], (0, 1), dtype=dtype), array.shape)
-    table = _table(array.T, columns) if array.ndim == _LEAST else None
+    table = _table(array.T, columns) if array.ndim == _MATRIX else None
     if table is not None:
         picks = _ir.selection(table, rows)
         return _ir.contract([(picks, (1, 0))], (0, 1), dtype=dtype)
