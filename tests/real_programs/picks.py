@@ -10,10 +10,10 @@ import functools
 import numpy as np
 
 import eingrad as eg
-from real_programs.gathers import _bounded
+from real_programs.gathers import bounded
 from real_programs.measure import Bound, Program, Task
 from real_programs.oracles import differences
-from real_programs.stencils import _derived
+from real_programs.stencils import derived
 
 # Functions of rows that are picked ----------------------------------------------------------------
 
@@ -27,7 +27,7 @@ def grid_of_tokens(order, rng, words, width, lines, length):
     start[used] = rng.uniform(1.0, 2.0, size=(len(used), width))
     f = lambda E: np.sum(np.log(E[text]) ** 2)
     good = lambda E: np.sum(count[:, None] * np.log(E[used]) ** 2)
-    return _bounded(f, good, start, order)
+    return bounded(f, good, start, order)
 
 
 def logits_with_bias(order, rng, groups, samples):
@@ -39,11 +39,11 @@ def logits_with_bias(order, rng, groups, samples):
         z = p[0][label] * 0.7 + p[1][label]
         return np.sum(np.log1p(np.exp(z)) - y * z)
 
-    def good(p):
+    def good(p, y):
         z = p[0] * 0.7 + p[1]
         return np.sum(count * np.log1p(np.exp(z)) - (y @ hot) * z)
 
-    return _bounded(f, good, rng.normal(size=(2, groups)), order)
+    return bounded(f, good, rng.normal(size=(2, groups)), order, data=(y,))
 
 
 def weighted_groups(order, rng, groups, samples):
@@ -51,8 +51,8 @@ def weighted_groups(order, rng, groups, samples):
     label, exposure = rng.integers(groups, size=samples), rng.uniform(1, 2, size=samples)
     hot = np.eye(groups)[label]
     f = lambda g: exposure @ np.exp(np.tanh(g[label]))
-    good = lambda g: (exposure @ hot) @ np.exp(np.tanh(g))
-    return _bounded(f, good, rng.normal(size=groups), order)
+    good = lambda g, exposure: (exposure @ hot) @ np.exp(np.tanh(g))
+    return bounded(f, good, rng.normal(size=groups), order, data=(exposure,))
 
 
 def inverses_of_groups(order, rng, groups, samples):
@@ -62,7 +62,7 @@ def inverses_of_groups(order, rng, groups, samples):
     f = lambda S: np.linalg.slogdet(S[label])[1].sum()
     good = lambda S: count @ np.linalg.slogdet(S)[1]
     S = np.eye(3) * 3 + 0.3 * rng.normal(size=(groups, 3, 3))
-    return _bounded(f, good, S, order)
+    return bounded(f, good, S, order)
 
 
 # One-hot rows, as they are multiplied --------------------------------------------------------------
@@ -81,7 +81,7 @@ def cross_entropy(order, rng, samples, features, classes):
         z = x @ w
         return np.sum(np.log(np.exp(z).sum(1)) - z[np.arange(samples), label])
 
-    return _bounded(f, good, rng.normal(size=(features, classes)), order)
+    return bounded(f, good, rng.normal(size=(features, classes)), order)
 
 
 def permuted(order, rng, n, m):
@@ -90,7 +90,7 @@ def permuted(order, rng, n, m):
     P = np.eye(n)[order_of]
     f = lambda X: np.sum(np.sin(P @ X) * X)
     good = lambda X: np.sum(np.sin(X[order_of]) * X)
-    return _bounded(f, good, rng.normal(size=(n, m)), order)
+    return bounded(f, good, rng.normal(size=(n, m)), order)
 
 
 def one_hot_sentences(order, rng, lines, length, words, width):
@@ -100,7 +100,7 @@ def one_hot_sentences(order, rng, lines, length, words, width):
     count = hot.sum((0, 1))
     f = lambda E: np.sum(np.cos(hot @ E))
     good = lambda E: np.sum(count[:, None] * np.cos(E))
-    return _bounded(f, good, rng.normal(size=(words, width)), order)
+    return bounded(f, good, rng.normal(size=(words, width)), order)
 
 
 # Pairs by indices ---------------------------------------------------------------------------------
@@ -134,20 +134,20 @@ def discounted(order, rng, n):
     """Payments discounted by a rate of each period."""
     c = rng.normal(size=n)
     f = lambda r: (c * np.cumprod(1 / (1 + r))).sum()
-    return _derived(f, rng.uniform(0.01, 0.1, size=n), order, 4 * n)
+    return derived(f, rng.uniform(0.01, 0.1, size=n), order, 4 * n)
 
 
 def batch_of_products(order, rng, m, n):
     """Running products of columns, some entries zero."""
     x = rng.normal(size=(m, n)) * (rng.uniform(size=(m, n)) < 0.8)
     f = lambda x: np.sum(np.sin(np.cumprod(x, axis=0)))
-    return _derived(f, x, order, 3 * m * n)
+    return derived(f, x, order, 3 * m * n)
 
 
 def likelihood(order, rng, n):
     """Probability that none of independent events happens, and its logarithm beside it."""
     f = lambda x: np.prod(1 - np.exp(-np.exp(x)))
-    return _derived(f, rng.uniform(0.5, 1.5, size=n), order, 6 * n)
+    return derived(f, rng.uniform(0.5, 1.5, size=n), order, 6 * n)
 
 
 # Steps --------------------------------------------------------------------------------------------
@@ -162,7 +162,7 @@ def taken(order, rng, steps, n):
             y = np.sin(y[first] + 0.5 * y[second] * y)
         return y.sum()
 
-    return _derived(f, rng.normal(size=n), order)
+    return derived(f, rng.normal(size=n), order)
 
 
 def bounded_walk(order, rng, steps, n):
@@ -174,7 +174,7 @@ def bounded_walk(order, rng, steps, n):
             x = np.minimum(np.maximum(x + 0.2 * ahead * behind, -4.0), 4.0)
         return (x**2).sum()
 
-    return _derived(f, rng.normal(size=n), order)
+    return derived(f, rng.normal(size=n), order)
 
 
 def mirrored(order, rng, steps, n):
@@ -186,7 +186,7 @@ def mirrored(order, rng, steps, n):
             x = x + 0.1 * longer[:-2] * longer[1:-1]
         return x.sum()
 
-    return _derived(f, rng.normal(size=n), order)
+    return derived(f, rng.normal(size=n), order)
 
 
 def _order(make, order):

@@ -22,7 +22,7 @@ from eingrad._recurrence.row import Recurrence, results_of_scan, step_input
 from eingrad._subscripts import Subscripts
 
 BLOCK = 16
-_MOST_AT_ONCE = 2 * BLOCK  # of a few blocks, parting them takes longer
+_MOST_AT_ONCE = 4 * BLOCK  # of a few blocks, parting them takes longer
 
 
 def linear_recurrence(a: Node, b: Node, axes: Sequence[int], *, is_backward: bool = False) -> Node:

@@ -21,9 +21,24 @@ from typing import NamedTuple
 import numpy as np
 
 from eingrad import _ir
-from eingrad._ir import Add, Apply, Factor, Merge, Node, Placement, Product, Selection
+from eingrad._ir import (
+    Add,
+    Apply,
+    Coefficient,
+    Einsum,
+    Factor,
+    Merge,
+    Node,
+    Placement,
+    Product,
+    Selection,
+    Structural,
+)
 from eingrad._primitives import core_ndims
 from eingrad._subscripts import Subscripts
+
+
+_MOST_VIEWS = 8  # of views, that are seen through
 
 
 class _Pick(NamedTuple):
@@ -31,6 +46,20 @@ class _Pick(NamedTuple):
 
     picks: Selection
     rows: tuple[int, ...]
+
+
+class _View(NamedTuple):
+    """An array, and the selections and merges through which it is seen, all of them."""
+
+    factors: tuple[Factor, ...]
+    out: Subscripts
+    sizes: dict[int, int]
+    coefficient: Coefficient
+
+    @property
+    def repeated(self) -> set[int]:
+        """Output indices of no factor."""
+        return {*self.out}.difference(i for _, term in self.factors for i in term)
 
 
 class _Picked(NamedTuple):
@@ -66,7 +95,8 @@ def take_out(node: Node) -> Node:
     """
     operands = _operands(node)
     for operand in operands:
-        for (picks, axes), _, _ in _picked(operand.node):
+        view = _view_of(operand.node)
+        for (picks, axes), _, _ in _picked(view) if view else ():
             rows = tuple(operand.term[axis] for axis in axes)
             made = _taken_out(node, operands, _Pick(picks, rows))
             if made is not None:
@@ -94,29 +124,53 @@ def _operands(node: Node) -> list[Factor]:
     return []
 
 
-def _picked(node: Node) -> Iterator[_Picked]:
+def _view_of(node: Node) -> _View | None:
+    """See through placements of placements, for a reshape of a pick of a slice is three of them."""
+    is_fill = isinstance(node, Placement) and not node.factors
+    return _opened(node) if isinstance(node, Einsum) and (is_fill or _is_view(node)) else None
+
+
+def _opened(node: Einsum) -> _View:
+    factors, coefficient = node.factors, node.coefficient
+    sizes = dict(enumerate(node.sizes))
+    fresh = itertools.count(len(sizes))
+    for _ in range(_MOST_VIEWS):
+        inner = next((f for f in factors if _is_view(f.node)), None)
+        if inner is None:
+            break
+        assert isinstance(inner.node, Einsum)
+        coefficient = _ir.multiply(coefficient, inner.node.coefficient)
+        factors = (*_ir.splice(inner.node, inner.term, fresh), *(f for f in factors if f != inner))
+        sizes.update(_ir.sizes_of(factors))
+    return _View(factors, node.out, sizes, coefficient)
+
+
+def _is_view(node: Node) -> bool:
+    """Whether each entry is one of an array, or zero."""
+    if isinstance(node, Placement):
+        return node.core is not None and not node.accumulates
+    return isinstance(node, Product) and node.is_view
+
+
+def _picked(view: _View) -> Iterator[_Picked]:
     """Selections by which an array is picked, along axes on which nothing else depends."""
-    if not isinstance(node, Placement) or node.core is None:
-        return
-    for factor in node.structure:
+    for factor in view.factors:
         picks = factor.node
         if not isinstance(picks, Selection) or _find_origins(picks) is None:
             continue
         row, column = factor.term
-        factors = (factor, *_merges_to(node, row))
-        parts = factors[1].term[1:] if factors[1:] else (row,)
-        rest = [f.term for f in node.factors if f not in factors]
-        used = [i for term in rest for i in term]
+        merges = [f for f in view.factors if isinstance(f.node, Merge) and f.term[0] == row]
+        parts = merges[0].term[1:] if merges else (row,)
+        factors = (factor, *merges)
+        rest = [f for f in view.factors if f not in factors]
+        used = [i for _, term in rest for i in term]
         is_apart = {row, *parts}.isdisjoint(used) and used.count(column) == 1
-        is_whole = {*parts}.issubset(node.out) and (row in node.out) == (row in parts)
-        is_core = column in node.core.term and column not in node.out
-        if len(factors) == 1 + (row not in parts) and is_apart and is_whole and is_core:
-            yield _Picked(_Pick(picks, tuple(map(node.out.index, parts))), column, factors)
-
-
-def _merges_to(node: Placement, row: int) -> list[Factor]:
-    """The merges that make a row of several axes."""
-    return [f for f in node.structure if isinstance(f.node, Merge) and f.term[0] == row]
+        is_whole = {*parts}.issubset(view.out) and (row in view.out) == (row in parts)
+        is_core = column not in view.out and any(
+            column in t and not isinstance(n, Structural) for n, t in rest
+        )
+        if len(merges) <= 1 and is_apart and is_whole and is_core:
+            yield _Picked(_Pick(picks, tuple(map(view.out.index, parts))), column, factors)
 
 
 def _find_origins(picks: Selection) -> _Origins | None:
@@ -174,28 +228,28 @@ def _source(operand: Factor, pick: _Pick, origins: _Origins) -> Factor | None:
     node, term = operand
     if {*pick.rows}.isdisjoint(term):
         return operand
-    if not all(term.count(index) == 1 for index in pick.rows) or not isinstance(node, Placement):
+    view = _view_of(node)
+    if view is None or any(term.count(index) != 1 for index in pick.rows):
         return None
     axes = tuple(term.index(index) for index in pick.rows)
     first, *more = axes
     kept = [axis for axis in range(node.ndim) if axis not in more]
-    new_term = tuple(term[axis] for axis in kept)
-    sizes = dict(enumerate(node.sizes))
-    if {node.out[axis] for axis in axes}.issubset(node.repeated):
-        sizes[node.out[first]] = origins.count
-        out = tuple(node.out[axis] for axis in kept)
-        made = _ir.contract(node.factors, out, sizes, node.coefficient, node.dtype)
-        return Factor(made, new_term)
-    picked = next((p for p in _picked(node) if p.pick == (pick.picks, axes)), None)
-    if picked is None:
-        return None
-    factors = [f for f in node.factors if f not in picked.factors]
-    new = picked.column
-    if origins.once is not None:
-        new = len(node.sizes)
-        factors.append(Factor(origins.once, (new, picked.column)))
-    out = tuple(new if axis == first else node.out[axis] for axis in kept)
-    return Factor(_ir.contract(factors, out, sizes, node.coefficient, node.dtype), new_term)
+    factors, sizes = view.factors, dict(view.sizes)
+    new = view.out[first]
+    if {view.out[axis] for axis in axes}.issubset(view.repeated):
+        sizes[new] = origins.count
+    else:
+        picked = next((p for p in _picked(view) if p.pick == (pick.picks, axes)), None)
+        if picked is None:
+            return None
+        factors = tuple(f for f in factors if f not in picked.factors)
+        new = picked.column
+        if origins.once is not None:
+            new = 1 + max(sizes)
+            factors = (*factors, Factor(origins.once, (new, picked.column)))
+    out = tuple(new if axis == first else view.out[axis] for axis in kept)
+    made = _ir.contract(factors, out, sizes, view.coefficient, node.dtype)
+    return Factor(made, tuple(term[axis] for axis in kept))
 
 
 def _on(node: Node, sources: Sequence[Factor], out: Subscripts, count: int, first: int) -> Node:
