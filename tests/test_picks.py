@@ -104,8 +104,8 @@ def test_a_function_is_not_computed_of_rows_that_are_not_picked():
 
 
 COSTS = {
-    "gradient": lambda f: eg.grad(f),
-    "Hessian": lambda f: eg.hessian(f),
+    "gradient": eg.grad,
+    "Hessian": eg.hessian,
     "hvp": lambda f: lambda a: eg.hvp(f)(a, np.ones_like(a)),
     "jvp": lambda f: lambda a: eg.jvp(f)(a, np.ones_like(a)),
     "vjp": lambda f: lambda a: eg.vjp(f)(a, np.array(2.0)),
@@ -139,9 +139,8 @@ def test_counts_are_constants():
     """No row is touched when a gradient is computed: how often each is picked is known."""
     rows = np.arange(5000) % 6
     plan = eg.grad(lambda a: np.mean(np.exp(a[rows]))).plan(A)
-    assert all(
-        max(result.shape, default=0) <= 6 for s in plan.program.statements for result in s.results
-    )
+    shapes = [result.shape for s in plan.program.statements for result in s.results]
+    assert max(max(shape, default=0) for shape in shapes) == 6
     assert_close(plan(A), np.bincount(rows)[:, None] / 15000 * np.exp(A))
 
 
@@ -200,7 +199,7 @@ ONE_HOT = {
     "column by column": (lambda b: np.sin(HOT.T @ (HOT @ b)), None),
     "elementwise": (lambda b: HOT * np.exp(X @ b[:, :3].T), None),
     "subtracted": (lambda b: np.exp(X @ b[:, :3].T) - HOT, None),
-    "a grid": (lambda b: np.cos(HOT.reshape(6, 10, 5) @ b), lambda b: np.cos(b[LABELS].reshape(6, 10, 4))),
+    "a grid": (lambda b: np.cos(HOT.reshape(6, 10, 5) @ b), lambda b: np.cos(b[LABELS])),
     "integers": (lambda b: HOT.astype(int) @ b, lambda b: b[LABELS]),
     "single precision": (lambda b: HOT.astype(np.float32) @ b, lambda b: b[LABELS]),
     "a permutation": (lambda b: np.eye(10)[::-1] @ np.concatenate([b, b * b]), None),

@@ -1,4 +1,4 @@
-"""Products of many entries: derivatives that divide by none, in linear time where that is enough."""
+"""Products of many entries: derivatives that divide by none, linear time where that is enough."""
 
 import numpy as np
 import pytest

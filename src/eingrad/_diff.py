@@ -287,10 +287,10 @@ def push_through(
         term, out = (*einsum.factors[local.k].term, *new), (*einsum.out, *new)
         rest = local.rest(tangent.dtype)
         return _linear(quotients, rest, tangent, term, out, einsum.sizes, einsum.coefficient)
-    terms, rest = _through_composed(node, tangent, push_composed, pushforward)
-    if rest is None:
+    terms, remainder = _through_composed(node, tangent, push_composed, pushforward)
+    if remainder is None:
         return terms
-    tangent = rest
+    tangent = remainder
     local = cancelled(cast(local, tangent.dtype), quotients)
     shared, result, operand, new = _ranges(batch, node.ndim - batch, below.ndim - batch, extra)
     out = (*shared, *result, *new)

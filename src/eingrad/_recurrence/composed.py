@@ -94,7 +94,9 @@ def _through(
     arriving: Sequence[Term], axes: range, through: Callable[[Node], Node]
 ) -> tuple[list[Term], list[Term]]:
     """Part terms by what deltas tie to directions: nothing, batch axes, or the last axis."""
-    whole, placed, tied = [], [], []
+    whole: list[Term] = []
+    placed: list[Term] = []
+    tied: list[Term] = []
     for node, number in arriving:
         outer = _ties_to_others(node, axes) if isinstance(node, Placement) else []
         if not isinstance(node, Placement) or not outer:

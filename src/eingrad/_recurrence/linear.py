@@ -1,6 +1,6 @@
 """Linear recurrences, ``t[k] = a[k] t[k-1] + b[k]``: products with Jacobians of running products.
 
-In: nodes whose first axis is that of the steps. Out: all t; or, backward, of ``a[k] t[k+1] + b[k]``.
+In: nodes whose first axis is that of the steps. Out: all t; or, backward, with ``t[k+1]``.
 Guaranteed: a few flops for each entry of b, and a number of statements that grows as the logarithm
 of the number of steps.
 

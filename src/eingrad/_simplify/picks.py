@@ -37,7 +37,6 @@ from eingrad._ir import (
 from eingrad._primitives import core_ndims
 from eingrad._subscripts import Subscripts
 
-
 _MOST_VIEWS = 8  # of views, that are seen through
 
 
@@ -76,7 +75,7 @@ class _Origins(NamedTuple):
     None and None, if all are picked: then the selection itself says which (and is not kept alive).
     """
 
-    count: int
+    number: int
     once: Selection | None = None
     again: Selection | None = None
 
@@ -189,8 +188,8 @@ def _part(picks: Selection) -> _Origins | None:
         return _Origins(columns) if rows > columns else None
     if rows < 2 * len(found):
         return None
-    count = len(found)
-    return _Origins(count, _ir.selection(found, columns), _ir.selection(again, count))
+    number = len(found)
+    return _Origins(number, _ir.selection(found, columns), _ir.selection(again, number))
 
 
 # What is computed of origins ---------------------------------------------------------------------
@@ -209,7 +208,7 @@ def _taken_out(node: Node, operands: Sequence[Factor], pick: _Pick) -> Node | No
             return None
         sources.append(source)
     kept = tuple(index for index in out if index not in pick.rows[1:])
-    inner = take_out(_on(node, sources, kept, origins.count, pick.rows[0]))
+    inner = take_out(_on(node, sources, kept, origins.number, pick.rows[0]))
     first, *more = pick.rows
     fresh = itertools.count(1 + max((*out, *(i for f in operands for i in f.term))))
     column = next(fresh)
@@ -237,7 +236,7 @@ def _source(operand: Factor, pick: _Pick, origins: _Origins) -> Factor | None:
     factors, sizes = view.factors, dict(view.sizes)
     new = view.out[first]
     if {view.out[axis] for axis in axes}.issubset(view.repeated):
-        sizes[new] = origins.count
+        sizes[new] = origins.number
     else:
         picked = next((p for p in _picked(view) if p.pick == (pick.picks, axes)), None)
         if picked is None:
