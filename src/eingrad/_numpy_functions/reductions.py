@@ -238,7 +238,7 @@ def _cumprod(a: Any, axis: int | None = None, dtype: Any = None) -> Traced:
 def _running_product(x: Any) -> Traced:
     """Multiply along the last axis in NumPy's order; the derivative divides by nothing."""
     (node,), wrap = operands(x)
-    return wrap(apply("cumprod", node))
+    return wrap(node if node.shape[-1] == 1 else apply("cumprod", node))
 
 
 # Extremes ----------------------------------------------------------------------------------------

@@ -25,6 +25,7 @@ from eingrad._recurrence.linear import linear_recurrence
 from eingrad._recurrence.row import step_input
 from eingrad._subscripts import Shape
 
+_FEW = 4  # entries, whose Jacobian is as small as what a scan of them takes
 Pushforward = Callable[[Sequence[Node], Mapping[Node, Node], Shape], list[Node]]
 Pullback = Callable[[Mapping[Node, Node], Sequence[Node], Shape], list[Node]]
 Term = tuple[Node, Coefficient]
@@ -65,6 +66,9 @@ def push_composed(
     def sweep(y: Node, x: Node, tangent: Node) -> Node:
         return pushforward([y], {x: tangent}, tangent.shape[x.ndim :])[0]
 
+    if node.shape[-1] <= _FEW:
+        return [], [*tangents]
+
     def through(tangent: Node) -> Node:
         if kind_of(node) is Kind.RUNNING:
             return _tangent(node, tangent)
@@ -81,6 +85,9 @@ def pull_composed(
 
     def sweep(y: Node, x: Node, bar: Node) -> Node:
         return pullback({y: bar}, [x], bar.shape[:more])[0]
+
+    if node.shape[-1] <= _FEW:
+        return [], [*bars]
 
     def through(bar: Node) -> Node:
         if kind_of(node) is Kind.RUNNING:
