@@ -93,13 +93,15 @@ def take_out(node: Node) -> Node:
     where not all rows are picked, u is a pick, too, and has to be worth it.
     """
     operands = _operands(node)
+    tried: set[_Pick] = set()
     for operand in operands:
         view = _view_of(operand.node)
         for (picks, axes), _, _ in _picked(view) if view else ():
-            rows = tuple(operand.term[axis] for axis in axes)
-            made = _taken_out(node, operands, _Pick(picks, rows))
+            pick = _Pick(picks, tuple(operand.term[axis] for axis in axes))
+            made = None if pick in tried else _taken_out(node, operands, pick)
             if made is not None:
                 return made
+            tried.add(pick)
     return node
 
 
