@@ -80,7 +80,7 @@ def _record(
     leaves, out_tree = flatten(result)
     outputs = evaluated(trace, [output_node(leaf, trace, f) for leaf in leaves])
     inputs, values, outer = bound.inputs, bound.values, trace.outer
-    captured = [known for known in trace.root.captured.values() if not known.is_selection]
+    captured = _used(outputs, trace)
     is_nested = bound.is_traced or (
         outer is not None and _reaches_outside(outputs, inputs, captured)
     )
@@ -158,6 +158,15 @@ def leave_unevaluated(
             level = {wrt: derivative_of(of, n, wrt) if wrt else values[n] for wrt in every}
             found += arrange(y, level, of.variables, order)
     return found
+
+
+def _used(outputs: Sequence[Node], trace: Trace) -> list[Captured]:
+    """Give what was captured, but for selections whose table alone is computed with."""
+    captured = [*trace.root.captured.values()]
+    if all(known.selected is None for known in captured):
+        return captured
+    used = {*_ir.inputs(outputs)}
+    return [known for known in captured if known.selected is None or known.node in used]
 
 
 def call_recorded(f: Callable[..., Any], trace: Trace, bound: Bound) -> Any:

@@ -35,13 +35,21 @@ class Captured:
     array: Array
     before: Array  # the copy, or the sample
     is_copied: bool
-    is_selection: bool = False  # then its table is computed with, and no input
+    is_looked_at: bool = False  # whether it is known to be a selection, or not
+    selected: Node | None = None  # it, if it is: then a product with it is one with its table
 
     @property
     def values(self) -> Array:
         """What the input is computed with, in the dtype of the input."""
         values = self.before if self.is_copied else self.array
         return np.asarray(values, self.node.dtype)
+
+    def as_factor(self) -> Node:
+        """Give what a product computes with, that sums over an axis of it."""
+        if not self.is_looked_at:
+            self.selected = selection_of(self.before if self.is_copied else self.array)
+            self.is_looked_at = True
+        return self.value if self.selected is None else self.selected
 
     def is_unchanged(self) -> bool:
         """Whether the array is as it was; of a large one, the sample of it."""
@@ -53,9 +61,7 @@ def capture(node: Input, array: Array, *, is_held: bool) -> Captured:
     """Note an array at its first use; one that is not held read-only is copied at any size."""
     is_copied = not is_held or array.nbytes <= SMALL
     before = array.copy("K") if is_copied else _sample(array)
-    selected = selection_of(before if is_copied else array)
-    value = _with_scale_apart(node, array) if selected is None else selected
-    return Captured(node, value, array, before, is_copied, selected is not None)
+    return Captured(node, _with_scale_apart(node, array), array, before, is_copied)
 
 
 def memory_of(array: Array) -> Hashable:
