@@ -39,6 +39,7 @@ from eingrad._simplify import (
     Made,
     made_by_differentiation,
     narrowed,
+    picked_last,
     push,
     whole_work,
     written_nodes,
@@ -156,7 +157,8 @@ def prepare(outputs: Sequence[Node], made: Made) -> tuple[list[Node], frozenset[
     Derivatives among them, digests of which are `made`, are contracted with what they meet.
     """
     written = written_nodes(outputs, made)
-    values, written = narrowed(contract_derivatives(outputs, made, written), written)
+    contracted = contract_derivatives(outputs, made, written)
+    values, written = narrowed(*picked_last(contracted, written))
     planned = pairwise([*values, *written])
     return planned[: len(values)], frozenset(planned[len(values) :])
 

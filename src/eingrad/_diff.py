@@ -36,7 +36,15 @@ from eingrad._ir import (
 )
 from eingrad._limits import BUDGET
 from eingrad._primitives import Kind, apply, cast, core_ndims, jacobian, kind_of, row_of
-from eingrad._recurrence import Arrived, is_scan, pull, push
+from eingrad._recurrence import (
+    Arrived,
+    is_composed,
+    is_scan,
+    pull,
+    pull_composed,
+    push,
+    push_composed,
+)
 from eingrad._shifts import is_shift, keep_whole
 from eingrad._subscripts import Shape, Subscripts
 from eingrad._supports import pieces_that_meet
@@ -286,11 +294,16 @@ def push_through(
         term, out = (*einsum.factors[local.k].term, *new), (*einsum.out, *new)
         rest = local.rest(tangent.dtype)
         return _linear(quotients, rest, tangent, term, out, einsum.sizes, einsum.coefficient)
+    terms, remainder = _through_composed(node, tangent, push_composed, pushforward)
+    if remainder is None:
+        return terms
+    tangent = remainder
     local = cancelled(cast(local, tangent.dtype), quotients)
     shared, result, operand, new = _ranges(batch, node.ndim - batch, below.ndim - batch, extra)
     out = (*shared, *result, *new)
     term = (*shared, *result, *operand)
-    return _linear(quotients, [(local, term)], tangent, (*shared, *operand, *new), out)
+    of_tangent = (*shared, *operand, *new)
+    return terms + _linear(quotients, [(local, term)], tangent, of_tangent, out)
 
 
 def _pull(
@@ -319,11 +332,25 @@ def _pull(
         sizes = dict(zip(axes, below.shape, strict=True))
         out = (*y_axes, *axes)
         return _linear(quotients, rest, bar, (*y_axes, *einsum.out), out, sizes, einsum.coefficient)
+    terms, remainder = _through_composed(node, bar, pull_composed, pullback)
+    if remainder is None:
+        return terms
+    bar = remainder
     local = cancelled(cast(local, bar.dtype), quotients)
     shared, result, operand, y_axes = _ranges(batch, node.ndim - batch, below.ndim - batch, leading)
     term = (*shared, *result, *operand)
     out = (*y_axes, *shared, *operand)
-    return _linear(quotients, [(local, term)], bar, (*y_axes, *shared, *result), out)
+    return terms + _linear(quotients, [(local, term)], bar, (*y_axes, *shared, *result), out)
+
+
+def _through_composed(
+    node: Node, arriving: Node, through: Callable[..., Any], sweep: Callable[..., Any]
+) -> tuple[list[Term], Node | None]:
+    """Sweep through a running product; give also what meets its Jacobian, or None."""
+    if not isinstance(node, Apply) or not is_composed(node):
+        return [], arriving
+    terms, rest = through(node, pieces_of(arriving), sweep)
+    return terms, _ir.add(*zip(*rest, strict=True)) if rest else None
 
 
 def _ranges(*lengths: int) -> list[Subscripts]:

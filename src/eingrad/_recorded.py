@@ -14,6 +14,7 @@ from eingrad._ir import Input, Node
 from eingrad._lines import in_series, nested, rates_below
 from eingrad._progress import phase
 from eingrad._rolled import roll
+from eingrad._simplify import picked_last, written_nodes
 from eingrad._together import together
 from eingrad._tracer import Trace
 
@@ -104,3 +105,17 @@ def _packed(trace: Trace, nodes: Sequence[Node], given: Sequence[Node] | None) -
     given = None if given is None else (*given,)
     once = functools.partial(together, nodes, given, made)
     return [*_reuse.find_or_derive(("together", (*nodes,), given, made), once)]
+
+
+def with_picks_last(trace: Trace | None, nodes: list[Node]) -> list[Node]:
+    """Take picks outward, so that whatever is derived of a call computes with each row once.
+
+    Not of what is made of derivatives: that is planned with them.
+    """
+    if trace is None or trace.made:
+        return nodes
+
+    def make() -> list[Node]:
+        return picked_last(nodes, written_nodes(nodes, frozenset()))[0]
+
+    return [*(make() if trace.lasting else _reuse.find_or_derive(("picks", (*nodes,)), make))]

@@ -27,7 +27,7 @@ from eingrad import _ir
 from eingrad._curve import NO_RATES, Curve
 from eingrad._ir import Add, Apply, Coefficient, Factor, Node, Placement, Product
 from eingrad._primitives import Kind, apply, cast, divided, kind_of, row_of, scaled, times
-from eingrad._recurrence import coefficient_of_scan
+from eingrad._recurrence import coefficient_of_scan, expression_of, is_composed
 from eingrad._relations import PAIR, Piece, Relation, add, in_pairs, piece_of, relation_of
 from eingrad._slopes import Slopes
 
@@ -175,6 +175,8 @@ class Series:
             return self._with_coefficients(node, k)
         if row.is_product:
             return self._with_pairs(node, k)
+        if is_composed(node):
+            return self._composed(node, k)
         relation = self._relation(node)
         if relation is not None and not (k == 1 and relation.first_by_rule):
             return self._related(node, relation, k)
@@ -187,6 +189,11 @@ class Series:
         if _ir.is_zero(chosen) and _ir.is_zero(other):
             return chosen
         return apply("where", self._curve.at_start(condition), chosen, other)
+
+    def _composed(self, node: Apply, k: int) -> _Steps:
+        """Take the expression of other rows, which takes linear work."""
+        below = yield expression_of(node), k
+        return below
 
     def _with_coefficients(self, node: Apply, k: int) -> _Steps:
         """Apply a row that is linear in all operands together."""
