@@ -2,12 +2,12 @@
 
 In: the values of a function. Out: equal values, in which steps that are alike are one step, which
 is repeated.
-Guaranteed: a step is differentiated and planned once, whatever their number; what is short, or
-linear, is left as it is.
+Guaranteed: a step is differentiated and planned once, whatever their number; what is short is left
+as it is, so the rewriting ends: each takes nodes away.
 
-`chain` finds where a graph repeats itself, `parted` parts it into steps, `matches`
-matches these by `classes`, `loop` says what they are given,
-`step` makes one, `stacks` puts what they differ in together. docs/design/scans.md has the whole.
+`chain` finds where a graph repeats itself, `parted` parts it into steps, `matches` matches these by
+`classes`, `loop` says what they are given, `step` makes one, `stacks` puts what they differ in
+together. docs/design/scans.md has the whole.
 """
 
 import itertools
