@@ -468,10 +468,16 @@ def quotient(a, b):
     return np.where(b == 0, 0, a / np.where(b == 0, 1, b))
 
 
+def others(a):
+    """Multiply all entries along the last axis but one, for each."""
+    each = [np.prod(np.delete(a, k, -1), -1) for k in range(a.shape[-1])]
+    return np.stack(each, -1)
+
+
 WHOLE = {
     "inv": np.linalg.inv, "det": np.linalg.det, "solve": np.linalg.solve, "cross": np.cross,
     "slogdet": lambda a: np.asarray(tuple(np.linalg.slogdet(a))), "norm": np.linalg.norm,
     "cumsum": np.cumsum, "tri": np.tri, "concatenate": np.concatenate, "max": np.max,
-    "prod": np.prod,
+    "prod": np.prod, "cumprod": np.cumprod, "others": others,
     "min": np.min, "any": np.any, "all": np.all,
 }  # fmt: skip

@@ -28,6 +28,7 @@ from eingrad import (
     _progress,
     _read_only,
     _reuse,
+    _rolled,
     _tracer,
 )
 from eingrad._ir import Input, Node, Placement, nodes
@@ -247,6 +248,7 @@ class Limit(NamedTuple):
 
 
 INTERPRET = Part(eg.Plan, "_interpret")  # computes a call that the entry does not take
+COMPILE = Part(eg.Derivative, "_compile")  # finds what computes a derivative, or makes it
 NUMPYS_ANSWER = Part(refusals, "_answer")  # asks NumPy whether a call is right
 COLLECT = Part(_diff, "collect")  # adds the terms of a derivative by delta pattern
 CANCELLED = Part(_diff, "cancelled")  # a product of a derivative, without what cancels in it
@@ -264,6 +266,7 @@ ORDERED_BYTES = Limit(liveness, "ordered_bytes")  # a peak for which that is tri
 REUSE = Part(compose, "reuse")  # writes results over dead values
 REUSED_BYTES = Limit(buffers, "reused_bytes")  # of a result that is
 MIRRORED_AT_ONCE = Limit(calls, "mirrored_at_once")  # elements; more are mirrored in place
+ROLLED_NODES = Limit(_rolled, "rolled_nodes")  # of steps that become a scan
 HALF_ROWS = Limit(halves, "half_rows")  # of a product that is made by halves
 TILE_BYTES = Limit(tiles, "tile_bytes")  # of what a pass of a loop makes
 LEAST_TILE_BYTES = Limit(compose, "tile_bytes")  # of what is cut into tiles

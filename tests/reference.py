@@ -10,6 +10,7 @@ from inside import traced
 
 from eingrad import _ir
 from eingrad._derive import derive
+from eingrad._recurrence import is_scan, scan_of
 
 LONGEST_LOOP = 10**5  # products of einsum's own loop; above it, it goes pair by pair
 
@@ -38,11 +39,27 @@ def evaluate(node, values, memo=None):
             result = result if coefficient == 1 else result * _number(coefficient)
         case _ir.Add(coefficients=coefficients):
             result = sum(_number(c) * b for c, b in zip(coefficients, below, strict=True))
+        case _ir.Apply() if is_scan(node):
+            result = _repeated(scan_of(node), below)[node.result]
         case _ir.Apply(primitive=primitive, attributes=attributes, result=n):
             result = primitive.evaluate(*below, **dict(attributes))
             result = result[n] if primitive.results > 1 else result
     memo[node] = np.asarray(result, node.dtype)
     return memo[node]
+
+
+def _repeated(scan, operands):
+    """Results of a scan, given an array per operand: a loop over its steps."""
+    step = scan.recurrence
+    first, last = len(step.constants), len(step.constants) + len(step.carries)
+    constants, carries, slices = operands[:first], operands[first:last], operands[last:]
+    stacked = [None] * scan.length
+    for n in range(scan.length)[:: -1 if scan.is_backward else 1]:
+        given = [*constants, *carries, *(array[n] for array in slices)]
+        values, memo = dict(zip(step.inputs, given, strict=True)), {}
+        carries = [evaluate(root, values, memo) for root in step.roots]
+        stacked[n] = [evaluate(output, values, memo) for output in step.outputs]
+    return [*carries, *map(np.stack, zip(*stacked, strict=True))]
 
 
 def _number(coefficient):

@@ -125,7 +125,7 @@ def root(squares, value, order, half=0.5):
 
 
 def dot(a, b):
-    return (a * b).sum(-1) if a.ndim == 1 else np.einsum("...i,...i->...", a, b)
+    return np.einsum("...i,...i->...", a, b)
 
 
 # Rows --------------------------------------------------------------------------------------------

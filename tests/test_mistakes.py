@@ -11,6 +11,7 @@ import sys
 
 import numpy as np
 import pytest
+from inside import COMPILE
 
 import eingrad as eg
 from eingrad.errors import EingradError, IndependentWarning
@@ -280,7 +281,7 @@ def test_an_error_that_nobody_meant_keeps_its_frames(monkeypatch):
     def faulty(*_):
         raise AssertionError("a fault")
 
-    monkeypatch.setattr(eg.Derivative, "_compile", faulty)
+    COMPILE.replace(monkeypatch, faulty)
     with pytest.raises(AssertionError) as caught:
         eg.grad(f)(X)
     assert "_derivative.py" in [entry.path.name for entry in caught.traceback]

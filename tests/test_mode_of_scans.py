@@ -61,6 +61,12 @@ def test_it_is_that_of_the_loop(case):
     assert derivative(unrolled).plan(x).mode.name == name
 
 
+def test_a_tangent_in_the_place_of_a_cotangent_is_another_product():
+    """Of numbers both are multiplied by the same slope: the direction of the loop tells them."""
+    scaled = eg.jacobian(lambda s: eg.scan(lambda c, a: (a * c, None), np.sin(s), X)[0])
+    assert scaled.plan(1.0).mode.name == "forward"
+
+
 def test_statements_of_scans_have_a_kind():
     """The loop back is the mode's; the one there has what all modes need of the step's slopes."""
     plan = eg.value_and_grad(energy(eg.scan)).plan(X)

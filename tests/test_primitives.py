@@ -155,7 +155,7 @@ SOURCE = Path(eg.__file__).parent
 NUMPYS_OWN = {  # functions, methods and keywords that a row shares its name with
     "_conversions.py": {"all", "any", "max", "min"},
     "_numpy_functions/linear_algebra.py": {"det", "slogdet", "solve"},
-    "_numpy_functions/metadata.py": {"all", "any", "cumsum", "max", "min", "prod"},
+    "_numpy_functions/metadata.py": {"all", "any", "cumprod", "cumsum", "max", "min", "prod"},
     "_numpy_functions/refusals.py": {"where"},
     "_tracer/ufuncs.py": {"where"},
     "paths/pictures.py": {"log"},  # the scale of an axis

@@ -54,7 +54,10 @@ def test_every_phase_is_named(at_once, monkeypatch):
     monkeypatch.setattr(sys, "stderr", Terminal())
     np.testing.assert_array_equal(eg.hessian(network)(X), EXPECTED)
     lines = said(sys.stderr)
-    phases = "tracing|differentiating|bringing to normal form|ordering products|lowering"
+    phases = (
+        "tracing|looking for loops|differentiating|bringing to normal form|ordering products|"
+        "lowering"
+    )
     line = rf"eingrad plans network(?:: ({phases}))? \(\d+ s, Ctrl-C stops it\)"
     named = [re.fullmatch(line, text) for text in lines if text]
     assert all(named)

@@ -116,7 +116,7 @@ def test_a_product_is_taken_in_the_order_of_its_factors(f, numbers):
 
 
 def test_the_gradient_of_a_long_product_is_linear_in_its_length():
-    """Each factor's partner is met once in each of log n levels."""
+    """What is before an entry and what is after it are running products from both ends."""
     flops = [eg.grad(np.prod).plan(np.ones(n)).flops for n in (256, 1024)]
     assert flops[1] < 5 * flops[0]
     assert flops[1] < 10 * 1024

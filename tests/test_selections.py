@@ -178,17 +178,18 @@ def test_entries_are_added_along_one_axis(name, dtype):
     """NumPy has a fast loop for that; over several axes it takes six to ten times as long."""
     f = ADDED[name]
     x = RNG.normal(size=(6, 5)).astype(dtype)
+    weights = RNG.normal(size=f(x).shape).astype(dtype)  # or each row would count so many times
     for order in (1, 2):
-        plan = eg.derivative(lambda x: f(x).sum(), order=order).plan(x)
+        plan = eg.derivative(lambda x: (weights * f(x)).sum(), order=order).plan(x)
         added = [line for line in plan.source.splitlines() if "np.add.at" in line]
         assert added
         assert all(".reshape(" in line and "arange" not in line for line in added)
         result = plan(x)
         assert result.dtype == dtype
-        below = eg.derivative(lambda x: f(x).sum(), order=order - 1)
+        below = eg.derivative(lambda x: (weights * f(x)).sum(), order=order - 1)
         expected = complex_step(below, x.real.astype(float))
         np.testing.assert_allclose(result, expected, rtol=1e-5, atol=1e-6)
-        (interpreted,) = interpret(plan.program, [x], np)
+        (interpreted,) = interpret(plan.program, [x, weights], np)
         assert interpreted.dtype == dtype
         np.testing.assert_allclose(interpreted, result, rtol=1e-5, atol=1e-6)
 
@@ -196,9 +197,10 @@ def test_entries_are_added_along_one_axis(name, dtype):
 def test_of_more_positions_than_are_kept_each_axis_has_its_own():
     """Eight MiB of positions are kept for one piece; beyond, and in a loop, none."""
     x, rows = np.ones((6, 5)), np.arange(300_000) % 6
-    plan = eg.grad(lambda x: np.sin(x[rows]).sum()).plan(x)
+    w = np.linspace(0.5, 1.5, 1_500_000).reshape(300_000, 5)
+    plan = eg.grad(lambda x: (w * np.sin(x[rows])).sum()).plan(x)
     assert sum(c.nbytes for c in plan.program.constants) == rows.nbytes
-    assert_close(plan(x), np.full((6, 5), 50_000 * np.cos(1)))
+    assert_close(plan(x), w.reshape(-1, 6, 5).sum(0) * np.cos(1))
 
 
 FIRST, SECOND = np.arange(600) % 7, np.arange(600) * 5 % 11

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import series_by_hand as by_hand
 from reference import assert_close
 from series_by_hand import BY_HAND
 
@@ -78,3 +79,124 @@ def test_a_row_takes_the_recursion_that_is_written_by_hand(row, order, shape):
 
 def test_every_row_is_written_by_hand():
     assert BY_HAND.keys() == {row.name for row in ROWS}
+
+
+# Programs ----------------------------------------------------------------------------------------
+
+SIZE = 30
+MATRIX = np.random.default_rng(5).normal(size=(SIZE, SIZE)) / 5
+
+
+def _sums(x):
+    return [None if c is None else c.sum() for c in x]
+
+
+def _softmax(x, order):
+    e = by_hand.exp(x, order)
+    return by_hand.divided(e, _sums(e), order)
+
+
+def _logsumexp(x, order):
+    return by_hand.log(_sums(by_hand.exp(x, order)), order)
+
+
+def _normalised(x, order):
+    centred = [None if c is None else c - c.mean() for c in x]
+    squares = [by_hand.square(centred, k, multiply=by_hand.dot) for k in range(order + 1)]
+    variance = [None if c is None else c / SIZE for c in squares]
+    variance[0] = variance[0] + 1e-5
+    deviation = by_hand.root(lambda k: variance[k], np.sqrt(variance[0]), order)
+    return by_hand.divided(centred, deviation, order)
+
+
+def _root_of_sum(x, order):
+    squares = [by_hand.square(x, k, multiply=by_hand.dot) for k in range(order + 1)]
+    squares[0] = squares[0] + 1
+    return by_hand.root(lambda k: squares[k], np.sqrt(squares[0]), order)
+
+
+def _clipped(x, order):
+    """Half of the slope at either end."""
+    above = (x[0] > -0.5) * 1.0 + 0.5 * (x[0] == -0.5)
+    below = (x[0] < 0.5) * 1.0 + 0.5 * (x[0] == 0.5)
+    slope = above * below
+    more = [by_hand.product(slope, c) for c in x[1 : order + 1]]
+    return [np.minimum(np.maximum(x[0], -0.5), 0.5), *more]
+
+
+def _quadratic(x, order):
+    moved = [None if c is None else MATRIX @ c for c in x]
+    return [by_hand.cauchy(x, moved, k, multiply=by_hand.dot) for k in range(order + 1)]
+
+
+def _cubes(x, order):
+    squares = [by_hand.square(x, k) for k in range(order + 1)]
+    return [by_hand.cauchy(x, squares, k, multiply=by_hand.dot) for k in range(order + 1)]
+
+
+def _polar(x, order):
+    half = SIZE // 2
+    a, b = ([None if c is None else c[part] for c in x] for part in np.s_[:half, half:])
+    angle, length = by_hand.arctan2(a, b, order), by_hand.hypot(a, b, order)
+    return [by_hand.cauchy(angle, length, k) for k in range(order + 1)]
+
+
+def _silu(x, order):
+    first, *more = by_hand.exp([None if c is None else -c for c in x], order)
+    return by_hand.divided(x, [1 + first, *more], order)
+
+
+def _running_squares(x, order):
+    return [
+        None if c is None else np.cumsum(c)
+        for c in (by_hand.square(x, k) for k in range(order + 1))
+    ]
+
+
+# Of what is shifted by an extreme, the recursion is the plain one; two numbers for an entry more.
+PROGRAMS = {
+    "softmax": (lambda x: np.exp(x) / np.exp(x).sum(), _softmax),
+    "logsumexp": (lambda x: np.log(np.exp(x).sum()), _logsumexp),
+    "softmax, shifted": (lambda x: np.exp(x - x.max()) / np.exp(x - x.max()).sum(), _softmax),
+    "logsumexp, shifted": (lambda x: x.max() + np.log(np.exp(x - x.max()).sum()), _logsumexp),
+    "normalised": (lambda x: (x - x.mean()) / np.sqrt(x.var() + 1e-5), _normalised),
+    "root of a sum": (lambda x: np.sqrt(x @ x + 1), _root_of_sum),
+    "clip": (lambda x: np.clip(x, -0.5, 0.5), _clipped),
+    "x A x": (lambda x: x @ MATRIX @ x, _quadratic),
+    "sum of cubes": (lambda x: np.einsum("i,i,i->", x, x, x), _cubes),
+    "polar": (lambda x: np.arctan2(*np.split(x, 2)) * np.hypot(*np.split(x, 2)), _polar),
+    "silu": (lambda x: x / (1 + np.exp(-x)), _silu),
+    "running sum": (lambda x: np.cumsum(x**2), _running_squares),
+}
+
+
+@pytest.mark.parametrize("shape", ["curve", "line"])
+@pytest.mark.parametrize("order", [3, 6, 10])
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_a_program_takes_the_recursions_of_its_functions(name, order, shape):
+    f, recursion = PROGRAMS[name]
+    count = order if shape == "curve" else 1
+    x, *more = np.random.default_rng(0).normal(size=(count + 1, SIZE)) / 2
+    plan = eg.taylor(f, order, curve=True).plan(x, more)
+
+    def g(*arrays):
+        found = recursion([*arrays, *[None] * (order - count)], order)
+        zero = np.zeros_like(found[0])
+        return [zero if c is None else c for c in found]
+
+    for actual, c in zip(plan(x, more), g(x, *more), strict=True):
+        assert_close(actual, c, rtol=1e-8)
+    assert plan.flops <= MOST * eg.plan(g, x, *more).flops
+
+
+def test_equal_recursions_are_one():
+    """Of length and angle of the same vectors; of sine and cosine; of a root and its derivative."""
+    a, b = np.random.default_rng(0).uniform(1, 2, size=(2, SIZE))
+    pairs = [
+        (lambda x: (np.sin(x), np.cos(x)), np.sin, 1.15),
+        (lambda x: (np.sqrt(1 + x * x), x / np.sqrt(1 + x * x)), lambda x: np.sqrt(1 + x * x), 2.7),
+        (lambda x: (np.tanh(x), 1 - np.tanh(x) ** 2), np.tanh, 1.3),
+    ]
+    for both, one, most in pairs:
+        flops = [eg.taylor(f, 10).plan(a, b).flops for f in (both, one)]
+        assert flops[0] <= most * flops[1]

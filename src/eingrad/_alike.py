@@ -18,7 +18,7 @@ first factor is ``g A (x / s)``, that by the second ``-g s A x / s**2``: the sam
 """
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 
 from eingrad import _ir
@@ -27,6 +27,7 @@ from eingrad._ir import Apply, Coefficient, Factor, Node, Placement, Product, St
 from eingrad._limits import BUDGET
 from eingrad._powers import Powers, powers_of
 from eingrad._primitives import exponents_of, power
+from eingrad._subscripts import Shape, Subscripts
 
 Term = tuple[Node, Coefficient]
 _Like = tuple[Node, Coefficient]
@@ -107,12 +108,29 @@ def _opened(node: Product) -> Node | None:
         factors += _ir.splice(inner.node, inner.term, fresh)
         if len(factors) > BUDGET.operands:
             return None
-    sizes = _ir.sizes_of([*factors, Factor(node, node.out)])
+    sizes = _ir.sizes_of([Factor(node, node.out)])
+    product, number = canonical(factors, node.out, sizes, node.dtype)
+    return _ir.scale(product, _ir.multiply(number, coefficient))
+
+
+def canonical(
+    factors: Sequence[Factor], out: Subscripts, sizes: Mapping[int, int] | Shape, dtype: object
+) -> tuple[Node, Coefficient]:
+    """Write a product in one way: powers of the same entries multiplied. Give a number apart."""
+    sizes = {
+        **dict(enumerate(sizes) if isinstance(sizes, tuple) else sizes),
+        **_ir.sizes_of(factors),
+    }
     made = _in_powers(factors)
-    left = {*node.out, *(i for _, term in made for i in term)}
+    left = {*out, *(i for _, term in made for i in term)}
+    coefficient: Coefficient = 1
     for index in sizes.keys() - left:  # one was summed
         coefficient = _ir.multiply(coefficient, sizes[index])
-    return cancelled(_ir.contract(made, node.out, sizes, coefficient, node.dtype))
+    product = cancelled(_ir.contract(made, out, sizes, 1, dtype))
+    if isinstance(product, Product | Placement) and product.coefficient not in (0, 1):
+        coefficient = _ir.multiply(coefficient, product.coefficient)
+        product = _ir.with_coefficient(product, 1)
+    return product, coefficient
 
 
 def _in_powers(factors: Sequence[Factor]) -> list[Factor]:

@@ -56,7 +56,8 @@ def derivative(
     Notes
     -----
     No mode is chosen by the user: forward and reverse are contraction orders of one network, and
-    the cheaper plan is taken.
+    the cheaper plan is taken. Along one direction derivatives are Taylor coefficients, times
+    ``k!``: `taylor` gives all of them, for far less than the tensors.
 
     References
     ----------

@@ -20,7 +20,7 @@ from eingrad._derive import Root, arrange
 from eingrad._ir import Input, Node
 from eingrad._primitives import cast
 from eingrad._progress import phase
-from eingrad._recorded import rewritten
+from eingrad._recorded import rewritten, with_picks_last
 from eingrad._shown import shown
 from eingrad._tracer import (
     Array,
@@ -81,13 +81,12 @@ def _record(
     given = None if is_outermost else bound.inputs
     outputs = rewritten(trace, nodes, given, keeps_rates=not is_outermost)
     inputs, values, outer = bound.inputs, bound.values, trace.outer
-    used = {*_ir.inputs(outputs)}
-    known = trace.root.captured.values()
-    captured = [k for k in known if k.node in used or k.node not in trace.root.stacked]
+    captured = _used(outputs, trace)
     is_nested = bound.is_traced or (
         outer is not None and _reaches_outside(outputs, inputs, captured)
     )
     replaced: dict[Node, Node] = {}
+    outputs = with_picks_last(trace, outputs) if is_nested else outputs
     if is_nested and outer is not None:
         trace.lend_to(outer)  # an unevaluated derivative is in these inputs
     if is_nested:
@@ -130,6 +129,17 @@ def leave_unevaluated(
             level = {wrt: derivative_of(of, n, wrt) if wrt else values[n] for wrt in every}
             found += arrange(y, level, of.variables, order)
     return found
+
+
+def _used(outputs: Sequence[Node], trace: Trace) -> list[Captured]:
+    """Give what was captured, but for what something else stands for now.
+
+    That are selections whose table alone is computed with, and arrays that a loop has together.
+    """
+    captured = [*trace.root.captured.values()]
+    replaced = {k.node for k in captured if k.selected is not None} | trace.root.stacked
+    gone = replaced.difference(_ir.inputs(outputs)) if replaced else replaced
+    return [known for known in captured if known.node not in gone]
 
 
 def call_recorded(f: Callable[..., Any], trace: Trace, bound: Bound) -> Any:

@@ -23,6 +23,7 @@ from eingrad._limits import MACHINE, POLICY
 
 Term = tuple[Node, Coefficient]
 _ENTRY = 8 * MACHINE.byte_written  # picoseconds
+_PAIR = 2
 
 
 def pieces_of(derivative: Node) -> list[Term]:
@@ -48,11 +49,26 @@ def is_shattered(derivative: Node) -> bool:
         return False
     pieces = [term for term in derivative.terms if _is_shifted(term)]
     is_dense = not all(map(_ir.carries_delta, derivative.terms))
-    if sum(map(_coverage, pieces)) < (POLICY.pieces_beside if is_dense else POLICY.pieces):
+    sizes = [0 if piece.core is None else piece.core.node.size for piece in pieces]
+    most = POLICY.pieces_beside if is_dense else POLICY.pieces
+    count = len(pieces) + is_dense
+    if not _is_filled(derivative, sizes, count) and sum(map(_coverage, pieces)) < most:
         return False
-    entries = sum(1 if piece.core is None else piece.core.node.size for piece in pieces)
+    entries = sum(size or 1 for size in sizes)
     apart = len(pieces) * MACHINE.call + entries * _ENTRY
     return apart >= MACHINE.call + derivative.size * _ENTRY
+
+
+def _is_filled(derivative: Node, sizes: Sequence[int], count: int) -> bool:
+    """Whether the cores of placements have about as many entries as the whole, which is small.
+
+    Two that lie over each other are fewer arrays than they soon are; beside each other they are
+    one.
+    """
+    is_small = derivative.size * _ENTRY <= MACHINE.call
+    is_over = count > _PAIR or (count == _PAIR and sum(sizes) <= derivative.size)
+    is_some = max(sizes, default=0) > 1 and POLICY.pieces_filled * sum(sizes) >= derivative.size
+    return is_small and is_over and is_some
 
 
 def _is_shifted(node: Node) -> TypeGuard[Placement]:

@@ -22,10 +22,15 @@ NO_RATES: Mapping[Node, Node] = {}
 
 
 class Curve:
-    """What depends on the nodes that move; what is known to be a rate of another."""
+    """What depends on the nodes that move; what is known to be a rate of another, or is fixed."""
 
-    def __init__(self, moving: Iterable[Node], rates: Mapping[Node, Node] = NO_RATES) -> None:
-        self._moves = dict.fromkeys(moving, True)
+    def __init__(
+        self,
+        moving: Iterable[Node],
+        rates: Mapping[Node, Node] = NO_RATES,
+        fixed: Iterable[Node] = (),
+    ) -> None:
+        self._moves = {**dict.fromkeys(fixed, False), **dict.fromkeys(moving, True)}
         self._rates: dict[Node, Input] = {}
         self._starts: dict[Node, Input] = {}
         self.of_rate: dict[Node, Node] = {**rates}  # what each is the rate of

@@ -283,7 +283,7 @@ class Derivative:
         check_inputs(call, self.__name__)
         forms = Forms(limit=self._limit)
         found, choice = derive(
-            call.outputs, call.variables, self._orders, made=call.made, forms=forms
+            call.outputs, call.variables, self._orders, made=call.made, forms=forms, is_final=True
         )
         specs = input_specs(call.inputs)
         if not self._structured:

@@ -29,6 +29,7 @@ from eingrad._choose import (
 )
 from eingrad._diff import forward, reverse
 from eingrad._forms import Forms, arguments_of
+from eingrad._invariance import Use
 from eingrad._ir import Add, Input, Node, Symmetry
 from eingrad._limits import BUDGET, POLICY
 from eingrad._plan import InputSpec, Price, Program, compose, mirror, pairwise, stack
@@ -38,6 +39,7 @@ from eingrad._simplify import (
     Made,
     made_by_differentiation,
     narrowed,
+    picked_last,
     push,
     whole_work,
     written_nodes,
@@ -81,16 +83,19 @@ def derive(
     mode: str = "cheapest",
     made: Made = frozenset(),
     forms: Forms | None = None,
+    *,
+    is_final: bool = False,
 ) -> tuple[list[Root], Choice]:
     """Differentiate each output ``order`` times, for each order and each choice of variables.
 
     Within an order, the outputs are outermost, then the variable of each differentiation. `mode`
     is "forward" or "reverse" for those who want to compare; else the cheaper one is taken; "either"
     prices both, whatever `_choose` says. `made` are digests of derivatives that the outputs are
-    made of. `forms` keeps what was planned.
+    made of. `forms` keeps what was planned. What is final is not differentiated again.
     """
     with phase("differentiating"):
-        return _derived(outputs, variables, orders, mode, made, forms or Forms())
+        derived = functools.partial(_derived, outputs, variables, orders, is_final=is_final)
+        return derived(mode, made, forms or Forms())
 
 
 def _derived(
@@ -100,9 +105,11 @@ def _derived(
     mode: str,
     made: Made,
     forms: Forms,
+    *,
+    is_final: bool,
 ) -> tuple[list[Root], Choice]:
     values, forms.written = prepare(outputs, made)
-    found, choice = _derived_in_steps(values, variables, orders, mode, forms)
+    found, choice = _derived_in_steps(values, variables, orders, mode, forms, is_final=is_final)
     if mode in DIRECTIONS or not may_be_a_series(variables, max(orders)):
         return found, choice
     levels = in_one_number(values, variables[0], max(orders))
@@ -124,18 +131,21 @@ def _derived_in_steps(
     orders: Sequence[int],
     mode: str,
     forms: Forms,
+    *,
+    is_final: bool,
 ) -> tuple[list[Root], Choice]:
     """Differentiate order by order."""
     # Both ways of going on from the first order have that order in common.
     once = functools.partial(_differentiate, mode=mode, forms=forms)
     differentiate = functools.cache(once)
-    found, choice = derive_orders(values, variables, orders, differentiate)
+    in_order = functools.partial(derive_orders, values, variables, orders, differentiate)
+    found, choice = in_order(is_final=is_final)
     if mode in DIRECTIONS or not may_plan_between(values, max(orders)):
         return found, choice
     if max(orders) == 2 and forms.price(_nodes(found)).only_writes:  # noqa: PLR2004
         return found, choice
     between = functools.partial(_plan_pairwise, forms=forms)
-    others, other_choice = derive_orders(values, variables, orders, differentiate, between)
+    others, other_choice = in_order(between, is_final=is_final)
     if forms.least([_nodes(found), _nodes(others)]) == 0:
         return found, choice
     return others, other_choice
@@ -147,7 +157,8 @@ def prepare(outputs: Sequence[Node], made: Made) -> tuple[list[Node], frozenset[
     Derivatives among them, digests of which are `made`, are contracted with what they meet.
     """
     written = written_nodes(outputs, made)
-    values, written = narrowed(contract_derivatives(outputs, made, written), written)
+    contracted = contract_derivatives(outputs, made, written)
+    values, written = narrowed(*picked_last(contracted, written))
     planned = pairwise([*values, *written])
     return planned[: len(values)], frozenset(planned[len(values) :])
 
@@ -175,7 +186,14 @@ class _Differentiate(Protocol):
     """`_differentiate`, with mode and forms given."""
 
     def __call__(
-        self, y: Node, variables: tuple[Node, ...], /, *, last: bool, hessian: bool, of_value: bool
+        self,
+        y: Node,
+        variables: tuple[Node, ...],
+        /,
+        *,
+        use: Use,
+        hessian: bool,
+        of_value: bool,
     ) -> tuple[list[Node], Choice]: ...
 
 
@@ -185,21 +203,26 @@ def derive_orders(
     orders: Sequence[int],
     differentiate: _Differentiate,
     between: Callable[[Level], Level] = dict,
+    *,
+    is_final: bool = False,
 ) -> tuple[list[Root], Choice]:
     """Differentiate order by order; `between` is done to derivatives before their own ones."""
+    uses = {n: Use.BOTH if n in orders else Use.BETWEEN for n in range(max(orders))}
+    uses[max(orders)] = Use.FINAL if is_final else Use.LAST
     level: list[Level] = [{(): y} for y in values]
     found: list[Root] = []
     choice = Choice()
     for order in range(max(orders) + 1):
         if order:
-            last = order == max(orders)
             raised = [
-                _raise_order(nodes, variables, differentiate, last=last, of_scalar=y.size == 1)
+                _raise_order(
+                    nodes, variables, differentiate, use=uses[order], of_scalar=y.size == 1
+                )
                 for y, nodes in zip(values, level, strict=True)
             ]
             level = [nodes for nodes, _ in raised]
             choice = _add_up([c for _, each in raised for c in each])
-            if not last:
+            if order < max(orders):
                 level = [between(nodes) for nodes in level]
         if order in orders:
             for y, nodes in zip(values, level, strict=True):
@@ -212,7 +235,7 @@ def _raise_order(
     variables: Sequence[Node],
     differentiate: _Differentiate,
     *,
-    last: bool,
+    use: Use,
     of_scalar: bool,
 ) -> tuple[Level, list[Choice]]:
     """Differentiate once more, in the variables that keep the numbers ascending."""
@@ -222,7 +245,7 @@ def _raise_order(
         first = numbers[-1] if numbers else 0
         rest = tuple(variables[first:])
         hessian = of_scalar and len(numbers) == len(rest) == 1
-        made, choice = differentiate(node, rest, last=last, hessian=hessian, of_value=not numbers)
+        made, choice = differentiate(node, rest, use=use, hessian=hessian, of_value=not numbers)
         level.update({(*numbers, n): x for n, x in enumerate(made, first)})
         choices.append(choice)
     return level, choices
@@ -353,7 +376,7 @@ def _differentiate(
     y: Node,
     variables: tuple[Node, ...],
     *,
-    last: bool,
+    use: Use,
     hessian: bool,
     of_value: bool,
     mode: str,
@@ -361,12 +384,13 @@ def _differentiate(
 ) -> tuple[list[Node], Choice]:
     """Differentiate in every variable, in the direction that was chosen, or the cheapest."""
     if mode in DIRECTIONS:
-        return take_direction(y, variables, mode), Choice()
+        return take_direction(y, variables, mode, use), Choice()
+    last = use in (Use.LAST, Use.FINAL)
     names, rule = directions(Differentiation(y, variables, last, hessian, of_value))
     names = DIRECTIONS if mode == "either" else names
     options: dict[str, list[Node]] = {}
     for name in names:
-        options[name] = take_direction(y, variables, name)
+        options[name] = take_direction(y, variables, name, use)
         may_stop = hessian and last and len(names) > 1 and mode != "either"
         if may_stop and forms.price(options[name]).only_writes:
             return options[name], Choice(((name, 0),), ONLY_WRITES)
@@ -375,10 +399,12 @@ def _differentiate(
     return _take_cheapest(options, rule, forms)
 
 
-def take_direction(y: Node, variables: Sequence[Node], direction: str) -> list[Node]:
+def take_direction(
+    y: Node, variables: Sequence[Node], direction: str, use: Use = Use.BOTH
+) -> list[Node]:
     """Differentiate in every variable, in one direction."""
     if direction == "reverse":
-        return reverse(y, variables)
+        return reverse(y, variables, use)
     return [forward(y, x) for x in variables]
 
 
@@ -444,5 +470,8 @@ def compile_derivatives(
 def plan_derivatives(found: Sequence[Root], forms: Forms) -> list[Node]:
     """Plan derivatives together, make one product of outer ones, and mirror them."""
     nodes = _nodes(found)
-    form = dict(zip(nodes, stack(forms.form(nodes), forms.written), strict=True))
+    form = dict(zip(nodes, forms.form(nodes), strict=True))
+    symmetries = {form[root.node]: root.symmetry for root in found}
+    stacked = stack([*form.values()], forms.written, symmetries)
+    form = dict(zip(nodes, stacked, strict=True))
     return [replace(root, node=form[root.node]).mirrored() for root in found]

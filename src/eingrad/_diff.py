@@ -23,6 +23,7 @@ import numpy as np
 from eingrad import _ir
 from eingrad._cancel import Quotients, cancelled, may_meet
 from eingrad._collected import Term, collect, is_shattered, pieces_of
+from eingrad._invariance import Use, is_extreme, of_extreme
 from eingrad._ir import (
     Add,
     Apply,
@@ -35,7 +36,15 @@ from eingrad._ir import (
 )
 from eingrad._limits import BUDGET
 from eingrad._primitives import Kind, apply, cast, core_ndims, jacobian, kind_of, row_of
-from eingrad._recurrence import Arrived, is_scan, pull, push
+from eingrad._recurrence import (
+    Arrived,
+    is_composed,
+    is_scan,
+    pull,
+    pull_composed,
+    push,
+    push_composed,
+)
 from eingrad._shifts import is_shift, keep_whole
 from eingrad._subscripts import Shape, Subscripts
 from eingrad._supports import pieces_that_meet
@@ -171,15 +180,17 @@ def _forward(
     return cast(tangents[y], dtype) if y in tangents else _ir.zeros(y.shape + trailing, dtype)
 
 
-def reverse(y: Node, xs: Sequence[Node]) -> list[Node]:
+def reverse(y: Node, xs: Sequence[Node], use: Use = Use.LAST) -> list[Node]:
     """Differentiate from ``y`` down: one cotangent tensor per node, of shape ``y + node``.
 
     One sweep serves every ``x``; the adjoints they share stay shared.
     """
-    return pullback({y: seed(y)}, xs, y.shape)
+    return pullback({y: seed(y)}, xs, y.shape, use)
 
 
-def pullback(seeds: Mapping[Node, Node], xs: Sequence[Node], leading: Shape = ()) -> list[Node]:
+def pullback(
+    seeds: Mapping[Node, Node], xs: Sequence[Node], leading: Shape = (), use: Use = Use.LAST
+) -> list[Node]:
     """Multiply cotangents of the ``ys``, whose first axes are `leading`, by Jacobians: backward."""
     order = dependents(seeds, xs)
     selects = selects_of(order)
@@ -197,7 +208,10 @@ def pullback(seeds: Mapping[Node, Node], xs: Sequence[Node], leading: Shape = ()
             bars = arrived.with_one_more(node, bar)
             for below, found in pull(node, bars, order, leading, dtype, pullback):
                 cotangents.setdefault(below, []).append((found, 1))
-        for below, local, batch in local_jacobians(node, order, selects):
+        jacobians = local_jacobians(node, order, selects)
+        if not leading and is_extreme(node):
+            jacobians = of_extreme(jacobians, node, bar, use, order, quotients)
+        for below, local, batch in jacobians:
             pulled = _pull(len(leading), node, below, local, batch, bar, quotients)
             cotangents.setdefault(below, []).extend(pulled)
         if node not in xs:
@@ -280,11 +294,16 @@ def push_through(
         term, out = (*einsum.factors[local.k].term, *new), (*einsum.out, *new)
         rest = local.rest(tangent.dtype)
         return _linear(quotients, rest, tangent, term, out, einsum.sizes, einsum.coefficient)
+    terms, remainder = _through_composed(node, tangent, push_composed, pushforward)
+    if remainder is None:
+        return terms
+    tangent = remainder
     local = cancelled(cast(local, tangent.dtype), quotients)
     shared, result, operand, new = _ranges(batch, node.ndim - batch, below.ndim - batch, extra)
     out = (*shared, *result, *new)
     term = (*shared, *result, *operand)
-    return _linear(quotients, [(local, term)], tangent, (*shared, *operand, *new), out)
+    of_tangent = (*shared, *operand, *new)
+    return terms + _linear(quotients, [(local, term)], tangent, of_tangent, out)
 
 
 def _pull(
@@ -313,11 +332,25 @@ def _pull(
         sizes = dict(zip(axes, below.shape, strict=True))
         out = (*y_axes, *axes)
         return _linear(quotients, rest, bar, (*y_axes, *einsum.out), out, sizes, einsum.coefficient)
+    terms, remainder = _through_composed(node, bar, pull_composed, pullback)
+    if remainder is None:
+        return terms
+    bar = remainder
     local = cancelled(cast(local, bar.dtype), quotients)
     shared, result, operand, y_axes = _ranges(batch, node.ndim - batch, below.ndim - batch, leading)
     term = (*shared, *result, *operand)
     out = (*y_axes, *shared, *operand)
-    return _linear(quotients, [(local, term)], bar, (*y_axes, *shared, *result), out)
+    return terms + _linear(quotients, [(local, term)], bar, (*y_axes, *shared, *result), out)
+
+
+def _through_composed(
+    node: Node, arriving: Node, through: Callable[..., Any], sweep: Callable[..., Any]
+) -> tuple[list[Term], Node | None]:
+    """Sweep through a running product; give also what meets its Jacobian, or None."""
+    if not isinstance(node, Apply) or not is_composed(node):
+        return [], arriving
+    terms, rest = through(node, pieces_of(arriving), sweep)
+    return terms, _ir.add(*zip(*rest, strict=True)) if rest else None
 
 
 def _ranges(*lengths: int) -> list[Subscripts]:

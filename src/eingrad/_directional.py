@@ -21,7 +21,7 @@ from eingrad._diff import pullback, pushforward
 from eingrad._ir import Node
 from eingrad._lines import is_line
 from eingrad._primitives import cast
-from eingrad._recorded import rewritten
+from eingrad._recorded import rewritten, with_picks_last
 from eingrad._shown import shown
 from eingrad._simplify import made_by_differentiation, remember
 from eingrad._tracer import Expression, node_of, trace_of
@@ -50,7 +50,8 @@ class Sweep:
         self.variables = [node_of(leaf, self.trace) for leaf in leaves]
         results, self.out_tree = flatten(f(*arguments, **kwargs))
         nodes = [output_node(leaf, self.trace, f) for leaf in results]
-        self.outputs = rewritten(self.trace, nodes, self.variables, keeps_rates=keeps_rates)
+        outputs = rewritten(self.trace, nodes, self.variables, keeps_rates=keeps_rates)
+        self.outputs = with_picks_last(self.trace, outputs)
         self.name = getattr(f, "__name__", "the function")
 
     def seeds(
@@ -147,6 +148,12 @@ def jvp(
     ------
     ShapeError
         If the tangent is not shaped and nested as the argument is.
+
+    Notes
+    -----
+    Nested k times along one direction, it is ``k!`` times a Taylor coefficient, and is taken from
+    the series where that costs less; `taylor` gives all coefficients by one call. Nested along k
+    different directions, it takes ``2**k`` sweeps.
 
     Examples
     --------

@@ -135,10 +135,13 @@ class Policy:
     half_blocks: int = 4  # rows of blocks: 5/8 of the flops
     mirrored_rows: int = 64  # of one that is mirrored while it is made: about what a cache holds
     mirrored_at_once: int = 4096  # elements; more of them by blocks of rows, in place
+    rolled_nodes: int = 200  # of steps of a loop that was written out: fewer are planned as fast
+    rolled_steps: int = 8
     stored: int = 8  # times the carries of a scan: more is computed again on the way back
     again: int = 16  # times the passes of a scan, that are computed again for a memory limit
     pieces: int = 6  # of a derivative, over each other: fewer are never written out
     pieces_beside: int = 2  # the same where there is an array beside them
+    pieces_filled: int = 2  # arrays with half as many entries as the whole are written out
     ordered_bytes: int = 2**20  # a peak for which another order of the statements is sought
     reused_bytes: int = 2**14  # of a result that is written over a dead one: smaller ones cost more
     written_out: int = 64  # entries of a constant that is text, and not an array

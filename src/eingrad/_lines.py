@@ -26,9 +26,9 @@ from eingrad._diff import dependents
 from eingrad._ir import Node
 from eingrad._primitives import apply, is_identity
 from eingrad._series import Series
-from eingrad._simplify import Made, work
+from eingrad._simplify import Made
 
-_FAR = 8  # times the work: no plan makes up for it
+_FAR = 3  # times the nodes
 Tangents = tuple[tuple[Node, Node], ...]  # variables, and the tangent of each
 Rates = Mapping[Node, tuple[Node, Tangents]]  # what each is the rate of, and along what
 
@@ -95,8 +95,8 @@ def in_series(roots: Sequence[Node], rates: Rates, made: Made) -> tuple[list[Nod
     plain = _ir.substitute([*roots, *derived], nested_ones)
     made = made | {n.digest for n in plain[len(roots) :]}
     options = [plain[: len(roots)], _ir.substitute(roots, in_one)]
-    least, most = (sum(work(root, ()) for root in nodes) for nodes in options[::-1])
-    is_decided = most > _FAR * least  # by an estimate: planning what is nested takes long
+    fewest, most = (len(_ir.topological(nodes)) for nodes in options[::-1])
+    is_decided = most > _FAR * fewest  # so many terms take long to plan, and are no less work
     return options[1 if is_decided else cheapest_values(options, made)], made
 
 

@@ -14,6 +14,7 @@ from eingrad._ir import Input, Node
 from eingrad._lines import in_series, nested, rates_below
 from eingrad._progress import phase
 from eingrad._rolled import roll
+from eingrad._simplify import picked_last, written_nodes
 from eingrad._together import together
 from eingrad._tracer import Trace
 
@@ -29,15 +30,16 @@ def rewritten(
 
     Derivatives that were taken within the call are evaluated, now that all that uses them is known.
     Products that are nested along one direction become series, unless the caller nests further and
-    `keeps_rates`; loops become scans; small operations that do the same are done together, if they
-    depend on what is `given`, or if that is None.
+    `keeps_rates`; small operations that do the same are done together, if they depend on what is
+    `given`, or if that is None; loops become scans, where steps follow one another: what does not
+    depend on the step before was packed by then.
     """
     if trace is None:
         return [*nodes]
     found = _evaluated(trace, nodes)
     if not keeps_rates:
         found = expanded(trace, found, trace.made)
-    return _packed(trace, _rolled(trace, found), given)
+    return _rolled(trace, _packed(trace, found, given))
 
 
 def _evaluated(trace: Trace, nodes: Sequence[Node]) -> list[Node]:
@@ -70,8 +72,11 @@ def expanded(trace: Trace, nodes: Sequence[Node], made: set[bytes]) -> list[Node
 def _rolled(trace: Trace, nodes: Sequence[Node]) -> list[Node]:
     """Put scans in the place of loops that were written out.
 
-    Arrays that differ from step to step become one, captured anew: each call has its own.
+    Arrays that differ from step to step become one, captured anew: each call has its own. What
+    the user keeps, as a formula, stays as he wrote it.
     """
+    if trace.lasting:
+        return [*nodes]
     made = frozenset(trace.made)
     groups: list[tuple[tuple[Input, ...], Node]] = []
 
@@ -82,13 +87,12 @@ def _rolled(trace: Trace, nodes: Sequence[Node]) -> list[Node]:
         return node
 
     def make() -> tuple[list[Node], Set[bytes], list[tuple[tuple[Input, ...], Node]]]:
-        return *roll(nodes, made, capture), groups
+        with phase("looking for loops"):
+            return *roll(nodes, made, capture), groups
 
-    with phase("looking for loops"):
-        key = ("roll", (*nodes,), made)
-        found, digests, stacks = make() if trace.lasting else _reuse.find_or_derive(key, make)
-        if stacks is not groups and any(trace.capture_stacked(i) is not n for i, n in stacks):
-            found, digests, _ = make()
+    found, digests, stacks = _reuse.find_or_derive(("roll", (*nodes,), made), make)
+    if stacks is not groups and any(trace.capture_stacked(n) is not node for n, node in stacks):
+        found, digests, _ = make()
     trace.made |= digests
     return found
 
@@ -101,3 +105,17 @@ def _packed(trace: Trace, nodes: Sequence[Node], given: Sequence[Node] | None) -
     given = None if given is None else (*given,)
     once = functools.partial(together, nodes, given, made)
     return [*_reuse.find_or_derive(("together", (*nodes,), given, made), once)]
+
+
+def with_picks_last(trace: Trace | None, nodes: list[Node]) -> list[Node]:
+    """Take picks outward, so that whatever is derived of a call computes with each row once.
+
+    Not of what is made of derivatives: that is planned with them.
+    """
+    if trace is None or trace.made:
+        return nodes
+
+    def make() -> list[Node]:
+        return picked_last(nodes, written_nodes(nodes, frozenset()))[0]
+
+    return [*(make() if trace.lasting else _reuse.find_or_derive(("picks", (*nodes,)), make))]

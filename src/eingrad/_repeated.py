@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from eingrad import _ir
+from eingrad._cancelling import cancelling_extremes
 from eingrad._ir import Node
 from eingrad._series import Series
 
@@ -37,13 +38,15 @@ class Repeated:
 
     def in_series(self) -> Node:
         """Take it from the series along the line."""
-        coefficient = Series({self.x: [self.tangent]}, self.order).coefficient(self.y, self.order)
-        return _ir.scale(coefficient, math.factorial(self.order))
+        fixed = cancelling_extremes([self.y])
+        series = Series({self.x: [self.tangent]}, self.order, fixed=fixed)
+        return _ir.scale(series.coefficient(self.y, self.order), math.factorial(self.order))
 
 
 def in_one_number(values: Sequence[Node], x: Node, order: int) -> list[list[Node]]:
     """Differentiate values in one number, up to an order: in the shapes of derivatives."""
-    series = Series({x: [_ir.fill(1, x.shape, x.dtype)]}, order)
+    tangent = _ir.fill(1, x.shape, x.dtype)
+    series = Series({x: [tangent]}, order, fixed=cancelling_extremes(values))
     found = []
     for y in values:
         coefficients = [series.coefficient(y, k) for k in range(order + 1)]

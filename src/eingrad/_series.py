@@ -18,7 +18,7 @@ True
 """
 
 import math
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -26,8 +26,8 @@ import numpy as np
 from eingrad import _ir
 from eingrad._curve import NO_RATES, Curve
 from eingrad._ir import Add, Apply, Coefficient, Factor, Node, Placement, Product
-from eingrad._primitives import Kind, apply, cast, divided, kind_of, row_of, scaled
-from eingrad._recurrence import coefficient_of_scan
+from eingrad._primitives import Kind, apply, cast, divided, kind_of, row_of, scaled, times
+from eingrad._recurrence import coefficient_of_scan, expression_of, is_composed
 from eingrad._relations import PAIR, Piece, Relation, add, in_pairs, piece_of, relation_of
 from eingrad._slopes import Slopes
 
@@ -41,6 +41,7 @@ class Series:
 
     If one of these is of a wider dtype than its node, complex say, all are. No coefficient above
     `order` is asked for. Of `rates` it is said what they are the rate of: they have series too.
+    No coefficient depends on what is `fixed`.
     """
 
     def __init__(
@@ -48,11 +49,12 @@ class Series:
         given: Mapping[Node, Sequence[Node]],
         order: int,
         rates: Mapping[Node, Node] = NO_RATES,
+        fixed: Iterable[Node] = (),
     ) -> None:
         self._given, self._order = given, order
         self._wider = [c.dtype for x, known in given.items() for c in known if c.dtype != x.dtype]
         self._made: dict[_Need, Node] = {}
-        self._curve = Curve(given, rates)
+        self._curve = Curve(given, rates, fixed)
         self._slopes = Slopes(self._curve)
         self._relations: dict[Node, Relation | None] = {}
         self._pairs: dict[Node, Node] = {}
@@ -146,7 +148,7 @@ class Series:
         rates = self._curve.of_rate if relation and relation.is_in_terms(piece, self._curve) else {}
         terms: list[tuple[Node, Coefficient]] = []
         nodes = piece.nodes
-        for each, times in piece.numbers(k, self._curve):
+        for each, often in piece.numbers(k, self._curve):
             pairs = [*zip(nodes, each, strict=True)]
             if (unknown, k) in pairs:
                 continue
@@ -158,7 +160,7 @@ class Series:
                 met.append(below)
             else:
                 number = math.prod(j + 1 for node, j in pairs if node in rates)
-                terms.append((piece.build(met, number * times), 1))
+                terms.append((piece.build(met, number * often), 1))
         return terms or [(_ir.zeros(piece.shape, self._dtype(nodes[0])), 1)]
 
     # Rows
@@ -173,6 +175,8 @@ class Series:
             return self._with_coefficients(node, k)
         if row.is_product:
             return self._with_pairs(node, k)
+        if is_composed(node):
+            return self._composed(node, k)
         relation = self._relation(node)
         if relation is not None and not (k == 1 and relation.first_by_rule):
             return self._related(node, relation, k)
@@ -185,6 +189,11 @@ class Series:
         if _ir.is_zero(chosen) and _ir.is_zero(other):
             return chosen
         return apply("where", self._curve.at_start(condition), chosen, other)
+
+    def _composed(self, node: Apply, k: int) -> _Steps:
+        """Take the expression of other rows, which takes linear work."""
+        below = yield expression_of(node), k
+        return below
 
     def _with_coefficients(self, node: Apply, k: int) -> _Steps:
         """Apply a row that is linear in all operands together."""
@@ -210,6 +219,11 @@ class Series:
 
     def _passed(self, node: Apply, k: int) -> _Steps:
         """Multiply coefficients of operands with Jacobians that do not move."""
+        chain = self._slopes.chain(node)
+        if chain is not None:
+            base, slope = chain
+            below = yield base, k
+            return times(cast(slope, below.dtype), below)
         rates: dict[Node, Node] = {}
         for operand in self._slopes.moving(node):
             below = yield operand, k

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from eingrad._bind import Argnums
+from eingrad._cancelling import cancelling_extremes
 from eingrad._derivative import Derivative
 from eingrad._derive import contract_derivatives
 from eingrad._directional import Sweep, product_of
@@ -65,7 +66,8 @@ def taylor(
     `mpmath.taylor` gives them; `jax.experimental.jet` gives ``k! c[k]``. Sums and linear functions
     act on each coefficient, products are Cauchy products, and all else is a recursion that
     follows from its derivative: if ``y' = g(y, x) x'``, then
-    ``k y[k] = sum_j j x[j] g[k - j]`` for j from 1 to k.
+    ``k y[k] = sum_j j x[j] g[k - j]`` for j from 1 to k. Where fewer products do, as of quotients,
+    roots, angles, inverses, the recursion is that of an equation, ``b y = a``.
 
     References
     ----------
@@ -88,7 +90,7 @@ def taylor(
             made = sweep.trace.made if sweep.trace else frozenset()
             outputs = contract_derivatives(sweep.outputs, made) if made else sweep.outputs
             given_curve = {x: [each[x] for each in seeds] for x in sweep.variables}
-            series = Series(given_curve, order)
+            series = Series(given_curve, order, fixed=cancelling_extremes(outputs))
             return [series.coefficient(y, k) for k in range(order + 1) for y in outputs]
 
         known = (*(coefficient for each in seeds for coefficient in each.values()),)

@@ -8,6 +8,8 @@ from real_programs import (
     gathers,
     loops,
     operators,
+    picks,
+    planning,
     results,
     scans,
     series,
@@ -18,7 +20,7 @@ from real_programs import (
 
 PROGRAMS = (
     *contractions.PROGRAMS, *weights.PROGRAMS, *gathers.PROGRAMS, *stencils.PROGRAMS,
-    *operators.PROGRAMS, *diagonals.PROGRAMS, *series.PROGRAMS, *cancellations.PROGRAMS,
+    *picks.PROGRAMS, *operators.PROGRAMS, *diagonals.PROGRAMS, *series.PROGRAMS, *cancellations.PROGRAMS,
     *small_vectors.PROGRAMS, *results.PROGRAMS, *conditioning.PROGRAMS, *loops.PROGRAMS,
-    *scans.PROGRAMS,
+    *scans.PROGRAMS, *planning.PROGRAMS,
 )  # fmt: skip

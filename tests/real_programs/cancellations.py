@@ -182,6 +182,54 @@ def unscaled(order, rng, n):
     return _bounded(f, lambda x: np.tanh(a @ x).sum(), rng.normal(size=n), order)
 
 
+def divided(order, rng, n):
+    """The same by a division, through two layers."""
+    a = rng.normal(size=(n, n)) / n
+
+    def f(x):
+        s = np.exp(x.sum())
+        return np.tanh(s * (a.T @ (a @ (x / s)))).sum()
+
+    return _bounded(f, lambda x: np.tanh(a.T @ (a @ x)).sum(), rng.normal(size=n), order)
+
+
+def by_length(order, rng, n):
+    """The same by a length."""
+    a = rng.normal(size=(n, n))
+
+    def f(x):
+        s = np.sqrt(x @ x)
+        return np.tanh((a @ (x / s)) * s).sum()
+
+    return _bounded(f, lambda x: np.tanh(a @ x).sum(), rng.normal(size=n), order)
+
+
+def softmin(order, rng, n):
+    """Softmin, shifted by its minimum, with a linear score."""
+    score = rng.normal(size=n)
+
+    def f(x):
+        e = np.exp(x.min() - x)
+        return (e / e.sum()) @ score
+
+    def good(x):
+        e = np.exp(-x)
+        return (e / e.sum()) @ score
+
+    return _bounded(f, good, rng.normal(size=n), order)
+
+
+def shifted_entropy(order, rng, n):
+    """Entropy of a softmax, shifted by its maximum."""
+
+    def of(e):
+        p = e / e.sum()
+        return -(p * np.log(p)).sum()
+
+    f, good = lambda x: of(np.exp(x - x.max())), lambda x: of(np.exp(x))
+    return _bounded(f, good, rng.normal(size=n), order)
+
+
 def _rows(name, make, sizes, small, *, orders=(1, 2)):
     what = {1: "gradient", 2: "Hessian"}
     return [
@@ -203,4 +251,8 @@ PROGRAMS = (
     *_rows("layernorm", layernorm, (8, 16), (2, 3)),
     *_rows("v * (1 / v)", ratio_of_gammas, (50,), (3,)),
     *_rows("s * (x * s**-1)", unscaled, (30,), (3,)),
+    *_rows("s * (A.T @ (A @ (x / s)))", divided, (30,), (3,)),
+    *_rows("(A @ (x / s)) * s, a length", by_length, (30,), (3,)),
+    *_rows("softmin, shifted", softmin, (50,), (4,)),
+    *_rows("entropy of a softmax, shifted", shifted_entropy, (50,), (4,)),
 )  # fmt: skip

@@ -14,9 +14,12 @@ from real_programs.measure import Bound, Program, Task, evaluations
 from real_programs.oracles import differences
 
 
-def _bounded(f, good, x, order, counts=("flops",), times=1.0):
-    """Task: the derivative of one formulation, bounded by that of a better one."""
-    bound = Bound(eg.derivative(good, order), (x,), times)
+def bounded(f, good, x, order, counts=("flops",), times=1.0, data=()):
+    """Task: the derivative of one formulation, bounded by that of a better one.
+
+    Data that come with each call, and are added up, are arguments of the bound: it counts that too.
+    """
+    bound = Bound(eg.derivative(good, order), (x, *data), times)
     return Task(
         eg.derivative(f, order),
         (x,),
@@ -33,7 +36,7 @@ def exponentials(order, rng, m, n, picks):
     A, idx = rng.normal(size=(m, n)) / np.sqrt(n), rng.integers(m, size=picks)
     count = np.bincount(idx, minlength=m).astype(float)
     f = lambda x: np.sum(np.exp((A @ x)[idx]))
-    return _bounded(f, lambda x: np.sum(count * np.exp(A @ x)), rng.normal(size=n), order)
+    return bounded(f, lambda x: np.sum(count * np.exp(A @ x)), rng.normal(size=n), order)
 
 
 def embeddings(order, rng, words, width, tokens):
@@ -42,17 +45,16 @@ def embeddings(order, rng, words, width, tokens):
     count = np.bincount(text, minlength=words).astype(float)
     f = lambda E: np.sum(np.tanh(E[text] @ w))
     good = lambda E: np.sum(count[:, None] * np.tanh(E @ w))
-    return _bounded(f, good, rng.normal(size=(words, width)), order)
+    return bounded(f, good, rng.normal(size=(words, width)), order)
 
 
 def group_effects(order, rng, groups, samples):
     """Poisson regression with an effect of each group: labels choose the effect."""
     label, y = rng.integers(groups, size=samples), rng.poisson(2.0, size=samples).astype(float)
-    count = np.bincount(label, minlength=groups).astype(float)
-    total = np.bincount(label, weights=y, minlength=groups)
+    count, hot = np.bincount(label, minlength=groups).astype(float), np.eye(groups)[label]
     f = lambda g: np.sum(np.exp(g[label]) - y * g[label])
-    good = lambda g: np.sum(count * np.exp(g) - total * g)
-    return _bounded(f, good, rng.normal(size=groups), order)
+    good = lambda g, y: np.sum(count * np.exp(g) - (y @ hot) * g)
+    return bounded(f, good, rng.normal(size=groups), order, data=(y,))
 
 
 def group_softmax(order, rng, groups, samples):
@@ -67,7 +69,7 @@ def group_softmax(order, rng, groups, samples):
     def good(g):
         return np.log(np.exp(g).sum()) - count / samples @ g
 
-    return _bounded(f, good, rng.normal(size=groups), order)
+    return bounded(f, good, rng.normal(size=groups), order)
 
 
 def one_hot(order, rng, samples, features, classes):
@@ -83,7 +85,7 @@ def one_hot(order, rng, samples, features, classes):
         z = x @ w
         return np.sum(np.log(np.exp(z).sum(1))) - np.sum((x.T @ hot) * w)
 
-    return _bounded(f, good, rng.normal(size=(features, classes)), order, times=1.1)
+    return bounded(f, good, rng.normal(size=(features, classes)), order, times=1.1)
 
 
 def one_hot_product(order, rng, samples, classes, width):
@@ -92,7 +94,7 @@ def one_hot_product(order, rng, samples, classes, width):
     hot = np.eye(classes)[label]
     f = lambda M: np.sum(np.tanh(hot @ M))
     good = lambda M: np.sum(hot.sum(0)[:, None] * np.tanh(M))
-    return _bounded(f, good, rng.normal(size=(classes, width)), order)
+    return bounded(f, good, rng.normal(size=(classes, width)), order)
 
 
 # Each pick is used otherwise: five evaluations ----------------------------------------------------

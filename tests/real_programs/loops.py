@@ -192,7 +192,7 @@ def cholesky(rng, n):
 def _metric(x):
     """A rotating black hole far away, its entries not simplified: four coordinates."""
     r, mass, spin = np.sqrt(x[1] ** 2 + x[2] ** 2 + x[3] ** 2), 1.0, 0.3
-    flat = np.diag([-1.0, 1.0, 1.0, 1.0])
+    flat = np.diag(np.array([-1.0, 1.0, 1.0, 1.0]))
     null = np.stack([
         0 * r + 1, (r * x[1] + spin * x[2]) / (r**2 + spin**2),
         (r * x[2] - spin * x[1]) / (r**2 + spin**2), x[3] / r,
@@ -206,16 +206,22 @@ def _christoffel(x, metric, derivative):
     return np.einsum("da,abc->dbc", np.linalg.inv(metric(x)), lowered)
 
 
+def christoffel_symbols(x, derivative):
+    """Christoffel symbols of that metric; ``derivative(f, x)`` differentiates."""
+    return _christoffel(x, _metric, derivative)
+
+
+def curvature(symbols, derived):
+    """Riemann's tensor, of Christoffel symbols and their derivative."""
+    square = np.einsum("ace,ebd->abcd", symbols, symbols)
+    first = np.einsum("abdc->abcd", derived) + square
+    return first - np.swapaxes(first, 2, 3)
+
+
 def riemann(rng):
     """Riemann's tensor of a metric, as relativists write it; the symbols' Jacobian, thrice over."""
     jacobian = lambda f, x: eg.jacobian(f)(x)
     symbols = lambda x: _christoffel(x, _metric, jacobian)
-
-    def curvature(G, D):
-        square = np.einsum("ace,ebd->abcd", G, G)
-        first = np.einsum("abdc->abcd", D) + square
-        return first - np.swapaxes(first, 2, 3)
-
     x = np.array([0.0, 3.0, 2.0, 1.0])
     plain = lambda x: _christoffel(x, _metric, lambda f, x: differences(f, x, None))
     good = evaluations(eg.jacobian(symbols), x, 3.0)

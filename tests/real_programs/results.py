@@ -47,6 +47,37 @@ def entropy(rng, n):
     return f, rng.uniform(1, 2, size=n)
 
 
+def softmax_entropy(rng, n):
+    """Entropy of a softmax."""
+
+    def f(z):
+        p = np.exp(z) / np.exp(z).sum()
+        return -(p * np.log(p)).sum()
+
+    return f, rng.normal(size=n)
+
+
+def normalised_score(rng, n):
+    """A score of a normalised vector."""
+    b = rng.normal(size=n)
+    return lambda x: x @ b / np.linalg.norm(x), rng.normal(size=n)
+
+
+def three_norms(rng, n):
+    """Three functions of all numbers."""
+    b = rng.normal(size=n)
+
+    def f(x):
+        return np.sqrt(1 + x @ x) + np.log(np.exp(x).sum()) + np.sin(x @ b)
+
+    return f, rng.normal(size=n)
+
+
+def cauchy(rng, n):
+    """Cauchy likelihood about the mean."""
+    return lambda x: np.log1p((x - x.mean()) ** 2).sum(), rng.normal(size=n)
+
+
 def dense(function, rng, n):
     """The Hessian as an array."""
     f, x = function(rng, n)
@@ -153,6 +184,9 @@ PROGRAMS = (
       for name, function in (("quartic", quartic), ("logsumexp", logsumexp), ("smoothed norm", softplus_of_norm),
                              ("logistic with ridge", ridge_logistic), ("entropy", entropy))
       for n in (500, 2000)),
+    *(Program("9", f"{name}, n = 500, Hessian", functools.partial(dense, function), (500,), (4,))
+      for name, function in (("entropy of a softmax", softmax_entropy), ("normalised score", normalised_score),
+                             ("three norms", three_norms), ("Cauchy likelihood", cauchy))),
     *(Program("10", f"{name}, structured Hessian", functools.partial(structured, function), (500,), (5,))
       for name, function in (("Rosenbrock", rosenbrock), ("springs", springs), ("ring", ring),
                              ("curvature", curvature), ("separable", separable))),

@@ -9,6 +9,7 @@ import functools
 import math
 
 import numpy as np
+import series_by_hand as by_hand
 
 import eingrad as eg
 from real_programs.measure import Bound, Program, Task, evaluations
@@ -121,6 +122,59 @@ def oscillation(way, order, rng, n):
     return _task(way, f, order, evaluations(f, np.array(0.0), 1.5 * (order + 1) ** 2))
 
 
+def _by_hand(way, order, f, analytic, recursion, *numbers):
+    """A function of points that move along lines, bounded by its recursion, written by hand."""
+    good = lambda s, *numbers: _derivatives(recursion(order, *numbers))
+    bound = Bound(good, (np.array(0.0), *numbers), 1.3)
+    return _task(way, lambda s: f(s, *numbers), order, bound, lambda s: analytic(s, *numbers))
+
+
+def _line(order, x, v):
+    return [x, v, *[None] * (order - 1)]
+
+
+def spiral(way, order, rng, n):
+    """Angle times length of vectors."""
+    analytic = lambda s, a, b, v, w: (
+        np.arctan((a + s * v) / (b + s * w)) * np.sqrt((a + s * v) ** 2 + (b + s * w) ** 2)
+    )
+
+    def recursion(order, a, b, v, w):
+        a, b = _line(order, a, v), _line(order, b, w)
+        angle, length = by_hand.arctan2(a, b, order), by_hand.hypot(a, b, order)
+        return [by_hand.cauchy(angle, length, k) for k in range(order + 1)]
+
+    f = lambda s, a, b, v, w: np.arctan2(a + s * v, b + s * w) * np.hypot(a + s * v, b + s * w)
+    numbers = rng.uniform(1, 2, (2, n)), rng.uniform(-0.5, 0.5, (2, n))
+    return _by_hand(way, order, f, analytic, recursion, *numbers[0], *numbers[1])
+
+
+def soft_maximum(way, order, rng, n):
+    """The log of a sum of two exponentials."""
+    analytic = lambda s, a, b, v, w: np.log(np.exp(a + s * v) + np.exp(b + s * w))
+    recursion = lambda order, a, b, v, w: by_hand.logaddexp(
+        _line(order, a, v), _line(order, b, w), order
+    )
+    f = lambda s, a, b, v, w: np.logaddexp(a + s * v, b + s * w)
+    return _by_hand(way, order, f, analytic, recursion, *rng.uniform(-1, 1, (4, n)))
+
+
+def distance(way, order, rng, n):
+    """The length of a vector that moves."""
+    analytic = lambda s, x, v: np.sqrt(((x + s * v) ** 2).sum())
+    recursion = lambda order, x, v: by_hand.norm(_line(order, x, v), order)
+    f = lambda s, x, v: np.linalg.norm(x + s * v)
+    return _by_hand(way, order, f, analytic, recursion, rng.uniform(1, 2, n), rng.uniform(-1, 1, n))
+
+
+def rapidity(way, order, rng, n):
+    """The inverse of a hyperbolic cosine."""
+    analytic = lambda s, x, v: np.arccosh(x + s * v)
+    recursion = lambda order, x, v: by_hand.BY_HAND["arccosh"](_line(order, x, v), order)
+    f = lambda s, x, v: np.arccosh(x + s * v)
+    return _by_hand(way, order, f, analytic, recursion, rng.uniform(2, 3, n), rng.uniform(-1, 1, n))
+
+
 def _row(name, make, way, order, sizes, small, *, slow=False):
     how = {together: "at once", nested: "nested", series: "by taylor"}[way]
     made = functools.partial(make, way, order)
@@ -138,6 +192,13 @@ PROGRAMS = (
     _row("log determinant", log_determinant, series, 5, (20,), (3,)),
     _row("network", network, series, 10, (32, 10), (3, 2)),
     _row("oscillation", oscillation, series, 6, (100,), (3,)),
+    *(_row(name, make, series, order, (100,), (3,))
+      for name, make in (("spiral", spiral), ("soft maximum", soft_maximum), ("distance", distance), ("rapidity", rapidity))
+      for order in (3, 6, 10)),
+    _row("spiral", spiral, nested, 6, (100,), None, slow=True),
+    _row("soft maximum", soft_maximum, nested, 6, (100,), (3,)),
+    _row("distance", distance, together, 6, (100,), (3,)),
+    _row("rapidity", rapidity, together, 6, (100,), (3,)),
     _row("solution", solution, together, 6, (20,), (3,), slow=True),
     _row("solution", solution, together, 3, (20,), (3,)),
     _row("solution", solution, nested, 6, (20,), (3,), slow=True),

@@ -5,6 +5,7 @@ Guaranteed: flops of a gradient are bounded by five evaluations, those of a Hess
 each number; lines by ten times those of the function.
 """
 
+import dataclasses
 import functools
 
 import numpy as np
@@ -14,7 +15,7 @@ from real_programs.measure import Bound, Program, Task, evaluations
 from real_programs.oracles import differences
 
 
-def _derived(f, x, order, flops=None):
+def derived(f, x, order, flops=None):
     """Task: sweeps over the program, one for each number and order beyond the first.
 
     Its flops are counted from its plan, or known.
@@ -37,7 +38,7 @@ def lorenz(order, rng, steps, n):
             x = x + 0.01 * ((np.roll(x, -1) - np.roll(x, 2)) * np.roll(x, 1) - x + 8.0)
         return (x**2).sum()
 
-    return _derived(f, rng.normal(size=n), order)
+    return derived(f, rng.normal(size=n), order)
 
 
 def burgers(order, rng, steps, n):
@@ -49,7 +50,7 @@ def burgers(order, rng, steps, n):
             u = u - 0.05 * u * (ahead - behind) + 0.1 * (ahead - 2 * u + behind)
         return (u**2).mean()
 
-    return _derived(f, rng.normal(size=n), order)
+    return derived(f, rng.normal(size=n), order)
 
 
 def reversed_products(order, rng, steps, n):
@@ -60,7 +61,7 @@ def reversed_products(order, rng, steps, n):
             y = 0.3 * (y[::-1] * y + np.roll(y, 1))
         return y.sum()
 
-    return _derived(f, rng.normal(size=n), order)
+    return derived(f, rng.normal(size=n), order)
 
 
 def padded(order, rng, steps, n):
@@ -72,7 +73,7 @@ def padded(order, rng, steps, n):
             u = u + 0.1 * (p[2:] - 2 * u + p[:-2]) + 0.05 * u * (1 - u)
         return (u**2).sum()
 
-    return _derived(f, rng.normal(size=n), order)
+    return derived(f, rng.normal(size=n), order)
 
 
 def fixed_edges(order, rng, steps, n):
@@ -84,7 +85,7 @@ def fixed_edges(order, rng, steps, n):
             u = np.concatenate([u[:1], inner, u[-1:]])
         return (u**3).sum()
 
-    return _derived(f, rng.normal(size=n), order)
+    return derived(f, rng.normal(size=n), order)
 
 
 def upwind(order, rng, steps, n):
@@ -96,7 +97,7 @@ def upwind(order, rng, steps, n):
             u = u - 0.05 * u * slope
         return (u**2).sum()
 
-    return _derived(f, _away_from_zero(rng, n), order)
+    return derived(f, _away_from_zero(rng, n), order)
 
 
 def selected_logarithms(order, rng, steps, n):
@@ -107,7 +108,7 @@ def selected_logarithms(order, rng, steps, n):
             x = np.where(x > 0, np.log1p(np.abs(x)), 0.5 * x)
         return x.sum()
 
-    return _derived(f, _away_from_zero(rng, n), order)
+    return derived(f, _away_from_zero(rng, n), order)
 
 
 def _away_from_zero(rng, n):
@@ -122,18 +123,51 @@ def clipped(order, rng, steps, n):
             x = np.clip(x + 0.1 * np.append(x[1:], x[:1]) * x, -5.0, 5.0)
         return (x**2).sum()
 
-    return _derived(f, rng.normal(size=n), order)
+    return derived(f, rng.normal(size=n), order)
 
 
 def two_indices(order, rng, steps):
-    """Indices with a repeat, and a reversal."""
+    """Indices with a repeat, and a reversal.
+
+    Its step is two operations, a product and a function, whose second derivatives take more than
+    five evaluations of them: the bound is columns of the Hessian, swept by hand.
+    """
 
     def f(y):
         for _ in range(steps):
             y = np.tanh(y[[0, 0, 2]] * y[::-1])
         return y.sum()
 
-    return _derived(f, rng.normal(size=3), order)
+    y = rng.normal(size=3)
+    task = derived(f, y, order)
+    by_hand = eg.derivative(functools.partial(_hessian_by_hand, steps), 0)
+    return dataclasses.replace(task, should={**task.should, "flops": Bound(by_hand, (y,))})
+
+
+def _hessian_by_hand(steps, y):
+    """Forward: tangents T of y. Backward: the cotangent g, and its tangents G."""
+    T, stored = np.eye(3), []
+    for _ in range(steps):
+        a, b, along_a, along_b = y[[0, 0, 2]], y[::-1], T[[0, 0, 2]], T[::-1]
+        y = np.tanh(a * b)
+        slope = 1 - y * y
+        T = slope[:, None] * (along_a * b[:, None] + a[:, None] * along_b)
+        stored.append((a, b, along_a, along_b, slope, y, T))
+    g, G = np.ones(3), np.zeros((3, 3))
+    for a, b, along_a, along_b, slope, z, tangent in stored[::-1]:
+        h = slope * g
+        H = slope[:, None] * G - (2 * z * g)[:, None] * tangent
+        g = _added_back(h * b, h * a)
+        G = _added_back(
+            H * b[:, None] + h[:, None] * along_b, H * a[:, None] + h[:, None] * along_a
+        )
+    return G
+
+
+def _added_back(of_a, of_b):
+    """Add what came from indices 0, 0, 2 and what came from the reversed array."""
+    taken = np.concatenate([of_a[:1] + of_a[1:2], np.zeros_like(of_a[:1]), of_a[2:]])
+    return taken + of_b[::-1]
 
 
 def grid(order, rng, steps, n):
@@ -146,7 +180,7 @@ def grid(order, rng, steps, n):
             u = u + 0.1 * (around - 4 * u) * (1 + u**2)
         return (u**2).sum()
 
-    return _derived(f, rng.normal(size=(n, n)) / 2, order)
+    return derived(f, rng.normal(size=(n, n)) / 2, order)
 
 
 # Products ----------------------------------------------------------------------------------------
@@ -154,20 +188,20 @@ def grid(order, rng, steps, n):
 
 def product(order, rng, n):
     """The product of all numbers."""
-    return _derived(np.prod, rng.uniform(0.9, 1.1, size=n), order, n)
+    return derived(np.prod, rng.uniform(0.9, 1.1, size=n), order, n)
 
 
 def survival(order, rng, n):
     """Survival in discrete time: a cumulative product, weighted."""
     weights = rng.normal(size=n)
     f = lambda h: weights @ np.cumprod(1 - h)
-    return _derived(f, rng.uniform(0.01, 0.1, size=n), order, 4 * n)
+    return derived(f, rng.uniform(0.01, 0.1, size=n), order, 4 * n)
 
 
 def rows_multiplied(order, rng, m, n):
     """Products of the rows of a matrix, summed: independent events."""
     f = lambda p: np.log1p(np.prod(1 + p**2, axis=1)).sum()
-    return _derived(f, rng.uniform(0.1, 0.5, size=(m, n)), order, 3 * m * n + 2 * m)
+    return derived(f, rng.uniform(0.1, 0.5, size=(m, n)), order, 3 * m * n + 2 * m)
 
 
 def _row(name, make, order, sizes, small, *, slow=False):

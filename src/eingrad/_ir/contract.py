@@ -36,11 +36,13 @@ from eingrad._ir.einsums import (
     with_coefficient,
     zeros,
 )
+from eingrad._ir.folded import exact_sum
 from eingrad._ir.leaves import constant, merge, selection
 from eingrad._ir.network import Makers, Network, Operand
 from eingrad._ir.nodes import (
     Apply,
     Coefficient,
+    Constant,
     Einsum,
     Factor,
     Merge,
@@ -146,7 +148,7 @@ def _simplify(network: Network, coefficient: Coefficient, dtype: np.dtype[Any]) 
         return zeros(shape, dtype)
     if network.structure:
         eliminate(network)
-        if any(map(_selects_nothing, network.structure)):
+        if any(map(_selects_nothing, network.structure)) or any(map(_is_nothing, network.cores)):
             return zeros(shape, dtype)
     if 1 in shape:
         _keep_single_entries(network)
@@ -231,7 +233,7 @@ def _plain_product(
     """Build a product of which nothing is to be opened or eliminated; None if it is not one."""
     if coefficient == 0 or 0 in sizes.values() or not sizes.keys() >= {*out}:
         return None
-    if not all(_stays_factor(node) for node, _ in factors):
+    if not all(_stays_factor(node, term) for node, term in factors):
         return None
     return intern_product(factors, out, sizes, coefficient, dtype)
 
@@ -240,7 +242,7 @@ def _accumulates(node: Node) -> bool:
     return isinstance(node, Placement) and node.accumulates
 
 
-def _stays_factor(node: Node) -> bool:
+def _stays_factor(node: Node, term: Subscripts) -> bool:
     """Whether a node stays what it is as a factor of a product: most do."""
     match node:
         case Product():
@@ -248,7 +250,7 @@ def _stays_factor(node: Node) -> bool:
         case Apply():
             return not node.symmetry
     if isinstance(node, Placement):
-        return _accumulates(node) and node.coefficient == 1
+        return _accumulates(node) and node.coefficient == 1 and len({*term}) == len(term)
     return not isinstance(node, Structural)
 
 
@@ -256,6 +258,11 @@ def _selects_nothing(factor: Operand) -> bool:
     """Whether a selection has no row that selects: what it is a factor of is zero."""
     mask = selects(factor.node.table) if isinstance(factor.node, Selection) else None
     return mask is not None and not mask.any()
+
+
+def _is_nothing(factor: Operand) -> bool:
+    """Whether a core is a mask that is nowhere true: rows that never select the same."""
+    return isinstance(factor.node, Constant) and not factor.node.value.any()
 
 
 def _open(
@@ -277,7 +284,7 @@ def _open(
             structure.append(Operand(node, term))
         elif not isinstance(node, Einsum):
             cores.append(Operand(node, term))
-        elif _accumulates(node) and len(factors) > 1:
+        elif _accumulates(node) and len(factors) > 1 and len({*term}) == len(term):
             coefficient = multiply(coefficient, node.coefficient)
             cores.append(Operand(with_coefficient(node, 1), term))
         elif isinstance(node, Product) and not node.is_view:
@@ -327,6 +334,9 @@ def _product(
     ((node, term),) = factors
     if coefficient == 1 and term == out:
         return node
+    exact = exact_sum(node, term, out)
+    if exact is not None:
+        return exact if coefficient == 1 else contract([(exact, out)], out, (), coefficient, dtype)
     if isinstance(node, Product) and len({*term}) == len(term) == len(out):
         to_inner = dict(zip(term, node.out, strict=True))  # a transposed product is a product
         known = node.factors, tuple(to_inner[index] for index in out), node.sizes

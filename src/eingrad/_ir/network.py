@@ -2,8 +2,10 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from eingrad._ir.nodes import Merge, Node, Selection
 from eingrad._ir.tables import (
@@ -62,7 +64,7 @@ class Makers:
     merge: Callable[[tuple[int, ...]], Merge]
     merge_axes: Callable[[Node, tuple[int, ...], Merge], Node]
     take: Callable[[Node, int, Selection], Node]
-    constant: Callable[["np.typing.NDArray[np.bool_]"], Node]
+    constant: Callable[[NDArray[Any]], Node]
 
 
 def is_delta(factor: Operand) -> bool:
@@ -76,7 +78,7 @@ def make_dense(network: Network, factor: Operand) -> None:
     factor.node = network.make.constant(dense(factor.node))
 
 
-def dense(node: Node) -> "np.typing.NDArray[np.bool_]":
+def dense(node: Node) -> NDArray[np.bool_]:
     """Values of a structural tensor."""
     values = np.zeros(node.shape, bool)
     if isinstance(node, Selection):

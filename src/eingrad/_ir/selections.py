@@ -65,6 +65,30 @@ def transpose_a_permutation(network: Network) -> bool:
     return False
 
 
+def count_rows(network: Network) -> bool:
+    """``sum_r S[r,c] -> count[c]``: how many of the rows select each, where that is all of them.
+
+    Where rows are more than what they select: others are places, not numbers. And not where an
+    array has c: of that, rows are taken.
+    """
+    for factor in network.structure:
+        selection = factor.node
+        if not isinstance(selection, Selection) or isinstance(selection.table, range):
+            continue
+        row, column = factor.term
+        rows, columns = selection.shape
+        is_free = row not in network.out and not network.users(row, factor)
+        is_used = any(column in core.term for core in network.cores)
+        if is_free and not is_used and rows > columns:
+            selected = selection.table[positions_of(selection.table) >= 0].astype(np.intp)
+            count = np.bincount(selected, minlength=columns)
+            network.drop(factor)
+            network.summed.discard(row)
+            network.cores.append(Operand(network.make.constant(count), (column,)))
+            return True
+    return False
+
+
 def _picks_of(network: Network, core: Operand, row: int) -> dict[int, Operand]:
     """Selections on a row of indices that an array alone has, by these."""
     if core.term.count(row) > 1:
@@ -224,7 +248,8 @@ def _match_rows(
         mine, theirs = positions_of(selection.table), positions_of(other.table)
         mask = np.asarray((mine == theirs) & (mine >= 0), bool)
         network.drop(user)
-        network.cores.append(Operand(make.constant(mask), (row,)))
+        if not mask.all():
+            network.cores.append(Operand(make.constant(mask), (row,)))
         return True
     matched = match_rows(selection.table, other.table)
     if matched is not None:

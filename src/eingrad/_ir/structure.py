@@ -11,6 +11,7 @@ index that it determines, so it ends.
 ``sum_j S[i,j] T[j,k]      ->  (T after S)[i,k]``           compose
 ``sum_i S[i,j] A[i,k]      ->  A[inverse[j],k]``            where S is a permutation
 ``sum_j S[i,j] T[k,j]      ->  sum_p V[p,i] W[p,k]``        a row for each pair that meets in a j
+``sum_r S[r,j]             ->  count[j]``                   rows counted
 ``A[i,j] S[r,i] T[r,j]     ->  A'[m] U[r,m]``               gather on two axes at once
 ``sum_m M[m,i,j] M[m,k,l]  ->  delta[i,k] delta[j,l]``      split after merge
 ``delta[i,k] A[k]          ->  delta[i,k] A[i]``            i, k both in the output: it stands alone
@@ -26,6 +27,7 @@ from eingrad._ir.merges import free_the_position_of_a_merge, select_whole_positi
 from eingrad._ir.network import Network, Operand, is_delta, make_dense
 from eingrad._ir.nodes import Merge, Selection, Structural
 from eingrad._ir.selections import (
+    count_rows,
     free_the_column_of_a_selection,
     gather_whole_positions,
     transpose_a_permutation,
@@ -64,6 +66,7 @@ def _rewrites(network: Network) -> list[Rewrite]:
         (_open_a_circle, has_merges or several),
         (gather_whole_positions, has_arrays),
         (transpose_a_permutation, has_tables),
+        (count_rows, has_tables),
         (free_the_column_of_a_selection, has_tables),
         (unify_merges, has_merges and several),
         (select_whole_positions, has_merges and several),

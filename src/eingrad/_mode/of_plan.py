@@ -116,7 +116,12 @@ def _classified(
     """Compare the intermediates of a plan with those of pure modes."""
     forms = Forms()
     found, _ = derive(
-        question.outputs, question.variables, question.orders, made=question.made, forms=forms
+        question.outputs,
+        question.variables,
+        question.orders,
+        made=question.made,
+        forms=forms,
+        is_final=True,
     )
     if question.structured:
         cores, _ = split([root.plain() for root in found], forms)

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from eingrad import _ir
 from eingrad._choose import Choice
 from eingrad._derive import Level, Root, derive_orders, take_direction
+from eingrad._invariance import Use
 from eingrad._ir import Apply, Factor, Node, Placement, Product
 from eingrad._limits import BUDGET
 from eingrad._mode.names import directions_of
@@ -98,9 +99,9 @@ class PureMode:
         return [*dict.fromkeys(node for node in found if node is not None)]
 
     def _differentiate(
-        self, y: Node, variables: tuple[Node, ...], /, *, last: bool, hessian: bool, of_value: bool
+        self, y: Node, variables: tuple[Node, ...], /, *, use: Use, hessian: bool, of_value: bool
     ) -> tuple[list[Node], Choice]:
-        del last, hessian, of_value  # the direction is given
+        del use, hessian, of_value  # the direction is given
         found, local = self._sweeps.take(y, variables, self._directions[self._done])
         self.local.update(dict.fromkeys(local))
         return found, Choice()

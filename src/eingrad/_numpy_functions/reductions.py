@@ -236,10 +236,9 @@ def _cumprod(a: Any, axis: int | None = None, dtype: Any = None) -> Traced:
 
 
 def _running_product(x: Any) -> Traced:
-    """Multiply the first 1, 2, ..., n entries, each apart: n**2 flops, right at zeros."""
-    n = x.shape[-1]
-    first = Expression(apply("tri", n=n, m=n, k=0, dtype="|b1"), x._trace)
-    return np.prod(np.where(first, x[..., None, :], 1), -1)
+    """Multiply along the last axis in NumPy's order; the derivative divides by nothing."""
+    (node,), wrap = operands(x)
+    return wrap(node if node.shape[-1] == 1 else apply("cumprod", node))
 
 
 # Extremes ----------------------------------------------------------------------------------------

@@ -6,17 +6,19 @@ is done where it does not take fewer steps.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence, Set
+from collections.abc import Hashable, Iterable, Sequence, Set
 
 from eingrad import _ir
 from eingrad._ir import Input, Node, Placement, Structural
 from eingrad._pack.build import Builder
 from eingrad._pack.entries import Book
 from eingrad._pack.operations import MOST_OF_ONE
-from eingrad._pack.program import parts_of_sums, read
+from eingrad._pack.program import Program, parts_of_sums, read
 from eingrad._pack.schedule import schedule
 
-_FEWEST = 6  # small operations that are worth a look
+_FEWEST = 6  # small operations that are alike: worth a look
+_MOST_OTHERS = 4  # times as many small operations
+_FEWEST_LANES = 3  # of a pack, on average
 _MOST_LEFT = (1, 2)  # of the steps of what is packed
 _MOST_PARTS = 12  # that are taken of packs
 
@@ -35,19 +37,29 @@ def pack(
     kept = _kept(order, given, made)
     joined = parts_of_sums(order, roots, kept)
     ways: list[set[Node]] = [set(), joined] if joined else [joined]
-    forms = [_packed(roots, order, kept, parts) for parts in ways]
-    forms = [form for form in forms if _pays(roots, form)]
+    book = Book()
+    for node in order:
+        if not isinstance(node, Structural):
+            book.enter(node, whole=node in kept and not _ir.is_fill(node))
+    found = (_packed(roots, book, read(book, roots, kept, parts)) for parts in ways)
+    forms = [form for form in found if form and _pays(roots, form)]
     return sorted(forms, key=lambda form: _steps({*_ir.topological(form)}))
 
 
 def _has_many(order: Sequence[Node]) -> bool:
-    """Whether there are small operations, several of them alike: most programs have none."""
-    counts = Counter(
-        (type(n), getattr(n, "primitive", None))
-        for n in order
-        if n.size <= MOST_OF_ONE and _ir.children(n) and not isinstance(n, Placement)
-    )
-    return sum(counts.values()) >= _FEWEST and max(counts.values()) > 2  # noqa: PLR2004 - a pair
+    """Whether several small operations are alike, as deep as each other: in most programs none are.
+
+    A quarter of all, at least: it is a look at each node, before more is found out.
+    """
+    depths: dict[Node, int] = {}
+    counts: Counter[Hashable] = Counter()
+    for node in order:
+        below = _ir.children(node)
+        depths[node] = depth = 1 + max((depths[n] for n in below), default=0)
+        if below and node.size <= MOST_OF_ONE and not isinstance(node, Placement):
+            counts[type(node), getattr(node, "primitive", None), node.size, depth] += 1
+    alike = sum(count for count in counts.values() if count >= _FEWEST_LANES)
+    return alike >= _FEWEST and counts.total() <= _MOST_OTHERS * alike
 
 
 def _kept(order: Sequence[Node], given: Sequence[Node] | None, made: Set[bytes]) -> set[Node]:
@@ -67,15 +79,13 @@ def _kept(order: Sequence[Node], given: Sequence[Node] | None, made: Set[bytes])
     return kept
 
 
-def _packed(
-    roots: Sequence[Node], order: Sequence[Node], kept: Set[Node], once: Set[Node]
-) -> list[Node]:
-    book = Book()
-    for node in order:
-        if not isinstance(node, Structural):
-            book.enter(node, whole=node in kept and not _ir.is_fill(node))
-    program = read(book, roots, kept, once)
+def _packed(roots: Sequence[Node], book: Book, program: Program) -> list[Node]:
+    """Build a form; nothing where few operations are alike, for then it would not pay."""
     groups = schedule(program.needs, program.kinds)
+    lanes = [len(group) for group in groups if len(group) > 1]
+    joined = sum(len(o.within) for o in program.operations.values())
+    if sum(lanes) + joined < _FEWEST_LANES * len(lanes):
+        return []
     operations = program.operations
     builder = Builder(book)
     for number in program.given:
@@ -84,7 +94,7 @@ def _packed(
     for group in groups:
         found = [operations[n] for n in group if n in operations]
         if len(found) > 1 or (found and len(found[0].coefficients) > 2):  # noqa: PLR2004
-            pairs = builder.arranged(group, found)
+            pairs = builder.arranged(group, program)
             if builder.saved(pairs, sum(taken.get(n, 0) for n in group)) > 0:
                 builder.pack(pairs)
                 continue

@@ -9,7 +9,7 @@ gather its terms there.
 """
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -20,6 +20,7 @@ from eingrad._ir import Apply, Coefficient, Node
 from eingrad._pack.entries import Addresses, Book
 from eingrad._pack.gather import Places
 from eingrad._pack.operations import Operation
+from eingrad._pack.program import Program
 
 
 class Builder:
@@ -48,12 +49,21 @@ class Builder:
             inner[each] = each if same else _ir.with_children(each, moved)
         self._put(number, inner[node])
 
-    def arranged(
-        self, numbers: Sequence[int], operations: Sequence[Operation]
-    ) -> list[tuple[int, Operation]]:
-        """Put operations in the order of their operands, and operands in that of their entries."""
-        pairs = zip(numbers, map(self._arranged, operations), strict=True)
-        return sorted(pairs, key=lambda pair: [*map(self._places.where, pair[1].operands)])
+    def arranged(self, group: Sequence[int], program: Program) -> list[tuple[int, Operation]]:
+        """Put operations in the order of their operands, and operands in that of their entries.
+
+        What is added lies together.
+        """
+        own = {n: self._arranged(program.operations[n]) for n in group}
+        found = sorted(own, key=lambda n: [*map(self._places.where, own[n].operands)])
+        rank = {n: place for place, n in enumerate(found)}
+        order: dict[int, None] = {}
+        for number in found:
+            terms = program.added.get(number, ())
+            if terms and rank.keys() >= {*terms}:
+                order.update(dict.fromkeys(_in_order(terms, rank, program.commuting[terms])))
+            order.setdefault(number)
+        return [(n, own[n]) for n in order]
 
     def pack(self, pairs: Sequence[tuple[int, Operation]]) -> None:
         """Compute several, of these numbers, as one."""
@@ -182,6 +192,18 @@ class Builder:
         axes = tuple(range(terms.ndim))
         table = _constant([*zip(*numbers, strict=True)], dtype)
         return _ir.contract([(terms, axes), (table, (0, 1))], axes), 1
+
+
+def _in_order(
+    terms: Sequence[int], rank: Mapping[int, int], commuting: Sequence[Sequence[int]]
+) -> list[int]:
+    """Put terms whose order does not matter in that of their rank."""
+    found = [*terms]
+    for group in commuting:
+        chosen = sorted((terms[n] for n in group), key=rank.__getitem__)
+        for n, term in zip(group, chosen, strict=True):
+            found[n] = term
+    return found
 
 
 def _columns(lanes: Sequence[Operation]) -> list[Addresses]:

@@ -4,6 +4,7 @@ In: the book of its entries, and the sums that are parts of others. Out: a `Prog
 Guaranteed: a sum is a part of others only where all that uses it has its terms.
 """
 
+from collections import Counter
 from collections.abc import Hashable, Sequence, Set
 from dataclasses import dataclass
 
@@ -23,6 +24,8 @@ class Program:
     operations: dict[int, Operation]
     needs: dict[int, set[int]]
     given: list[int]  # numbers of what is left as it is
+    added: dict[int, tuple[int, ...]]  # terms of the one sum that uses a node, itself among them
+    commuting: dict[tuple[int, ...], tuple[tuple[int, ...], ...]]  # places of which may be changed
 
     @property
     def kinds(self) -> dict[int, Hashable | None]:
@@ -52,7 +55,28 @@ def read(book: Book, roots: Sequence[Node], kept: Set[Node], parts: Set[Node]) -
             break
         parts = parts - needed
     operations = {n: operation for n, operation in operations.items() if n in needs}
-    return Program(operations, needs, given)
+    sums = _sums_of_terms(book, operations, needs)
+    added = {n: terms for terms in sums for n in terms}
+    return Program(operations, needs, given, added, sums)
+
+
+def _sums_of_terms(
+    book: Book, operations: dict[int, Operation], needs: dict[int, set[int]]
+) -> dict[tuple[int, ...], tuple[tuple[int, ...], ...]]:
+    """Find sums of what is a term, whole, and used by nothing else; say what commutes."""
+    uses = Counter(n for below in needs.values() for n in below)
+    found = {}
+    for operation in operations.values():
+        if not operation.is_sum:
+            continue
+        below = [book.numbers_of(addresses) for addresses in operation.operands]
+        terms = tuple(n for numbers in below for n in numbers)
+        is_whole = len(terms) == len(below) and all(
+            uses[n] == 1 and book.sources[n].size == operation.node.size for n in terms
+        )
+        if is_whole and len({*terms}) == len(terms):
+            found[terms] = operation.commuting
+    return found
 
 
 def _needs(book: Book, node: Node, operation: Operation | None) -> set[int]:

@@ -109,7 +109,8 @@ def _form(value: Value, kept: Set[Value]) -> Value:
         network = network_of(factors, value.out)
         cost = network.cost(cheapest_tree(network, made))
         form = _ir.contract(factors, value.out)
-        if cost < least and is_product(form) and form.coefficient == 1:
+        is_known = {*_ir.children(form)}.issubset(node for node, _ in factors)
+        if cost < least and is_known and is_product(form) and form.coefficient == 1:
             least, best = cost, Value(form.factors, form.out)
     return best
 

@@ -22,12 +22,13 @@ import itertools
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
 
 from eingrad import _ir
-from eingrad._ir import Add, Coefficient, Factor, Node, Placement, Product
+from eingrad._ir import Add, Coefficient, Factor, Node, Placement, Product, Symmetry
 from eingrad._limits import BUDGET, POLICY
 from eingrad._plan.price import Prices
 from eingrad._primitives import apply
@@ -36,31 +37,40 @@ from eingrad._subscripts import Subscripts
 _OF_BLAS = (np.float32, np.float64)
 
 
-def stack(roots: Sequence[Node], written: Set[Node] = frozenset()) -> list[Node]:
+def stack(
+    roots: Sequence[Node],
+    written: Set[Node] = frozenset(),
+    symmetries: Mapping[Node, Symmetry] = MappingProxyType({}),
+) -> list[Node]:
     """Make the products in large sums one product each, where that takes less time.
 
     ``sum_t a^t_i b^t_j + M -> sum_k A_ki B_kj + M``. Keeps value, shape and dtype. Terminates: it
-    looks once. Leaves alone what the user has `written`, terms that deltas tie, and complex
-    numbers, whose products round otherwise in a matrix product.
+    looks once. A root of which blocks of axes may be interchanged, which is mirrored, has the first
+    block for rows; of others all ways to part the axes are tried. Leaves alone what the user has
+    `written`, terms that deltas tie, and complex numbers, whose products round otherwise in a
+    matrix product.
     """
     if not any(_is_large(root) for root in roots):
         return [*roots]
     order = _ir.topological(roots)
     uses = Counter(child for node in order for child in _ir.children(node))
     uses.update(roots)
-    return [_stacked(root, written, uses) if _is_large(root) else root for root in roots]
+    return [
+        _stacked(root, symmetries.get(root, ()), written, uses) if _is_large(root) else root
+        for root in roots
+    ]
 
 
 def _is_large(node: Node) -> bool:
     return node.size > POLICY.mirrored_at_once and node.ndim > 1 and node.dtype in _OF_BLAS
 
 
-def _stacked(root: Node, written: Set[Node], uses: Mapping[Node, int]) -> Node:
+def _stacked(root: Node, symmetry: Symmetry, written: Set[Node], uses: Mapping[Node, int]) -> Node:
     """Stack one root in the cheapest way, if any takes less time than the root as it is."""
     if root in written or not isinstance(root, Add | Product):
         return root
     forms: list[Node] = [root]
-    for split in _splits(root.ndim):
+    for split in _splits(root.ndim, symmetry):
         made = _Sum(root, split, written, uses).build()
         if made is not None:
             forms.append(made)
@@ -79,14 +89,19 @@ class _Split(NamedTuple):
     columns: Subscripts
 
 
-def _splits(ndim: int) -> Iterator[_Split]:
+def _splits(ndim: int, symmetry: Symmetry) -> Iterator[_Split]:
     axes = tuple(range(ndim))
+    if symmetry:
+        block = symmetry[0][0]
+        first, last = block[0], block[-1]
+        yield _Split(axes[:first], axes[first : last + 1], axes[last + 1 :])
+        return
     for first, second in itertools.combinations(range(ndim), 2):
         yield _Split(axes[:first], axes[first:second], axes[second:])
 
 
 @dataclass(frozen=True, slots=True)
-class _Pair:
+class _Crossing:
     """A product across a split: factors of rows, of columns; indices that are summed, if any."""
 
     rows: tuple[Factor, ...] = ()
@@ -94,9 +109,9 @@ class _Pair:
     summed: Subscripts = ()
     coefficient: Coefficient = 1
 
-    def times(self, other: "_Pair") -> "_Pair":
+    def times(self, other: "_Crossing") -> "_Crossing":
         """Multiply two, one of which sums nothing."""
-        return _Pair(
+        return _Crossing(
             self.rows + other.rows,
             self.columns + other.columns,
             self.summed + other.summed,
@@ -120,7 +135,7 @@ class _Sum:
 
     def build(self) -> Node | None:
         """Build the sum with one product; None where that is no other sum."""
-        pairs: list[_Pair] = []
+        pairs: list[_Crossing] = []
         rest: list[tuple[Node, Coefficient]] = []
         axes = tuple(range(self._root.ndim))
         terms = (
@@ -133,7 +148,7 @@ class _Sum:
                 found = [] if _ir.carries_delta(term) else self._open(Factor(term, axes))
             except _CannotError:
                 found = []
-            pairs += [p.times(_Pair(coefficient=coefficient)) for p in found]
+            pairs += [p.times(_Crossing(coefficient=coefficient)) for p in found]
             if not found:
                 rest.append((term, coefficient))
         if len(pairs) < 2:  # noqa: PLR2004 - nothing to stack
@@ -146,25 +161,25 @@ class _Sum:
 
     # Opening -------------------------------------------------------------------------------------
 
-    def _open(self, factor: Factor) -> list[_Pair]:
+    def _open(self, factor: Factor) -> list[_Crossing]:
         """Write a factor as a sum of products across the split."""
         node, term = factor
         has_rows, has_columns = (
             not {*side}.isdisjoint(term) for side in (self._split.rows, self._split.columns)
         )
         if not (has_rows and has_columns):
-            return [_Pair(columns=(factor,)) if has_columns else _Pair(rows=(factor,))]
+            return [_Crossing(columns=(factor,)) if has_columns else _Crossing(rows=(factor,))]
         if len({*term}) < len(term) or (node in self._written and not _is_outer(node)):
             raise _CannotError
         match node:
             case Add():
                 found = [
-                    pair.times(_Pair(coefficient=c))
+                    pair.times(_Crossing(coefficient=c))
                     for n, c in zip(node.terms, node.coefficients, strict=True)
                     for pair in self._open(Factor(n, term))
                 ]
             case Placement(structure=(), ties=False) | Product(sums=False):
-                found = [_Pair(coefficient=node.coefficient)]
+                found = [_Crossing(coefficient=node.coefficient)]
                 for inner in _ir.splice(node, term, self._fresh):
                     opened = self._open(inner)
                     found = [a.times(b) for a in found for b in opened]
@@ -176,11 +191,11 @@ class _Sum:
         self._check(found)
         return found
 
-    def _check(self, found: Sequence[_Pair]) -> None:
+    def _check(self, found: Sequence[_Crossing]) -> None:
         if len(found) > BUDGET.opened_terms or any(len(pair.summed) > 1 for pair in found):
             raise _CannotError
 
-    def _matrices(self, node: Product, term: Subscripts) -> _Pair:
+    def _matrices(self, node: Product, term: Subscripts) -> _Crossing:
         """Read a matrix product that sums over one index."""
         rows: list[Factor] = []
         columns: list[Factor] = []
@@ -195,11 +210,11 @@ class _Sum:
             if is_row == is_column or len(summed) != 1 or not summed.issubset(factor.term):
                 raise _CannotError
             (rows if is_row else columns).append(factor)
-        return _Pair(tuple(rows), tuple(columns), tuple(summed), node.coefficient)
+        return _Crossing(tuple(rows), tuple(columns), tuple(summed), node.coefficient)
 
     # Building ------------------------------------------------------------------------------------
 
-    def _product(self, pairs: Sequence[_Pair]) -> Node | None:
+    def _product(self, pairs: Sequence[_Crossing]) -> Node | None:
         """Stack both sides; products with the same rows are added before."""
         alike: dict[Node, list[tuple[Node, Coefficient]]] = {}
         sides: list[tuple[Node, Node]] = []

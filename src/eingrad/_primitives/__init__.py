@@ -1,7 +1,7 @@
 """THE table: one row per operation, read by tracer, differentiator, emitter, interpreter and docs.
 
-`table` has the rows; `row` says what one is, `rules` and `algebra` how it differentiates, `samples`
-where it is tested, `equations` how series go through it,
+`table` has the rows; `row` says what one is, `rules`, `products` and `algebra` how it differentiates,
+`samples` where it is tested, `equations` how series go through it,
 `measures` and `standard` what else is too long for a line.
 
 In: operands as nodes. Out: for each operand, the local Jacobian as an expression.
@@ -31,6 +31,7 @@ from eingrad._primitives.algebra import (
     sign,
     times,
 )
+from eingrad._primitives.products import products_before
 from eingrad._primitives.row import (
     BY_NAME,
     Along,
@@ -50,6 +51,7 @@ from eingrad._primitives.row import (
     results_of,
     row_of,
 )
+from eingrad._primitives.rules import extreme_ties
 from eingrad._primitives.standard import standard_dtype
 from eingrad._primitives.table import PRIMITIVES
 
@@ -68,6 +70,7 @@ __all__ = [
     "divided",
     "equation",
     "exponents_of",
+    "extreme_ties",
     "is_elementwise",
     "is_identity",
     "is_sign",
@@ -76,6 +79,7 @@ __all__ = [
     "kind_of",
     "plus",
     "power",
+    "products_before",
     "reciprocal",
     "results_of",
     "row_of",

@@ -37,6 +37,8 @@ class Kind(Enum):
     OPAQUE = auto()  # its derivative is as unknown as itself: one more opaque node
     UNEVALUATED = auto()  # a derivative, which is derived before it is differentiated again
     SCAN = auto()  # as the graph of a step does, which it repeats: no Jacobian is written
+    RUNNING = auto()  # as a scan that multiplies, unless deltas meet its Jacobian
+    COMPOSED = auto()  # as an expression of other rows, unless deltas meet its Jacobian
 
 
 class Law(Enum):
@@ -114,6 +116,8 @@ class Primitive:
     exponents: tuple[Coefficient, ...] | Callable[..., tuple[Coefficient, ...]] = ()
     is_guarded: bool = False
     equation: Callable[..., Equation | None] | None = None  # for series; None: by the rules
+    joins: bool = False  # its operands, one after the other along the axis of its attribute "axis"
+    composed: Callable[..., Node] | None = None  # of other rows, with linear work
     attributes: dict[str, Hashable] = field(default_factory=dict)  # of the sample
     standard: str | Callable[..., Any] = ""  # in the array API: another name; f(xp, *operands, ...)
 

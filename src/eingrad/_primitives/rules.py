@@ -87,28 +87,20 @@ def norm_rule(x: Node, y: Node) -> Node:
     return apply("quotient", x, _spread(y, x))
 
 
+def extreme_ties(x: Node, y: Node) -> Node:
+    """One where x[k] is the maximum."""
+    return cast(apply("equal", x, _spread(y, x)), x.dtype)
+
+
 def extreme_rule(x: Node, y: Node) -> Node:
     """``d max(x)/dx[k]``: one where x[k] is the maximum, shared equally among ties."""
-    ties = cast(apply("equal", x, _spread(y, x)), x.dtype)
+    ties = extreme_ties(x, y)
     return apply("divide", ties, _spread(_ir.einsum("...k->...", ties), x))
 
 
 def prod_rule(x: Node, y: Node) -> Node:
-    """``d prod(x)/dx[k]``: the product of all others, in pairs of neighbours, with no division."""
-    n = x.shape[-1]
-    if n == 1:
-        return _ir.fill(1, x.shape, x.dtype)
-    last = x.ndim - 1
-    if n % 2:
-        one = _ir.fill(1, (*x.shape[:-1], 1), x.dtype)
-        others = prod_rule(apply("concatenate", x, one, axis=last), y)
-        return _ir.take(others, last, _ir.selection(range(n), n + 1))
-    pairs = _ir.reshape(x, (*x.shape[:-1], n // 2, 2))
-    first, second = (_ir.take(pairs, last + 1, _ir.selection(range(k, k + 1), 2)) for k in (0, 1))
-    product = _ir.reshape(times(first, second), (*x.shape[:-1], n // 2))
-    others = _spread(prod_rule(product, y), pairs)
-    partner = _ir.take(pairs, last + 1, _ir.selection(range(1, -1, -1), 2))
-    return _ir.reshape(times(others, partner), x.shape)
+    """``d prod(x)/dx[k]``: the product of all others, with no division."""
+    return apply("others", x)
 
 
 def skew(v: Node, sign: int) -> Node:

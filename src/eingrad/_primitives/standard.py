@@ -26,3 +26,11 @@ def standard_quotient(xp: Any, a: Any, b: Any) -> Any:
 
 def standard_tri(xp: Any, n: int, m: int, k: int, dtype: str) -> Any:
     return xp.tril(xp.ones((n, m), dtype=standard_dtype(xp, dtype)), k=k)
+
+
+def standard_others(xp: Any, x: Any) -> Any:
+    one = xp.ones_like(x[..., :1])
+    before = xp.cumulative_prod(xp.concat((one, x[..., :-1]), axis=-1), axis=-1)
+    reverse = xp.flip(x[..., 1:], axis=-1)
+    after = xp.cumulative_prod(xp.concat((one, reverse), axis=-1), axis=-1)
+    return before * xp.flip(after, axis=-1)

@@ -39,6 +39,12 @@ from eingrad._primitives.measures import (
     nothing,
     power_into,
 )
+from eingrad._primitives.products import (
+    cumprod_rule,
+    others_from_both_ends,
+    others_of,
+    others_rule,
+)
 from eingrad._primitives.row import BY_NAME, Array, Kind, Law, Primitive, Rule, Sample
 from eingrad._primitives.rules import (
     arccosh_rule,
@@ -73,7 +79,12 @@ from eingrad._primitives.samples import (
     two_reals,
     two_vectors,
 )
-from eingrad._primitives.standard import standard_dtype, standard_quotient, standard_tri
+from eingrad._primitives.standard import (
+    standard_dtype,
+    standard_others,
+    standard_quotient,
+    standard_tri,
+)
 
 
 def _unary(name: str, sample: Sample, rule: Rule | None, numpy: str = "", **more: Any) -> Primitive:
@@ -210,6 +221,11 @@ PRIMITIVES = (
               plain=Written("(1 - {0}) (1 + {0})", PRODUCT), latex=Written(r"\left(1 - {0}\right) \left(1 + {0}\right)", PRODUCT)),
     Primitive("cumsum",   lambda x: np.cumsum(x, -1), reals, (cumsum_rule,), core=(1, 1),
               source="np.cumsum({0}, -1)", into="np.cumsum({0}, -1, out={out})", linear=True, standard=lambda xp, x: xp.cumulative_sum(x, axis=-1)),
+    Primitive("cumprod",  lambda x: np.cumprod(x, -1), reals, (cumprod_rule,), core=(1, 1), kind=Kind.RUNNING,
+              source="np.cumprod({0}, -1)", into="np.cumprod({0}, -1, out={out})", standard=lambda xp, x: xp.cumulative_prod(x, axis=-1)),
+    Primitive("others",   others_of, reals, (others_rule,), core=(1, 1), kind=Kind.COMPOSED, composed=others_from_both_ends,  # the products of all entries but one
+              source="np.cumprod(np.concatenate((np.ones_like({0}[..., :1]), {0}[..., :-1]), -1), -1) * np.cumprod(np.concatenate((np.ones_like({0}[..., :1]), {0}[..., :0:-1]), -1), -1)[..., ::-1]",
+              flops=lambda y, a: 3 * math.prod(y), standard=standard_others, plain=closed("others({0})")),
     Primitive("tri",      lambda n, m, k, dtype: np.tri(n, m, k, dtype), lambda rng: (),  # noqa: PLW0108 - by name
               core=None, source="np.tri({n}, {m}, {k}, {dtype})", shapes=lambda n, m, k, dtype: ((n, m),),
               attributes={"n": 2, "m": 3, "k": 0, "dtype": "|b1"}, standard=standard_tri, plain=closed("tri({n}, {m}, {k})")),
@@ -231,7 +247,7 @@ PRIMITIVES = (
               plain=closed("cross({0}, {1})"), is_product=True, definition=lambda a, b: _ir.einsum("...ij,...j->...i", skew(a, 1), b)),
     Primitive("concatenate", lambda *arrays, axis: np.concatenate(arrays, axis), two_reals, concatenate_rule,
               core=None, source="np.concatenate(({all},), {axis})", into="np.concatenate(({all},), {axis}, out={out})", shapes=concatenate_shape,
-              attributes={"axis": 1}, standard=lambda xp, *arrays, axis: xp.concat(arrays, axis=axis), flops=nothing, is_additive=True, plain=closed("concatenate(({all}), {axis})")),
+              joins=True, attributes={"axis": 1}, standard=lambda xp, *arrays, axis: xp.concat(arrays, axis=axis), flops=nothing, is_additive=True, plain=closed("concatenate(({all}), {axis})")),
 )  # fmt: skip
 
 BY_NAME.update({row.name: row for row in PRIMITIVES})

@@ -15,14 +15,12 @@ from collections.abc import Sequence, Set
 
 from eingrad import _ir
 from eingrad._ir import Node
+from eingrad._limits import POLICY
 from eingrad._rolled.chain import best_marks, find_chain
 from eingrad._rolled.loop import Loop
 from eingrad._rolled.matches import Matcher
 from eingrad._rolled.parted import Parted
 from eingrad._rolled.stacks import Capture
-
-LEAST_NODES = 60  # of steps together
-LEAST_STEPS = 8
 
 __all__ = ["roll"]
 
@@ -41,9 +39,9 @@ def roll(
 
 def _find(roots: Sequence[Node]) -> Loop | None:
     order = _ir.topological(roots)
-    if len(order) < LEAST_NODES:
+    if len(order) < POLICY.rolled_nodes:
         return None
-    chain = find_chain(order, LEAST_STEPS + 1)
+    chain = find_chain(order, POLICY.rolled_steps + 1)
     if chain is None:
         return None
     marks = best_marks(order, chain)
@@ -51,9 +49,13 @@ def _find(roots: Sequence[Node]) -> Loop | None:
     for with_users, is_loose in itertools.product((True, False), (False, True)):
         parted = Parted(order, chain, marks, with_users=with_users, is_loose=is_loose)
         loop = Loop(parted, Matcher(parted).matched())
-        is_enough = len(loop.matches) >= LEAST_STEPS and loop.size >= LEAST_NODES
-        if loop.is_one and is_enough and (best is None or loop.size > best.size):
+        if _pays(loop) and (best is None or loop.size > best.size):
             best = loop
             if loop.is_complete:
                 break
     return best
+
+
+def _pays(loop: Loop) -> bool:
+    is_long = len(loop.matches) >= POLICY.rolled_steps and loop.size >= POLICY.rolled_nodes
+    return loop.is_one and is_long

@@ -141,7 +141,21 @@ def best_marks(order: Sequence[Node], chain: Chain) -> list[int]:
             if place[n] > first:
                 for cut in range(max(place[n], middle), min(at, middle + period)):
                     carried[cut - middle].add(n)
-    costs = [(sum(n.size * n.dtype.itemsize for n in nodes), len(nodes)) for nodes in carried]
-    offset = min(range(period), key=costs.__getitem__)
-    begins = first + offset - (period if offset == period - 1 else 0)
-    return [*range(max(0, begins), last + 1, period)]
+    options = [_marks(chain, offset) for offset in range(period)]
+    best = min(
+        range(period),
+        key=lambda n: (sum(_bytes(x) for x in carried[n]), len(carried[n]), -len(options[n])),
+    )
+    return options[best]
+
+
+def _marks(chain: Chain, offset: int) -> list[int]:
+    """Give the marks that lie so far behind the beginning: what is before them need not repeat."""
+    begin = chain.first + offset
+    if offset == chain.period - 1 and chain.first > 0:
+        begin = chain.first - 1
+    return [*range(begin, chain.last + 1, chain.period)]
+
+
+def _bytes(node: Node) -> int:
+    return node.size * node.dtype.itemsize

@@ -12,7 +12,8 @@ computed it, each time in the same place; else a *slice*.
 from collections.abc import Container, Iterator, Mapping, Sequence
 
 from eingrad import _ir
-from eingrad._ir import Apply, Node, Placement
+from eingrad._ir import Node, Placement
+from eingrad._opaque import is_opaque
 from eingrad._recurrence import results_of_scan
 from eingrad._rolled.classes import between
 from eingrad._rolled.matches import Match
@@ -55,6 +56,8 @@ class Loop:
 
     def _sort_out(self) -> Given | None:
         given = Given()
+        if any(map(is_opaque, self._middle.node)):  # each step would need values of its own
+            return None
         for node in self._middle.given:
             values = [m.given[node] for m in self.matches]
             if all(value is values[0] for value in values):
@@ -170,9 +173,7 @@ def rebuilt_above(
             new[node] = node
             continue
         rebuilt = _ir.with_children(node, moved)
-        if isinstance(rebuilt, Apply) and rebuilt.primitive.name == "concatenate":
-            rebuilt = joined(rebuilt)
-        new[node] = rebuilt
+        new[node] = joined(rebuilt)
         if node.digest in made:
             digests.add(new[node].digest)
     return [new[root] for root in roots], frozenset(digests)

@@ -11,7 +11,8 @@ Operands are matched by their classes; where several have one, in each order.
 import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from fractions import Fraction
+from typing import NamedTuple, TypeGuard
 
 from eingrad import _ir
 from eingrad._ir import Add, Apply, Einsum, Node, Structural
@@ -39,6 +40,8 @@ class Match:
     node: dict[Node, Node] = field(default_factory=dict)  # what the step computes
     given: dict[Node, Node] = field(default_factory=dict)  # what it is given
     turned: dict[Node, Subscripts] = field(default_factory=dict)  # how to transpose to this step
+
+    begun: set[Node] = field(default_factory=set)  # sums to which nothing is added yet
 
     def of(self, node: Node) -> Node:
         """Give the node of this step, or what it is given, for one of the step in the middle."""
@@ -100,6 +103,8 @@ class Matcher:
                 if known[a] is not b:
                     return None
                 continue
+            if a.ndim != b.ndim:
+                return None
             axes = classes.between(a, b)
             if not _is_alike(pair, axes):
                 return None
@@ -118,8 +123,26 @@ class Matcher:
                 self._apart.add(a)
                 match.given[a] = b
             else:
-                return None
+                begun = self._begun(a, b, match)
+                if begun is None:
+                    return None
+                match.node[a] = b
+                match.begun.add(a)
+                pending += begun
         return match
+
+    def _begun(self, a: Node, b: Node, match: Match) -> list[Pair] | None:
+        """Match ``sum + c x`` with ``c x``: what is summed up begins with zero."""
+        if not isinstance(a, Add) or len(a.terms) != 2:  # noqa: PLR2004 - a sum and what is added
+            return None
+        pairs = [*zip(a.terms, a.coefficients, strict=True)]
+        for (carried, _), (x, factor) in (pairs, pairs[::-1]):
+            is_open = carried not in match.given and self._is_given(carried)
+            scaled = _ir.scale(b, 1 / Fraction(factor)) if _is_exact(factor) else b
+            if is_open and not self._parted.is_fixed(carried) and _ir.scale(scaled, factor) is b:
+                match.given[carried] = _ir.zeros(carried.shape, carried.dtype)
+                return [Pair(x, scaled, False)]
+        return None
 
     def _users(self) -> set[Node]:
         """Choose what else is matched of the middle step, beside what leads to its end.
@@ -134,15 +157,20 @@ class Matcher:
         return chosen
 
     def _last(self, classes: Classes, n: int) -> list[Pair] | None:
-        """Pair these with those of another step."""
+        """Pair these with those of another step: by class, what is left in order."""
         found = classes.last(n)
         pairs: list[Pair] = []
+        left: list[Node] = []
         for key, nodes in classes.last(self._middle).items():
             wanted = [node for node in nodes if node in self._chosen]
-            if wanted and len(found.get(key, ())) != len(wanted):
-                return None
-            pairs += [Pair(a, b, False) for a, b in zip(wanted, found.get(key, ()), strict=False)]
-        return pairs
+            if wanted and len(found.get(key, ())) == len(wanted):
+                pairs += [Pair(a, b, False) for a, b in zip(wanted, found.pop(key), strict=True)]
+            else:
+                left += wanted
+        others = [node for nodes in found.values() for node in nodes] if left else []
+        if len(left) != len(others):
+            return None
+        return pairs + [Pair(a, b, False) for a, b in zip(left, others, strict=True)]
 
     def _is_given(self, node: Node) -> bool:
         is_leaf = not _ir.children(node)
@@ -179,6 +207,10 @@ class Matcher:
         return self._parted.is_fixed(a) or (
             self._parted.step.get(b, OUTSIDE) == match.number and kind_of_node(a) == kind_of_node(b)
         )
+
+
+def _is_exact(number: object) -> TypeGuard[int | Fraction]:
+    return isinstance(number, int | Fraction) and number != 0
 
 
 def _is_alike(pair: Pair, axes: Subscripts) -> bool:

@@ -10,9 +10,11 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from eingrad import _ir
-from eingrad._ir import Node
+from eingrad._ir import Node, Placement, Product
 from eingrad._rolled.chain import Chain, operands_of
 from eingrad._rolled.classes import OUTSIDE, numbers_of
+
+_SOON = 2  # steps later: what is carried
 
 
 class Parted:
@@ -53,15 +55,22 @@ class Parted:
         return self._last.get(step, [])
 
     def _find_last(self) -> dict[int, list[Node]]:
-        used = {
-            n for node in self.nodes for n in operands_of(node)
-            if self.step.get(n, OUTSIDE) == self.step[node]
-        }  # fmt: skip
+        """Find what a step makes for others; not what only moves entries, and is used later on."""
+        used, soon = set[Node](), set[Node]()
         last: dict[int, list[Node]] = {}
-        for node in self.nodes:
+        for node in reversed(self.nodes):
             at = self.step[node]
+            is_view = _moves_only(node) and node not in used and node not in soon
             if node in self._moving and node not in used and node is not self.ends[at + 1]:
+                if is_view:
+                    continue
                 last.setdefault(at, []).append(node)
+            for n in operands_of(node):
+                step = self.step.get(n, OUTSIDE)
+                if step == at:
+                    used.add(n)
+                elif at - step <= _SOON:
+                    soon.add(n)
         return last
 
     def _find_moving(self) -> set[Node]:
@@ -83,6 +92,13 @@ class Parted:
                 if n not in self._moving:
                     placed[n] = min(placed.get(n, placed[node]), placed[node])
         return placed
+
+
+def _moves_only(node: Node) -> bool:
+    """Whether a node computes nothing."""
+    if isinstance(node, Placement):
+        return not node.accumulates
+    return isinstance(node, Product) and node.is_view
 
 
 def _in_many(found: Iterable[tuple[Any, int]], least: int) -> frozenset[Any]:

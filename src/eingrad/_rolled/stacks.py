@@ -11,6 +11,7 @@ lies in an array step by step.
 True
 """
 
+import itertools
 from collections.abc import Callable, Hashable, Sequence
 from typing import Any, NamedTuple
 
@@ -18,8 +19,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eingrad import _ir
-from eingrad._ir import Apply, Coefficient, Constant, Factor, Input, Node, Placement, Selection
-from eingrad._primitives import apply
+from eingrad._ir import (
+    Apply,
+    Coefficient,
+    Constant,
+    Einsum,
+    Factor,
+    Input,
+    Node,
+    Placement,
+    Product,
+    Selection,
+    Structural,
+)  # fmt: skip
+from eingrad._primitives import apply, row_of
 from eingrad._subscripts import Subscripts
 
 Capture = Callable[[Sequence[Input]], Node | None]  # one input for several of captured arrays
@@ -67,37 +80,45 @@ def _with_axis(node: Node) -> Node:
 
 
 class _Part(NamedTuple):
-    """A placement of an array by one table, taken apart."""
+    """What one table takes of an array, as a contraction of it."""
 
-    node: Placement
+    node: Node
     rest: tuple[Factor, ...]  # all factors but the table
     pick: Selection
     term: Subscripts  # of that
+    out: Subscripts
+    coefficient: Coefficient
 
     @property
     def alike(self) -> Hashable:
         """What parts of one array have in common."""
         rest = tuple((f.node.uid, f.term) for f in self.rest)
-        number = repr(self.node.coefficient)
-        return rest, self.pick.shape[1], self.term, self.node.out, number
+        return rest, self.pick.shape[1], self.term, self.out, repr(self.coefficient)
 
-    def gather(self, picks: Sequence[Node], terms: Sequence[Subscripts], out: Subscripts) -> Node:
-        """Place the array by other tables."""
-        node = self.node
+    def gather(self, picks: Sequence[Node], terms: Sequence[Subscripts], more: Subscripts) -> Node:
+        """Take by other tables, with more axes in front."""
         factors = [*self.rest, *map(Factor, picks, terms)]
-        sizes = dict(enumerate(node.sizes))
-        return _ir.contract(factors, out, sizes, node.coefficient, node.dtype)
+        sizes = dict(zip(self.out, self.node.shape, strict=True))
+        return _ir.contract(factors, (*more, *self.out), sizes, self.coefficient, self.node.dtype)
 
 
 def _part(node: Node) -> _Part | None:
-    if not isinstance(node, Placement) or node.core is None:
+    """Take a placement by one table apart, or a view of one, as an entry of an axis is."""
+    if not isinstance(node, Einsum):
         return None
-    picks = [f for f in node.structure if isinstance(f.node, Selection)]
-    if len(picks) != 1:
+    factors, coefficient = [*node.factors], node.coefficient
+    placed = node.operands[0] if node.operands else node
+    if isinstance(node, Product) and node.is_view and isinstance(placed, Placement):
+        factors = _ir.splice(placed, node.terms[0], itertools.count(len(node.sizes)))
+        coefficient = _ir.multiply(coefficient, placed.coefficient)
+    picks = [f for f in factors if isinstance(f.node, Selection)]
+    cores = [f for f in factors if not isinstance(f.node, Structural)]
+    if len(picks) != 1 or len(cores) != 1:
         return None
     ((pick, term),) = picks
     assert isinstance(pick, Selection)
-    return _Part(node, tuple(f for f in node.factors if f.node is not pick), pick, term)
+    rest = tuple(f for f in factors if f.node is not pick)
+    return _Part(node, rest, pick, term, node.out, coefficient)
 
 
 def _parts(nodes: Sequence[Node]) -> list[_Part]:
@@ -110,25 +131,29 @@ def _parts(nodes: Sequence[Node]) -> list[_Part]:
 def _gathered(parts: Sequence[_Part], count: int) -> Node:
     """Gather parts by one table, with an axis for them in front."""
     first, (row, column) = parts[0], parts[0].term
-    axis = len(first.node.sizes)
+    terms = [first.out, first.term, *(term for _, term in first.rest)]
+    axis = 1 + max(index for term in terms for index in term)
     tables = np.concatenate([_ir.positions_of(part.pick.table) for part in parts])
     rows, columns = first.pick.shape
     picks = _ir.selection(tables, columns), _ir.merge((count, rows))
-    terms = (axis + 1, column), (axis + 1, axis, row)
-    return first.gather(picks, terms, (axis, *first.node.out))
+    if rows == 1 and not any(row in term for _, term in first.rest):
+        return first.gather(picks[:1], [(axis, column)], (axis,))
+    return first.gather(picks, ((axis + 1, column), (axis + 1, axis, row)), (axis,))
 
 
-def joined(node: Apply) -> Node:
+def joined(node: Node) -> Node:
     """``concatenate(a[0:1], a[1:2], b) -> concatenate(a[0:2], b)``: what lies in one array stays.
 
     Keeps value, shape and dtype. Terminates: each rewrite takes an operand away. Leaves alone what
     is no part of an array along the axis of the concatenation.
     """
+    if not isinstance(node, Apply) or not row_of(node).joins:
+        return node
     axis = dict(node.attributes)["axis"]
     runs: list[list[_Part | Node]] = []
     for operand in node.operands:
         part = _part(operand)
-        is_along = part is not None and part.node.out.index(part.term[0]) == axis
+        is_along = part is not None and _axis_of(part) == axis
         last = runs[-1][0] if runs else None
         if part and is_along and isinstance(last, _Part) and last.alike == part.alike:
             runs[-1].append(part)
@@ -147,5 +172,10 @@ def _run(run: Sequence[_Part | Node]) -> Node:
         return parts[0].node if parts else run[0]  # type: ignore[return-value]
     first = parts[0]
     tables = np.concatenate([_ir.positions_of(part.pick.table) for part in parts])
-    picks = [_ir.selection(tables, first.pick.shape[1])]
-    return first.gather(picks, [first.term], first.node.out)
+    return first.gather([_ir.selection(tables, first.pick.shape[1])], [first.term], ())
+
+
+def _axis_of(part: _Part) -> int | None:
+    """Which axis the rows of the table are."""
+    row = part.term[0]
+    return part.out.index(row) if row in part.out else None

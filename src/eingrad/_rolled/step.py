@@ -126,9 +126,9 @@ class Step:
         """
         columns: list[list[Coefficient]] = [[] for _ in numbers_of(node)]
         for match in self._matches:
-            same = match.node[node]
+            same = node if node in match.begun else match.node[node]
             numbers: Sequence[Coefficient] = numbers_of(same)
-            if isinstance(node, Add):
+            if isinstance(node, Add) and same is not node:
                 of = dict(zip(_ir.children(same), numbers, strict=True))
                 numbers = [of[match.of(term)] for term in node.terms]
             for column, number in zip(columns, numbers, strict=True):

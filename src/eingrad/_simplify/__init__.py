@@ -19,7 +19,7 @@ from collections import Counter
 from collections.abc import Callable, Container, Sequence, Set
 
 from eingrad import _ir
-from eingrad._ir import Node, Product
+from eingrad._ir import Node, Product, Structural
 from eingrad._limits import BUDGET
 from eingrad._progress import phase, tick
 from eingrad._simplify.contractions import (
@@ -31,6 +31,7 @@ from eingrad._simplify.contractions import (
 )
 from eingrad._simplify.diagonals import diagonals
 from eingrad._simplify.expand import expand
+from eingrad._simplify.picks import take_out
 from eingrad._simplify.products import MOST_OPERANDS, regroup, select
 from eingrad._simplify.scatter import scatter
 from eingrad._simplify.sums import factor, flatten, merge
@@ -149,6 +150,20 @@ def narrowed(roots: Sequence[Node], written: Sequence[Node]) -> tuple[list[Node]
     return [new[root] for root in roots], [new[node] for node in written if node in new]
 
 
+def picked_last(roots: Sequence[Node], written: Sequence[Node]) -> tuple[list[Node], list[Node]]:
+    """Compute what the user wrote of rows that he picks once each; give roots and written nodes."""
+    derived = {*_ir.topological(roots)}.difference(written)
+    new = _walk(roots, (lambda node, _: take_out(node),), Memo(), derived)
+    known, found = {*new.values()}, dict[Node, None]()
+    stack = [new[node] for node in written if node in new][::-1]
+    while stack:  # also into what a pass made for a node, as far as nothing was made of others
+        node = stack.pop()
+        if node not in found and not isinstance(node, Structural):
+            found[node] = None
+            stack += [child for child in _ir.children(node) if child not in known]
+    return [new[root] for root in roots], [*found]
+
+
 def _walk(
     roots: Sequence[Node], passes: Sequence[Pass], memo: Memo, kept: Container[Node]
 ) -> dict[Node, Node]:
@@ -200,6 +215,7 @@ __all__ = [
     "merge",
     "narrow",
     "narrowed",
+    "picked_last",
     "push",
     "regroup",
     "remember",

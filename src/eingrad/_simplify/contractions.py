@@ -210,7 +210,8 @@ class _Meeting:
     def _opened(self, part: Node, other: Node) -> Node:
         factors = [Factor(part, self.term), Factor(other, self.other)]
         coefficient: Coefficient = 1
-        if isinstance(part, Einsum) and (part is self.tensor or not part.sums):
+        is_diagonal = len({*self.term}) < len(self.term)  # of what is added by position, few terms
+        if isinstance(part, Einsum) and (part is self.tensor or not part.sums or is_diagonal):
             fresh = itertools.count(len(self.shape) + len(self.term))
             factors[:1] = _factors(part, self.term, fresh)
             coefficient = part.coefficient

@@ -21,7 +21,7 @@ def scatter(node: Node, once: Container[Node]) -> Node:
     """``sum_r w_r A[t_r, j] -> sum_c (sum_r S[r,c] w_r) A[c, j]``: add up rows that take the same.
 
     Of 3,000 rows that are taken of a matrix of 40, no copy is made. Likewise where rows are added
-    by position, ``sum_r S[r,c] w_r A[t_r, j]`` with the same table t.
+    by position, ``sum_r S[r,c] w_r A[t_r, j]`` with the same table t. With no w they are counted.
 
     Keeps value, shape and dtype. Terminates: fewer factors are taken. Leaves alone what would take
     longer: where rows are few, or what is added up is large.
@@ -55,13 +55,15 @@ def _add_up_first(
     for picks in [by.node] if by else [*dict.fromkeys(of for _, of in found if of)]:
         taken = [f for f, of in found if of is picks]
         added = [f for f, of in found if of is not picks]
-        if not taken or not added:
+        is_counted = not added and picks.shape[0] > picks.shape[1]
+        if not taken or not (added or is_counted):
             continue
         column = by.term[1] if by else 1 + max(_indices(factors))
         needed = {*node.out, *_indices(taken), *_indices(rest)} - {row}
         kept = [i for i in dict.fromkeys(_indices(added)) if i in needed]
         if _is_faster(sizes, picks, taken, {*_indices(taken)} - {row}, kept, by):
-            sums = _ir.contract([*added, Factor(picks, (row, column))], (column, *kept))
+            counted = [*added, Factor(picks, (row, column))]
+            sums = _ir.contract(counted, (column, *kept), dtype=node.dtype)
             new = [Factor(sums, (column, *kept)), *(_source(f, column) for f in taken), *rest]
             return _ir.contract(new, node.out, node.sizes, node.coefficient, node.dtype)
     return None

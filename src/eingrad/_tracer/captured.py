@@ -14,6 +14,7 @@ from eingrad import _ir
 from eingrad._ir import Input, Node
 from eingrad._primitives import apply
 from eingrad._tracer.arrays import Array
+from eingrad._tracer.selected import selection_of
 
 SMALL = 1 << 16  # bytes of an array that is copied, rather than sampled; and told by its content
 _SAMPLED = 1 << 10  # entries of a larger one
@@ -34,12 +35,21 @@ class Captured:
     array: Array
     before: Array  # the copy, or the sample
     is_copied: bool
+    is_looked_at: bool = False  # whether it is known to be a selection, or not
+    selected: Node | None = None  # it, if it is: then a product with it is one with its table
 
     @property
     def values(self) -> Array:
         """What the input is computed with, in the dtype of the input."""
         values = self.before if self.is_copied else self.array
         return np.asarray(values, self.node.dtype)
+
+    def as_factor(self) -> Node:
+        """Give what a product computes with, that sums over an axis of it."""
+        if not self.is_looked_at:
+            self.selected = selection_of(self.before if self.is_copied else self.array)
+            self.is_looked_at = True
+        return self.value if self.selected is None else self.selected
 
     def is_unchanged(self) -> bool:
         """Whether the array is as it was; of a large one, the sample of it."""

@@ -81,13 +81,13 @@ def _has_negative_zero(value: Any) -> bool:
 # Arrays among the arguments of a call ------------------------------------------------------------
 
 
-def capture_arrays(values: Sequence[Any]) -> Sequence[Any]:
+def capture_arrays(values: Sequence[Any], *, are_factors: bool = False) -> Sequence[Any]:
     """Put traced values in the place of the arrays among the operands of a ufunc."""
     trace = trace_of(values)
     if trace is None:
         return values
     kind = _kind_of(values)
-    return [_enter(v, trace, kind) if type(v) is np.ndarray else v for v in values]
+    return [_enter(v, trace, kind, are_factors) if type(v) is np.ndarray else v for v in values]
 
 
 def has_operands(values: Sequence[Any]) -> bool:
@@ -102,13 +102,13 @@ def has_operands(values: Sequence[Any]) -> bool:
 _WITHIN = frozenset({np.ndarray, list, tuple})
 
 
-def capture_operands(values: tuple[Any, ...]) -> tuple[Any, ...]:
+def capture_operands(values: tuple[Any, ...], *, are_factors: bool = False) -> tuple[Any, ...]:
     """Put traced values in the place of such arrays."""
     leaves = flatten(values)[0]
     trace = trace_of(leaves)
     if trace is None:
         return values
-    entered: tuple[Any, ...] = _enter_within(values, trace, _kind_of(leaves))
+    entered: tuple[Any, ...] = _enter_within(values, trace, _kind_of(leaves), are_factors)
     return entered
 
 
@@ -120,15 +120,17 @@ def _kind_of(values: Sequence[Any]) -> type[TracedValue]:
     raise AssertionError("a trace was found, but no value of it")
 
 
-def _enter_within(value: Any, trace: Trace, kind: type[TracedValue]) -> Any:
+def _enter_within(value: Any, trace: Trace, kind: type[TracedValue], are_factors: bool) -> Any:
     if type(value) is list or type(value) is tuple:
-        return type(value)([_enter_within(item, trace, kind) for item in value])
+        return type(value)([_enter_within(item, trace, kind, are_factors) for item in value])
     if type(value) is np.ndarray and value.dtype.kind in "fcb":
-        return _enter(value, trace, kind)
+        return _enter(value, trace, kind, are_factors)
     return value
 
 
-def _enter(array: Array, trace: Trace, kind: type[TracedValue]) -> Any:
+def _enter(array: Array, trace: Trace, kind: type[TracedValue], is_factor: bool) -> Any:
     """Make an array of numbers a traced value of some class; leave another, or one of no axes."""
     is_known = array.dtype in DTYPES or native(array.dtype) in DTYPES
-    return kind(trace.capture(array), trace) if is_known and array.ndim else array
+    if not is_known or not array.ndim:
+        return array
+    return kind(trace.capture(array, is_factor=is_factor), trace)

@@ -17,7 +17,7 @@ from eingrad._executing import called
 from eingrad._place import place, user_line
 from eingrad._tracer.enter import capture_operands, has_operands
 from eingrad._tracer.lookup import find_or_perform
-from eingrad._tracer.registry import ARRAYS, IN_PLACE, OPERANDS, VIEWS, qualified_name
+from eingrad._tracer.registry import ARRAYS, CONTRACTIONS, IN_PLACE, OPERANDS, VIEWS, qualified_name
 from eingrad._tracer.value import is_array, mark_array
 from eingrad.errors import InPlaceError, UnsupportedFunctionError
 
@@ -31,7 +31,7 @@ def record_function(
 ) -> Any:
     """Record a call of a function, by its handler, where it was not called like this before."""
     if function in OPERANDS and has_operands(args):
-        args = capture_operands(args)
+        args = capture_operands(args, are_factors=function in CONTRACTIONS)
     return find_or_perform(
         function, args, kwargs, lambda: _handle(name, function, handler, args, kwargs)
     )

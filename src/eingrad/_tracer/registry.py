@@ -19,6 +19,9 @@ REDUCE: dict[Any, Any] = {}  # ufunc -> the NumPy function that its method `redu
 ACCUMULATE: dict[Any, Any] = {}
 ARRAYS: set[Any] = set()  # functions that give an array also where it has no axes, not a scalar
 OPERANDS: set[Any] = set()  # functions that compute with all arrays they get, but for positions
+CONTRACTIONS = frozenset({  # products that sum, but for some of einsum's
+    np.dot, np.einsum, np.linalg.matmul, np.linalg.tensordot, np.matmul, np.tensordot,
+})  # fmt: skip
 VIEWS: set[Any] = set()  # functions that do so of an array, and of a scalar give a scalar
 
 IN_PLACE = frozenset({

@@ -105,8 +105,10 @@ class Trace:
         outer.lent += self.lent
         self.lent = []
 
-    def capture(self, array: Array) -> Node:
+    def capture(self, array: Array, *, is_factor: bool = False) -> Node:
         """Make an array of the user's an input of this call, locked while it is traced.
+
+        As a factor of a product that sums, it may be a selection: that is part of the graph.
 
         Views of the same memory are one: ``W.T`` is another array each time that it is written.
         What NumPy made of one number during the call, and nobody wrote to, is a constant.
@@ -124,7 +126,7 @@ class Trace:
                 f"an array that the function uses, of shape {array.shape}, was changed while it "
                 f"was traced (used again at {user_line()}); use a new array instead"
             )
-        return known.value
+        return known.as_factor() if is_factor else known.value
 
     def _capture_first(self, array: Array) -> Captured:
         count = len(self.captured)

@@ -14,7 +14,7 @@ from eingrad._place import place, user_line
 from eingrad._tracer.enter import capture_arrays
 from eingrad._tracer.functions import is_default, writes_in_place
 from eingrad._tracer.lookup import find_or_perform
-from eingrad._tracer.registry import ACCUMULATE, REDUCE, UFUNCS, qualified_name
+from eingrad._tracer.registry import ACCUMULATE, CONTRACTIONS, REDUCE, UFUNCS, qualified_name
 from eingrad._tracer.value import TracedValue, mark_array
 from eingrad.errors import InPlaceError, UnsupportedFunctionError
 
@@ -29,7 +29,7 @@ def record_ufunc(ufunc: Any, inputs: Sequence[Any]) -> Any:
     operands = inputs
     for value in inputs:
         if type(value) is np.ndarray:
-            operands = capture_arrays(inputs)
+            operands = capture_arrays(inputs, are_factors=ufunc in CONTRACTIONS)
             break
     return find_or_perform(ufunc, operands, {}, lambda: mark_array(UFUNCS[ufunc](*operands)))
 
