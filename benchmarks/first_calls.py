@@ -7,14 +7,17 @@ planning, and those that took long. Each is planned, and called by JAX for the f
 processes of their own, in turn; what is shown are medians. JAX gets the same function: `np` of its
 module is JAX's, and `eg` is JAX's derivatives. Seconds are the processor's, of all threads, for
 other work on the machine does not count; ``wall`` is the ratio of seconds on the clock. A process
-that does not end within ``--seconds`` is ended: then the ratio is a bound. Without JAX, planning
-alone is timed.
+that takes more than ``--seconds`` of the processor is ended: then the ratio is a bound. Without
+JAX, planning alone is timed.
 """
 
 import argparse
 import functools
 import importlib.util
 import json
+import math
+import resource
+import signal
 import statistics
 import subprocess
 import sys
@@ -75,31 +78,31 @@ def called_by_jax(program: Program) -> Callable[[], Any]:
     jax.config.update("jax_enable_x64", True)
     jax.block_until_ready(jax.jit(jax.numpy.sin)(1.0))  # what starts up once is not the program's
 
+    def derivative(f: Any, order: int) -> Any:
+        """A number backward at first, all else forward."""
+
+        def call(x: Any, *more: Any) -> Any:
+            found, is_number = f, not jax.eval_shape(f, x, *more).shape
+            for n in range(order):
+                found = jax.jacrev(found) if is_number and not n else jax.jacfwd(found)
+            return found(x, *more)
+
+        return call
+
+    derivatives = SimpleNamespace(
+        jacobian=jax.jacfwd, grad=jax.grad, hessian=jax.hessian, derivative=derivative
+    )
+    for name, module in sys.modules.items():
+        if name.startswith("real_programs.") and name != "real_programs.measure":
+            for known, other in (("np", jax.numpy), ("eg", derivatives)):
+                if hasattr(module, known):
+                    setattr(module, known, other)
     given = program.make.args if isinstance(program.make, functools.partial) else ()
     of_jax = [jax.numpy.cross if value is np.cross else value for value in given]
     make = functools.partial(program.make.func, *of_jax) if given else program.make
     task = replace(program, make=make).build(program.sizes)
-
-    def nth(f: Any, order: int) -> Any:
-        is_number = not jax.eval_shape(f, task.args[0]).shape
-        for n in range(order):
-            f = jax.jacrev(f) if is_number and not n else jax.jacfwd(f)
-        return f
-
-    derivatives = SimpleNamespace(
-        jacobian=jax.jacfwd, grad=jax.grad, hessian=jax.hessian, derivative=nth
-    )
-
-    def call() -> Any:
-        for name, module in sys.modules.items():
-            if name.startswith("real_programs."):
-                for known, other in (("np", jax.numpy), ("eg", derivatives)):
-                    if hasattr(module, known):
-                        setattr(module, known, other)
-        run = nth(*task.of) if task.of else task.run
-        return jax.block_until_ready(jax.jit(run)(*task.args))
-
-    return call
+    run = derivative(*task.of) if task.of else task.run
+    return lambda: jax.block_until_ready(jax.jit(run)(*task.args))
 
 
 def measure(program: Program, who: str) -> dict[str, float]:
@@ -118,10 +121,9 @@ def measure(program: Program, who: str) -> dict[str, float]:
 
 def measure_apart(program: Program, who: str, limit: float) -> dict[str, float] | None:
     """Measure in a process of its own; None if it takes longer than so many seconds."""
-    command = [sys.executable, __file__, "--one", str(program), who]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=limit, check=False)
-    except subprocess.TimeoutExpired:
+    command = [sys.executable, __file__, "--one", str(program), who, "--seconds", str(limit)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode == -signal.SIGXCPU:
         return None
     if done.returncode:
         raise RuntimeError(f"{program} by {who}: {done.stderr.strip().splitlines()[-1:]}")
@@ -166,8 +168,8 @@ def line(name: str, found: dict[str, Any]) -> str:
     times = max(ratio, 1 / ratio)
     bound = ">= " if found["late"] else ""
     who = "eingrad" if ratio >= 1 else "JAX"
-    wall = found["clock"]["ratio"]
-    return f"| {name} | {cells[0]} | {cells[1]} | {who}, {bound}{times:.1f}x | {wall:.1f} |"
+    wall = "-" if found["late"] else f"{found['clock']['ratio']:.1f}"
+    return f"| {name} | {cells[0]} | {cells[1]} | {who}, {bound}{times:.1f}x | {wall} |"
 
 
 def main() -> None:
@@ -175,13 +177,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("words", nargs="*", metavar="WORD", help="of names of programs")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--seconds", type=float, default=120.0, help="for each process")
+    parser.add_argument("--seconds", type=float, default=120.0, help="of the processor, for each")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     parser.add_argument("--once", action="store_true", help="one program, once")
     parser.add_argument("--one", nargs=2, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.one:
         name, who = options.one
+        resource.setrlimit(resource.RLIMIT_CPU, (math.ceil(options.seconds),) * 2)
         program = next(p for p in PROGRAMS if str(p) == name)
         print(json.dumps(measure(program, who)))
         return
