@@ -117,9 +117,9 @@ def compare(name: str, derivative: Any, x: Any, rounds: int) -> None:
     left, right = bare(plan, value.shape)
     out, product = np.empty_like(value), np.empty((left.shape[0], right.shape[1]))
     runs = {
-        "bare": lambda: np.matmul(left, right),
+        "bare": lambda: np.dot(left, right),
         "plan": lambda: plan(x),
-        "bare, out": lambda: np.matmul(left, right, out=product),
+        "bare, out": lambda: np.dot(left, right, out=product),
         "plan, out": lambda: plan(x, out=out),
     }
     taken = [{key: seconds(run) for key, run in runs.items()} for _ in range(rounds)]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from reference import assert_close, evaluate
+from reference import allocated, assert_close, evaluate
 
 import eingrad as eg
 from eingrad import _ir
@@ -151,6 +151,14 @@ def test_a_hessian_is_written_once_and_symmetric_to_the_last_bit(name, n):
     large = [s for s in plan.program.statements if s.result_bytes >= result.nbytes]
     assert sum(isinstance(s.kernel, MatMul | Outer) for s in large) == 1
     assert not any(isinstance(s.kernel, Mirror) for s in large)
+
+
+@pytest.mark.parametrize("name", ["entropy of weights", "score of a softmax", "ridge"])
+def test_a_given_array_is_filled_where_it_is(name):
+    """No other array of its size is made, nor is the diagonal placed onto a copy."""
+    plan = eg.hessian(lambda x: FUNCTIONS[name](x, B)).plan(X)
+    out = np.empty((N, N))
+    assert allocated(lambda: plan(X, out=out)) < 0.3 * out.nbytes
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 from numpy.typing import NDArray
 
 from eingrad._emit.filled import reusing
-from eingrad._emit.into import buffers, write_into
+from eingrad._emit.into import buffers, memories, write_into
 from eingrad._emit.literals import Lines, array_text, number
 from eingrad._emit.scans import BINOMIAL, Define, write_rescan, write_scan
 from eingrad._emit.statements import write
@@ -131,7 +131,7 @@ def _end(
     """Return the results; or copy those that were not written to the arrays for them."""
     if not outputs:
         return [f"return {', '.join(names[n] for n in program.outputs) or '()'}"]
-    base = program.bases()
+    base = memories(program)
     pairs = zip(program.outputs, outputs, strict=True)
     return [f"{name}[...] = {names[n]}" for n, name in pairs if base[n] not in filled] or ["return"]
 

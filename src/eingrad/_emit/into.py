@@ -61,7 +61,7 @@ def buffers(program: Program, names: Sequence[str], *, in_order: bool) -> dict[i
         if n <= last_failure or not values[output].shape:
             continue
         statement = program.statements[n]
-        if not statement.is_alias and not isinstance(statement.kernel, Scan | Rescan):
+        if not _is_same_memory(statement) and not isinstance(statement.kernel, Scan | Rescan):
             looks[value] = look
     return looks
 
@@ -72,7 +72,7 @@ def _looked_at(
 ) -> tuple[int, str]:  # fmt: skip
     """Follow a value to the one that it is a look at, as far as that can be turned round."""
     look = name
-    while value in made and (statement := program.statements[made[value]]).is_alias:
+    while value in made and _is_same_memory(statement := program.statements[made[value]]):
         match statement.kernel:
             case View(terms=(term,), out=out) if look == name and sorted(term) == sorted(out):
                 look = f"{name}.transpose({', '.join(str(out.index(i)) for i in term)})"
@@ -87,6 +87,21 @@ def _looked_at(
                 break
         value = statement.operands[0]
     return value, look
+
+
+def memories(program: Program) -> dict[int, int]:
+    """For each value, the value whose memory it is, also of what is placed onto its base."""
+    base = {n: n for n in range(program.first)}
+    for s in program.statements:
+        for target in s.targets:
+            base[target] = base[s.operands[0]] if _is_same_memory(s) else target
+    return base
+
+
+def _is_same_memory(statement: Statement) -> bool:
+    """Whether a result is in the memory of the first operand, as what is placed onto its base."""
+    is_over_base = isinstance(statement.kernel, Place) and statement.kernel.has_base
+    return statement.is_alias or (is_over_base and statement.into == statement.operands[0])
 
 
 def _may_fail(statement: Statement) -> bool:
