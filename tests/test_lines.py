@@ -179,3 +179,12 @@ def test_complex_directions_and_single_precision():
     assert_close(found, 24 * eg.taylor(f, 4)(0.3, 1j)[4])
     single = eg.plan(nested(f, np.float32(1), 4), np.float32(0.3))
     assert single(np.float32(0.3)).dtype == np.float32
+
+
+@pytest.mark.parametrize(
+    "f", [lambda x: x ** np.array(2.5), np.exp, np.log, lambda x: np.sin(x) * x, np.tan]
+)
+def test_a_rate_along_ones_may_be_a_slope(f):
+    """What the product is then is what its own rule is made of."""
+    found = eg.plan(nested(f, 1.0, 3), 0.7)(0.7)
+    assert_close(found, 6 * eg.taylor(f, 3)(0.7, 1.0)[3], rtol=1e-8)

@@ -434,7 +434,7 @@ def test_the_inverse_takes_the_products_of_its_recursion(order):
     assert composed.flops <= 1.1 * by_hand
     if order == 6:
         tensors = eg.value_and_derivatives(lambda s: np.linalg.inv(a + s * b + s * s * c), 6)
-        assert composed.flops < 0.6 * tensors.plan(0.0).flops
+        assert composed.flops < tensors.plan(0.0).flops < 1.3 * composed.flops
 
 
 @pytest.mark.parametrize("order", [2, 6])

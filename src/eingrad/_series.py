@@ -54,6 +54,7 @@ class Series:
         self._given, self._order = given, order
         self._wider = [c.dtype for x, known in given.items() for c in known if c.dtype != x.dtype]
         self._made: dict[_Need, Node] = {}
+        self._open: set[_Need] = set()  # being made
         self._curve = Curve(given, rates, fixed)
         self._slopes = Slopes(self._curve)
         self._relations: dict[Node, Relation | None] = {}
@@ -62,6 +63,7 @@ class Series:
     def coefficient(self, node: Node, k: int) -> Node:
         """Give coefficient number k. Nothing here recurses, so depth is limited by memory alone."""
         stack = [((node, k), self._steps(node, k))]
+        self._open.add((node, k))
         answer: Any = None
         while stack:
             key, steps = stack[-1]
@@ -69,16 +71,19 @@ class Series:
                 need = steps.send(answer)
             except StopIteration as end:
                 answer = self._made[key] = end.value
+                self._open.discard(key)
                 stack.pop()
                 continue
             answer = self._made.get(need)
             if answer is None:
                 stack.append((need, self._steps(*need)))
+                self._open.add(need)
         return answer  # type: ignore[no-any-return]
 
     def _steps(self, node: Node, k: int) -> _Steps:
         curve = self._curve
-        if node in curve.of_rate:
+        # One that has a value may be what its own node is made of: along ones, a slope.
+        if node in curve.of_rate and (curve.of_rate[node], k + 1) not in self._open:
             return self._rate(node, k)
         is_moving = curve.is_moving(node)
         if k == 0 and curve.has_value(node):
