@@ -39,10 +39,10 @@ def series(f, order):
     return lambda s: _derivatives(eg.taylor(f, order)(s, np.ones_like(s)))
 
 
-def _task(way, f, order, bound, analytic=None):
-    s = np.array(0.0)
-    one = np.array(1.0)
-    value = lambda: np.stack([on_circle(analytic or f, s, one, k, 0.3) for k in range(order + 1)])
+def _task(way, f, order, bound, analytic=None, radius=0.3):
+    """On a circle of `radius` digits are lost as its power: wide ones are for high orders."""
+    s, one, g = np.array(0.0), np.array(1.0), analytic or f
+    value = lambda: np.stack([on_circle(g, s, one, k, radius) for k in range(order + 1)])
     return Task(way(f, order), (s,), {"flops": bound}, value)
 
 
@@ -122,11 +122,12 @@ def oscillation(way, order, rng, n):
     return _task(way, f, order, evaluations(f, np.array(0.0), 1.5 * (order + 1) ** 2))
 
 
-def _by_hand(way, order, f, analytic, recursion, *numbers):
+def _by_hand(way, order, f, analytic, recursion, *numbers, radius=0.3):
     """A function of points that move along lines, bounded by its recursion, written by hand."""
     good = lambda s, *numbers: _derivatives(recursion(order, *numbers))
     bound = Bound(good, (np.array(0.0), *numbers), 1.3)
-    return _task(way, lambda s: f(s, *numbers), order, bound, lambda s: analytic(s, *numbers))
+    along, on_plane = (lambda s: f(s, *numbers)), (lambda s: analytic(s, *numbers))
+    return _task(way, along, order, bound, on_plane, radius)
 
 
 def _line(order, x, v):
@@ -146,7 +147,7 @@ def spiral(way, order, rng, n):
 
     f = lambda s, a, b, v, w: np.arctan2(a + s * v, b + s * w) * np.hypot(a + s * v, b + s * w)
     numbers = rng.uniform(1, 2, (2, n)), rng.uniform(-0.5, 0.5, (2, n))
-    return _by_hand(way, order, f, analytic, recursion, *numbers[0], *numbers[1])
+    return _by_hand(way, order, f, analytic, recursion, *numbers[0], *numbers[1], radius=0.8)
 
 
 def soft_maximum(way, order, rng, n):
@@ -156,7 +157,7 @@ def soft_maximum(way, order, rng, n):
         _line(order, a, v), _line(order, b, w), order
     )
     f = lambda s, a, b, v, w: np.logaddexp(a + s * v, b + s * w)
-    return _by_hand(way, order, f, analytic, recursion, *rng.uniform(-1, 1, (4, n)))
+    return _by_hand(way, order, f, analytic, recursion, *rng.uniform(-1, 1, (4, n)), radius=0.8)
 
 
 def distance(way, order, rng, n):
