@@ -297,6 +297,17 @@ def test_functions_of_which_nothing_is_known_are_not_rolled():
     assert eg.differentiate(y, x).shape == (3, 3)
 
 
+def test_a_sum_of_different_functions_is_no_loop():
+    """What a step hands on was taken for a slice: one more scan for each term, and never an end."""
+    x = _ir.new_input("x", ())
+    functions = ["sin", "cos", "tanh", "exp", "arctan"]
+    total = _ir.add([x, apply("sinh", x)])
+    for k in range(40):
+        total = _ir.add([total, apply(functions[k % 5], _ir.scale(x, k + 2))])
+    rolled, _ = _rolled.roll([total], frozenset(), lambda _: None)
+    assert rolled == [total]
+
+
 # Stacks -------------------------------------------------------------------------------------------
 
 
