@@ -29,6 +29,7 @@ from eingrad import (
     _read_only,
     _reuse,
     _rolled,
+    _supports,
     _tracer,
 )
 from eingrad._ir import Input, Node, Placement, nodes
@@ -276,6 +277,7 @@ PERCENT_FOR_MEMORY = Limit(compose, "percent_for_memory")  # time of a program w
 MAY_BE_CUT = Part(compose, "_may_be_cut")  # whether loops are tried
 FEW_PASSES = Limit(price, "few_passes")  # over a result that is little but written
 
+LOOKED_FOR = Part(_supports, "_FEW")  # terms from which on those that are met are looked for
 WITH_SIGN = Part(_formula.Writer, "_with_sign")  # writes a term and its sign
 HEAD = Part(_formula.Writer, "_head")  # writes what a sum runs over
 NAMED = Part(_formula.Writer, "_named")  # names an operand

@@ -13,8 +13,9 @@ from reference import assert_close, central_difference, evaluate
 import eingrad as eg
 from eingrad import _ir
 from eingrad._forms import compile_program
-from eingrad._pack import pack
+from eingrad._pack import pack, program
 from eingrad._plan import InputSpec
+from eingrad._primitives import apply
 from eingrad._run import Executable
 
 X = np.random.default_rng(1).normal(size=6)
@@ -35,6 +36,25 @@ def node_of_six(f):
     """A function of a vector, as a node, and its input."""
     x = _ir.new_input("x", (6,))
     return traced(f, x), x
+
+
+def test_a_chain_of_additions_is_read_once(monkeypatch):
+    """A sum is read with those that it goes on from, which are not read again by themselves."""
+    x = _ir.new_input("x", ())
+    total = x
+    for k in range(200):
+        total = _ir.add([total, apply("sin", _ir.scale(x, k + 2))])
+    read = []
+    known = program.operation_of
+
+    def counted(*args):
+        found = known(*args)
+        read.append(1 + len(found.within) if found else 1)
+        return found
+
+    monkeypatch.setattr(program, "operation_of", counted)
+    pack([total])
+    assert sum(read) < 10 * len(_ir.topological([total]))
 
 
 # The same numbers --------------------------------------------------------------------------------

@@ -18,6 +18,7 @@ import eingrad as eg
 from eingrad import _ir, _rolled
 from eingrad._plan.kernels import Scan
 from eingrad._primitives import apply
+from eingrad._rolled import chain
 from eingrad._rolled.stacks import joined, one_of, stacked
 
 RNG = np.random.default_rng(2)
@@ -295,6 +296,30 @@ def test_functions_of_which_nothing_is_known_are_not_rolled():
     for _ in range(20):
         y = np.sin(y) + F
     assert eg.differentiate(y, x).shape == (3, 3)
+
+
+def test_a_sum_of_different_functions_is_no_loop():
+    """What a step hands on was taken for a slice: one more scan for each term, and never an end."""
+    x = _ir.new_input("x", ())
+    functions = ["sin", "cos", "tanh", "exp", "arctan"]
+    total = _ir.add([x, apply("sinh", x)])
+    for k in range(40):
+        total = _ir.add([total, apply(functions[k % 5], _ir.scale(x, k + 2))])
+    rolled, _ = _rolled.roll([total], frozenset(), lambda _: None)
+    assert rolled == [total]
+
+
+def test_a_path_is_found_through_sums_of_sums(monkeypatch):
+    """Each node is looked at once for each level, not once for each path that leads to it."""
+    asked = []
+    known = chain.kind_of_node
+    monkeypatch.setattr(chain, "kind_of_node", lambda node: asked.append(node) or known(node))
+    layer = [_ir.new_input(f"x{k}", ()) for k in range(10)]
+    for depth in range(8):
+        layer = [_ir.add(layer, [depth * 10 + j + k + 2 for j in range(10)]) for k in range(10)]
+    order = _ir.topological(layer)
+    chain.find_chain(order, 2)
+    assert len(asked) < 10 * len(order)
 
 
 # Stacks -------------------------------------------------------------------------------------------

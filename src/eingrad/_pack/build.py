@@ -59,8 +59,10 @@ class Builder:
         rank = {n: place for place, n in enumerate(found)}
         order: dict[int, None] = {}
         for number in found:
+            if number in order:
+                continue
             terms = program.added.get(number, ())
-            if terms and rank.keys() >= {*terms}:
+            if terms and all(n in rank for n in terms):
                 order.update(dict.fromkeys(_in_order(terms, rank, program.commuting[terms])))
             order.setdefault(number)
         return [(n, own[n]) for n in order]

@@ -5,7 +5,7 @@ Guaranteed: a sum is a part of others only where all that uses it has its terms.
 """
 
 from collections import Counter
-from collections.abc import Hashable, Sequence, Set
+from collections.abc import Hashable, Mapping, Sequence, Set
 from dataclasses import dataclass
 
 from eingrad import _ir
@@ -39,12 +39,7 @@ def read(book: Book, roots: Sequence[Node], kept: Set[Node], parts: Set[Node]) -
     given = [n for n, node in enumerate(book.sources) if node in kept or not _ir.children(node)]
     known = {*given}
     while True:
-        operations: dict[int, Operation] = {}
-        for number, node in enumerate(book.sources):
-            found = operation_of(node, book, parts, guards.get(node))
-            if found is not None and number not in known:
-                operations[number] = found
-        within = _outermost(operations)
+        operations, within = _read_operations(book, known, parts, guards)
         needs = {
             n: _needs(book, node, operations.get(n))
             for n, node in enumerate(book.sources)
@@ -58,6 +53,25 @@ def read(book: Book, roots: Sequence[Node], kept: Set[Node], parts: Set[Node]) -
     sums = _sums_of_terms(book, operations, needs)
     added = {n: terms for terms in sums for n in terms}
     return Program(operations, needs, given, added, sums)
+
+
+def _read_operations(
+    book: Book, known: Set[int], parts: Set[Node], guards: Mapping[Node, Hashable]
+) -> tuple[dict[int, Operation], set[Node]]:
+    """Read what is part of no other operation; give also the sums that are.
+
+    Users first: each sum of a chain would be read with all before it, that is, n**2 / 2 of them.
+    """
+    operations: dict[int, Operation] = {}
+    within: set[Node] = set()
+    for number, node in reversed([*enumerate(book.sources)]):
+        if number in known or node in within:
+            continue
+        found = operation_of(node, book, parts, guards.get(node))
+        if found is not None:
+            operations[number] = found
+            within.update(found.within)
+    return dict(sorted(operations.items())), within
 
 
 def _sums_of_terms(
@@ -86,16 +100,6 @@ def _needs(book: Book, node: Node, operation: Operation | None) -> set[int]:
         below = (n for n in _ir.children(node) if not isinstance(n, Structural))
         parts = (book.sources_of(n) for n in below)
     return {number for part in parts for number in part}
-
-
-def _outermost(operations: dict[int, Operation]) -> set[Node]:
-    """Sums that are parts of others, by sums that are parts of none."""
-    found: set[Node] = set()
-    for number in sorted(operations, reverse=True):
-        operation = operations[number]
-        if operation.node not in found:
-            found.update(operation.within)
-    return found
 
 
 def parts_of_sums(order: Sequence[Node], roots: Sequence[Node], kept: Set[Node]) -> set[Node]:

@@ -8,6 +8,7 @@ Of others, sums of products, the other side is zero until the mirror comes; four
 5/8 of the flops.
 """
 
+import itertools
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -68,13 +69,14 @@ def _with_mirrored(program: Program) -> Program:
 def _without(program: Program, statements: Sequence[Statement], same: Mapping[int, int]) -> Program:
     """Leave out the statements of values that are others, and number the rest in order."""
     number = {n: n for n in range(program.first)}
+    fresh = itertools.count(program.first)
     left = []
     for s in statements:
         if s.targets and s.targets[0] in same:
             number[s.targets[0]] = number[same[s.targets[0]]]
             continue
         for target in s.targets:
-            number[target] = len({*number.values()})
+            number[target] = next(fresh)
         operands, targets = (tuple(number[v] for v in of) for of in (s.operands, s.targets))
         left.append(replace(s, operands=operands, targets=targets))
     outputs = tuple(number[v] for v in program.outputs)

@@ -11,6 +11,7 @@ nodes below its end into steps: a step has what its mark needs and the mark befo
 """
 
 from collections.abc import Sequence
+from hashlib import blake2b
 from typing import NamedTuple
 
 import numpy as np
@@ -20,6 +21,7 @@ from eingrad import _ir
 from eingrad._ir import Apply, Node, Product, Structural
 
 _LOOKED_DOWN = 4  # levels that tell apart operands of one depth
+_LONG = 4096  # characters, from which on what was seen is told by its digest
 _MOST_PERIODS = 4096  # that are tried: nodes along the path in one step
 
 
@@ -69,25 +71,45 @@ def _longest_path(order: Sequence[Node]) -> list[Node]:
     depth: dict[Node, int] = {}
     for node in order:
         depth[node] = 1 + max((depth[n] for n in operands_of(node)), default=-1)
+    look = _Look(depth)
     node = max(order, key=depth.__getitem__)
     path = [node]
     while below := operands_of(node):
         deepest = max(depth[n] for n in below)
         equal = [n for n in below if depth[n] == deepest]
-        node = equal[0] if len(equal) == 1 else min(equal, key=lambda n: _looked_at(n, depth))
+        node = equal[0] if len(equal) == 1 else min(equal, key=lambda n: look.down(n, _LOOKED_DOWN))
         path.append(node)
     return path[::-1]
 
 
-def _looked_at(node: Node, depth: dict[Node, int], levels: int = _LOOKED_DOWN) -> str:
-    """Write down a node and what is a few levels below it, in an order of its own."""
-    if not levels:
-        return repr(kind_of_node(node)[1:])
-    below = sorted(
-        f"{depth[node] - depth[n]}{_looked_at(n, depth, levels - 1)}" for n in operands_of(node)
-    )
-    kind = kind_of_node(node)
-    return f"{node.primitive.name if isinstance(node, Apply) else kind[0]}{kind[1:]}{below}"
+class _Look:
+    """Looks at nodes and what is a few levels below them, at each node once for each level.
+
+    What is used by many would be written down as often as there are paths to it, which a sum of
+    sums of hundreds has too many of.
+    """
+
+    def __init__(self, depth: dict[Node, int]) -> None:
+        self._depth = depth
+        self._seen: dict[tuple[Node, int], str] = {}
+
+    def down(self, node: Node, levels: int) -> str:
+        """Write down a node, in an order of its own; what is long, by its digest."""
+        known = self._seen.get((node, levels))
+        if known is None:
+            text = self._written(node, levels)
+            known = text if len(text) <= _LONG else blake2b(text.encode()).hexdigest()
+            self._seen[node, levels] = known
+        return known
+
+    def _written(self, node: Node, levels: int) -> str:
+        kind, depth = kind_of_node(node), self._depth
+        if not levels:
+            return repr(kind[1:])
+        below = sorted(
+            f"{depth[node] - depth[n]}{self.down(n, levels - 1)}" for n in operands_of(node)
+        )
+        return f"{node.primitive.name if isinstance(node, Apply) else kind[0]}{kind[1:]}{below}"
 
 
 def _numbered(kinds: Sequence[object]) -> list[int]:

@@ -76,6 +76,8 @@ class Loop:
                 return None
             else:
                 given.slices[node] = values
+        if not given.carries:  # what steps hand on was taken for slices, in another order each time
+            return None
         made = self._computed(given)
         outside = [n for values in given.slices.values() for n in values]
         outside += [*given.firsts.values(), *given.constants]
