@@ -56,6 +56,22 @@ def test_all_ways_to_a_derivative_agree_at_any_length(f, n):
     assert_close(series[2], v @ second @ v / 2)
 
 
+@pytest.mark.parametrize("n", [65, 1030])
+@pytest.mark.parametrize("shape", [(2, -1), (-1, 2), (2, 3, -1), (2, -1, 3)])
+def test_long_products_of_a_batch_do_not_mix_its_rows(shape, n):
+    """What blocks begin with is handed on for each row: of blocks, and of blocks of blocks."""
+    axis = shape.index(-1)
+    shape = tuple(n if size == -1 else size for size in shape)
+    x, v = 1 + RNG.normal(size=shape) / 9, RNG.normal(size=shape)
+    x[(0,) * axis + (n // 2,)] = 0
+    f = lambda x: np.cumprod(x, axis=axis)  # noqa: E731
+    along = f(x + 1e-30j * v).imag / 1e-30
+    assert_close(eg.jvp(f)(x, v), along)
+    assert_close(np.sum(eg.vjp(f)(x, x + 1) * v), np.sum((x + 1) * along))
+    gradient = eg.grad(weighted(f))(x)
+    assert_close(np.sum(gradient * v), weighted(f)(x + 1e-30j * v).imag / 1e-30)
+
+
 @pytest.mark.parametrize("axis", [0, 1, 2, -1, None])
 @pytest.mark.parametrize("f", [np.cumprod, np.prod], ids=["cumprod", "prod"])
 def test_axes_and_batches(f, axis):

@@ -35,15 +35,15 @@ def linear_recurrence(a: Node, b: Node, axes: Sequence[int], *, is_backward: boo
         return _by_steps(a, b, axes, is_backward=is_backward)
     blocks = -(-steps // BLOCK)
     a, b = (_in_blocks(n, blocks) for n in (a, b))
-    axes = (0, *(axis + 1 for axis in axes))
-    inside = _by_steps(a, b, axes, is_backward=is_backward)
+    of_blocks = (0, *(axis + 1 for axis in axes))
+    inside = _by_steps(a, b, of_blocks, is_backward=is_backward)
     handed = _running_products(a, is_backward=is_backward)
     end = 0 if is_backward else BLOCK - 1
     ends, products = (_row(n, end) for n in (inside, handed))
-    starts = linear_recurrence(products, ends, axes[1:], is_backward=is_backward)
+    starts = linear_recurrence(products, ends, axes, is_backward=is_backward)
     starts = _shifted(starts, is_backward=is_backward)
     term = tuple(range(1, inside.ndim))
-    first = _times((handed, (0, *(1 + axis for axis in axes))), (starts, term), (0, *term))
+    first = _times((handed, (0, *(1 + axis for axis in of_blocks))), (starts, term), (0, *term))
     return _in_a_row(_ir.add([inside, first]), steps)
 
 
