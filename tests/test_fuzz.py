@@ -148,6 +148,7 @@ RULES = [
 IN_DERIVATIVES_ALONE = {  # of which row
     "quotient": "norm",
     "one_minus_square": "arcsin",
+    "others": "prod",
 }
 
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from inside import ROLLED_NODES
 from loops import POINT as X
 from loops import WEIGHTS as W
 from loops import energy, unrolled
@@ -81,7 +82,9 @@ def test_statements_of_scans_have_a_kind():
     assert value.mode.kinds[scan.targets[0]] == "value"
 
 
-def test_long_steps_are_not_compared():
+def test_long_steps_are_not_compared(monkeypatch):
+    ROLLED_NODES.replace(monkeypatch, 10**6)
+
     def step(c, _):
         for _ in range(201):
             c = np.sin(c)

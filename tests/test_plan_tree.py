@@ -5,6 +5,7 @@ import xml.etree.ElementTree as ET
 import numpy as np
 import pytest
 from cases import CASES
+from inside import ROLLED_NODES
 
 import eingrad as eg
 
@@ -77,7 +78,9 @@ def test_a_constant_result():
     assert str(tree) == "t0 = fill (): 0 flops"
 
 
-def test_a_deep_tree_is_written():
+def test_a_deep_tree_is_written(monkeypatch):
+    ROLLED_NODES.replace(monkeypatch, 10**6)
+
     def f(x):
         for _ in range(2000):
             x = np.sin(x)

@@ -125,7 +125,7 @@ def test_derivatives_of_one_number_have_few_terms():
     """Each order of ``x / sqrt(1 + x**2)`` had 2.3 times the flops of the one before."""
     flops = [eg.derivative(lambda x: x / np.sqrt(1 + x**2), k).plan(0.3).flops for k in range(1, 8)]
     ratios = [after / before for before, after in itertools.pairwise(flops)]
-    assert all(b < a for a, b in itertools.pairwise(ratios))  # as of a power of the order
+    assert max(ratios[1:]) < 1.5  # as of a power of the order
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.says)

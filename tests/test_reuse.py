@@ -52,11 +52,11 @@ def test_a_second_call_builds_no_nodes(f):
 @pytest.mark.parametrize(
     ("derivative", "x", "most"),
     [
-        (eg.grad(lambda x: x @ A @ x), X, 110),
-        (eg.jacobian(np.linalg.inv), A, 95),
-        (eg.jacobian(lambda x: np.tanh(W @ np.tanh(A @ x + X))), X, 175),
-        (eg.hessian(lambda x: np.exp(x).sum()), X, 95),
-        (eg.hvp(lambda x: np.exp(A @ x).sum()), (X, X), 170),
+        (eg.grad(lambda x: x @ A @ x), X, 132),
+        (eg.jacobian(np.linalg.inv), A, 112),
+        (eg.jacobian(lambda x: np.tanh(W @ np.tanh(A @ x + X))), X, 199),
+        (eg.hessian(lambda x: np.exp(x).sum()), X, 114),
+        (eg.hvp(lambda x: np.exp(A @ x).sum()), (X, X), 204),
     ],
     ids=["quadratic form", "inverse", "net", "diagonal Hessian", "hvp"],
 )

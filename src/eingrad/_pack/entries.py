@@ -22,7 +22,6 @@ from numpy.typing import NDArray
 
 from eingrad import _ir
 from eingrad._ir import Apply, Einsum, Node, Placement, Product, Selection, Structural
-from eingrad._primitives import BY_NAME
 
 Addresses = NDArray[np.intp]
 ZERO = 0
@@ -104,7 +103,7 @@ class Book:
         """Addresses of a node that only moves entries; None where it computes some."""
         if isinstance(node, Einsum) and _ir.is_fill(node):
             return self._number_of_fill(node)
-        if isinstance(node, Apply) and node.primitive is BY_NAME["concatenate"]:
+        if isinstance(node, Apply) and row_of(node).joins:
             if any(n.size > MOST_ENTRIES for n in node.operands):
                 return None
             axis = dict(node.attributes)["axis"]
