@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from eingrad import _ir
 from eingrad._ir import Apply, Einsum, Node, Placement, Product, Selection, Structural
+from eingrad._primitives import row_of
 
 Addresses = NDArray[np.intp]
 ZERO = 0
