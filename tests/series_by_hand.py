@@ -248,9 +248,40 @@ def pow_(x, p, order):
     return [x[0] ** p[0], *exp(inner, order)[1:]]
 
 
+def _entries(x):
+    return [[None if c is None else c[..., n] for c in x] for n in range(x[0].shape[-1])]
+
+
+def _stacked(entries, order):
+    zero = np.zeros_like(entries[0][0])
+    filled = [[zero if c is None else c for c in entry] for entry in entries]
+    return [np.stack([entry[k] for entry in filled], -1) for k in range(order + 1)]
+
+
+def _running(factors, order):
+    made = [factors[0]]
+    for factor in factors[1:]:
+        made.append([cauchy(made[-1], factor, k) for k in range(order + 1)])
+    return made
+
+
+def cumprod(x, order):
+    """From one entry to the next."""
+    return _stacked(_running(_entries(x), order), order)
+
+
+def others(x, order):
+    """What is before each entry, by what is after it."""
+    factors = _entries(x)
+    before, after = _running(factors[:-1], order), _running(factors[:0:-1], order)[::-1]
+    pairs = zip(before[:-1], after[1:], strict=True)
+    inner = [[cauchy(*pair, k) for k in range(order + 1)] for pair in pairs]
+    return _stacked([after[0], *inner, before[-1]], order)
+
+
 def prod(x, order):
     """In a tree."""
-    factors = [[None if c is None else c[..., n] for c in x] for n in range(x[0].shape[-1])]
+    factors = _entries(x)
     while len(factors) > 1:
         pairs = [factors[n : n + 2] for n in range(0, len(factors), 2)]
         factors = [
@@ -393,6 +424,8 @@ BY_HAND = {
         (1 - x[0]) * (1 + x[0]), *(scaled(square(x, k), -1) for k in range(1, order + 1))
     ],
     "cumsum": each(lambda c: np.cumsum(c, -1)),
+    "cumprod": cumprod,
+    "others": others,
     "inverse": inverse,
     "det": det,
     "slogdet": slogdet,

@@ -192,6 +192,11 @@ NUMBERS = {
     "an index": (lambda x: X[x[0]], (
         "an index of an array is a traced value at AT; which entry it is must be known before the "
         "values: use np.where(condition, a, b), or multiply by one-hot rows")),
+    "np.r_": (lambda x: np.r_[x[0], x[1] ** 2], leak(
+        "joining by np.r_", "write np.hstack([x[0], x[1] ** 2])")),
+    "np.c_": (lambda x: np.c_[x, x], leak("joining by np.c_", "write np.column_stack([x, x])")),
+    "np.r_ with a slice": (lambda x: np.r_[0:3, x], leak(
+        "joining by np.r_", "build the array with np.stack, np.concatenate or np.where")),
     "max": (lambda x: max(x[0], 0), (
         "max() asked for the truth of a traced value at AT; it has no numbers yet: write "
         "np.max(x), or np.maximum(a, b) of two values")),

@@ -239,6 +239,17 @@ REFUSED = {
 }  # fmt: skip
 
 
+def test_a_long_loop_in_python_is_a_network_of_its_steps():
+    """It is no scan, which is no sum of products, and which the user did not write."""
+
+    def f(x):
+        for _ in range(120):
+            x = x + np.sin(x) / 100
+        return x.sum()
+
+    assert of_function(f, (3,)).name == "f, order 1"
+
+
 @pytest.mark.parametrize("name", REFUSED)
 def test_what_cannot_be_is_refused_in_one_line(name, monkeypatch):
     ROLLED_NODES.replace(monkeypatch, 10**6)

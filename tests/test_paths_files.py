@@ -210,9 +210,7 @@ def test_a_problem_that_could_not_be_read_is_not_written(tmp_path):
     cases = {
         r"name: 'a\\nb' has letters that cannot be printed": changed(CHAIN, name="a\nb"),
         r"best\.flops: -1 is out of range": changed(CHAIN, best={"flops": -1}),
-        r"best\.x: an array of shape \(2,\) is no number|best\.x: an object of type": changed(
-            CHAIN, best={"x": np.ones(2)}
-        ),
+        r"best\.x: an array of shape \(2,\) is no number": changed(CHAIN, best={"x": np.ones(2)}),
         r"best\.x: an integer has at most 399 digits": changed(CHAIN, best={"x": 10**5000}),
         r"the key 1 is no text": changed(CHAIN, best={"x": {1: 2}}),
         r"operands\.A\.dtype: 'f8' is none of 'float64'": changed(

@@ -82,8 +82,8 @@ def test_a_deep_tree_is_written(monkeypatch):
     ROLLED_NODES.replace(monkeypatch, 10**6)
 
     def f(x):
-        for _ in range(2000):
-            x = np.sin(x)
+        for k in range(2000):  # in an order that repeats no steps, for else it is a scan
+            x = np.sin(x) if k.bit_count() % 2 else np.cos(x)
         return x
 
     lines = str(eg.plan(f, np.ones(2)).tree).splitlines()

@@ -58,18 +58,21 @@ class TracedCall:
 
 def trace_call(
     f: Callable[..., Any], argnums: Argnums, args: Sequence[Any], kwargs: Mapping[str, Any],
-    parameters: Sequence[str], *, symbolic: bool = False,
+    parameters: Sequence[str], *, symbolic: bool = False, keeps_loops: bool = False,
 ) -> TracedCall:  # fmt: skip
-    """Call the function on expressions; symbolic ones outlive the call, for the user keeps them."""
+    """Call the function on expressions; symbolic ones outlive the call, for the user keeps them.
+
+    A long loop is a scan, unless the caller `keeps_loops` as they were written out.
+    """
     with phase("tracing"):
         return within_trace(
-            _record, f, argnums, args, kwargs, parameters, symbolic, lasting=symbolic
+            _record, f, argnums, args, kwargs, parameters, keeps_loops, lasting=symbolic
         )
 
 
 def _record(
     trace: Trace, f: Callable[..., Any], argnums: Argnums, args: Sequence[Any],
-    kwargs: Mapping[str, Any], parameters: Sequence[str], symbolic: bool,
+    kwargs: Mapping[str, Any], parameters: Sequence[str], keeps_loops: bool,
 ) -> TracedCall:  # fmt: skip
     """Call the function, and note what its value depends on, and what stands for that outside."""
     bound = bind(trace, argnums, args, kwargs, parameters)
@@ -79,7 +82,7 @@ def _record(
     nodes = [output_node(leaf, trace, f) for leaf in leaves]
     is_outermost = trace.outer is None
     given = None if is_outermost else bound.inputs
-    outputs = rewritten(trace, nodes, given, keeps_rates=not is_outermost)
+    outputs = rewritten(trace, nodes, given, keeps_rates=not is_outermost, keeps_loops=keeps_loops)
     inputs, values, outer = bound.inputs, bound.values, trace.outer
     captured = _used(outputs, trace)
     is_nested = bound.is_traced or (
@@ -91,7 +94,7 @@ def _record(
         trace.lend_to(outer)  # an unevaluated derivative is in these inputs
     if is_nested:
         replaced.update((n, node_of(v, outer)) for n, v in zip(inputs, values, strict=True))
-    if symbolic or (is_nested and outer is None):
+    if trace.lasting or (is_nested and outer is None):
         replaced.update((k.node, _ir.constant(k.values)) for k in captured)
     if not is_nested:
         inputs += [k.node for k in captured]

@@ -49,6 +49,7 @@ _MAKE_ARRAYS = frozenset({"np.array", "np.asanyarray", "np.asarray"})
 _INDEX = "use np.where(condition, a, b), or multiply by one-hot rows"
 _TAKE = frozenset({"np.take", "np.take_along_axis", "np.ndarray.take"})  # by their second argument
 _FILLING = frozenset({"np.ndarray.fill", "np.ndarray.put", "np.ndarray.setfield"})
+_JOINED_BY_INDEX = ((np.r_, "np.hstack"), (np.c_, "np.column_stack"))
 _BUILTINS = {
     "float": "leave float() out, for it is computed with as it is",
     "complex": "leave complex() out, for it is computed with as it is",
@@ -126,6 +127,9 @@ def conversion(
 ) -> TraceError:
     """Make the error for a traced value of so many axes that cannot be converted."""
     node = expression(place)
+    joined = _joined_by_index(node, place)
+    if joined and isinstance(node, ast.Subscript):
+        return _leak(f"joining by {ast.unparse(node.value)}", place, joined)
     if not place.libraries and isinstance(node, ast.Subscript):
         is_index = isinstance(value_of(node.slice, place.frame), traced)
         if is_storing(place) and (advice.stored or not is_index):
@@ -143,6 +147,18 @@ def conversion(
     if how == ARRAY and called(place)[0] in _TAKE:
         held = advice.index or _INDEX
     return _converted_in_call(how, held, place, supported, traced, ndim)
+
+
+def _joined_by_index(node: ast.AST | None, place: Place) -> str:
+    """Say what to write in place of `np.r_` and `np.c_`, which join what is in brackets."""
+    owner = value_of(node.value, place.frame) if isinstance(node, ast.Subscript) else UNKNOWN
+    join = next((name for kept, name in _JOINED_BY_INDEX if owner is kept), "")
+    if not join or not isinstance(node, ast.Subscript):
+        return ""
+    parts = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
+    if any(isinstance(part, ast.Slice) or _is_text(part) for part in parts):
+        return _ELEMENTS
+    return f"write {join}({cut(ast.unparse(ast.List([*parts], ast.Load())))})"
 
 
 def _converted_in_call(

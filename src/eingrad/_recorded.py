@@ -25,21 +25,23 @@ def rewritten(
     given: Sequence[Node] | None,
     *,
     keeps_rates: bool = False,
+    keeps_loops: bool = False,
 ) -> list[Node]:
     """Evaluate what was left, and write what people wrote out as one knows it for arrays.
 
     Derivatives that were taken within the call are evaluated, now that all that uses them is known.
     Products that are nested along one direction become series, unless the caller nests further and
     `keeps_rates`; small operations that do the same are done together, if they depend on what is
-    `given`, or if that is None; loops become scans, where steps follow one another: what does not
-    depend on the step before was packed by then.
+    `given`, or if that is None; loops become scans, where steps follow one another, unless the
+    caller `keeps_loops`: what does not depend on the step before was packed by then.
     """
     if trace is None:
         return [*nodes]
     found = _evaluated(trace, nodes)
     if not keeps_rates:
         found = expanded(trace, found, trace.made)
-    return _rolled(trace, _packed(trace, found, given))
+    packed = _packed(trace, found, given)
+    return packed if keeps_loops else _rolled(trace, packed)
 
 
 def _evaluated(trace: Trace, nodes: Sequence[Node]) -> list[Node]:
