@@ -253,7 +253,6 @@ COMPILE = Part(eg.Derivative, "_compile")  # finds what computes a derivative, o
 NUMPYS_ANSWER = Part(refusals, "_answer")  # asks NumPy whether a call is right
 COLLECT = Part(_diff, "collect")  # adds the terms of a derivative by delta pattern
 CANCELLED = Part(_diff, "cancelled")  # a product of a derivative, without what cancels in it
-PIECES = Part(_diff, "pieces_of")  # parts of a derivative that a product is distributed over
 CHEAPEST_VALUES = Part(_evaluate, "cheapest_values")  # which form of a product is computed
 IDENTITY_ERROR = Part(checks, "_error")  # compares the sides of an identity
 

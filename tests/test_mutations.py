@@ -9,10 +9,10 @@ import itertools
 import numpy as np
 import pytest
 import reference_costs
-from cases import CASES, find, gated_residual
+from cases import CASES, find
 from hypothesis import given
 from hypothesis import strategies as st
-from inside import CANCELLED, COLLECT, PIECES, delta_pattern
+from inside import CANCELLED, COLLECT, delta_pattern
 from reference import assert_close, evaluate, raw_derivatives
 from strategies import functions, point
 
@@ -49,20 +49,26 @@ def growth(name, order, count="flops"):
 
 NEEDED = {
     "diagonals": ("diagonal blocks, N = 400", 0, 1.8, "nodes"),
-    "expand": ("Gaussian process, n = 300", 2, 2.4),
     "select": ("row of an inverse", 1, 5),
     "regroup": ("tanh network, first weight", 2, 9),
-    "scatter": ("gathered", 2, 2),
     "flatten": ("inverse", 3, 1.2),
-    "merge": ("tr X^4", 1, 1.4),
     "symmetrise": ("inverse form", 4, 1.4),
     "factor": ("tanh network, first weight", 2, 2),
 }
 
 
-@pytest.mark.parametrize("name", BY_NAME)
+# Since like terms are added however they are bracketed (`_alike`), and picks are taken outward, no
+# derivative of the table or the catalogue needs these: whether they can go is to be seen.
+MADE_UP_FOR = {"expand", "merge", "scatter"}
+
+
+def test_each_phase_is_needed_or_made_up_for():
+    assert {*NEEDED} | MADE_UP_FOR == {*BY_NAME}
+
+
+@pytest.mark.parametrize("name", NEEDED)
 def test_without_a_phase_a_reference_derivative_grows(name, mutate):
-    """The phases are those that `PASSES` holds; each has a figure that it alone gives."""
+    """The phases are those that `PASSES` holds; each of these has a figure that it alone gives."""
     case, order, factor, *count = NEEDED[name]
     assert growth(case, order, *count) <= 1
     mutate(_simplify, "PASSES", tuple(p for p in PASSES if p is not BY_NAME[name]))
@@ -84,37 +90,7 @@ def test_without_collection_by_delta_pattern_a_derivative_grows(mutate):
 def test_without_cancelling_a_derivative_grows(mutate):
     """``e (1/s)`` is made where ``e / s`` is there."""
     mutate(*CANCELLED, lambda node, *_: node)
-    assert growth("softmax", 2) >= 1.1
-
-
-def whole(derivative):
-    """Distribute a product over no part of a derivative."""
-    return [(derivative, 1)]
-
-
-def test_without_distribution_over_deltas_a_derivative_grows(mutate):
-    """``W (delta + M)`` multiplies zeros where ``W + W M`` does not."""
-    mutate(*PIECES, whole)
-    assert growth("pairwise distances, N = 100", 2) >= 50
-
-
-def each_term(derivative):
-    """Distribute a product over every term of a derivative, the remainder's too."""
-    if isinstance(derivative, _ir.Add):
-        return list(zip(derivative.terms, derivative.coefficients, strict=True))
-    return [(derivative, 1)]
-
-
-def nodes_of_gated_network():
-    f, x = gated_residual(np.random.default_rng(0), 7, 3)
-    return len(_ir.topological(raw(f, x, 2)[0]))
-
-
-def test_with_an_opened_remainder_a_derivative_grows(mutate):
-    """What carries no delta is one node; opened, each block adds more than the one before."""
-    collected = nodes_of_gated_network()
-    mutate(*PIECES, each_term)
-    assert nodes_of_gated_network() >= 1.5 * collected
+    assert growth("softmax", 2, "nodes") >= 1.8
 
 
 def test_without_deltas_a_derivative_grows(mutate):
