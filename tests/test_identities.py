@@ -15,7 +15,7 @@ from eingrad import identities
 from eingrad.identities import IDENTITIES, checks
 
 PROFILE = settings.default.max_examples
-CASES = max(PROFILE, 100)
+CASES = max(PROFILE, 40)
 LARGEST = {1: 10_000, 2: 20_000, 3: 3_000}  # entries of a tensor that a case may have
 
 

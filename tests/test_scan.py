@@ -79,7 +79,7 @@ def test_a_scan_is_the_loop(pair):
     assert_alike(eg.plan(scanned, *ARGUMENTS)(*ARGUMENTS), expected)
 
 
-@settings(max_examples=10)
+@settings(max_examples=max(4, settings.default.max_examples // 12))  # six plans each
 @given(pair=PROGRAMS)
 def test_its_derivatives_are_those_of_the_loop(pair):
     """In constants, the first carry and slices together."""
@@ -88,7 +88,7 @@ def test_its_derivatives_are_those_of_the_loop(pair):
         assert_alike(found, expected, rtol=1e-8)
 
 
-@settings(max_examples=10)
+@settings(max_examples=max(4, settings.default.max_examples // 12))
 @given(pair=PROGRAMS)
 def test_its_products_are_those_of_the_loop(pair):
     _scanned, looped = pair
