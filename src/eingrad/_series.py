@@ -25,7 +25,7 @@ import numpy as np
 
 from eingrad import _ir
 from eingrad._curve import NO_RATES, Curve
-from eingrad._ir import Add, Apply, Coefficient, Factor, Node, Placement, Product
+from eingrad._ir import Add, Apply, Coefficient, Factor, Input, Node, Placement, Product
 from eingrad._primitives import Kind, apply, cast, divided, kind_of, row_of, scaled, times
 from eingrad._recurrence import coefficient_of_scan, expression_of, is_composed
 from eingrad._relations import PAIR, Piece, Relation, add, in_pairs, piece_of, relation_of
@@ -82,8 +82,7 @@ class Series:
 
     def _steps(self, node: Node, k: int) -> _Steps:
         curve = self._curve
-        # One that has a value may be what its own node is made of: along ones, a slope.
-        if node in curve.of_rate and (curve.of_rate[node], k + 1) not in self._open:
+        if node in curve.of_rate and self._may_be_multiple(node, k):
             return self._rate(node, k)
         is_moving = curve.is_moving(node)
         if k == 0 and curve.has_value(node):
@@ -105,6 +104,16 @@ class Series:
         return self._applied(node, k)
 
     # Sums and products
+
+    def _may_be_multiple(self, rate: Node, k: int) -> bool:
+        """Whether a coefficient of what it is the rate of is known, or made of none of it.
+
+        Along ones a slope is a rate, which its own node is made of, and ``exp`` is its own rate:
+        each coefficient would ask for a higher one without end.
+        """
+        of = self._curve.of_rate[rate]
+        is_open = of is rate or any(node is of for node, _ in self._open)
+        return isinstance(rate, Input) or not is_open or (of, k + 1) in self._made
 
     def _rate(self, rate: Node, k: int) -> _Steps:
         """A multiple, as a step of its own: what it is a factor of is no multiple of more terms.
