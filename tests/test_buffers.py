@@ -50,7 +50,10 @@ def over(plan):
     return sum(s.into is not None for s in plan.program.steps())
 
 
-LAST_BIT = 2 * np.finfo(float).eps
+def assert_same_but_for_few_last_bits(actual, expected):
+    """Equal in seven of eight entries, and in the others but for the last bit of the largest."""
+    assert np.count_nonzero(actual != expected) <= np.size(expected) / 8
+    assert_close(actual, expected, 2 * np.finfo(float).eps)
 
 
 def steps_of(plan):
@@ -70,8 +73,8 @@ def bits(value):
 def test_results_have_the_same_bits(case, order, every_size, monkeypatch):
     """As with new memory for each, at the next call too; the interpreter has none to write over.
 
-    But for the last bit of a product: beside other tests, one entry of sixteen of the derivative of
-    attention was seen to differ by it, for BLAS goes by where its operands lie.
+    But for the last bit of few entries: beside other tests, one of sixteen, and its mirror image,
+    of the Hessian of attention was seen to differ by it, in the same steps.
     """
     f, x = case.make(np.random.default_rng(1), *case.small)
     derivative = eg.derivative(f, order)
@@ -79,9 +82,9 @@ def test_results_have_the_same_bits(case, order, every_size, monkeypatch):
     plan = derivative.plan(x)
     x.flags.writeable = False
     found = plan(x)
-    assert_close(plan(x), found, LAST_BIT)
+    assert bits(plan(x)) == bits(found)
     if steps_of(plan) == steps_of(new):
-        assert_close(new(x), found, LAST_BIT)
+        assert_same_but_for_few_last_bits(new(x), found)
         assert plan.peak_bytes <= new.peak_bytes
     assert_close(new(x), plan(x), 1e-12)  # terms may be added in another order in another plan
     arrays = [x, *(known.array for known in plan.captured)]
