@@ -34,7 +34,10 @@ def roll(
         loop = _find(rolled)
         if loop is None:
             return rolled, digests
-        rolled, digests = loop.written(rolled, digests, capture)
+        found, made = loop.written(rolled, digests, capture)
+        if len(_ir.topological(found)) >= len(_ir.topological(rolled)):
+            return rolled, digests  # what takes no nodes away might be found again without end
+        rolled, digests = found, made
 
 
 def _find(roots: Sequence[Node]) -> Loop | None:
