@@ -277,6 +277,7 @@ MAY_BE_CUT = Part(compose, "_may_be_cut")  # whether loops are tried
 FEW_PASSES = Limit(price, "few_passes")  # over a result that is little but written
 
 LOOKED_FOR = Part(_supports, "_FEW")  # terms from which on those that are met are looked for
+FORMULA = Part(_formula, "text")  # writes a formula of some lines
 WITH_SIGN = Part(_formula.Writer, "_with_sign")  # writes a term and its sign
 HEAD = Part(_formula.Writer, "_head")  # writes what a sum runs over
 NAMED = Part(_formula.Writer, "_named")  # names an operand
