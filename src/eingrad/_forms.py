@@ -23,6 +23,7 @@ from eingrad._plan import (
     compose,
     find_path,
     pairwise,
+    solved,
 )
 from eingrad._recurrence import Recurrence, join
 from eingrad._simplify import Memo, simplify, work
@@ -108,7 +109,8 @@ class Forms:
     def _plan(self, roots: _Roots) -> _Roots:
         """Make products pairwise; candidates may have their normal form in common."""
         if roots not in self._planned:
-            self._planned[roots] = (*join(self.pairwise(roots), self._plan_step),)
+            pairs = solved(self.pairwise(roots), self.written, self._nodes)
+            self._planned[roots] = (*join(pairs, self._plan_step),)
         return self._planned[roots]
 
     def _plan_step(self, step: Recurrence) -> Recurrence:
