@@ -109,15 +109,15 @@ class Forms:
     def _plan(self, roots: _Roots) -> _Roots:
         """Make products pairwise; candidates may have their normal form in common."""
         if roots not in self._planned:
-            pairs = solved(self.pairwise(roots), self.written, self._nodes)
-            self._planned[roots] = (*join(pairs, self._plan_step),)
+            self._planned[roots] = (*join(self.pairwise(roots), self._plan_step),)
         return self._planned[roots]
 
     def _plan_step(self, step: Recurrence) -> Recurrence:
         """Plan the step of a scan like a program of its own; the same step once."""
 
         def plan() -> Recurrence:
-            planned = Forms(self._search, step.written).form(step.results)
+            forms = Forms(self._search, step.written)
+            planned = solved(forms.form(step.results), step.written)
             count = len(step.roots)
             return replace(step, roots=(*planned[:count],), outputs=(*planned[count:],))
 
