@@ -32,7 +32,7 @@ from eingrad._forms import Forms, arguments_of
 from eingrad._invariance import Use
 from eingrad._ir import Add, Input, Node, Symmetry
 from eingrad._limits import BUDGET, POLICY
-from eingrad._plan import InputSpec, Price, Program, compose, mirror, pairwise, stack
+from eingrad._plan import InputSpec, Price, Program, compose, mirror, pairwise, solved, stack
 from eingrad._progress import phase
 from eingrad._repeated import in_one_number
 from eingrad._simplify import (
@@ -468,9 +468,9 @@ def compile_derivatives(
 
 
 def plan_derivatives(found: Sequence[Root], forms: Forms) -> list[Node]:
-    """Plan derivatives together, make one product of outer ones, and mirror them."""
+    """Plan derivatives together, invert nothing in vain, make one product of outer ones, mirror."""
     nodes = _nodes(found)
-    form = dict(zip(nodes, forms.form(nodes), strict=True))
+    form = dict(zip(nodes, solved(forms.form(nodes), forms.written), strict=True))
     symmetries = {form[root.node]: root.symmetry for root in found}
     stacked = stack([*form.values()], forms.written, symmetries)
     form = dict(zip(nodes, stacked, strict=True))

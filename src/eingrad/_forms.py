@@ -23,6 +23,7 @@ from eingrad._plan import (
     compose,
     find_path,
     pairwise,
+    solved,
 )
 from eingrad._recurrence import Recurrence, join
 from eingrad._simplify import Memo, simplify, work
@@ -115,7 +116,8 @@ class Forms:
         """Plan the step of a scan like a program of its own; the same step once."""
 
         def plan() -> Recurrence:
-            planned = Forms(self._search, step.written).form(step.results)
+            forms = Forms(self._search, step.written)
+            planned = solved(forms.form(step.results), step.written)
             count = len(step.roots)
             return replace(step, roots=(*planned[:count],), outputs=(*planned[count:],))
 

@@ -15,7 +15,7 @@ in an operand of it (`lower`).
 36
 """
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from typing import NamedTuple
 
 from eingrad import _ir
@@ -79,6 +79,10 @@ class Prices:
         rest = work - sum(step.work for step in passes)
         only_writes = len(passes) <= POLICY.few_passes and rest * POLICY.little <= work
         return Price(time, sum(step.flops for step, _ in steps.values()), work, only_writes)
+
+    def picoseconds_alone(self, nodes: Iterable[Node]) -> int:
+        """Add up the time of these nodes, without what is below them."""
+        return sum(self._step(node)[1].picoseconds for node in nodes)
 
     def peak_bytes(self, roots: Sequence[Node]) -> int:
         """Most memory live at once: what decides between forms of one time.
