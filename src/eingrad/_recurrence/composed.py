@@ -67,8 +67,7 @@ def written_out(roots: Sequence[Node]) -> list[Node]:
 
 def _is_named(node: Apply) -> bool:
     """Whether a call is a name for other ones."""
-    row = row_of(node)
-    return row.kind is Kind.COMPOSED and not row.source
+    return kind_of(node) is Kind.COMPOSED and not row_of(node).source
 
 
 # Products with its Jacobian ----------------------------------------------------------------------
