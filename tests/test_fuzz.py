@@ -148,7 +148,9 @@ RULES = [
 IN_DERIVATIVES_ALONE = {  # of which row
     "quotient": "norm",
     "one_minus_square": "arcsin",
-    "others": "prod",
+    "cumprod_in_range": "cumprod",
+    "ldexp": "cumprod",
+    "ldexp_complex": "cumprod",
 }
 
 

@@ -35,7 +35,16 @@ from eingrad._ir import (
     Structural,
 )
 from eingrad._limits import BUDGET
-from eingrad._primitives import Kind, apply, cast, core_ndims, jacobian, kind_of, row_of
+from eingrad._primitives import (
+    Kind,
+    apply,
+    cast,
+    core_ndims,
+    jacobian,
+    kind_of,
+    power_times,
+    row_of,
+)
 from eingrad._recurrence import (
     Arrived,
     is_composed,
@@ -294,6 +303,8 @@ def push_through(
         term, out = (*einsum.factors[local.k].term, *new), (*einsum.out, *new)
         rest = local.rest(tangent.dtype)
         return _linear(quotients, rest, tangent, term, out, einsum.sizes, einsum.coefficient)
+    if isinstance(node, Apply) and kind_of(node) is Kind.ITSELF:
+        return [(power_times(node.operands[0], piece, 0), c) for piece, c in pieces_of(tangent)]
     terms, remainder = _through_composed(node, tangent, push_composed, pushforward)
     if remainder is None:
         return terms
@@ -332,6 +343,8 @@ def _pull(
         sizes = dict(zip(axes, below.shape, strict=True))
         out = (*y_axes, *axes)
         return _linear(quotients, rest, bar, (*y_axes, *einsum.out), out, sizes, einsum.coefficient)
+    if isinstance(node, Apply) and kind_of(node) is Kind.ITSELF:
+        return [(power_times(node.operands[0], piece, leading), c) for piece, c in pieces_of(bar)]
     terms, remainder = _through_composed(node, bar, pull_composed, pullback)
     if remainder is None:
         return terms

@@ -15,8 +15,9 @@ from eingrad._emit.literals import (
     sliced,
     tuple_text,
 )
+from eingrad._emit.mirrors import mirror_tensor
 from eingrad._emit.placements import place
-from eingrad._emit.triangles import half_of_product, mirror_in_place, new_matrix, split
+from eingrad._emit.triangles import half_of_product, mirror_matrix, new_matrix, split
 from eingrad._plan import Statement
 from eingrad._plan.kernels import (
     Add,
@@ -266,7 +267,9 @@ def _mirror(statement: Statement, mirror: Mirror, target: str, x: str, *triangle
     """Take what lies above the diagonal of two axes for what lies below it."""
     x += "" if mirror.flat == statement.shape else f".reshape({tuple_text(mirror.flat)})"
     if mirror.in_place:
-        lines = [f"{target} = {x}", *mirror_in_place(mirror, target)]
+        is_matrix, size = mirror.is_matrix, mirror.flat[0]
+        lines = mirror_matrix(size, target) if is_matrix else mirror_tensor(mirror, target)
+        lines = [f"{target} = {x}", *lines]
     else:
         lines = _select(mirror, target, x, triangles)
     if mirror.flat != statement.shape:
