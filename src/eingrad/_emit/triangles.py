@@ -49,7 +49,32 @@ def new_matrix(statement: Statement, half: Half, target: str) -> str:
     return f"{target} = np.{make}({(half.rows, half.rows)}, {dtype!r})"
 
 
-def mirror_in_place(mirror: Mirror, target: str) -> Lines:
+def mirrored(statement: Statement, mirror: Mirror, target: str, x: str, *triangles: str) -> Lines:
+    """Take what lies above the diagonal of two axes for what lies below it."""
+    x += "" if mirror.flat == statement.shape else f".reshape({tuple_text(mirror.flat)})"
+    if mirror.in_place:
+        lines = [f"{target} = {x}", *_mirror_in_place(mirror, target)]
+    else:
+        lines = _select(mirror, target, x, triangles)
+    if mirror.flat != statement.shape:
+        lines.append(f"{target} = {target}.reshape({tuple_text(statement.shape)})")
+    return lines
+
+
+def _select(mirror: Mirror, target: str, x: str, triangles: Sequence[str]) -> Lines:
+    lines = []
+    for axis, triangle in zip(mirror.axes, triangles, strict=True):
+        if not x.isidentifier():
+            lines.append(f"{target} = {x}")
+            x = target
+        twin = f"{x}.T" if len(mirror.flat) == 2 else f"{x}.swapaxes({axis}, {axis + 1})"  # noqa: PLR2004
+        mask = triangle + expanded("", [axis, axis + 1], range(axis, len(mirror.flat)))
+        lines.append(f"{target} = np.where({mask}, {twin}, {x})")
+        x = target
+    return lines
+
+
+def _mirror_in_place(mirror: Mirror, target: str) -> Lines:
     """Mirror blocks of rows; of those on the diagonal what a mask says.
 
     The last block is as large as the others, and has rows in common with the one before. Where long
