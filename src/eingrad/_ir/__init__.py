@@ -1,12 +1,12 @@
 """The intermediate representation: nodes, builders, traversal, verifier.
 
 `nodes` stores, `coefficients` has the numbers, `leaves`, `einsums` and `apply` intern, `structure`
-eliminates deltas (with `selections` and `merges`, on a `network`), `contract` builds products and
-placements, `build` sums and views, `reshape` merges and splits axes, `walk` traverses, `verify`
-checks.
+eliminates deltas (with `selections` and `merges`, on a `network`, of what `makers` makes),
+`single_entries` settles axes of length one, `contract` builds products and placements, `build` sums
+and views, `reshape` merges and splits axes, `walk` traverses, `verify` checks.
 """
 
-from eingrad._ir.apply import apply_node, with_operands
+from eingrad._ir.apply import apply_node, number_of, with_operands
 from eingrad._ir.build import add, broadcast, einsum, scale, take, transpose
 from eingrad._ir.coefficients import (
     add_exactly,
@@ -21,7 +21,7 @@ from eingrad._ir.coefficients import (
     is_short,
     multiply,
 )
-from eingrad._ir.contract import contract, number_of
+from eingrad._ir.contract import contract
 from eingrad._ir.einsums import (
     canonical_twin,
     carries_delta,
