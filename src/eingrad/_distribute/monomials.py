@@ -64,19 +64,17 @@ def _fresh(factors: Factors, out: Subscripts) -> Iterator[int]:
 
 
 def opened(factors: Factors, out: Subscripts) -> Factors:
-    """Replace every product among the factors by its own factors."""
-    fresh = _fresh(factors, out)
-    found: Factors = []
-    pending = list(reversed(factors))
-    while pending:
-        node, term = pending.pop()
-        if not isinstance(node, Einsum) or not node.factors:
-            found.append(Factor(node, term))
-            continue
-        pending += [*_ir.splice(node, term, fresh), *_ir.ones_along(node, term)]
-        if node.coefficient != 1:
-            pending.append(Factor(_ir.fill(node.coefficient, (), node.dtype), ()))
-    return found
+    """Replace every product among the factors by its own factors; its number is one of them."""
+    found = _ir.open_factors(factors, _opens, _fresh(factors, out))
+    numbers = []
+    if found.coefficient != 1:
+        dtype = next(n.dtype for n, _ in factors if _opens(n))
+        numbers = [Factor(_ir.fill(found.coefficient, (), dtype), ())]
+    return [*found.factors, *found.ones, *numbers]
+
+
+def _opens(node: Node) -> bool:
+    return isinstance(node, Einsum) and bool(node.factors)
 
 
 def _cancel(factors: Factors, out: Subscripts) -> Factors | None:

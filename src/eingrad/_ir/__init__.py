@@ -3,7 +3,8 @@
 `nodes` stores, `coefficients` has the numbers, `leaves`, `einsums` and `apply` intern, `structure`
 eliminates deltas (with `selections` and `merges`, on a `network`, of what `makers` makes),
 `single_entries` settles axes of length one, `contract` builds products and placements, `build` sums
-and views, `reshape` merges and splits axes, `walk` traverses, `verify` checks.
+and views, `reshape` merges and splits axes, `opened` opens products in products, `walk` traverses,
+`verify` checks.
 """
 
 from eingrad._ir.apply import apply_node, number_of, with_operands
@@ -57,6 +58,7 @@ from eingrad._ir.nodes import (
     sizes_of,
     splice,
 )
+from eingrad._ir.opened import open_factors
 from eingrad._ir.reshape import reshape
 from eingrad._ir.symmetry import interchange, schwarz
 from eingrad._ir.tables import Table, key_of, positions_of, selects
@@ -123,6 +125,7 @@ __all__ = [
     "number_of_nodes_built",
     "occurrences",
     "ones_along",
+    "open_factors",
     "positions_of",
     "reshape",
     "rewrite",

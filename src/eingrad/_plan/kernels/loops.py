@@ -74,10 +74,6 @@ class Scan:
         forward = range(self.length)
         return forward[::-1] if self.is_backward else forward
 
-    def is_carry(self, operand: int) -> bool:
-        """Whether an operand is what a carry is at first."""
-        return 0 <= operand - self.constants < self.carries
-
     def is_slice(self, operand: int) -> bool:
         """Whether an operand is sliced."""
         first = self.constants + self.carries
