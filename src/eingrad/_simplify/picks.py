@@ -29,7 +29,6 @@ from eingrad._ir import (
     Factor,
     Merge,
     Node,
-    Placement,
     Product,
     Selection,
     Structural,
@@ -127,8 +126,7 @@ def _operands(node: Node) -> list[Factor]:
 
 def _view_of(node: Node) -> _View | None:
     """See through placements of placements, for a reshape of a pick of a slice is three of them."""
-    is_fill = isinstance(node, Placement) and not node.factors
-    return _opened(node) if isinstance(node, Einsum) and (is_fill or _is_view(node)) else None
+    return _opened(node) if _ir.is_fill(node) or _ir.is_rearranged(node) else None
 
 
 def _opened(node: Einsum) -> _View:
@@ -136,7 +134,7 @@ def _opened(node: Einsum) -> _View:
     sizes = dict(enumerate(node.sizes))
     fresh = itertools.count(len(sizes))
     for _ in range(_MOST_VIEWS):
-        inner = next((f for f in factors if _is_view(f.node)), None)
+        inner = next((f for f in factors if _ir.is_rearranged(f.node)), None)
         if inner is None:
             break
         assert isinstance(inner.node, Einsum)
@@ -144,13 +142,6 @@ def _opened(node: Einsum) -> _View:
         factors = (*_ir.splice(inner.node, inner.term, fresh), *(f for f in factors if f != inner))
         sizes.update(_ir.sizes_of(factors))
     return _View(factors, node.out, sizes, coefficient)
-
-
-def _is_view(node: Node) -> bool:
-    """Whether each entry is one of an array, or zero."""
-    if isinstance(node, Placement):
-        return node.core is not None and not node.accumulates
-    return isinstance(node, Product) and node.is_view
 
 
 def _picked(view: _View) -> Iterator[_Picked]:
