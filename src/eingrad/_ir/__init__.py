@@ -3,8 +3,8 @@
 `nodes` stores, `coefficients` has the numbers, `leaves`, `einsums` and `apply` intern, `structure`
 eliminates deltas (with `selections` and `merges`, on a `network`, of what `makers` makes),
 `single_entries` settles axes of length one, `contract` builds products and placements, `build` sums
-and views, `reshape` merges and splits axes, `opened` opens products in products, `walk` traverses,
-`verify` checks.
+and views, `reshape` merges and splits axes, `opened` opens products in products, `views` placements
+of placements, `walk` traverses, `verify` checks.
 """
 
 from eingrad._ir.apply import apply_node, number_of, with_operands
@@ -64,6 +64,7 @@ from eingrad._ir.reshape import reshape
 from eingrad._ir.symmetry import interchange, schwarz
 from eingrad._ir.tables import Table, key_of, positions_of, selects
 from eingrad._ir.verify import verify
+from eingrad._ir.views import View, view_of
 from eingrad._ir.walk import (
     inputs,
     occurrences,
@@ -91,6 +92,7 @@ __all__ = [
     "Structural",
     "Symmetry",
     "Table",
+    "View",
     "add",
     "add_exactly",
     "apply_node",
@@ -142,6 +144,7 @@ __all__ = [
     "topological",
     "transpose",
     "verify",
+    "view_of",
     "with_children",
     "with_coefficient",
     "with_operands",
