@@ -34,7 +34,17 @@ from eingrad import (
 )
 from eingrad._ir import Input, Node, Placement, nodes
 from eingrad._numpy_functions import reductions, refusals
-from eingrad._plan import Program, buffers, duration, halves, liveness, path, price, tiles
+from eingrad._plan import (
+    Program,
+    buffers,
+    duration,
+    halves,
+    liveness,
+    path,
+    price,
+    regions,
+    tiles,
+)
 from eingrad._plan.lower import calls
 from eingrad._run import Executable, dense, interpret
 from eingrad._simplify import contractions
@@ -122,7 +132,7 @@ def statements_before(program: Program) -> list[list[int]]:
 
 def tile_step(size: int, most: int) -> int:
     """Choose how many rows of `size` a pass of a loop takes, `most` at the most."""
-    return tiles._step(size, most)
+    return regions._step(size, most)
 
 
 def body_picoseconds(body: Program) -> int:
@@ -270,8 +280,8 @@ ROLLED_NODES = Limit(_rolled, "rolled_nodes")  # of steps that become a scan
 HALF_ROWS = Limit(halves, "half_rows")  # of a product that is made by halves
 TILE_BYTES = Limit(tiles, "tile_bytes")  # of what a pass of a loop makes
 LEAST_TILE_BYTES = Limit(compose, "tile_bytes")  # of what is cut into tiles
-SEED_BYTES = Limit(tiles, "seed_bytes")  # of an intermediate that is worth a loop
-SLICED_BYTES = Limit(tiles, "sliced_bytes")  # least of what is sliced with a large intermediate
+SEED_BYTES = Limit(regions, "seed_bytes")  # of an intermediate that is worth a loop
+SLICED_BYTES = Limit(regions, "sliced_bytes")  # least of what is sliced with a large intermediate
 PERCENT_FOR_MEMORY = Limit(compose, "percent_for_memory")  # time of a program with loops
 MAY_BE_CUT = Part(compose, "_may_be_cut")  # whether loops are tried
 FEW_PASSES = Limit(price, "few_passes")  # over a result that is little but written

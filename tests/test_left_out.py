@@ -7,7 +7,9 @@ import pytest
 from real_programs.planning import layers
 
 import eingrad as eg
-from eingrad import _derive, _ir
+from eingrad import _ir
+from eingrad._derive import cheapest_values, values
+from eingrad._forms import Forms
 from eingrad._limits import BUDGET, POLICY
 from eingrad._simplify import whole_work
 
@@ -27,7 +29,7 @@ def planned():
 def test_a_whole_third_derivative_is_not_planned_to_be_compared(monkeypatch):
     """The plan is the one that comparing gives."""
     found, few = planned()
-    monkeypatch.setattr(_derive, "whole_work", lambda _: 1)  # all alike
+    monkeypatch.setattr(values, "whole_work", lambda _: 1)  # all alike
     compared, many = planned()
     assert compared == found
     assert 1.3 * few <= many
@@ -48,11 +50,11 @@ def test_what_is_short_is_compared_whatever_the_estimate_says(is_long, monkeypat
     short = [products(3)]
     other = [products(BUDGET.nodes_in_print + 1 if is_long else 4)]
     compared = []
-    price = _derive.Forms.price
+    price = Forms.price
     monkeypatch.setattr(
-        _derive.Forms, "price", lambda self, roots: compared.append(1) or price(self, roots)
+        Forms, "price", lambda self, roots: compared.append(1) or price(self, roots)
     )
-    assert _derive.cheapest_values([short, other], frozenset()) == 0
+    assert cheapest_values([short, other], frozenset()) == 0
     assert len(compared) == (0 if is_long else 2)
 
 

@@ -12,10 +12,11 @@ from inside import traced
 
 import eingrad as eg
 from eingrad import _derive, _ir
-from eingrad._choose import RULES, Differentiation, directions, sweeps
+from eingrad._choose import RULES, Differentiation, directions
 from eingrad._cost import roughly
 from eingrad._limits import MACHINE
 from eingrad._plan import InputSpec, Prices, compose, lower, pairwise, picoseconds
+from eingrad._sweeps import sweeps
 
 PATH = Path(__file__).resolve().parent.parent / "benchmarks" / "planning.py"
 BENCHMARK = runpy.run_path(str(PATH))

@@ -25,6 +25,7 @@ import eingrad as eg
 from eingrad import _ir
 from eingrad._cache import input_specs
 from eingrad._plan import kernels, lower, pairwise, tiles
+from eingrad._plan.tiling import Tiling
 from eingrad._run import Executable
 from eingrad._simplify import simplify
 
@@ -118,7 +119,7 @@ def test_a_loop_covers_every_row_once(n, small):
 @given(st.integers(1, 10_000), st.data())
 def test_tiles_cover_a_range(size, data):
     step = tile_step(size, data.draw(st.integers(1, size)))
-    loop = tiles.Tiling({}, (), (), (), (), size, step)
+    loop = Tiling({}, (), (), (), (), size, step)
     rows = [row for r in loop.tiles() for start in r for row in range(start, start + r.step)]
     assert rows == list(range(size))
     assert all(passes.step <= step for passes in loop.tiles())
@@ -276,7 +277,7 @@ def test_a_loop_that_saves_less_than_half_the_memory_is_not_kept(monkeypatch):
     eg.cache_clear()
     plan = eg.derivative(lambda x: np.exp(np.sin(x)), 0).plan(np.ones((2000, 500)))
     eg.cache_clear()
-    assert any(isinstance(n, _ir.Apply) and isinstance(n.primitive, tiles.Tiling) for n in seen[0])
+    assert any(isinstance(n, _ir.Apply) and isinstance(n.primitive, Tiling) for n in seen[0])
     assert not loops(plan.program)
 
 

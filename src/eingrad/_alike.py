@@ -96,21 +96,19 @@ def _arrays(node: Node) -> frozenset[Node] | None:
 
 def _opened(node: Product) -> Node | None:
     """Write a product in one way; None where it has too many factors."""
-    factors, fresh = [*node.factors], itertools.count(len(node.sizes))
-    coefficient: Coefficient = node.coefficient
-    while True:
-        inner = next((f for f in factors if isinstance(f.node, Product)), None)
-        if inner is None:
-            break
-        factors.remove(inner)
-        assert isinstance(inner.node, Product)
-        coefficient = _ir.multiply(coefficient, inner.node.coefficient)
-        factors += _ir.splice(inner.node, inner.term, fresh)
-        if len(factors) > BUDGET.operands:
-            return None
+    fresh = itertools.count(len(node.sizes))
+    found = _ir.open_factors(node.factors, _is_product, fresh, BUDGET.operands)
+    if any(_is_product(factor.node) for factor in found.factors):
+        return None
     sizes = _ir.sizes_of([Factor(node, node.out)])
-    product, number = canonical(factors, node.out, sizes, node.dtype)
-    return _ir.scale(product, _ir.multiply(number, coefficient))
+    product, number = canonical(found.factors, node.out, sizes, node.dtype)
+    return _ir.scale(
+        product, _ir.multiply(number, _ir.multiply(found.coefficient, node.coefficient))
+    )
+
+
+def _is_product(node: Node) -> bool:
+    return isinstance(node, Product)
 
 
 def canonical(

@@ -88,14 +88,8 @@ def _record(
     is_nested = bound.is_traced or (
         outer is not None and _reaches_outside(outputs, inputs, captured)
     )
-    replaced: dict[Node, Node] = {}
     outputs = with_picks_last(trace, outputs) if is_nested else outputs
-    if is_nested and outer is not None:
-        trace.lend_to(outer)  # an unevaluated derivative is in these inputs
-    if is_nested:
-        replaced.update((n, node_of(v, outer)) for n, v in zip(inputs, values, strict=True))
-    if trace.lasting or (is_nested and outer is None):
-        replaced.update((k.node, _ir.constant(k.values)) for k in captured)
+    replaced = _stand_for(trace, bound, captured, is_nested=is_nested)
     if not is_nested:
         inputs += [k.node for k in captured]
         values += [k.values for k in captured]
@@ -113,6 +107,21 @@ def _record(
         trace.made,
         is_independent=not _TRACED.issuperset(map(type, leaves)),
     )
+
+
+def _stand_for(
+    trace: Trace, bound: Bound, captured: Sequence[Captured], *, is_nested: bool
+) -> dict[Node, Node]:
+    """Say what inputs stand for, outside of the call."""
+    outer, replaced = trace.outer, dict[Node, Node]()
+    if is_nested:
+        if outer is not None:
+            trace.lend_to(outer)  # an unevaluated derivative is in these inputs
+        pairs = zip(bound.inputs, bound.values, strict=True)
+        replaced.update((n, node_of(v, outer)) for n, v in pairs)
+    if trace.lasting or (is_nested and outer is None):
+        replaced.update((k.node, _ir.constant(k.values)) for k in captured)
+    return replaced
 
 
 def leave_unevaluated(

@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eingrad import _ir
-from eingrad._contracted import Derivative, Network
+from eingrad._contracted import Network
+from eingrad._derivative_factor import Derivative
 from eingrad._ir import Coefficient, Factor, Selection
 from eingrad._limits import BUDGET
 

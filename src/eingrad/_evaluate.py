@@ -27,7 +27,8 @@ from typing import Any
 import numpy as np
 
 from eingrad import _ir
-from eingrad._contracted import Derivative, Network, cast_all
+from eingrad._contracted import Network
+from eingrad._derivative_factor import Derivative, cast_all
 from eingrad._derive import cheapest_values, derive
 from eingrad._entries import added_up, what_is_read
 from eingrad._ir import Add, Coefficient, Einsum, Factor, Node, Product

@@ -33,7 +33,6 @@ from eingrad._cancel import Quotients
 from eingrad._ir import Add, Apply, Coefficient, Factor, Node, Placement, Product
 from eingrad._limits import BUDGET
 from eingrad._primitives import apply, extreme_ties, row_of
-from eingrad._subscripts import Subscripts
 
 _Jacobian = tuple[Node, Any, int]  # as in `_diff`
 
@@ -112,34 +111,26 @@ def _monomials(node: Node) -> Iterator[_Monomial | None]:
     fresh = itertools.count(node.ndim)
     pending = [_Monomial((Factor(node, tuple(range(node.ndim))),), 1)]
     while pending:
-        factors, coefficient = pending.pop()
-        if len(factors) > BUDGET.operands:
+        given, coefficient = pending.pop()
+        opened = _ir.open_factors(given, _opens, fresh, BUDGET.operands)
+        factors = [*opened.factors, *opened.ones]
+        if len(factors) > BUDGET.operands or any(_opens(f.node) for f in factors):
             yield None
             return
-        opens = next((f for f in factors if _opens(f.node)), None)
-        if opens is None:
-            yield _Monomial(factors, coefficient)
+        coefficient = _ir.multiply(coefficient, opened.coefficient)
+        total = next((f for f in factors if isinstance(f.node, Add)), None)
+        if total is None:
+            yield _Monomial((*factors,), coefficient)
             continue
-        rest = [*factors]
-        rest.remove(opens)
-        inner, term = opens
-        if isinstance(inner, Add):
-            pending += [
-                _Monomial((*rest, Factor(n, term)), _ir.multiply(coefficient, c))
-                for n, c in zip(inner.terms, inner.coefficients, strict=True)
-            ]
-        else:
-            assert isinstance(inner, Product | Placement)
-            new = (*_ir.splice(inner, term, fresh), *_ones(inner, term))
-            made = _ir.multiply(coefficient, inner.coefficient)
-            pending.append(_Monomial((*rest, *new), made))
+        factors.remove(total)
+        assert isinstance(total.node, Add)
+        pending += [
+            _Monomial((*factors, Factor(n, total.term)), _ir.multiply(coefficient, c))
+            for n, c in zip(total.node.terms, total.node.coefficients, strict=True)
+        ]
 
 
 def _opens(node: Node) -> bool:
     if isinstance(node, Placement):
         return not node.structure and bool(node.factors)
-    return isinstance(node, Product | Add)
-
-
-def _ones(node: Product | Placement, term: Subscripts) -> list[Factor]:
-    return _ir.ones_along(node, term) if isinstance(node, Placement) else []
+    return isinstance(node, Product)

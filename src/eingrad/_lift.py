@@ -4,9 +4,9 @@ In: a function of arrays, and for each argument a list of the derivatives of F. 
 Guaranteed: no point X and no function F is needed; every distinct composition is planned once.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -57,48 +57,32 @@ class Lift:
         order, below = _order_and_variable(jets)
         x = _ir.new_input("X", below, key=("lifted", "X"))
         symbols = {n: jet.symbol(f"F{n}", x) for n, jet in jets.items()}
+        recorded = within_trace(self._record, arguments, symbols)
         values: dict[str, Array] = {}
         for n, jet in jets.items():
             values.update(jet.by_name(f"F{n}"))
-
-        def record(trace: Trace) -> tuple[list[Node], Tree, frozenset[bytes]]:
-            known = {n: Expression(node, trace, array=True) for n, node in symbols.items()}
-            result = self._f(*(known.get(n, value) for n, value in enumerate(arguments)))
-            leaves, tree = flatten(result)
-            results = [node_of(leaf, trace, "the result") for leaf in leaves]
-            outputs = rewritten(trace, results, None, keeps_rates=True)
-            trace.check_unwritten()
-            values.update((c.node.name, c.values) for c in trace.root.captured.values())
-            return outputs, tree, frozenset(trace.made)
-
-        outputs, tree, made = within_trace(record)
-        key = (
-            "lift",
-            order,
-            below,
-            made,
-            *(n.digest for n in outputs),
-            *(n.digest for n in symbols.values()),
-        )
-
-        def make() -> Executable:
-            forms = Forms()
-            orders = tuple(range(order + 1))
-            found, choice = derive(outputs, [x], orders, made=made, forms=forms)
-            planned = plan_derivatives(found, forms)
-            written = [n for n in _ir.topological(planned) if n in forms.written]
-            opened, inputs = _opaque.open_inputs([*planned, *written])
-            roots, kept = opened[: len(planned)], frozenset(opened[len(planned) :])
-            needed = {*_ir.inputs(roots)}
-            inputs = [n for n in inputs if n in needed]
-            arguments = arguments_of(inputs, input_specs(inputs))
-            return Executable(compose(roots, arguments, choice.candidates, kept))
-
-        executable = cache.get(key, make)
+        values.update(recorded.captured)
+        outputs, made = recorded.outputs, recorded.made
+        digests = (n.digest for n in (*outputs, *symbols.values()))
+        key = "lift", order, below, made, len(outputs), *digests
+        executable = cache.get(key, lambda: _compiled(outputs, x, order, made))
         specs = executable.program.inputs
         results = executable.run([np.asarray(values[spec.name], spec.dtype) for spec in specs])
         each = len(outputs)
-        return tree.build(tuple(results[n::each]) for n in range(each))
+        return recorded.tree.build(tuple(results[n::each]) for n in range(each))
+
+    def _record(
+        self, trace: Trace, arguments: Sequence[Any], symbols: Mapping[int, Node]
+    ) -> "_Recorded":
+        """Call the function on symbols in the place of what has derivatives, or is an array."""
+        known = {n: Expression(node, trace, array=True) for n, node in symbols.items()}
+        result = self._f(*(known.get(n, value) for n, value in enumerate(arguments)))
+        leaves, tree = flatten(result)
+        results = [node_of(leaf, trace, "the result") for leaf in leaves]
+        outputs = rewritten(trace, results, None, keeps_rates=True)
+        trace.check_unwritten()
+        captured = {c.node.name: c.values for c in trace.root.captured.values()}
+        return _Recorded((*outputs,), tree, frozenset(trace.made), captured)
 
     def __repr__(self) -> str:
         return f"<lift of {self.__name__}>"
@@ -149,6 +133,29 @@ def lift(f: Callable[..., Any]) -> Lift:
     (5, 2, 3)
     """
     return Lift(f)
+
+
+class _Recorded(NamedTuple):
+    """What a function returned for symbols, and the arrays that it took from outside, by name."""
+
+    outputs: tuple[Node, ...]
+    tree: Tree
+    made: frozenset[bytes]
+    captured: Mapping[str, Array]
+
+
+def _compiled(outputs: Sequence[Node], x: Node, order: int, made: frozenset[bytes]) -> Executable:
+    """Differentiate by the chain rule, and compile; what is opaque becomes an input."""
+    forms = Forms()
+    found, choice = derive(outputs, [x], tuple(range(order + 1)), made=made, forms=forms)
+    planned = plan_derivatives(found, forms)
+    written = [n for n in _ir.topological(planned) if n in forms.written]
+    opened, inputs = _opaque.open_inputs([*planned, *written])
+    roots, kept = opened[: len(planned)], frozenset(opened[len(planned) :])
+    needed = {*_ir.inputs(roots)}
+    inputs = [n for n in inputs if n in needed]
+    arguments = arguments_of(inputs, input_specs(inputs))
+    return Executable(compose(roots, arguments, choice.candidates, kept))
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,7 +90,7 @@ class Monomials:
                 )
             case Apply(operands=operands):
                 return ((_ir.with_operands(node, [self._together(n) for n in operands]), 1),)
-            case Einsum() if node.factors and not _ir.is_zero(node):
+            case Einsum() if _opens(node):
                 return tuple(self._distribute(node))
         return ((node, 1),)
 
@@ -127,19 +127,12 @@ class Monomials:
 def _flat(factors: Sequence[Factor], node: Einsum) -> list[Factor]:
     """Put the factors of products and placements in their place, down to the last."""
     fresh = itertools.count(1 + max(len(node.sizes), *(i for f in factors for i in f.term), 0))
-    found: list[Factor] = []
-    pending = [*factors][::-1]
-    while pending:
-        inner, term = pending.pop()
-        if isinstance(inner, Einsum) and inner.factors and not _ir.is_zero(inner):
-            pending += _spliced(inner, term, fresh)[::-1]
-        else:
-            found.append(Factor(inner, term))
-    return found
+    opened = _ir.open_factors(factors, _opens, fresh)
+    return [*opened.factors, *opened.ones]
 
 
-def _spliced(inner: Einsum, term: Subscripts, fresh: Iterator[int]) -> list[Factor]:
-    return [*_ir.splice(inner, term, fresh), *_ir.ones_along(inner, term)]
+def _opens(node: Node) -> bool:
+    return isinstance(node, Einsum) and bool(node.factors) and not _ir.is_zero(node)
 
 
 def _core(node: Node) -> Hashable:

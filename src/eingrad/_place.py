@@ -33,7 +33,7 @@ _LIBRARIES = tuple(
 _INSTALLED = tuple(f"{os.sep}{name}-packages{os.sep}" for name in ("site", "dist"))
 _OUTSIDE = (
     "_bind.py", "_call.py", "_derivative.py", "_directional.py", "_lift.py", "_remark.py",
-    "_symbols.py", "_verbs.py", "verify",
+    "_symbols", "_verbs.py", "verify",
 )  # fmt: skip
 _VERBS = tuple(
     _HERE + name for name in _OUTSIDE

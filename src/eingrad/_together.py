@@ -9,9 +9,10 @@ rotation are.
 from collections.abc import Sequence, Set
 
 from eingrad import _ir
-from eingrad._choose import DIRECTIONS, sweeps
+from eingrad._choose import DIRECTIONS
 from eingrad._ir import Node
 from eingrad._pack import pack
+from eingrad._sweeps import sweeps
 
 _MOST = (11, 10)  # times the bound: as good
 

@@ -14,12 +14,42 @@ tensor for each of them. Before that, only rows are needed that come before what
 """
 
 import math
+from collections.abc import Sequence
 
-from eingrad._emit.literals import Lines
+from eingrad._emit.literals import Lines, expanded, tuple_text
+from eingrad._emit.triangles import mirror_matrix
+from eingrad._plan import Statement
 from eingrad._plan.kernels import Mirror
 
 _BLOCK = 64  # columns that are written at once
 _RUN = 32  # entries that lie together: from then on, rows are copied one by one
+
+
+def mirrored(statement: Statement, mirror: Mirror, target: str, x: str, *triangles: str) -> Lines:
+    """Take what lies above the diagonal of two axes for what lies below it."""
+    x += "" if mirror.flat == statement.shape else f".reshape({tuple_text(mirror.flat)})"
+    if mirror.in_place:
+        is_matrix, size = mirror.is_matrix, mirror.flat[0]
+        lines = mirror_matrix(size, target) if is_matrix else mirror_tensor(mirror, target)
+        lines = [f"{target} = {x}", *lines]
+    else:
+        lines = _select(mirror, target, x, triangles)
+    if mirror.flat != statement.shape:
+        lines.append(f"{target} = {target}.reshape({tuple_text(statement.shape)})")
+    return lines
+
+
+def _select(mirror: Mirror, target: str, x: str, triangles: Sequence[str]) -> Lines:
+    lines = []
+    for axis, triangle in zip(mirror.axes, triangles, strict=True):
+        if not x.isidentifier():
+            lines.append(f"{target} = {x}")
+            x = target
+        twin = f"{x}.T" if len(mirror.flat) == 2 else f"{x}.swapaxes({axis}, {axis + 1})"  # noqa: PLR2004
+        mask = triangle + expanded("", [axis, axis + 1], range(axis, len(mirror.flat)))
+        lines.append(f"{target} = np.where({mask}, {twin}, {x})")
+        x = target
+    return lines
 
 
 def mirror_tensor(mirror: Mirror, target: str) -> Lines:

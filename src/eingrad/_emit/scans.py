@@ -109,48 +109,61 @@ def write_rescan(
     statement: Statement, kernel: Rescan, names: Sequence[str], define: Define
 ) -> Lines:
     """Go back over the segments; compute again what a segment makes, but of the last one."""
-    segments, row = kernel.segments, _row(kernel.there)
+    segments = kernel.segments
     made = [names[n] for n in statement.targets]
     operands = [names[n] for n in statement.operands]
     count = len(kernel.back.body.inputs)
     prefix = f"{made[0]}_"
     at = [f"{prefix}c{n}" for n in range(kernel.there.carries)]
-    there = _Pass(
-        kernel.there, operands[count:][: len(kernel.there.body.inputs)], at, prefix, define
-    )
     back = _Pass(kernel.back, operands[:count], made[: kernel.back.carries], prefix, define)
-    kept, *stored = operands[count + len(kernel.there.body.inputs) :]
     stacked = made[kernel.back.carries :]
-    results = statement.results[kernel.back.carries :]
-    here = f"row - {prefix}first"
-    ahead = _gives(at, there.call(kernel.there.body, "ahead", row))
-    storing = _gives(
-        [*at, *(f"{name}[{here}]" for name in stored)], there.call(kernel.storing, "storing", row)
-    )
-    rows = [here if k in kernel.stored else row for k in range(count)]
-    step = _gives(
-        [*back.carries, *(f"{name}[{row}]" for name in stacked)],
-        back.call(kernel.back.body, "step", row, rows),
-    )
     segment, last = f"{prefix}segment", segments.count - 1
-    way = _way(segments, segment, prefix, kept, at, ahead)
     return [
-        *(_empty(name, result) for name, result in zip(stacked, results, strict=True)),
+        *map(_empty, stacked, statement.results[kernel.back.carries :]),
         *_assigned(back.carries, back.start),
         f"for {segment} in range({last}, -1, -1):  # {statement.flops:,} flops",
         f"    {prefix}first = {_first(segments, segment)}",
         f"    {prefix}end = {_start(segments, f'{segment} + 1')}",
         f"    if {segment} < {last}:",
-        f"        while {kept}[-1][0] > {segment}:",
-        f"            {kept}.pop()",
-        f"        {_items([f'{prefix}at', *at])} = {kept}[-1]",
-        *(f"        {line}" for line in way),
-        f"        for row in range({prefix}first, {prefix}end):",
-        f"            {storing}",
+        *(f"        {line}" for line in _again(kernel, operands[count:], at, prefix, define)),
         f"    for row in range({prefix}end - 1, {prefix}first - 1, -1):",
-        f"        {step}",
+        f"        {_back(kernel, back, stacked, prefix)}",
         *([f"del {', '.join(at)}"] if at else []),
     ]
+
+
+def _again(
+    kernel: Rescan, operands: Sequence[str], at: Sequence[str], prefix: str, define: Define
+) -> Lines:
+    """Go from the last snapshot to a segment, and through it, storing what it makes."""
+    there, row, segment = kernel.there, _row(kernel.there), f"{prefix}segment"
+    count = len(there.body.inputs)
+    one = _Pass(there, operands[:count], at, prefix, define)
+    kept, *stored = operands[count:]
+    ahead = _gives(at, one.call(there.body, "ahead", row))
+    here = [f"{name}[{_place(prefix)}]" for name in stored]
+    storing = _gives([*at, *here], one.call(kernel.storing, "storing", row))
+    return [
+        f"while {kept}[-1][0] > {segment}:",
+        f"    {kept}.pop()",
+        f"{_items([f'{prefix}at', *at])} = {kept}[-1]",
+        *_way(kernel.segments, segment, prefix, kept, at, ahead),
+        f"for row in range({prefix}first, {prefix}end):",
+        f"    {storing}",
+    ]
+
+
+def _back(kernel: Rescan, back: _Pass, stacked: Sequence[str], prefix: str) -> str:
+    """Write one pass back, which reads what a segment has stored."""
+    row, body = _row(kernel.there), kernel.back.body
+    rows = [_place(prefix) if k in kernel.stored else row for k in range(len(body.inputs))]
+    results = [*back.carries, *(f"{name}[{row}]" for name in stacked)]
+    return _gives(results, back.call(body, "step", row, rows))
+
+
+def _place(prefix: str) -> str:
+    """Write where in its segment a pass is stored."""
+    return f"row - {prefix}first"
 
 
 def _way(

@@ -15,15 +15,16 @@ from eingrad._emit.literals import (
     sliced,
     tuple_text,
 )
-from eingrad._emit.mirrors import mirror_tensor
+from eingrad._emit.mirrors import mirrored
 from eingrad._emit.placements import place
-from eingrad._emit.triangles import half_of_product, mirror_matrix, new_matrix, split
+from eingrad._emit.triangles import half_of_product, new_matrix, split
 from eingrad._plan import Statement
 from eingrad._plan.kernels import (
     Add,
     Call,
     Copy,
     EinsumLoop,
+    Elementary,
     Fill,
     Half,
     Loop,
@@ -33,6 +34,7 @@ from eingrad._plan.kernels import (
     Number,
     Outer,
     Place,
+    Products,
     Rescan,
     Reshape,
     Scale,
@@ -45,60 +47,57 @@ from eingrad._plan.kernels import (
 )
 
 
-def write(  # noqa: C901, PLR0912 - one case for each kernel
-    statement: Statement, names: Sequence[str]
-) -> Lines:
+def write(statement: Statement, names: Sequence[str]) -> Lines:
     """Write one step; `names` are those of all values."""
-    x = names[statement.operands[0]] if statement.operands else ""
+    operands = [names[n] for n in statement.operands]
     match statement.kernel:
         case Mirror() as mirror:
-            operands = [names[n] for n in statement.operands]
-            return _mirror(statement, mirror, names[statement.targets[0]], *operands)
+            return mirrored(statement, mirror, names[statement.targets[0]], *operands)
         case Add() as add:
-            return added(add, names[statement.targets[0]], [names[n] for n in statement.operands])
+            return added(add, names[statement.targets[0]], operands)
         case Call() as call:
             return _call(statement, call, names)
         case Place() as kernel:
             return place(statement, kernel, names)
         case MatMul(half=Half() as half) as product:
             return half_of_matmul(statement, product, half, names)
-        case MatMul() as product:
-            text = _matmul(statement, product, names)
-        case Multiply() as product:
-            left, right = factors(statement, product, names)
-            in_order = f'np.multiply({left}, {right}, order="C")'
-            text = in_order if product.in_order else f"{left} * {right}"
-        case Outer() as product:
-            text = _outer(statement, product, names)
-        case EinsumLoop(terms=terms, out=out):
-            letters = for_einsum(*_subscripts.renumber(terms, out))
-            operands = [names[n] for n in statement.operands]
-            text = f'np.einsum("{letters}", {", ".join(operands)}, optimize=True)'
-        case Sum(axes=axes):
-            axis = str(axes[0]) if len(axes) == 1 else tuple_text(axes)
-            given = [axis] if statement.shape else []
-            text = f"{x}.sum({', '.join([*given, *_kept(statement.results[0].dtype)])})"
+        case Multiply() | Outer() | MatMul() | EinsumLoop() as product:
+            text = _product(statement, product, names)
+        case Loop() | Scan() | Rescan():
+            raise AssertionError("is no expression")
+        case kernel:
+            text = _moved(kernel, statement, operands)
+    return [assigned(statement, names, text)]
+
+
+def _moved(  # noqa: PLR0911 - one case for each kernel
+    kernel: Elementary, statement: Statement, operands: Sequence[str]
+) -> str:
+    """Write an expression that makes, moves or scales entries, or adds them along axes."""
+    x = operands[0] if operands else ""
+    match kernel:
+        case Sum() as total:
+            return _sum(statement, total, x)
         case View() as view:
-            text = _view(statement, view, x)
+            return _view(statement, view, x)
         case Scale(factor=factor):
-            text = _scale(x, factor)
+            return _scale(x, factor)
         case Fill(value=value):
-            text = _fill(statement, value)
+            return _fill(statement, value)
         case Slice(axis=axis, positions=positions):
-            text = x + sliced(axis, positions)
+            return x + sliced(axis, positions)
         case Take(axis=axis):
-            text = _take(statement, axis, *(names[n] for n in statement.operands))
+            return _take(statement, axis, *operands)
         case Reshape():
-            text = f"{x}.reshape({statement.shape})"
+            return f"{x}.reshape({statement.shape})"
         case Copy():
-            text = f'np.array({x}, order="C")'
+            return f'np.array({x}, order="C")'
         case Triangle():
-            text = f"np.tri({statement.shape[0]}, dtype=bool)"
-        case Number() | Loop() | Scan() | Rescan():
+            return f"np.tri({statement.shape[0]}, dtype=bool)"
+        case Number() | Mirror() | Add():
             raise AssertionError("is no expression")
         case _ as unknown:
             assert_never(unknown)
-    return [assigned(statement, names, text)]
 
 
 def assigned(statement: Statement, names: Sequence[str], expression: str) -> str:
@@ -119,6 +118,12 @@ def _kept(dtype: np.dtype[Any]) -> list[str]:
 
 
 # One operand -------------------------------------------------------------------------------------
+
+
+def _sum(statement: Statement, total: Sum, x: str) -> str:
+    axis = str(total.axes[0]) if len(total.axes) == 1 else tuple_text(total.axes)
+    given = [axis] if statement.shape else []
+    return f"{x}.sum({', '.join([*given, *_kept(statement.results[0].dtype)])})"
 
 
 def _view(statement: Statement, view: View, x: str) -> str:
@@ -168,6 +173,22 @@ def _take(statement: Statement, axis: int, x: str, table: str, mask: str = "") -
 
 
 # Products and sums -------------------------------------------------------------------------------
+
+
+def _product(statement: Statement, kernel: Products, names: Sequence[str]) -> str:
+    match kernel:
+        case Multiply() as product:
+            left, right = factors(statement, product, names)
+            in_order = f'np.multiply({left}, {right}, order="C")'
+            return in_order if product.in_order else f"{left} * {right}"
+        case Outer() as product:
+            return _outer(statement, product, names)
+        case MatMul() as product:
+            return _matmul(statement, product, names)
+        case EinsumLoop(terms=terms, out=out):
+            letters = for_einsum(*_subscripts.renumber(terms, out))
+            operands = ", ".join(names[n] for n in statement.operands)
+            return f'np.einsum("{letters}", {operands}, optimize=True)'
 
 
 def factors(statement: Statement, product: Multiply | Outer, names: Sequence[str]) -> list[str]:
@@ -258,33 +279,3 @@ def _call(statement: Statement, call: Call, names: Sequence[str]) -> Lines:
     operands = tuple(names[n] for n in statement.operands)
     text = call.row.text(operands, attribute_texts(call.attributes))
     return [f"{', '.join(names[n] for n in statement.targets)} = {text}"]
-
-
-# Mirrors -----------------------------------------------------------------------------------------
-
-
-def _mirror(statement: Statement, mirror: Mirror, target: str, x: str, *triangles: str) -> Lines:
-    """Take what lies above the diagonal of two axes for what lies below it."""
-    x += "" if mirror.flat == statement.shape else f".reshape({tuple_text(mirror.flat)})"
-    if mirror.in_place:
-        is_matrix, size = mirror.is_matrix, mirror.flat[0]
-        lines = mirror_matrix(size, target) if is_matrix else mirror_tensor(mirror, target)
-        lines = [f"{target} = {x}", *lines]
-    else:
-        lines = _select(mirror, target, x, triangles)
-    if mirror.flat != statement.shape:
-        lines.append(f"{target} = {target}.reshape({tuple_text(statement.shape)})")
-    return lines
-
-
-def _select(mirror: Mirror, target: str, x: str, triangles: Sequence[str]) -> Lines:
-    lines = []
-    for axis, triangle in zip(mirror.axes, triangles, strict=True):
-        if not x.isidentifier():
-            lines.append(f"{target} = {x}")
-            x = target
-        twin = f"{x}.T" if len(mirror.flat) == 2 else f"{x}.swapaxes({axis}, {axis + 1})"  # noqa: PLR2004
-        mask = triangle + expanded("", [axis, axis + 1], range(axis, len(mirror.flat)))
-        lines.append(f"{target} = np.where({mask}, {twin}, {x})")
-        x = target
-    return lines

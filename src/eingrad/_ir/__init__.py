@@ -1,12 +1,13 @@
 """The intermediate representation: nodes, builders, traversal, verifier.
 
 `nodes` stores, `coefficients` has the numbers, `leaves`, `einsums` and `apply` intern, `structure`
-eliminates deltas (with `selections` and `merges`, on a `network`), `contract` builds products and
-placements, `build` sums and views, `reshape` merges and splits axes, `walk` traverses, `verify`
-checks.
+eliminates deltas (with `selections` and `merges`, on a `network`, of what `makers` makes),
+`single_entries` settles axes of length one, `contract` builds products and placements, `build` sums
+and views, `reshape` merges and splits axes, `opened` opens products in products, `views` placements
+of placements, `walk` traverses, `verify` checks.
 """
 
-from eingrad._ir.apply import apply_node, with_operands
+from eingrad._ir.apply import apply_node, number_of, with_operands
 from eingrad._ir.build import add, broadcast, einsum, scale, take, transpose
 from eingrad._ir.coefficients import (
     add_exactly,
@@ -21,12 +22,13 @@ from eingrad._ir.coefficients import (
     is_short,
     multiply,
 )
-from eingrad._ir.contract import contract, number_of
+from eingrad._ir.contract import contract
 from eingrad._ir.einsums import (
     canonical_twin,
     carries_delta,
     fill,
     is_fill,
+    is_rearranged,
     is_zero,
     ones_along,
     with_coefficient,
@@ -57,10 +59,12 @@ from eingrad._ir.nodes import (
     sizes_of,
     splice,
 )
+from eingrad._ir.opened import open_factors
 from eingrad._ir.reshape import reshape
 from eingrad._ir.symmetry import interchange, schwarz
 from eingrad._ir.tables import Table, key_of, positions_of, selects
 from eingrad._ir.verify import verify
+from eingrad._ir.views import View, view_of
 from eingrad._ir.walk import (
     inputs,
     occurrences,
@@ -88,6 +92,7 @@ __all__ = [
     "Structural",
     "Symmetry",
     "Table",
+    "View",
     "add",
     "add_exactly",
     "apply_node",
@@ -112,6 +117,7 @@ __all__ = [
     "is_fill",
     "is_harmless",
     "is_in_range",
+    "is_rearranged",
     "is_short",
     "is_zero",
     "key_of",
@@ -123,6 +129,7 @@ __all__ = [
     "number_of_nodes_built",
     "occurrences",
     "ones_along",
+    "open_factors",
     "positions_of",
     "reshape",
     "rewrite",
@@ -137,6 +144,7 @@ __all__ = [
     "topological",
     "transpose",
     "verify",
+    "view_of",
     "with_children",
     "with_coefficient",
     "with_operands",

@@ -10,7 +10,7 @@ import numpy as np
 from eingrad._exact import exact
 from eingrad._exact import sizes as sizes_of
 from eingrad._ir.digests import Content, rounded
-from eingrad._ir.nodes import Apply, Node, Operation, Symmetry, intern_node
+from eingrad._ir.nodes import Apply, Coefficient, Node, Operation, Symmetry, intern_node
 from eingrad._subscripts import Shape
 
 _numbers: weakref.WeakKeyDictionary[Operation, int] = weakref.WeakKeyDictionary()
@@ -60,3 +60,15 @@ def _name_in_digests(primitive: Operation) -> str:
         _numbers[primitive] = next(n for n in itertools.count() if n not in taken)
     number = _numbers[primitive]
     return f"{primitive.name} {number}" if number else primitive.name
+
+
+def number_of(node: Node) -> Coefficient | None:
+    """The number that a node multiplies its operand with, if that is all it does."""
+    if not isinstance(node, Apply) or node.primitive.number is None:
+        return None
+    return node.primitive.number(**dict(node.attributes))
+
+
+def keeps_numbers(node: Apply) -> bool:
+    """Whether a number may leave a linear operation: no conversion to less range or precision."""
+    return node.primitive.linear and np.can_cast(node.operands[0].dtype, node.dtype, "safe")

@@ -11,16 +11,14 @@ Guaranteed: the value is that of the contraction as given; no recursion on the d
 True
 """
 
-import functools
 import itertools
 import operator
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from eingrad._ir.apply import with_operands
+from eingrad._ir.apply import keeps_numbers, number_of, with_operands
 from eingrad._ir.coefficients import (
     canonical_coefficient,
     is_apart,
@@ -37,15 +35,14 @@ from eingrad._ir.einsums import (
     zeros,
 )
 from eingrad._ir.folded import exact_sum
-from eingrad._ir.leaves import constant, merge, selection
-from eingrad._ir.network import Makers, Network, Operand
+from eingrad._ir.makers import makers
+from eingrad._ir.network import Network, Operand
 from eingrad._ir.nodes import (
     Apply,
     Coefficient,
     Constant,
     Einsum,
     Factor,
-    Merge,
     Node,
     Placement,
     Product,
@@ -55,6 +52,7 @@ from eingrad._ir.nodes import (
     sizes_of,
     splice,
 )
+from eingrad._ir.single_entries import keep_single_entries
 from eingrad._ir.structure import eliminate
 from eingrad._ir.symmetry import settle_symmetry
 from eingrad._ir.tables import selects
@@ -62,43 +60,6 @@ from eingrad._subscripts import Shape, Subscripts
 
 Sizes = Mapping[int, int] | Shape  # of indices: by index, or in their order
 _MOST_NESTED = 4  # products in products that a number is looked for in
-
-
-def _keep_single_entries(network: Network) -> None:
-    """Sum and spread over lengths of one are nothing: ``sum_j x[j]`` along a new i is ``x[i]``.
-
-    Nor is their order anything: ``x[j, i]`` is ``x[i, j]``. So axes of length one of the result are
-    those of the operands, in one order, as far as there are any.
-    """
-    uses = Counter(i for f in (*network.cores, *network.structure) for i in f.term)
-    ones = {i for i, size in network.sizes.items() if size == 1 and uses[i] <= 1}
-    ones -= {i for f in network.structure for i in f.term}
-    places = [(f, axis) for f in network.cores for axis, i in enumerate(f.term) if i in ones]
-    places.sort(key=lambda place: (place[0].node.digest, _wiring(network, place[0]), place[1]))
-    indices = [i for i in network.out if i in ones]
-    for factor, axis in places[len(indices) :]:
-        is_summed = factor.term[axis] not in network.out
-        indices.append(factor.term[axis] if is_summed else network.fresh(1))
-    terms = {id(f): list(f.term) for f in network.cores}
-    for (factor, axis), index in zip(places, indices, strict=False):
-        terms[id(factor)][axis] = index
-    for factor in network.cores:
-        factor.term = tuple(terms[id(factor)])
-        network.summed.update({*factor.term}.difference(network.out))
-
-
-def _wiring(network: Network, factor: Operand) -> list[tuple[bytes, int, int]]:
-    """What the longer axes of an operand are tied to: it tells equal operands apart."""
-    place = {i: n for n, i in enumerate(network.out) if network.sizes[i] != 1}
-    tied = [(b"", place[i], axis) for axis, i in enumerate(factor.term) if i in place]
-    tied += [
-        (other.node.digest, b, a)
-        for other in (*network.cores, *network.structure)
-        for b, index in enumerate(other.term)
-        for a, own in enumerate(factor.term)
-        if own == index and other is not factor
-    ]
-    return sorted(tied)
 
 
 def contract(
@@ -151,7 +112,7 @@ def _simplify(network: Network, coefficient: Coefficient, dtype: np.dtype[Any]) 
         if any(map(_selects_nothing, network.structure)) or any(map(_is_nothing, network.cores)):
             return zeros(shape, dtype)
     if 1 in shape:
-        _keep_single_entries(network)
+        keep_single_entries(network)
     carried = {index for f in (*network.cores, *network.structure) for index in f.term}
     if any(network.sizes[index] == 0 for index in network.summed):
         return zeros(shape, dtype)
@@ -196,7 +157,7 @@ def without_number(
             node, coefficient = with_coefficient(node, 1), total
     if depth == _MOST_NESTED:
         return node, coefficient
-    if isinstance(node, Apply) and _keeps_numbers(node):
+    if isinstance(node, Apply) and keeps_numbers(node):
         inner, coefficient = without_number(node.operands[0], coefficient, depth + 1)
         return with_operands(node, (inner,)), coefficient
     if not isinstance(node, Einsum):
@@ -209,18 +170,6 @@ def without_number(
         return node, coefficient
     made = contract(factors, node.out, node.sizes, node.coefficient, node.dtype)
     return made, coefficient
-
-
-def number_of(node: Node) -> Coefficient | None:
-    """The number that a node multiplies its operand with, if that is all it does."""
-    if not isinstance(node, Apply) or node.primitive.number is None:
-        return None
-    return node.primitive.number(**dict(node.attributes))
-
-
-def _keeps_numbers(node: Apply) -> bool:
-    """Whether a number may leave a linear operation: no conversion to less range or precision."""
-    return node.primitive.linear and np.can_cast(node.operands[0].dtype, node.dtype, "safe")
 
 
 def _plain_product(
@@ -297,7 +246,7 @@ def _open(
             sizes.update(sizes_of(spliced))
             pending += spliced
     summed = set(sizes).difference(out)
-    return Network(cores, structure, out, sizes, summed, _makers(dtype)), coefficient
+    return Network(cores, structure, out, sizes, summed, makers(dtype)), coefficient
 
 
 def _close(network: Network, coefficient: Coefficient, dtype: Any) -> Node:
@@ -344,46 +293,3 @@ def _product(
             return contract(*known, coefficient, dtype)
         return intern_product(*known, coefficient, dtype)
     return intern_product(factors, out, sizes, coefficient, dtype)
-
-
-# What elimination builds -------------------------------------------------------------------------
-
-
-def _take_axis(node: Node, axis: int, picks: Selection) -> Node:
-    """Intern a take as it stands: elimination asks for it, so there is nothing to eliminate."""
-    term = tuple(range(node.ndim))
-    row = node.ndim
-    out = (*term[:axis], row, *term[axis + 1 :])
-    return _place(node, Factor(picks, (row, axis)), out)
-
-
-def _split_axis(node: Node, axis: int, parts: Merge) -> Node:
-    term = tuple(range(node.ndim))
-    new = tuple(range(node.ndim, node.ndim + parts.ndim - 1))
-    out = (*term[:axis], *new, *term[axis + 1 :])
-    return _place(node, Factor(parts, (axis, *new)), out)
-
-
-def _merge_axes(node: Node, axes: tuple[int, ...], parts: Merge) -> Node:
-    term = tuple(range(node.ndim))
-    flat = node.ndim
-    out = tuple(flat if i == axes[0] else i for i in term if i not in axes[1:])
-    return _place(node, Factor(parts, (flat, *axes)), out)
-
-
-def _place(node: Node, by: Factor, out: Subscripts) -> Node:
-    core = Factor(node, tuple(range(node.ndim)))
-    return intern_placement(core, [by], out, sizes_of([core, by]), 1, node.dtype)
-
-
-@functools.cache
-def _makers(dtype: np.dtype[Any]) -> Makers:
-    """Hand elimination the builders it needs, for operands of one dtype."""
-    return Makers(
-        selection=selection,
-        take=_take_axis,
-        split_axis=_split_axis,
-        merge=merge,
-        merge_axes=_merge_axes,
-        constant=lambda values: constant(values.astype(dtype)),
-    )

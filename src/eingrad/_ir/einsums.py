@@ -197,7 +197,7 @@ def is_zero(node: Node) -> bool:
     return isinstance(node, Placement) and node.coefficient == 0
 
 
-def is_fill(node: Node) -> bool:
+def is_fill(node: Node) -> TypeGuard[Placement]:
     """Whether all entries are one known number."""
     return isinstance(node, Placement) and not node.factors
 
@@ -208,6 +208,13 @@ def carries_delta(node: Node) -> TypeGuard[Placement]:
     Not where it accumulates: that is computed, and then it is an array as any other.
     """
     return isinstance(node, Placement) and node.ties and not node.accumulates
+
+
+def is_rearranged(node: Node) -> TypeGuard[Einsum]:
+    """Whether each entry is one of an array, scaled, or zero: nothing is computed."""
+    if isinstance(node, Placement):
+        return node.core is not None and not node.accumulates
+    return isinstance(node, Product) and node.is_view
 
 
 def ones_along(node: Einsum, term: Subscripts) -> list[Factor]:

@@ -71,6 +71,12 @@ def is_delta(factor: Operand) -> bool:
     return isinstance(factor.node, Selection) and factor.node.is_delta
 
 
+def table_of(factor: Operand) -> Table:
+    """The table of a selection."""
+    assert isinstance(factor.node, Selection)
+    return factor.node.table
+
+
 def make_dense(network: Network, factor: Operand) -> None:
     """Give up on structure: a core operand with the same values."""
     network.structure = [f for f in network.structure if f is not factor]

@@ -7,10 +7,9 @@ import math
 
 import numpy as np
 
-from eingrad._ir.network import Network, Operand, is_delta, make_dense
+from eingrad._ir.network import Network, Operand, is_delta, make_dense, table_of
 from eingrad._ir.nodes import Constant, Einsum, Merge, Node, Selection, Structural
 from eingrad._ir.tables import (
-    Table,
     compose,
     inverse,
     match_rows,
@@ -35,7 +34,7 @@ def gather_whole_positions(network: Network) -> bool:
     for core in network.cores:
         for row in dict.fromkeys(f.term[0] for f in network.structure):
             picks = _picks_of(network, core, row)
-            if any(not isinstance(_table_of(pick), range) for pick in picks.values()):
+            if any(not isinstance(table_of(pick), range) for pick in picks.values()):
                 axes = tuple(n for n, i in enumerate(core.term) if i in picks or i == row)
                 if len(axes) > 1 and _may_merge(core, axes, network.sizes[row]):
                     _gather_on_axes(network, core, axes, row, picks)
@@ -116,7 +115,7 @@ def _gather_on_axes(
 ) -> None:
     sizes = tuple(core.node.shape[axis] for axis in axes)
     indices = [core.term[axis] for axis in axes]
-    tables = [_table_of(picks[i]) if i in picks else range(network.sizes[row]) for i in indices]
+    tables = [table_of(picks[i]) if i in picks else range(network.sizes[row]) for i in indices]
     for index, pick in picks.items():
         network.drop(pick, index)
     whole = network.fresh(math.prod(sizes))
@@ -126,11 +125,6 @@ def _gather_on_axes(
     core.term = tuple(term)
     table = network.make.selection(ravel(tables, sizes), network.sizes[whole])
     network.structure.append(Operand(table, (row, whole)))
-
-
-def _table_of(factor: Operand) -> Table:
-    assert isinstance(factor.node, Selection)
-    return factor.node.table
 
 
 def free_the_column_of_a_selection(network: Network) -> bool:

@@ -24,7 +24,7 @@ from collections.abc import Callable
 import numpy as np
 
 from eingrad._ir.merges import free_the_position_of_a_merge, select_whole_positions, unify_merges
-from eingrad._ir.network import Network, Operand, is_delta, make_dense
+from eingrad._ir.network import Network, Operand, is_delta, make_dense, table_of
 from eingrad._ir.nodes import Merge, Selection, Structural
 from eingrad._ir.selections import (
     count_rows,
@@ -32,7 +32,7 @@ from eingrad._ir.selections import (
     gather_whole_positions,
     transpose_a_permutation,
 )
-from eingrad._ir.tables import Table, positions_of, unravel
+from eingrad._ir.tables import positions_of, unravel
 
 Rewrite = Callable[[Network], bool]
 
@@ -56,7 +56,7 @@ def _rewrites(network: Network) -> list[Rewrite]:
             has_deltas = True
         else:
             has_tables = True
-            has_arrays = has_arrays or not isinstance(_table_of(factor), range)
+            has_arrays = has_arrays or not isinstance(table_of(factor), range)
     several = len(network.structure) > 1
     rewrites: list[tuple[Rewrite, bool]] = [
         (_rename_a_delta, has_deltas),
@@ -174,8 +174,3 @@ def _find_ring(structure: list[Operand]) -> list[Operand]:
 def _determine(factor: Operand) -> tuple[tuple[int, ...], tuple[int, ...]]:
     assert isinstance(factor.node, Structural)
     return factor.node.determine(factor.term)
-
-
-def _table_of(factor: Operand) -> Table:
-    assert isinstance(factor.node, Selection)
-    return factor.node.table

@@ -115,20 +115,7 @@ def _classified(
 ) -> Mode:
     """Compare the intermediates of a plan with those of pure modes."""
     forms = Forms()
-    found, _ = derive(
-        question.outputs,
-        question.variables,
-        question.orders,
-        made=question.made,
-        forms=forms,
-        is_final=True,
-    )
-    if question.structured:
-        cores, _ = split([root.plain() for root in found], forms)
-        planned = lowered = forms.form(cores)
-    else:
-        planned = forms.form([*dict.fromkeys(root.node for root in found)])
-        lowered = plan_derivatives(found, forms)
+    planned, lowered = _planned(question, forms)
     joined = {mode: _joined(each, forms) for mode, each in pure.items()}
     steps = {
         mode: [*each.steps, *_ir.topological([root.node for root in joined[mode]])]
@@ -143,18 +130,48 @@ def _classified(
         for scan, made in scans.items()
     }
     kinds = {node: known.get(node) or makers.kind(node) for node in nodes}
+    by_number = _numbered(kinds, lowered, question, program, forms)
     products = [n for n in nodes if isinstance(n, Product) and len(n.factors) > 1]
-    again, numbers = numbered(lowered, arguments_of(question.inputs, program.inputs), forms.written)
-    is_same = [s.targets for s in again.statements] == [s.targets for s in program.statements]
-    by_number = {}
-    if is_same:  # no loop was made, so values have the same numbers
-        by_number = {numbers[n]: kind for n, kind in kinds.items() if n in numbers}
-        _spread(by_number, program)
-    flops = {mode: _flops(roots, question) for mode, roots in joined.items()}
     common = makers.common(products).intersection(*(made.modes for made in scans.values()))
+    flops = {mode: _flops(roots, question) for mode, roots in joined.items()}
     if scans and not common:
         raise UnknownError("no mode makes all products, as far as those of scans are compared")
     return Mode(name_of(common, makers.modes), program.flops, flops, kinds=by_number)
+
+
+def _planned(question: Question, forms: Forms) -> tuple[list[Node], list[Node]]:
+    """Derive and plan again what was asked for; give it as planned, and as it is lowered."""
+    found, _ = derive(
+        question.outputs,
+        question.variables,
+        question.orders,
+        made=question.made,
+        forms=forms,
+        is_final=True,
+    )
+    if question.structured:
+        cores, _ = split([root.plain() for root in found], forms)
+        planned = forms.form(cores)
+        return planned, planned
+    planned = forms.form([*dict.fromkeys(root.node for root in found)])
+    return planned, plan_derivatives(found, forms)
+
+
+def _numbered(
+    kinds: Mapping[Node, str],
+    lowered: Sequence[Node],
+    question: Question,
+    program: Program,
+    forms: Forms,
+) -> dict[int, str]:
+    """Say of values by number what is said of nodes; of none where a loop was made."""
+    arguments = arguments_of(question.inputs, program.inputs)
+    again, numbers = numbered(lowered, arguments, forms.written)
+    if [s.targets for s in again.statements] != [s.targets for s in program.statements]:
+        return {}
+    by_number = {numbers[n]: kind for n, kind in kinds.items() if n in numbers}
+    _spread(by_number, program)
+    return by_number
 
 
 def _joined(mode: PureMode, forms: Forms) -> list[Root]:

@@ -14,6 +14,8 @@ from eingrad._numpy_functions import (
     layout,
     linear_algebra,
     reductions,
+    running,
+    spread,
 )
 
 from eingrad._numpy_functions import metadata  # isort: skip - its methods are functions of these
@@ -26,4 +28,6 @@ __all__ = [
     "linear_algebra",
     "metadata",
     "reductions",
+    "running",
+    "spread",
 ]

@@ -15,13 +15,14 @@ that structure makes, which is not computed.
 """
 
 import bisect
+import math
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from eingrad import _ir
-from eingrad._ir import Apply, Einsum, Node, Placement, Product, Selection, Structural
+from eingrad._ir import Apply, Einsum, Node, Placement, Selection, Structural, View
 from eingrad._primitives import row_of
 
 Addresses = NDArray[np.intp]
@@ -113,11 +114,11 @@ class Book:
             return np.concatenate(parts, axis).ravel()
         if not isinstance(node, Einsum) or node.coefficient != 1:
             return None
-        core = core_of(node)
-        picked = None if core is None else picks(node)
-        if core is None or picked is None:
+        view = _ir.view_of(node, deep=False)
+        if view is None or view.core is None:
             return None
-        if not self.is_source(core) and core not in self._known:
+        core, picked = view.core.node, picks(view)
+        if picked is None or not (self.is_source(core) or core in self._known):
             return None
         if self.is_source(core):
             first = self._first[self._number[core]]
@@ -134,28 +135,24 @@ class Book:
         return np.full(node.size, self._first[self._number[number]])
 
 
-def core_of(node: Einsum) -> Node | None:
-    """Give the one array that a node is made of, where no index of it is only summed."""
-    arrays = [n for n in node.operands if not isinstance(n, Structural)]
-    is_reduced = isinstance(node, Product) and node.sums
-    return arrays[0] if len(arrays) == 1 and not is_reduced else None
-
-
-def picks(node: Einsum) -> Addresses | None:
-    """Which entry of its one array each entry of a node is; -1 where it is zero.
+def picks(view: View) -> Addresses | None:
+    """Which entry of its one array each entry of a view is; -1 where it is zero.
 
     None where entries are added up, or where structure determines more than this follows.
     """
+    if view.core is None:
+        return None
+    shape = [view.sizes[index] for index in view.out]
+    count = math.prod(shape)
     known: dict[int, Addresses] = dict(
-        zip(node.out, (n.ravel() for n in np.indices(node.shape)), strict=True)
+        zip(view.out, (n.ravel() for n in np.indices(shape)), strict=True)
     )
-    inside = np.ones(node.size, bool)
-    structure = node.determined if isinstance(node, Placement) else []
-    determined = {index for _, of, _ in structure for index in of}
-    for index, size in enumerate(node.sizes):
+    inside = np.ones(count, bool)
+    pending = [(n, *n.determine(t)) for n, t in view.structure if isinstance(n, Structural)]
+    determined = {index for _, of, _ in pending for index in of}
+    for index, size in view.sizes.items():
         if index not in known and index not in determined and size == 1:
-            known[index] = np.zeros(node.size, np.intp)
-    pending = [*structure]
+            known[index] = np.zeros(count, np.intp)
     while pending:
         for one in pending:
             found = _follow(*one, known)
@@ -171,10 +168,10 @@ def picks(node: Einsum) -> Addresses | None:
                 inside &= known[index] == values
             else:
                 known[index] = values
-    ((core, term),) = [f for f in node.factors if not isinstance(f.node, Structural)]
+    core, term = view.core
     if not known.keys() >= {*term}:
         return None
-    whole = _ravel([known[index] for index in term], core.shape, node.size)
+    whole = _ravel([known[index] for index in term], core.shape, count)
     return np.where(inside, whole, -1)
 
 

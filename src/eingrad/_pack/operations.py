@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 from eingrad import _ir
 from eingrad._ir import Add, Apply, Coefficient, Einsum, Node, Product
-from eingrad._pack.entries import MOST_ENTRIES, Addresses, Book, core_of, picks, short
+from eingrad._pack.entries import MOST_ENTRIES, Addresses, Book, picks, short
 from eingrad._primitives import Kind, is_elementwise, kind_of, row_of
 from eingrad._subscripts import Shape, Subscripts
 
@@ -150,10 +150,10 @@ def _product(node: Product, book: Book) -> Operation | None:
 
 def _multiple(node: Einsum, book: Book) -> Operation | None:
     """Read a multiple of entries of one array."""
-    core = core_of(node)
-    if core is None or core.size > MOST_ENTRIES:
+    view = _ir.view_of(node, deep=False)
+    if view is None or view.core is None or view.core.node.size > MOST_ENTRIES:
         return None
-    picked = picks(node)
+    core, picked = view.core.node, picks(view)
     if picked is None or (picked < 0).any():
         return None
     shape = short(node.shape)

@@ -7,11 +7,12 @@ which, `segments` how often.
 reads those of the user's, `contraction` builds one product along one, its constants first, `parts`
 says what products have in common, `pairs` plans all products of a program together, `solved` solves
 for what inverses are multiplied with, `stacked` makes one of outer products that are added,
-`mirror` marks results that must come out symmetric, `tiles` makes what is large in pieces, `lower`
-turns pairwise steps into statements, `halves` makes half of what is mirrored, `liveness` orders
-statements, `buffers` writes them over what is dead (`filling` says which can be), `compose` does
-these five in turn, `program` is the result, as data: statements, each with one of the `kernels`.
-`price` says what planned nodes cost, before they are lowered.
+`mirror` marks results that must come out symmetric, `tiles` makes what is large in pieces
+(`regions` finds it, `tiling` slices it), `lower` turns pairwise steps into statements, `halves`
+makes half of what is mirrored, `liveness` orders statements, `buffers` writes them over what is
+dead (`filling` says which can be), `compose` does these five in turn, `program` is the result, as
+data: statements, each with one of the `kernels`. `price` says what planned nodes cost, before they
+are lowered.
 """
 
 from eingrad._plan.compose import compose

@@ -159,17 +159,9 @@ def _opened(root: Node) -> Node:
     """Open the products among the operands of a product: a path may be of all of them together."""
     if not is_product(root):
         return root
-    factors: list[Factor] = []
-    pending, fresh = [*root.factors], itertools.count(len(root.sizes))
-    coefficient = root.coefficient
-    while pending:
-        inner, term = pending.pop()
-        if is_product(inner):
-            coefficient = _ir.multiply(coefficient, inner.coefficient)
-            pending += _ir.splice(inner, term, fresh)
-        else:
-            factors.append(Factor(inner, term))
-    return _ir.contract(factors, root.out, (), coefficient, root.dtype)
+    opened = _ir.open_factors(root.factors, is_product, itertools.count(len(root.sizes)))
+    number = _ir.multiply(root.coefficient, opened.coefficient)
+    return _ir.contract(opened.factors, root.out, (), number, root.dtype)
 
 
 def _place(node: Node) -> tuple[bool, int]:

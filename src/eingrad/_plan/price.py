@@ -27,7 +27,7 @@ from eingrad._plan.kernels import Mirror
 from eingrad._plan.lower import lower_alone
 from eingrad._plan.lower.memory import Strides
 from eingrad._plan.lower.products import twin_key
-from eingrad._plan.mirror import comparators, is_exactly_symmetric, is_mirror
+from eingrad._plan.mirror import flat_groups, is_exactly_symmetric, is_mirror
 from eingrad._plan.program import Result, Statement
 
 
@@ -143,10 +143,10 @@ class Prices:
 
 def time_to_mirror(node: Node, symmetry: Symmetry) -> int:
     """Give the time to make a large node symmetric where it lies; none, if it is made so."""
-    flat, pairs = comparators(node.shape, symmetry)
-    if not pairs or is_exactly_symmetric(node, symmetry):
+    flat, groups = flat_groups(node.shape, symmetry)
+    if not groups or is_exactly_symmetric(node, symmetry):
         return 0
-    kernel = Mirror(flat, tuple(axis for axis, _ in pairs), in_place=True)
+    kernel = Mirror(flat, groups, in_place=True)
     result = Result(node.shape, node.dtype)
     return of_statement(Statement(kernel, (0,), (1,), (result,)), [result, result], frozenset())
 

@@ -19,7 +19,6 @@ from eingrad import _ir
 from eingrad._ir import Node
 from eingrad._primitives import apply
 from eingrad._recurrence.row import Recurrence, results_of_scan, step_input
-from eingrad._subscripts import Subscripts
 
 BLOCK = 16
 _MOST_AT_ONCE = 4 * BLOCK  # of a few blocks, parting them takes longer
@@ -43,7 +42,8 @@ def linear_recurrence(a: Node, b: Node, axes: Sequence[int], *, is_backward: boo
     starts = linear_recurrence(products, ends, axes, is_backward=is_backward)
     starts = _shifted(starts, is_backward=is_backward)
     term = tuple(range(1, inside.ndim))
-    first = _times((handed, (0, *(1 + axis for axis in of_blocks))), (starts, term), (0, *term))
+    products_on = (0, *(1 + axis for axis in of_blocks))
+    first = _ir.contract([(handed, products_on), (starts, term)], (0, *term))
     return _in_a_row(_ir.add([inside, first]), steps)
 
 
@@ -51,16 +51,10 @@ def _by_steps(a: Node, b: Node, axes: Sequence[int], *, is_backward: bool) -> No
     carry, entry = (step_input(0, k, b.shape[1:], b.dtype) for k in (0, 2))
     factor = step_input(0, 1, a.shape[1:], a.dtype)
     term = tuple(range(carry.ndim))
-    result = _ir.add([entry, _times((factor, tuple(axes)), (carry, term), term)])
+    result = _ir.add([entry, _ir.contract([(factor, axes), (carry, term)], term)])
     step = Recurrence((), (carry,), (factor, entry), (result,), (result,))
     operands = [_ir.zeros(carry.shape, carry.dtype), a, b]
     return results_of_scan(step, operands, b.shape[0], is_backward=is_backward)[1]
-
-
-def _times(
-    first: tuple[Node, Subscripts], second: tuple[Node, Subscripts], out: Subscripts
-) -> Node:
-    return _ir.contract([first, second], out)
 
 
 def _in_blocks(x: Node, blocks: int) -> Node:

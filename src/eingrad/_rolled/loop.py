@@ -9,7 +9,8 @@ What a step is given is a *constant* where it is one node for all; a *carry* whe
 computed it, each time in the same place; else a *slice*.
 """
 
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from typing import TypeVar
 
 from eingrad import _ir
 from eingrad._ir import Node, Placement
@@ -21,6 +22,8 @@ from eingrad._rolled.parted import Parted
 from eingrad._rolled.stacks import Capture, joined, one_of, stacked
 from eingrad._rolled.step import Carry, Given, Step
 from eingrad._step import recurrence_of
+
+T = TypeVar("T")
 
 _PEELED = 3  # steps at the ends that may be other than the rest, as one that begins with zeros
 
@@ -120,12 +123,12 @@ class Loop:
         given, length = self._given, len(self.matches)
         assert given is not None
         uses = self._uses(roots)
-        outputs = [*dict.fromkeys(a for n, a in uses.values() if not self._is_last(n, a))]
-        lasting = [a for _, a in uses.values() if a not in outputs]
-        carried = [*dict.fromkeys([*given.firsts, *(Carry.of(a, 1) for a in lasting)])]
-        step = Step(self._middle, self.matches, given, carried)
+        outputs = _numbered(a for n, a in uses.values() if not self._is_last(n, a))
+        lasting = (Carry.of(a, 1) for _, a in uses.values() if a not in outputs)
+        carried = _numbered([*given.firsts, *lasting])
+        step = Step(self._middle, self.matches, given, [*carried])
         nodes = step.rebuilt([step.next_node(carry) for carry in carried])
-        nodes += step.rebuilt(outputs)
+        nodes += step.rebuilt([*outputs])
         recurrence, constants = recurrence_of(nodes, step.digests(made), step.inputs, len(carried))
         firsts = [given.firsts.get(c) or _ir.zeros(c.node.shape, c.node.dtype) for c in carried]
         slices = [stacked(values, capture) for values in step.sliced]
@@ -134,10 +137,10 @@ class Loop:
         replaced: dict[Node, Node] = {}
         for b, (number, a) in uses.items():
             if a in outputs:
-                found = one_of(results[len(carried) + outputs.index(a)], number - first)
+                found = one_of(results[len(carried) + outputs[a]], number - first)
             else:
                 carry = Carry.of(a, self.matches[-1].number - number + 1)
-                found = results[carried.index(carry)]
+                found = results[carried[carry]]
             replaced[b] = _ir.transpose(found, self.matches[number - first].axes(a))
         return rebuilt_above(roots, replaced, made)
 
@@ -160,6 +163,11 @@ class Loop:
         assert self._given is not None
         delay = self.matches[-1].number - number + 1
         return delay == 1 or Carry.of(a, delay) in self._given.firsts
+
+
+def _numbered(found: Iterable[T]) -> dict[T, int]:
+    """Number what is found in the order of first use."""
+    return {what: n for n, what in enumerate(dict.fromkeys(found))}
 
 
 def rebuilt_above(

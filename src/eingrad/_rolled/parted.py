@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from eingrad import _ir
-from eingrad._ir import Node, Placement, Product
+from eingrad._ir import Node
 from eingrad._rolled.chain import Chain, operands_of
 from eingrad._rolled.classes import OUTSIDE, numbers_of
 
@@ -60,7 +60,7 @@ class Parted:
         last: dict[int, list[Node]] = {}
         for node in reversed(self.nodes):
             at = self.step[node]
-            is_view = _moves_only(node) and node not in used and node not in soon
+            is_view = _ir.is_rearranged(node) and node not in used and node not in soon
             if node in self._moving and node not in used and node is not self.ends[at + 1]:
                 if is_view:
                     continue
@@ -92,13 +92,6 @@ class Parted:
                 if n not in self._moving:
                     placed[n] = min(placed.get(n, placed[node]), placed[node])
         return placed
-
-
-def _moves_only(node: Node) -> bool:
-    """Whether a node computes nothing."""
-    if isinstance(node, Placement):
-        return not node.accumulates
-    return isinstance(node, Product) and node.is_view
 
 
 def _in_many(found: Iterable[tuple[Any, int]], least: int) -> frozenset[Any]:

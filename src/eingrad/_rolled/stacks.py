@@ -11,7 +11,6 @@ lies in an array step by step.
 True
 """
 
-import itertools
 from collections.abc import Callable, Hashable, Sequence
 from typing import Any, NamedTuple
 
@@ -23,14 +22,11 @@ from eingrad._ir import (
     Apply,
     Coefficient,
     Constant,
-    Einsum,
     Factor,
     Input,
     Node,
     Placement,
-    Product,
     Selection,
-    Structural,
 )  # fmt: skip
 from eingrad._primitives import apply, row_of
 from eingrad._subscripts import Subscripts
@@ -103,22 +99,17 @@ class _Part(NamedTuple):
 
 
 def _part(node: Node) -> _Part | None:
-    """Take a placement by one table apart, or a view of one, as an entry of an axis is."""
-    if not isinstance(node, Einsum):
+    """Take apart an array that is seen through one table, as an entry of an axis is."""
+    view = _ir.view_of(node)
+    if view is None or view.core is None:
         return None
-    factors, coefficient = [*node.factors], node.coefficient
-    placed = node.operands[0] if node.operands else node
-    if isinstance(node, Product) and node.is_view and isinstance(placed, Placement):
-        factors = _ir.splice(placed, node.terms[0], itertools.count(len(node.sizes)))
-        coefficient = _ir.multiply(coefficient, placed.coefficient)
-    picks = [f for f in factors if isinstance(f.node, Selection)]
-    cores = [f for f in factors if not isinstance(f.node, Structural)]
-    if len(picks) != 1 or len(cores) != 1:
+    tables = [f for f in view.structure if isinstance(f.node, Selection)]
+    if len(tables) != 1:
         return None
-    ((pick, term),) = picks
+    ((pick, term),) = tables
     assert isinstance(pick, Selection)
-    rest = tuple(f for f in factors if f.node is not pick)
-    return _Part(node, rest, pick, term, node.out, coefficient)
+    rest = tuple(f for f in view.factors if f.node is not pick)
+    return _Part(node, rest, pick, term, view.out, view.coefficient)
 
 
 def _parts(nodes: Sequence[Node]) -> list[_Part]:

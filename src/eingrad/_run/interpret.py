@@ -29,6 +29,7 @@ from eingrad._plan.kernels import (
     Call,
     Copy,
     EinsumLoop,
+    Elementary,
     Fill,
     Loop,
     MatMul,
@@ -94,55 +95,68 @@ def _run(program: Program, arrays: Sequence[_Array], space: _Space) -> list[_Arr
     return [space.xp.asarray(values[n]) for n in program.outputs]
 
 
-def _results(  # noqa: C901, PLR0912 - one case for each kernel
+def _results(
     statement: Statement, operands: Sequence[_Array], tables: Known, space: _Space
 ) -> list[_Array]:
     """Compute all results of a statement; of a loop, what becomes of its buffers."""
-    xp = space.xp
-    x: _Array = operands[0] if operands else None
     match statement.kernel:
         case Call() as call:
             return _call(call, operands, statement.results, space)
         case Loop() as loop:
             return _loop(loop, operands, space)
         case Scan() as scan:
-            return run_scan(scan, operands, tables, functools.partial(_run, space=space), xp)
+            run = functools.partial(_run, space=space)
+            return run_scan(scan, operands, tables, run, space.xp)
         case Rescan() as scan:
-            return run_rescan(scan, operands, tables, functools.partial(_run, space=space), xp)
+            run = functools.partial(_run, space=space)
+            return run_rescan(scan, operands, tables, run, space.xp)
         case Place() as place:
-            result = _placed(place, operands, tables, statement.results[0], space)
+            return [_placed(place, operands, tables, statement.results[0], space)]
+        case MatMul() as product:
+            made = _matrix_product(product, operands, space)
+            return [space.xp.reshape(made, statement.shape)]
+        case (
+            Multiply(terms=terms, out=out)
+            | Outer(terms=terms, out=out)
+            | EinsumLoop(terms=terms, out=out)
+        ):
+            return [_multiplied(operands, terms, out, space.xp)]
+        case kernel:
+            return [_elementary(kernel, statement, operands, space)]
+
+
+def _elementary(  # noqa: PLR0911 - one case for each kernel
+    kernel: Elementary, statement: Statement, operands: Sequence[_Array], space: _Space
+) -> _Array:
+    """Make, move, scale or add entries."""
+    xp = space.xp
+    x: _Array = operands[0] if operands else None
+    match kernel:
         case Number(value=value) | Fill(value=value):
-            result = space.full(value, *statement.results[0])
+            return space.full(value, *statement.results[0])
         case Triangle():
-            result = space.array(_triangle(statement.shape[0]))
+            return space.array(_triangle(statement.shape[0]))
         case View(terms=(term,), out=out):
-            result = _broadcast(_align(x, term, out, xp), statement.shape, xp)
+            return _broadcast(_align(x, term, out, xp), statement.shape, xp)
         case Slice(axis=axis, positions=positions):
-            result = x[_index(axis, positions)]
+            return x[_index(axis, positions)]
         case Take(axis=axis):
-            result = _taken(axis, operands, xp)
+            return _taken(axis, operands, xp)
         case Reshape():
-            result = xp.reshape(x, statement.shape)
+            return xp.reshape(x, statement.shape)
         case Copy():
-            result = xp.asarray(x, copy=True)
+            return xp.asarray(x, copy=True)
         case Scale(factor=factor):
-            result = _scaled(x, factor, statement.results[0].dtype)
+            return _scaled(x, factor, statement.results[0].dtype)
         case Sum(axes=axes):
-            result = xp.sum(x, axis=axes)
+            return xp.sum(x, axis=axes)
         case Mirror() as mirror:
-            result = xp.reshape(_mirrored(mirror, operands, space), statement.shape)
+            return xp.reshape(_mirrored(mirror, operands, space), statement.shape)
         case Add(signs=signs):
             pairs = zip(signs, operands, strict=True)
-            result = functools.reduce(operator.add, (-a if sign < 0 else a for sign, a in pairs))
-        case Multiply(terms=terms, out=out) | EinsumLoop(terms=terms, out=out):
-            result = _multiplied(operands, terms, out, xp)
-        case Outer(terms=terms, out=out):
-            result = _multiplied(operands, terms, out, xp)
-        case MatMul() as product:
-            result = xp.reshape(_matrix_product(product, operands, space), statement.shape)
+            return functools.reduce(operator.add, (-a if sign < 0 else a for sign, a in pairs))
         case _ as unknown:
             assert_never(unknown)
-    return [result]
 
 
 def _scalar(value: Coefficient, dtype: np.dtype[Any]) -> complex:

@@ -5,6 +5,7 @@ Guaranteed: the same step is one recurrence, wherever it is recorded; what no st
 outside of it.
 """
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -41,34 +42,16 @@ def record(
     trace: Trace, body: Body, firsts: Sequence[Node | None], arrays: Sequence[Node | None]
 ) -> Step:
     """Call the function on inputs of a step."""
-    inputs: list[Input] = []
-    given = body.given
-
-    def stand_in(node: Node | None, drop: int) -> Expression | None:
-        if node is None:
-            return None
-        level = -1 - trace.depth  # a step within a step has other inputs while both are recorded
-        inputs.append(step_input(level, len(inputs), node.shape[drop:], node.dtype))
-        return Expression(inputs[-1], trace, array=True)
-
-    carry = given.carry_tree.build([stand_in(n, 0) for n in firsts])
-    count = len(inputs)
-    x = given.slice_tree.build([stand_in(n, 1) for n in arrays])
+    given, count = body.given, sum(n is not None for n in firsts)
+    stands = _stand_in(trace, [(n, 0) for n in firsts] + [(n, 1) for n in arrays])
+    inputs = [stand for stand in stands if stand is not None]
+    values = [None if n is None else Expression(n, trace, array=True) for n in stands]
+    carry = given.carry_tree.build(values[: len(firsts)])
+    x = given.slice_tree.build(values[len(firsts) :])
     kinds = [COUNT if is_count else CARRY for is_count in given.counts]
     trace.step = dict(zip(inputs, [*kinds, *[SLICE] * (len(inputs) - count)], strict=True))
     bound = Bound([carry, x], {}, ["carry", "x"], [], [], [], LEAF, is_traced=True)
-    generators = _randomness.generators(body.f)
-    before = _randomness.states(generators)
-    leaves, outputs, tree = body.results(call_recorded(body.f, trace, bound))
-    trace.check_unwritten()
-    moved = _randomness.changed(before, _randomness.states(generators))
-    if moved:
-        warn(
-            f"{body.name}, a step of a scan, drew from {' and '.join(moved)}, or seeded it: it is "
-            "recorded once, so that all steps hold the numbers of this one draw; draw for all of "
-            "them outside, and give the numbers as xs",
-            RandomnessWarning,
-        )
+    leaves, outputs, tree = _called(trace, body, bound)
     carries = [node_or_none(n, trace, f"the carry that {body.name} returned") for n in leaves]
     body.check_carries(carries, firsts)
     ys = [node_or_none(n, trace, f"the output that {body.name} returned") for n in outputs]
@@ -82,3 +65,34 @@ def record(
         key, lambda: recurrence_of(nodes, made, inputs, count)
     )
     return Step(recurrence, constants, tree, tuple(n is not None for n in ys))
+
+
+def _stand_in(trace: Trace, given: Sequence[tuple[Node | None, int]]) -> list[Input | None]:
+    """Make inputs of a step for carries and arrays; of these, so many axes are left out.
+
+    A step within a step has other inputs, while both are recorded.
+    """
+    numbers = itertools.count()
+    return [
+        None
+        if node is None
+        else step_input(-1 - trace.depth, next(numbers), node.shape[drop:], node.dtype)
+        for node, drop in given
+    ]
+
+
+def _called(trace: Trace, body: Body, bound: Bound) -> tuple[list[Any], list[Any], Tree]:
+    """Call the function once, take apart what it returns; warn where it drew random numbers."""
+    generators = _randomness.generators(body.f)
+    before = _randomness.states(generators)
+    results = body.results(call_recorded(body.f, trace, bound))
+    trace.check_unwritten()
+    moved = _randomness.changed(before, _randomness.states(generators))
+    if moved:
+        warn(
+            f"{body.name}, a step of a scan, drew from {' and '.join(moved)}, or seeded it: it is "
+            "recorded once, so that all steps hold the numbers of this one draw; draw for all of "
+            "them outside, and give the numbers as xs",
+            RandomnessWarning,
+        )
+    return results

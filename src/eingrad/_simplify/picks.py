@@ -24,20 +24,16 @@ from eingrad import _ir
 from eingrad._ir import (
     Add,
     Apply,
-    Coefficient,
-    Einsum,
     Factor,
     Merge,
     Node,
-    Placement,
     Product,
     Selection,
     Structural,
+    View,
 )
 from eingrad._primitives import core_ndims
 from eingrad._subscripts import Subscripts
-
-_MOST_VIEWS = 8  # of views, that are seen through
 
 
 class _Pick(NamedTuple):
@@ -45,20 +41,6 @@ class _Pick(NamedTuple):
 
     picks: Selection
     rows: tuple[int, ...]
-
-
-class _View(NamedTuple):
-    """An array, and the selections and merges through which it is seen, all of them."""
-
-    factors: tuple[Factor, ...]
-    out: Subscripts
-    sizes: dict[int, int]
-    coefficient: Coefficient
-
-    @property
-    def repeated(self) -> set[int]:
-        """Output indices of no factor."""
-        return {*self.out}.difference(i for _, term in self.factors for i in term)
 
 
 class _Picked(NamedTuple):
@@ -125,35 +107,12 @@ def _operands(node: Node) -> list[Factor]:
     return []
 
 
-def _view_of(node: Node) -> _View | None:
-    """See through placements of placements, for a reshape of a pick of a slice is three of them."""
-    is_fill = isinstance(node, Placement) and not node.factors
-    return _opened(node) if isinstance(node, Einsum) and (is_fill or _is_view(node)) else None
+def _view_of(node: Node) -> View | None:
+    """See an array through what picks it; None where rows are added up, too."""
+    return _ir.view_of(node) if _ir.is_fill(node) or _ir.is_rearranged(node) else None
 
 
-def _opened(node: Einsum) -> _View:
-    factors, coefficient = node.factors, node.coefficient
-    sizes = dict(enumerate(node.sizes))
-    fresh = itertools.count(len(sizes))
-    for _ in range(_MOST_VIEWS):
-        inner = next((f for f in factors if _is_view(f.node)), None)
-        if inner is None:
-            break
-        assert isinstance(inner.node, Einsum)
-        coefficient = _ir.multiply(coefficient, inner.node.coefficient)
-        factors = (*_ir.splice(inner.node, inner.term, fresh), *(f for f in factors if f != inner))
-        sizes.update(_ir.sizes_of(factors))
-    return _View(factors, node.out, sizes, coefficient)
-
-
-def _is_view(node: Node) -> bool:
-    """Whether each entry is one of an array, or zero."""
-    if isinstance(node, Placement):
-        return node.core is not None and not node.accumulates
-    return isinstance(node, Product) and node.is_view
-
-
-def _picked(view: _View) -> Iterator[_Picked]:
+def _picked(view: View) -> Iterator[_Picked]:
     """Selections by which an array is picked, along axes on which nothing else depends."""
     for factor in view.factors:
         picks = factor.node

@@ -25,7 +25,7 @@ from eingrad._plan.lower.sums import find_folded, lower_sum, scales_taken
 from eingrad._plan.lower.writer import Writer
 from eingrad._plan.mirror import is_mirror
 from eingrad._plan.program import InputSpec, Program
-from eingrad._plan.tiles import Tiling
+from eingrad._plan.tiling import Tiling
 from eingrad._primitives import is_identity
 from eingrad._recurrence import is_scan
 
