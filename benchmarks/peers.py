@@ -101,6 +101,8 @@ def run(options: argparse.Namespace, clock: int) -> list[Result]:
             tell("")
             results.append(result)
             print(report.line(Row.of(result, clock)), flush=True)
+            if options.json:
+                write(options.json, results)
     except KeyboardInterrupt:
         print("interrupted; what was finished stands above", file=sys.stderr)
     return results
@@ -120,6 +122,12 @@ def summarise(results: Sequence[Result], rows: Sequence[Row]) -> None:
         print(f"\n{title}: {len(found) or 'none'}")
         for text in found:
             print(f"  {text}")
+
+
+def write(file: Path, results: Sequence[Result]) -> None:
+    """Write all samples, and where they were taken; again after each problem."""
+    found = {"machine": machine(), "results": [result.as_dict() for result in results]}
+    file.write_text(json.dumps(found, indent=1) + "\n", "utf-8")
 
 
 def machine() -> dict[str, Any]:
@@ -144,11 +152,7 @@ def main() -> None:
         results = [Result.of_dict(given) for given in written["results"]]
         print("\n".join(report.line(Row.of(result, clock)) for result in results))
     else:
-        facts = machine()
         results = run(options, clock)
-        if options.json:
-            found = {"machine": facts, "results": [result.as_dict() for result in results]}
-            options.json.write_text(json.dumps(found, indent=1) + "\n", "utf-8")
     rows = [Row.of(result, clock) for result in results]
     summarise(results, rows)
     if options.plot:

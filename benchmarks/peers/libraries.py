@@ -21,11 +21,12 @@ def eingrad() -> Library:
     """Give this library: plain NumPy, differentiated as a `Derivative`."""
 
     def batched(f: Function, order: int) -> Function:
+        """Of the sum over points, of which no two are in one term."""
+
         def at_each(x: Any) -> Any:
-            whole = eg.derivative(f, order)(x)
-            inner = "abcdefgh"[: whole.ndim - 1 - 2 * order]
-            added = "uvw"[:order]
-            return np.einsum(f"n{inner}{''.join('n' + k for k in added)}->n{inner}{added}", whole)
+            whole = eg.derivative(lambda x: np.sum(f(x), axis=0), order)(x)
+            inner, added = "abcdefgh"[: whole.ndim - 2 * order], "uvw"[:order]
+            return np.einsum(f"{inner}{''.join('n' + k for k in added)}->n{inner}{added}", whole)
 
         return at_each
 

@@ -13,7 +13,16 @@ from typing import Any
 
 import numpy as np
 
-from peers.problem import HESSIAN, JACOBIAN, THIRD, Array, Problem, Task, place
+from peers.problem import (
+    HESSIAN,
+    JACOBIAN,
+    THIRD,
+    Array,
+    Problem,
+    Task,
+    loops_without_buffer,
+    place,
+)
 
 
 def invertible(rng: np.random.Generator, size: int) -> Array:
@@ -30,10 +39,9 @@ def _spread(left: Array, right: Array, out: Array | None) -> Array:
     found = place(out, (size,) * 4)
     rows = found.reshape(size, size, size * size)
     long, tiled = np.repeat(left, size, axis=1), np.tile(right, size)
-    before = np.setbufsize(16)  # shorter loops than NumPy's buffer would be copied through it
-    for i in range(size):
-        np.multiply(long[i], tiled, out=rows[i])
-    np.setbufsize(before)
+    with loops_without_buffer():
+        for i in range(size):
+            np.multiply(long[i], tiled, out=rows[i])
     return found
 
 
@@ -43,25 +51,27 @@ def inverse_tiled(X: Array, out: Array | None = None) -> Array:
     return _spread(-Y, Y.T, out)
 
 
-def logdet_batched(X: Array, out: Array | None = None) -> Array:
-    """``-Y[j,k] Y[l,i]``, a product of one column for each i."""
-    D, Y = len(X), np.linalg.inv(X)
-    found = place(out, (D,) * 4)
-    right = np.ascontiguousarray(-Y.T)[:, None, :]
-    np.matmul(Y.reshape(D * D, 1), right, out=found.reshape(D, D * D, D))
-    return found
+def inverse_any_layout(X: Array, out: Array | None = None) -> Array:
+    """The same where nobody asks for an order of the axes: NumPy takes that of the operands."""
+    Y = np.linalg.inv(X)
+    return np.multiply(-Y[:, None, :, None], Y.T[:, None], out=out)
 
 
 def logdet_tiled(X: Array, out: Array | None = None) -> Array:
-    """The same, slab by slab, with inner loops of D**2."""
+    """``-Y[j,k] Y[l,i]``, slab by slab, with inner loops of D**2."""
     D, Y = len(X), np.linalg.inv(X)
     found = place(out, (D,) * 4)
     rows, long, tiled = found.reshape(D, D, D * D), np.repeat(-Y, D, axis=1), np.tile(Y.T, D)
-    before = np.setbufsize(16)
-    for i in range(D):
-        np.multiply(long, tiled[i], out=rows[i])
-    np.setbufsize(before)
+    with loops_without_buffer():
+        for i in range(D):
+            np.multiply(long, tiled[i], out=rows[i])
     return found
+
+
+def logdet_any_layout(X: Array, out: Array | None = None) -> Array:
+    """The same, likewise."""
+    Y = np.linalg.inv(X)
+    return np.multiply(-Y[None, :, :, None], Y.T[:, None, None], out=out)
 
 
 def det_rank_two(X: Array, out: Array | None = None) -> Array:
@@ -79,18 +89,17 @@ def det_rank_two(X: Array, out: Array | None = None) -> Array:
 def det_slabs(X: Array, out: Array | None = None) -> Array:
     """The same in slabs of i and a few j, which stay in the cache until they are added up."""
     D, Y, det = len(X), np.linalg.inv(X), np.linalg.det(X)
-    found = place(out, (D,) * 4).reshape(D, D, D * D)
+    found = place(out, (D,) * 4)
     long, tiled = np.repeat(-det * Y, D, axis=1), np.tile(Y.T, D)
     whole, few = np.ascontiguousarray(det * Y.T).reshape(-1), max(1, min(D, 2**15 // D**2))
-    spare = np.empty((few, D * D))
-    before = np.setbufsize(16)
-    for i in range(D):
-        for j in range(0, D, few):
-            slab = found[i, j : j + few]
-            np.multiply(long[j : j + few], tiled[i], out=slab)
-            slab += np.multiply(Y[j : j + few, i, None], whole, out=spare[: len(slab)])
-    np.setbufsize(before)
-    return found.reshape((D,) * 4)
+    rows, spare = found.reshape(D, D, D * D), np.empty((few, D * D))
+    with loops_without_buffer():
+        for i in range(D):
+            for j in range(0, D, few):
+                slab = rows[i, j : j + few]
+                np.multiply(long[j : j + few], tiled[i], out=slab)
+                slab += np.multiply(Y[j : j + few, i, None], whole, out=spare[: len(slab)])
+    return found
 
 
 def logdet_third(X: Array, out: Array | None = None) -> Array:
@@ -127,9 +136,11 @@ def _det(xp: Any, X: Any) -> Any:
 
 
 _BY_MATRIX = (
-    ("d inv(X)", JACOBIAN, _inverse, {"tiled": inverse_tiled}, (32, 64, 96)),
+    ("d inv(X)", JACOBIAN, _inverse,
+     {"tiled": inverse_tiled, "any layout": inverse_any_layout}, (32, 64, 96)),
     ("Hessian of logdet(X)", HESSIAN, _logdet,
-     {"batched product": logdet_batched, "tiled": logdet_tiled}, (3, 32, 64)),
+     {"tiled": logdet_tiled, "any layout": logdet_any_layout},
+     (3, 32, 64)),
     ("Hessian of det(X)", HESSIAN, _det, {"rank two": det_rank_two, "slabs": det_slabs}, (32, 64)),
     ("third derivative of logdet(X)", THIRD, _logdet, {"two columns": logdet_third}, (8, 10, 16)),
 )  # fmt: skip

@@ -33,58 +33,45 @@ def _given(out: Any, value: Any, gradient: Array) -> Pair:
 
 
 class Survival:
-    """Penalised likelihood of times to an event: data stay, so what they give is kept."""
+    """Penalised likelihood of times to an event: all is linear in one exponential at each node."""
 
     def __init__(self, data: Data) -> None:
-        events, covariates, at_times, nodes, weights = data.survival
-        self.covariates, self.weights = covariates, weights
-        self.nodes = nodes.reshape(-1, nodes.shape[-1])
+        events, covariates, at_times, at_nodes, weights = data.survival
+        samples, nodes, splines = at_nodes.shape
+        repeated = np.broadcast_to(covariates[:, None], (samples, nodes, covariates.shape[1]))
+        self.rows = np.concatenate([at_nodes, repeated], axis=2).reshape(samples * nodes, -1)
+        self.weights = weights.reshape(-1)
         self.linear = np.concatenate([events @ at_times, events @ covariates])
-        bend = np.diff(np.eye(nodes.shape[-1]), 2, axis=0)
-        self.penalty = bend.T @ bend
+        bend = np.zeros((splines - 2, self.rows.shape[1]))
+        bend[:, :splines] = np.diff(np.eye(splines), 2, axis=0)
+        self.penalty = 2 * bend.T @ bend
 
-    def _parts(self, p: Array) -> tuple[Array, Array, Array]:
-        """Hazards at the nodes with their weights, their sums, and sums of splines by sample."""
-        k = len(self.penalty)
-        hazards = np.exp(self.nodes @ p[:k]).reshape(self.weights.shape)
+    def _hazards(self, p: Array) -> Array:
+        hazards = self.rows @ p
+        np.exp(hazards, out=hazards)
         hazards *= self.weights
-        hazards *= np.exp(self.covariates @ p[k:])[:, None]
-        return hazards, hazards.sum(1), self.nodes
+        return hazards
 
     def value_and_gradient(self, p: Array, out: Any = None) -> Pair:
-        """The cumulative hazard is the sum of its nodes, and its own derivative in what adds."""
-        k = len(self.penalty)
-        hazards, cumulative, nodes = self._parts(p)
-        bent = self.penalty @ p[:k]
-        gradient = np.empty(len(p))
-        np.matmul(hazards.reshape(-1), nodes, out=gradient[:k])
-        np.matmul(cumulative, self.covariates, out=gradient[k:])
+        """The cumulative hazard is its own derivative in what adds to its logarithm."""
+        hazards, bent = self._hazards(p), self.penalty @ p
+        gradient = hazards @ self.rows
         gradient -= self.linear
-        value = cumulative.sum() - self.linear @ p + p[:k] @ bent
-        gradient[:k] += 2 * bent
-        return _given(out, value, gradient)
+        gradient += bent
+        return _given(out, hazards.sum() - self.linear @ p + 0.5 * (p @ bent), gradient)
 
     def hessian(self, p: Array, out: Array | None = None) -> Array:
-        """Three blocks: of splines, of covariates, and of both."""
-        k = len(self.penalty)
-        hazards, cumulative, nodes = self._parts(p)
-        found = np.empty((len(p), len(p))) if out is None else out
-        scaled = hazards.reshape(-1, 1) * nodes
-        found[:k, :k] = scaled.T @ nodes + 2 * self.penalty
-        found[k:, k:] = (cumulative[:, None] * self.covariates).T @ self.covariates
-        found[k:, :k] = self.covariates.T @ scaled.reshape(*hazards.shape, k).sum(1)
-        found[:k, k:] = found[k:, :k].T
+        """One product."""
+        found = np.matmul((self._hazards(p)[:, None] * self.rows).T, self.rows, out=out)
+        found += self.penalty
         return found
 
     def product(self, p: Array, v: Array, out: Array | None = None) -> Array:
         """The Hessian is not made."""
-        k = len(self.penalty)
-        hazards, _, nodes = self._parts(p)
-        hazards *= (nodes @ v[:k]).reshape(hazards.shape) + (self.covariates @ v[k:])[:, None]
-        found = np.empty(len(p)) if out is None else out
-        np.matmul(hazards.reshape(-1), nodes, out=found[:k])
-        found[:k] += 2 * (self.penalty @ v[:k])
-        np.matmul(hazards.sum(1), self.covariates, out=found[k:])
+        hazards = self._hazards(p)
+        hazards *= self.rows @ v
+        found = np.matmul(hazards, self.rows, out=out)
+        found += self.penalty @ v
         return found
 
 
@@ -128,7 +115,7 @@ def _hand(case: Case, asked: str, data: Data) -> dict[str, Callable[..., Any]]:
             HESSIAN: model.hessian,
             PRODUCT: model.product,
         }
-        return {"by blocks": calls[asked]}
+        return {"one exponential": calls[asked]}
     if case.name == "Gaussian process" and asked == VALUE_AND_GRADIENT and lapack:
         return {"Cholesky": GaussianProcess(data).value_and_gradient}
     return {}
