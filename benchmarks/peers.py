@@ -56,7 +56,7 @@ def parser() -> argparse.ArgumentParser:
     add("--memory", type=bytes_of, default=available_bytes() // 2, help="of a process, as in 4GB")
     add("--json", type=Path, metavar="FILE", help="write all samples")
     add("--plot", type=Path, metavar="FILE", help="draw the ratios")
-    add("--read", type=Path, metavar="FILE", help="measure nothing, show what --json wrote")
+    add("--read", type=Path, nargs="+", metavar="FILE", help="show what --json wrote; no measuring")
     add("--processor", action="store_true", help="show seconds of the processor: a busy machine")
     add("--list", action="store_true", help="names of problems")
     add("--once", action="store_true", help="one small problem, one round, NumPy alone")
@@ -130,6 +130,15 @@ def write(file: Path, results: Sequence[Result]) -> None:
     file.write_text(json.dumps(found, indent=1) + "\n", "utf-8")
 
 
+def read(files: Sequence[Path]) -> list[Result]:
+    """Read what was written; of a problem that is in several files, the last counts."""
+    found: dict[str, Result] = {}
+    for file in files:
+        for given in json.loads(file.read_text("utf-8"))["results"]:
+            found[given["problem"]] = Result.of_dict(given)
+    return [found[name] for name in PROBLEMS if name in found]
+
+
 def machine() -> dict[str, Any]:
     """Say on what this was measured."""
     load = os.getloadavg() if hasattr(os, "getloadavg") else ()
@@ -148,8 +157,7 @@ def main() -> None:
     clock = PROCESSOR if options.processor else CLOCK
     print(report.heading())
     if options.read:
-        written = json.loads(options.read.read_text("utf-8"))
-        results = [Result.of_dict(given) for given in written["results"]]
+        results = read(options.read)
         print("\n".join(report.line(Row.of(result, clock)) for result in results))
     else:
         results = run(options, clock)

@@ -14,7 +14,7 @@ import numpy as np
 
 import eingrad as eg
 from eingrad.paths.executors import Prepared
-from peers import libraries
+from peers import languages, libraries
 from peers.problem import Array, Task
 
 OURS = "eingrad"
@@ -159,15 +159,9 @@ def taped(task: Task) -> Prepared:
     return Prepared(_call(derived, task.args), as_arrays)
 
 
-def own(name: str) -> Callable[[Task], Prepared]:
-    """By a library with a language of its own, where a task says how to write it."""
-
-    def prepare(task: Task) -> Prepared:
-        if name not in task.own:
-            raise NotImplementedError(f"nobody wrote this for {name}")
-        return Prepared(task.own[name](*task.args), as_arrays)
-
-    return prepare
+def scalar_code(task: Task) -> Prepared:
+    """By CasADi, of an expression in its own language."""
+    return Prepared(languages.casadi(task.expression, task.asked, task.args), as_arrays)
 
 
 # The limit ---------------------------------------------------------------------------------------
@@ -212,8 +206,7 @@ LIBRARIES = (
     Contender("torch", eager, "torch", "torch"),
     Contender("torch.compile", inductor, "torch", "torch._dynamo"),
     Contender("autograd", taped, "autograd", "autograd.numpy"),
-    Contender("tensorgrad", own("tensorgrad"), "tensorgrad", "tensorgrad"),
-    Contender("CasADi", own("CasADi"), "casadi", "casadi"),
+    Contender("CasADi", scalar_code, "casadi", "casadi"),
     Contender(WRITE, write),
     Contender(WRITE + OUT, write_out),
 )

@@ -70,7 +70,7 @@ def of_points(asked: str, hand: Any, rng: np.random.Generator, count: int) -> Ta
 
         return total
 
-    return Task(asked, function, (rng.normal(size=(count, 3)),), hand)
+    return Task(asked, function, (rng.normal(size=(count, 3)),), hand, "distances")
 
 
 def _gradient(rng: np.random.Generator, count: int) -> Task:

@@ -97,7 +97,7 @@ def softplus_third(w: Array, X: Array, out: Array | None = None) -> Array:
 def of_form(asked: str, hand: Any, rng: np.random.Generator, n: int) -> Task:
     """A derivative of ``x B x`` in x."""
     args = (rng.normal(size=n), rng.normal(size=(n, n)))
-    return Task(asked, lambda _: lambda x, B: x @ B @ x, args, hand)
+    return Task(asked, lambda _: lambda x, B: x @ B @ x, args, hand, "x B x")
 
 
 def of_fit(asked: str, hand: Any, rng: np.random.Generator, m: int, n: int) -> Task:

@@ -158,7 +158,8 @@ def of_form(asked: str, hand: Any, rng: np.random.Generator, D: int) -> Task:
     def function(lib: Library) -> Any:
         return lambda X, a, b: a @ lib.xp.linalg.inv(X) @ b
 
-    return Task(asked, function, (invertible(rng, D), *rng.normal(size=(2, D))), hand)
+    args = (invertible(rng, D), *rng.normal(size=(2, D)))
+    return Task(asked, function, args, hand, "a X^-1 b")
 
 
 def of_det_form(rng: np.random.Generator, m: int, n: int) -> Task:

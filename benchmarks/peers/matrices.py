@@ -118,9 +118,12 @@ def logdet_third(X: Array, out: Array | None = None) -> Array:
 # What is differentiated --------------------------------------------------------------------------
 
 
-def of_matrix(asked: str, function: Any, hand: Any, rng: np.random.Generator, D: int) -> Task:
+def of_matrix(
+    asked: str, expression: str, function: Any, hand: Any, rng: np.random.Generator, D: int
+) -> Task:
     """A derivative in one matrix alone."""
-    return Task(asked, lambda lib: lambda X: function(lib.xp, X), (invertible(rng, D),), hand)
+    args = (invertible(rng, D),)
+    return Task(asked, lambda lib: lambda X: function(lib.xp, X), args, hand, expression)
 
 
 def _inverse(xp: Any, X: Any) -> Any:
@@ -135,18 +138,19 @@ def _det(xp: Any, X: Any) -> Any:
     return xp.linalg.det(X)
 
 
+_LOGDET = {"tiled": logdet_tiled, "any layout": logdet_any_layout}
+_INVERSE = {"tiled": inverse_tiled, "any layout": inverse_any_layout}
+_DET = {"rank two": det_rank_two, "slabs": det_slabs}
 _BY_MATRIX = (
-    ("d inv(X)", JACOBIAN, _inverse,
-     {"tiled": inverse_tiled, "any layout": inverse_any_layout}, (32, 64, 96)),
-    ("Hessian of logdet(X)", HESSIAN, _logdet,
-     {"tiled": logdet_tiled, "any layout": logdet_any_layout},
-     (3, 32, 64)),
-    ("Hessian of det(X)", HESSIAN, _det, {"rank two": det_rank_two, "slabs": det_slabs}, (32, 64)),
-    ("third derivative of logdet(X)", THIRD, _logdet, {"two columns": logdet_third}, (8, 10, 16)),
+    ("d inv(X)", JACOBIAN, "inv(X)", _inverse, _INVERSE, (32, 64, 96)),
+    ("Hessian of logdet(X)", HESSIAN, "logdet(X)", _logdet, _LOGDET, (3, 32, 64)),
+    ("Hessian of det(X)", HESSIAN, "det(X)", _det, _DET, (32, 64)),
+    ("third derivative of logdet(X)", THIRD, "logdet(X)", _logdet, {"two columns": logdet_third},
+     (8, 10, 16)),
 )  # fmt: skip
 
 PROBLEMS = tuple(
-    Problem(f"{name}, D = {D}", partial(of_matrix, asked, function, hand), (D,), (3,))
-    for name, asked, function, hand, sizes in _BY_MATRIX
+    Problem(f"{name}, D = {D}", partial(of_matrix, asked, expression, function, hand), (D,), (3,))
+    for name, asked, expression, function, hand, sizes in _BY_MATRIX
     for D in sizes
 )

@@ -18,7 +18,6 @@ _MARKS = {
     "torch": ("^", "#e09f3e", 5, "torch"),
     "torch.compile": ("v", "#e09f3e", 5, "torch, compiled"),
     "autograd": ("D", "#7f7f7f", 4, "autograd"),
-    "tensorgrad": ("P", "#2a9d4b", 6, "tensorgrad"),
     "CasADi": ("X", "#7b4ab5", 6, "CasADi"),
 }
 _HOLLOW = (OURS + OUT,)

@@ -65,9 +65,8 @@ class Task:
         Arguments of the function; of `PRODUCT`, the vector is the second one.
     hand : mapping
         Hand-written versions by name, best ones only.
-    own : mapping
-        Formulations for libraries with a language of their own, by the name of the library:
-        ``own[name](module, *args)`` returns a call.
+    expression : str, optional
+        What is differentiated, by the name under which `languages` knows it.
     order : int, optional
         Of the derivative, where `function` differentiates itself.
     """
@@ -76,7 +75,7 @@ class Task:
     function: Callable[[Library], Callable[..., Any]]
     args: tuple[Array, ...]
     hand: Mapping[str, Hand] = field(default_factory=dict)
-    own: Mapping[str, Callable[..., Callable[[], Any]]] = field(default_factory=dict)
+    expression: str = ""
     order: int | None = None
 
 

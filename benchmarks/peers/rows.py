@@ -12,7 +12,7 @@ from peers.contenders import HAND, OURS, OUT
 from peers.runner import Result
 
 NO_PLAN = "eingrad, no plan"
-PEERS = ("JAX", "torch", "torch.compile", "autograd", "tensorgrad", "CasADi")
+PEERS = ("JAX", "torch", "torch.compile", "autograd", "CasADi")
 
 
 class Best(NamedTuple):
