@@ -193,10 +193,12 @@ def test_contenders_take_turns(scripted):
     assert len({tuple(names) for names in rounds}) > 1
 
 
-def test_a_contender_that_had_its_seconds_leaves(scripted):
-    scripted(by={(FIRST, "sample"): {"clock": 60.0, "processor": 1.0, "calls": 1}})
+@pytest.mark.parametrize(("clock", "samples"), [(400.0, 1), (60.0, 3), (30.0, 4), (2.0, 9)])
+def test_a_contender_that_had_its_seconds_leaves(scripted, clock, samples):
+    """A hundred seconds here; with three samples, or one that takes as long as three may."""
+    scripted(by={(FIRST, "sample"): {"clock": clock, "processor": 1.0, "calls": 1}})
     (result,) = measured(rounds=9)
-    assert len(result.runs[FIRST].samples) == 2
+    assert len(result.runs[FIRST].samples) == samples
     assert len(result.runs[OURS].samples) == 9
 
 

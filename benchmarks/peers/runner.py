@@ -23,6 +23,7 @@ TOLERANCE = 1e-8  # of entries, relative to the largest one
 CLOCK, PROCESSOR = 0, 1  # of a pair of seconds: on the clock, and of the processor
 Pair = tuple[float, float]
 
+_FEW = 3  # samples, of which one may be wrong
 _PAUSE = 0.05  # seconds in which threads of BLAS that another worker left waiting go to sleep
 
 
@@ -37,7 +38,8 @@ class Settings:
     rounds : int
         At most so many samples of each contender.
     seconds : float
-        At most so many of samples of each contender, one sample at least.
+        At most so many of samples of each contender; three samples at least, or one that takes
+        three times as long.
     patience : float
         Seconds until the first result.
     threads : int
@@ -184,9 +186,7 @@ class _Bench:
         settings = self.settings
         for n in range(settings.rounds):
             runs = [self.result.runs[name] for name in self.workers]
-            here = [
-                r for r in runs if r.calls * sum(s[CLOCK] for s in r.samples) < settings.seconds
-            ]
+            here = [run for run in runs if _has_time(run, settings.seconds)]
             self.tell(f"{self.problem.name}: round {n + 1} of {settings.rounds}")
             for run in random.Random(n).sample(here, len(here)):
                 if settings.threads > 1:
@@ -203,6 +203,13 @@ class _Bench:
         for worker in self.workers.values():
             worker.end()
         self.folder.cleanup()
+
+
+def _has_time(run: Run, seconds: float) -> bool:
+    """Whether one has another turn: some samples at least, unless each takes all of its time."""
+    spent = run.calls * sum(sample[CLOCK] for sample in run.samples)
+    few = len(run.samples) < _FEW and spent < _FEW * seconds
+    return few or spent < seconds
 
 
 def _is_wanted(name: str, wanted: Sequence[str]) -> bool:
