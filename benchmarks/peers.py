@@ -166,7 +166,7 @@ def main() -> None:
     if options.plot:
         from peers.picture import draw  # noqa: PLC0415 - needs matplotlib
 
-        draw(rows).savefig(options.plot, dpi=130, metadata={"Software": None})
+        draw(rows).savefig(options.plot, dpi=130, bbox_inches="tight", metadata={"Software": None})
 
 
 if __name__ == "__main__":

@@ -29,7 +29,7 @@ def draw(rows: Sequence[Row]) -> Any:
     from matplotlib.figure import Figure  # noqa: PLC0415 - only where a picture is asked for
 
     shown = [row for row in rows if row.by_hand() or OURS in row.seconds]
-    figure = Figure(figsize=(9.5, 1.6 + 0.235 * (len(shown) + _families(shown))), facecolor="white")
+    figure = Figure(figsize=(7.5, 1.6 + 0.235 * (len(shown) + _families(shown))), facecolor="white")
     axes = figure.subplots()
     places = _places(shown)
     for name in (WRITE, *_MARKS):
@@ -39,7 +39,6 @@ def draw(rows: Sequence[Row]) -> Any:
         if points:
             _draw_marks(axes, name, points)
     _finish(axes, shown, places)
-    figure.tight_layout()
     return figure
 
 
