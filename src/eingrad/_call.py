@@ -18,6 +18,7 @@ from eingrad._bind import Argnums, Bound, bind
 from eingrad._conversions import cause
 from eingrad._derive import Root, arrange
 from eingrad._ir import Input, Node
+from eingrad._numpy_functions.operands import keep_in_range
 from eingrad._primitives import cast
 from eingrad._progress import phase
 from eingrad._recorded import rewritten, with_picks_last
@@ -93,7 +94,9 @@ def _record(
     if is_nested and outer is not None:
         trace.lend_to(outer)  # an unevaluated derivative is in these inputs
     if is_nested:
-        replaced.update((n, node_of(v, outer)) for n, v in zip(inputs, values, strict=True))
+        made = None if outer is None else outer.made
+        outside = [keep_in_range(node_of(v, outer), made) for v in values]
+        replaced.update(zip(inputs, outside, strict=True))
     if trace.lasting or (is_nested and outer is None):
         replaced.update((k.node, _ir.constant(k.values)) for k in captured)
     if not is_nested:
