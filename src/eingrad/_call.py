@@ -18,6 +18,7 @@ from eingrad._bind import Argnums, Bound, bind
 from eingrad._conversions import cause
 from eingrad._derive import Root, arrange
 from eingrad._ir import Input, Node
+from eingrad._numpy_functions.operands import keep_in_range
 from eingrad._primitives import cast
 from eingrad._progress import phase
 from eingrad._recorded import rewritten, with_picks_last
@@ -117,8 +118,9 @@ def _stand_for(
     if is_nested:
         if outer is not None:
             trace.lend_to(outer)  # an unevaluated derivative is in these inputs
-        pairs = zip(bound.inputs, bound.values, strict=True)
-        replaced.update((n, node_of(v, outer)) for n, v in pairs)
+        made = None if outer is None else outer.made
+        outside = [keep_in_range(node_of(value, outer), made) for value in bound.values]
+        replaced.update(zip(bound.inputs, outside, strict=True))
     if trace.lasting or (is_nested and outer is None):
         replaced.update((k.node, _ir.constant(k.values)) for k in captured)
     return replaced

@@ -77,10 +77,10 @@ def operands(*values: Any, flags: bool = False) -> tuple[list[Node], Callable[[N
     nodes = [node_of(v, trace, f"operand {n}") for n, v in enumerate(values)]
     dtype = result_dtype(values, nodes, flags=flags)
     made = None if trace is None else trace.made
-    return [_keep_in_range(cast(n, dtype), made) for n in nodes], lambda n: Expression(n, trace)
+    return [keep_in_range(cast(n, dtype), made) for n in nodes], lambda n: Expression(n, trace)
 
 
-def _keep_in_range(node: Node, made: Set[bytes] | None) -> Node:
+def keep_in_range(node: Node, made: Set[bytes] | None) -> Node:
     """Make a scale of the user's an operation, so that nothing takes it out of the operand.
 
     Not a sign, nor a harmless number that divides a sum: the sum was there before. And not what

@@ -14,6 +14,7 @@ import numpy as np
 from eingrad import _ir, _reuse
 from eingrad._ir import Apply, Input, Node
 from eingrad._recurrence.row import NewInputs, Recurrence, Scan, is_scan, results_of_scan, scan_of
+from eingrad._recurrence.scaled import without_scale
 from eingrad._recurrence.stored import store
 from eingrad._subscripts import Shape
 
@@ -74,6 +75,8 @@ def pull(
     given = tuple(sorted(k for k, bar in bars.items() if not _ir.is_zero(bar)))
     if not given:
         return []
+    moved, scale = without_scale({k: bars[k] for k in given})
+    bars = {**bars, **moved}
     wanted = tuple(k for k, n in enumerate(node.operands) if n in active and _is_float(n))
     key = ("pull", row, given, wanted, leading, dtype)
     derived = _reuse.find_or_derive(
@@ -94,7 +97,7 @@ def pull(
     back = results_of_scan(recurrence, operands, row.length, is_backward=not row.is_backward)
     first = len(step.constants) + len(step.carries)
     return [
-        (node.operands[k], bar if k < first else _from_front(bar, count))
+        (node.operands[k], _ir.scale(bar if k < first else _from_front(bar, count), scale))
         for k, bar in zip(derived.cotangent_of, back, strict=True)
         if k in wanted
     ]
