@@ -84,6 +84,7 @@ class Budget:
     compared_nodes: int = 2000
     nodes_between: int = 20  # of a value whose derivatives are planned before the next order
     nodes_in_print: int = 200  # of one whose derivative is derived again for `print(plan)`
+    counted_nodes: int = 64  # of a candidate that may be left out for the calls that it makes
     monomials: int = 2500  # that are made to name a mode: about a second
 
 
@@ -117,6 +118,7 @@ class Policy:
     """What no measurement decides alone: how candidates are compared, what memory is worth."""
 
     within: int = 3  # times the smaller bound: above that, a direction is not built
+    percent_more_calls: int = 125  # than another's, of small arrays: a candidate is not planned
     far: int = 8  # times the least estimate of a form: above that, it is not planned to be compared
     passes: int = 2  # over the result, in any direction: little is done but that
     nodes_one_way: int = 40  # of a scalar or gradient: the better direction is known
