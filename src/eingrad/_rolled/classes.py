@@ -78,10 +78,11 @@ class Classes:
             return (kind, *sorted(zip(below, map(repr, numbers), strict=True)))
         if not isinstance(node, Einsum):
             return (kind, numbers, *map(repr, below))
-        order = sorted(range(len(below)), key=lambda n: (below[n], len(node.terms[n])))
-        terms, out, _ = number(self.terms(node, order), node.out)
+        longer = [_longer(node, term) for term in node.terms]
+        order = sorted(range(len(below)), key=lambda n: (below[n], len(longer[n])))
+        terms, out, _ = number(self.terms(node, order), _longer(node, node.out))
         if has_twins(node):
-            self.turn[node] = tuple(sorted(range(len(out)), key=out.__getitem__))
+            self.turn[node] = _turn(node, out)
             out = tuple(sorted(out))
         return (kind, repr([below[n] for n in order]), terms, out, repr(numbers[:1]))
 
@@ -92,12 +93,12 @@ class Classes:
         return numbers or (node.attributes if isinstance(node, Apply) else ())
 
     def terms(self, node: Einsum, order: Sequence[int]) -> list[Subscripts]:
-        """Give the indices of operands, in an order; those of products by their turned axes."""
-        return [self._turned(node.operands[n], node.terms[n]) for n in order]
+        """Give the longer indices of operands, in an order; those of products by turned axes."""
+        return [_longer(node, self._turned(node.operands[n], node.terms[n])) for n in order]
 
     def out(self, node: Einsum) -> Subscripts:
-        """Give the indices of a node, by its turned axes."""
-        return self._turned(node, node.out)
+        """Give the longer indices of a node, by its turned axes."""
+        return _longer(node, self._turned(node, node.out))
 
     def _turned(self, node: Node, term: Subscripts) -> Subscripts:
         turn = self.turn.get(node)
@@ -106,6 +107,18 @@ class Classes:
     def between(self, a: Node, b: Node) -> Subscripts:
         """Say how a node is transposed to be another one that computes the same."""
         return between(self.turn.get(a, range(a.ndim)), self.turn.get(b, range(b.ndim)))
+
+
+def _longer(node: Einsum, term: Subscripts) -> Subscripts:
+    """Leave out indices of size one: in which order they are kept is not the same in all steps."""
+    return tuple([index for index in term if node.sizes[index] != 1])
+
+
+def _turn(node: Node, out: Subscripts) -> Subscripts:
+    """Put axes in the order of their indices; those of length one, which have none, come last."""
+    longer = [axis for axis, size in enumerate(node.shape) if size != 1]
+    ones = [axis for axis, size in enumerate(node.shape) if size == 1]
+    return (*(axis for _, axis in sorted(zip(out, longer, strict=True))), *ones)
 
 
 def between(a: Sequence[int], b: Sequence[int]) -> Subscripts:
