@@ -10,7 +10,9 @@ longest one there is, unless something else is longer. *Marks* on it, one period
 nodes below its end into steps: a step has what its mark needs and the mark before it does not.
 """
 
-from collections.abc import Sequence
+import itertools
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from hashlib import blake2b
 from typing import NamedTuple
 
@@ -21,6 +23,8 @@ from eingrad import _ir
 from eingrad._ir import Apply, Node, Product, Structural
 
 _LOOKED_DOWN = 4  # levels that tell apart operands of one depth
+_FAR = 9  # levels: what is fixed is farther away in each step
+_MULTIPLES = (1, 2, 3, 4)  # of a period that are tried: parts of a step may look alike
 _LONG = 4096  # characters, from which on what was seen is told by its digest
 _MOST_PERIODS = 4096  # that are tried: nodes along the path in one step
 
@@ -35,24 +39,30 @@ class Chain(NamedTuple):
     place: dict[Node, int]  # the first place on the path that needs a node, of those below its end
 
 
-def find_chain(order: Sequence[Node], least: int) -> Chain | None:
+def find_chains(order: Sequence[Node], least: int) -> Iterator[Chain]:
     """Find the longest part of the longest path that is `least` periods or more.
 
+    A step may have several parts that look alike from the path, so multiples of the period follow.
     `order` has operands before what they are operands of.
     """
     path = _longest_path(order)
-    found = _repetition(np.array(_numbered([kind_of_node(n) for n in path])), least)
+    kinds = [kind_of_node(node) for node in path]
+    found = _repetition(np.array(_numbered(_seen_from(path, kinds, order, least))), least)
     if found is None:
-        return None
-    first, last, period = found
-    return Chain(path, first, last, period, _places(order, path[: last + 1]))
+        return
+    first, last, period = _extended(kinds, *found)
+    place = _places(order, path[: last + 1])
+    for times in _MULTIPLES:
+        if last + 1 - first >= least * times * period:
+            yield Chain(path, first, last, times * period, place)
 
 
 def kind_of_node(node: Node) -> tuple[object, ...]:
     """Say what a node does, but for its operands, its numbers, and in which order it has them."""
     kind: object = type(node).__name__
     if isinstance(node, Apply):
-        kind = (node.primitive.identity, node.result)
+        is_multiple = _ir.number_of(node) is not None  # by a factor or by a divisor
+        kind = "multiple" if is_multiple else (node.primitive.identity, node.result)
     shape = tuple(sorted(node.shape)) if has_twins(node) else node.shape
     return (kind, shape, node.dtype.str, len(_ir.children(node)))
 
@@ -82,6 +92,35 @@ def _longest_path(order: Sequence[Node]) -> list[Node]:
     return path[::-1]
 
 
+def _seen_from(
+    path: Sequence[Node], kinds: Sequence[object], order: Sequence[Node], least: int
+) -> list[object]:
+    """Say of each node of a path what it does, and with what: that is what a period is told by."""
+    users = Counter(n for node in order for n in {*operands_of(node)})
+    seen = [kinds[0]]
+    for (below, node), kind in zip(itertools.pairwise(path), kinds[1:], strict=True):
+        others = [repr(_seen(n, users[n] >= least)) for n in operands_of(node) if n is not below]
+        seen.append((kind, *sorted(others)))
+    return seen
+
+
+def _extended(kinds: Sequence[object], first: int, last: int, period: int) -> tuple[int, int, int]:
+    """Add a step at each end, if it does the same: the first one begins with other things."""
+    for _ in range(period):
+        if first > 0 and kinds[first - 1] == kinds[first - 1 + period]:
+            first -= 1
+        if last + 1 < len(kinds) and kinds[last + 1] == kinds[last + 1 - period]:
+            last += 1
+    return first, last, period
+
+
+def _seen(node: Node, is_shared: bool) -> object:
+    """Say what an operand beside the path is: the same one, what any step may have, or a kind."""
+    if is_shared:
+        return node.uid
+    return kind_of_node(node) if _ir.children(node) else (node.shape, node.dtype.str)
+
+
 class _Look:
     """Looks at nodes and what is a few levels below them, at each node once for each level.
 
@@ -107,9 +146,14 @@ class _Look:
         if not levels:
             return repr(kind[1:])
         below = sorted(
-            f"{depth[node] - depth[n]}{self.down(n, levels - 1)}" for n in operands_of(node)
+            f"{min(depth[node] - depth[n], _FAR)}{self.down(n, levels - 1)}"
+            for n in operands_of(node)
         )
-        return f"{node.primitive.name if isinstance(node, Apply) else kind[0]}{kind[1:]}{below}"
+        return f"{_name(node)}{kind[1:]}{below}"
+
+
+def _name(node: Node) -> str:
+    return node.primitive.name if isinstance(node, Apply) else type(node).__name__
 
 
 def _numbered(kinds: Sequence[object]) -> list[int]:
@@ -169,6 +213,21 @@ def best_marks(order: Sequence[Node], chain: Chain) -> list[int]:
         key=lambda n: (sum(_bytes(x) for x in carried[n]), len(carried[n]), -len(options[n])),
     )
     return options[best]
+
+
+def may_repeat(order: Sequence[Node], chain: Chain, marks: Sequence[int]) -> bool:
+    """Whether two steps in the middle have as many nodes of each kind: a cheap look at first."""
+    middle = len(marks) // 2
+    first, second, third = marks[middle - 1 : middle + 2]
+    moving = {chain.path[marks[0]]}
+    kinds: tuple[Counter[object], Counter[object]] = Counter(), Counter()
+    for node in order:
+        at = chain.place.get(node, -1)
+        if at >= 0 and not moving.isdisjoint(_ir.children(node)):
+            moving.add(node)
+            if first < at <= third:
+                kinds[at > second][kind_of_node(node)] += 1
+    return kinds[0] == kinds[1]
 
 
 def _marks(chain: Chain, offset: int) -> list[int]:
