@@ -11,12 +11,12 @@ together. docs/design/scans.md has the whole.
 """
 
 import itertools
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Sequence, Set
 
 from eingrad import _ir
 from eingrad._ir import Node
 from eingrad._limits import POLICY
-from eingrad._rolled.chain import best_marks, find_chains, may_repeat
+from eingrad._rolled.chain import Chain, best_marks, find_chains, may_repeat
 from eingrad._rolled.loop import Loop
 from eingrad._rolled.matches import Matcher
 from eingrad._rolled.parted import Parted
@@ -41,28 +41,31 @@ def roll(
 
 
 def _find(roots: Sequence[Node]) -> Loop | None:
-    """Find the loop of the most nodes, or a whole one, if there is one worth it."""
+    """Find the loop of the shortest steps that is worth it: its own multiples are loops too."""
     order = _ir.topological(roots)
     if len(order) < POLICY.rolled_nodes:
         return None
+    for chain in find_chains(order, POLICY.rolled_steps + 1):
+        best = _best(order, chain)
+        if best is not None:
+            return best
+    return None
+
+
+def _best(order: Sequence[Node], chain: Chain) -> Loop | None:
+    """Part a graph into steps in several ways, and match them, if they are alike from afar."""
+    marks = best_marks(order, chain)
+    if not may_repeat(order, chain, marks):
+        return None
     best: Loop | None = None
-    for loop in _loops(order):
+    for with_users, is_loose in itertools.product((True, False), (False, True)):
+        parted = Parted(order, chain, marks, with_users=with_users, is_loose=is_loose)
+        loop = Loop(parted, Matcher(parted).matched())
         if _pays(loop) and (best is None or loop.size > best.size):
             best = loop
             if loop.is_complete:
                 break
     return best
-
-
-def _loops(order: Sequence[Node]) -> Iterator[Loop]:
-    """Part a graph into steps in several ways, and match what repeats itself at the first look."""
-    for chain in find_chains(order, POLICY.rolled_steps + 1):
-        marks = best_marks(order, chain)
-        if not may_repeat(order, chain, marks):
-            continue
-        for with_users, is_loose in itertools.product((True, False), (False, True)):
-            parted = Parted(order, chain, marks, with_users=with_users, is_loose=is_loose)
-            yield Loop(parted, Matcher(parted).matched())
 
 
 def _pays(loop: Loop) -> bool:

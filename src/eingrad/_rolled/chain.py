@@ -12,7 +12,7 @@ nodes below its end into steps: a step has what its mark needs and the mark befo
 
 import itertools
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from hashlib import blake2b
 from typing import NamedTuple
 
@@ -45,9 +45,11 @@ def find_chains(order: Sequence[Node], least: int) -> Iterator[Chain]:
     A step may have several parts that look alike from the path, so multiples of the period follow.
     `order` has operands before what they are operands of.
     """
-    path = _longest_path(order)
+    users = Counter(n for node in order for n in {*operands_of(node)})
+    shared = {node for node, count in users.items() if count >= least}
+    path = _longest_path(order, shared)
     kinds = [kind_of_node(node) for node in path]
-    found = _repetition(np.array(_numbered(_seen_from(path, kinds, order, least))), least)
+    found = _repetition(np.array(_numbered(_seen_from(path, kinds, shared))), least)
     if found is None:
         return
     first, last, period = _extended(kinds, *found)
@@ -77,11 +79,11 @@ def operands_of(node: Node) -> list[Node]:
     return [n for n in _ir.children(node) if not isinstance(n, Structural)]
 
 
-def _longest_path(order: Sequence[Node]) -> list[Node]:
+def _longest_path(order: Sequence[Node], shared: Container[Node]) -> list[Node]:
     depth: dict[Node, int] = {}
     for node in order:
         depth[node] = 1 + max((depth[n] for n in operands_of(node)), default=-1)
-    look = _Look(depth)
+    look = _Look(depth, shared)
     node = max(order, key=depth.__getitem__)
     path = [node]
     while below := operands_of(node):
@@ -93,14 +95,14 @@ def _longest_path(order: Sequence[Node]) -> list[Node]:
 
 
 def _seen_from(
-    path: Sequence[Node], kinds: Sequence[object], order: Sequence[Node], least: int
+    path: Sequence[Node], kinds: Sequence[object], shared: Container[Node]
 ) -> list[object]:
     """Say of each node of a path what it does, and with what: that is what a period is told by."""
-    users = Counter(n for node in order for n in {*operands_of(node)})
+    numbers: dict[object, int] = {}
     seen = [kinds[0]]
     for (below, node), kind in zip(itertools.pairwise(path), kinds[1:], strict=True):
-        others = [repr(_seen(n, users[n] >= least)) for n in operands_of(node) if n is not below]
-        seen.append((kind, *sorted(others)))
+        beside = (_seen(n, n in shared) for n in operands_of(node) if n is not below)
+        seen.append((kind, *sorted(numbers.setdefault(n, len(numbers)) for n in beside)))
     return seen
 
 
@@ -128,12 +130,14 @@ class _Look:
     sums of hundreds has too many of.
     """
 
-    def __init__(self, depth: dict[Node, int]) -> None:
-        self._depth = depth
+    def __init__(self, depth: dict[Node, int], shared: Container[Node]) -> None:
+        self._depth, self._shared = depth, shared
         self._seen: dict[tuple[Node, int], str] = {}
 
     def down(self, node: Node, levels: int) -> str:
-        """Write down a node, in an order of its own; what is long, by its digest."""
+        """Write down a node, in an order of its own; what is long or shared, by its digest."""
+        if node in self._shared:
+            return node.digest.hex()
         known = self._seen.get((node, levels))
         if known is None:
             text = self._written(node, levels)

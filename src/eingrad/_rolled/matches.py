@@ -21,6 +21,7 @@ from eingrad._rolled.classes import OUTSIDE, Classes
 from eingrad._rolled.parted import Parted
 from eingrad._subscripts import Subscripts, number
 
+PEELED = 3  # steps at the ends that may be other than the rest, as one that begins with zeros
 _ORDERS = 24  # of operands of one class that are tried
 
 
@@ -119,7 +120,7 @@ class Matcher:
             ):
                 match.node[a] = b
                 pending += pairs
-            elif self._parted.is_fixed(a) and self._parted.is_fixed(b):
+            elif self._is_inner(n) and self._parted.is_fixed(a) and self._parted.is_fixed(b):
                 self._apart.add(a)
                 match.given[a] = b
             else:
@@ -130,6 +131,10 @@ class Matcher:
                 match.begun.add(a)
                 pending += begun
         return match
+
+    def _is_inner(self, n: int) -> bool:
+        """Whether all steps follow this one: one at an end that has a zero is rather left out."""
+        return PEELED <= n < self._parted.count - PEELED
 
     def _begun(self, a: Node, b: Node, match: Match) -> list[Pair] | None:
         """Match ``sum + c x`` with ``c x``: what is summed up begins with zero."""
