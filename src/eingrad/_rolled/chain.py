@@ -49,7 +49,7 @@ def find_chains(order: Sequence[Node], least: int) -> Iterator[Chain]:
     shared = {node for node, count in users.items() if count >= least}
     path = _longest_path(order, shared)
     kinds = [kind_of_node(node) for node in path]
-    found = _repetition(np.array(_numbered(_seen_from(path, kinds, shared))), least)
+    found = _repetition(np.array(_numbered(_seen_from(path, kinds))), least)
     if found is None:
         return
     first, last, period = _extended(kinds, *found)
@@ -94,14 +94,12 @@ def _longest_path(order: Sequence[Node], shared: Container[Node]) -> list[Node]:
     return path[::-1]
 
 
-def _seen_from(
-    path: Sequence[Node], kinds: Sequence[object], shared: Container[Node]
-) -> list[object]:
+def _seen_from(path: Sequence[Node], kinds: Sequence[object]) -> list[object]:
     """Say of each node of a path what it does, and with what: that is what a period is told by."""
     numbers: dict[object, int] = {}
     seen = [kinds[0]]
     for (below, node), kind in zip(itertools.pairwise(path), kinds[1:], strict=True):
-        beside = (_seen(n, n in shared) for n in operands_of(node) if n is not below)
+        beside = (_seen(n) for n in operands_of(node) if n is not below)
         seen.append((kind, *sorted(numbers.setdefault(n, len(numbers)) for n in beside)))
     return seen
 
@@ -116,10 +114,8 @@ def _extended(kinds: Sequence[object], first: int, last: int, period: int) -> tu
     return first, last, period
 
 
-def _seen(node: Node, is_shared: bool) -> object:
-    """Say what an operand beside the path is: the same one, what any step may have, or a kind."""
-    if is_shared:
-        return node.uid
+def _seen(node: Node) -> object:
+    """Say what an operand beside the path is: what any step may be given, or what does the same."""
     return kind_of_node(node) if _ir.children(node) else (node.shape, node.dtype.str)
 
 

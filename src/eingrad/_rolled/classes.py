@@ -27,6 +27,7 @@ class Parted(Protocol):
     nodes: list[Node]
     step: dict[Node, int]
     shared: frozenset[Node]
+    passing: frozenset[Node]
     numbers: frozenset[Any]
 
     def is_fixed(self, node: Node) -> bool:
@@ -65,9 +66,10 @@ class Classes:
             return (1, node.digest)
         step = self._parted.step.get(node, OUTSIDE)
         turn = () if isinstance(of, Einsum) else self.turn.get(node, ())
-        if step == at:
+        is_passing = node in self._parted.passing
+        if step == at and not is_passing:
             return (2, self._of[node], turn)
-        if step == OUTSIDE or self._before is None:
+        if step == OUTSIDE or self._before is None or is_passing:
             return (3, tuple(sorted(node.shape)), node.dtype.str)
         return (4, at - step, self._before._of[node], turn)
 

@@ -95,7 +95,7 @@ class Matcher:
         pending = self._last(classes, n)
         if pending is None:
             return None
-        pending.append(Pair(ends[self._middle + 1], ends[n + 1], False))
+        pending.append(Pair(ends[self._middle + 1], ends[n + 1], True))
         while pending:
             pair = pending.pop()
             a, b, _ = pair
@@ -169,13 +169,13 @@ class Matcher:
         for key, nodes in classes.last(self._middle).items():
             wanted = [node for node in nodes if node in self._chosen]
             if wanted and len(found.get(key, ())) == len(wanted):
-                pairs += [Pair(a, b, False) for a, b in zip(wanted, found.pop(key), strict=True)]
+                pairs += [Pair(a, b, True) for a, b in zip(wanted, found.pop(key), strict=True)]
             else:
                 left += wanted
         others = [node for nodes in found.values() for node in nodes] if left else []
         if len(left) != len(others):
             return None
-        return pairs + [Pair(a, b, False) for a, b in zip(left, others, strict=True)]
+        return pairs + [Pair(a, b, True) for a, b in zip(left, others, strict=True)]
 
     def _is_given(self, node: Node) -> bool:
         is_leaf = not _ir.children(node)

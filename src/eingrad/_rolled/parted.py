@@ -22,6 +22,7 @@ class Parted:
 
     `with_users`: also what is made of steps, beside what they carry on: a sum of losses.
     `is_loose`: what only most steps use may be another one in each.
+    `passing`: what is fixed, and used in several steps, in whichever it is computed.
     """
 
     def __init__(
@@ -39,11 +40,13 @@ class Parted:
         self.nodes = [n for n in order if OUTSIDE < self.step.get(n, OUTSIDE) < self.count]
         least = self.count if is_loose else self.count - self.count // 4
         uses = ((n, self.step[node]) for node in self.nodes for n in operands_of(node))
-        self.shared = _in_many(uses, least)
+        counts = _counts(uses)
+        self.shared = frozenset(n for n, count in counts.items() if count >= least)
+        self.passing = frozenset(n for n, count in counts.items() if count > 1 and self.is_fixed(n))
         multiplied = (
             (number, self.step[node]) for node in self.nodes for number in numbers_of(node)
         )
-        self.numbers = _in_many(multiplied, least)
+        self.numbers = frozenset(n for n, count in _counts(multiplied).items() if count >= least)
         self._last = self._find_last()
 
     def is_fixed(self, node: Node) -> bool:
@@ -94,7 +97,6 @@ class Parted:
         return placed
 
 
-def _in_many(found: Iterable[tuple[Any, int]], least: int) -> frozenset[Any]:
-    """Give what is found in so many steps."""
-    counts = Counter(what for what, _ in {*found})
-    return frozenset(what for what, count in counts.items() if count >= least)
+def _counts(found: Iterable[tuple[Any, int]]) -> Counter[Any]:
+    """Count in how many steps each is found."""
+    return Counter(what for what, _ in {*found})
