@@ -318,7 +318,7 @@ def test_a_path_is_found_through_sums_of_sums(monkeypatch):
     for depth in range(8):
         layer = [_ir.add(layer, [depth * 10 + j + k + 2 for j in range(10)]) for k in range(10)]
     order = _ir.topological(layer)
-    assert not [*chain.find_chains(order, 2)]
+    assert [*chain.find_chains(order, 2)]
     assert len(asked) < 10 * len(order)
 
 

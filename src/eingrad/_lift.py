@@ -66,7 +66,7 @@ class Lift:
             result = self._f(*(known.get(n, value) for n, value in enumerate(arguments)))
             leaves, tree = flatten(result)
             results = [node_of(leaf, trace, "the result") for leaf in leaves]
-            outputs = rewritten(trace, results, None, keeps_rates=True)
+            outputs = rewritten(trace, results, None, keeps_rates=True, order=order)
             trace.check_unwritten()
             values.update((c.node.name, c.values) for c in trace.root.captured.values())
             return outputs, tree, frozenset(trace.made)

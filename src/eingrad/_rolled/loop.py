@@ -17,7 +17,7 @@ from eingrad._ir import Node, Placement
 from eingrad._opaque import is_opaque
 from eingrad._recurrence import results_of_scan
 from eingrad._rolled.classes import between
-from eingrad._rolled.matches import PEELED, Match
+from eingrad._rolled.matches import Match
 from eingrad._rolled.parted import Parted
 from eingrad._rolled.stacks import Capture, joined, one_of, stacked
 from eingrad._rolled.step import Carry, Given, Step
@@ -46,7 +46,7 @@ class Loop:
         slices = {} if self._given is None else self._given.slices
         given = [n for values in slices.values() for n in values]
         is_given = all(not _ir.children(n) or isinstance(n, Placement) for n in given)
-        return is_given and len(self.matches) >= self._parted.count - PEELED
+        return is_given and len(self.matches) >= self._parted.count - self._parted.peeled
 
     @property
     def size(self) -> int:

@@ -21,7 +21,6 @@ from eingrad._rolled.classes import OUTSIDE, Classes
 from eingrad._rolled.parted import Parted
 from eingrad._subscripts import Subscripts, number
 
-PEELED = 3  # steps at the ends that may be other than the rest, as one that begins with zeros
 _ORDERS = 24  # of operands of one class that are tried
 
 
@@ -134,7 +133,7 @@ class Matcher:
 
     def _is_inner(self, n: int) -> bool:
         """Whether all steps follow this one: one at an end that has a zero is rather left out."""
-        return PEELED <= n < self._parted.count - PEELED
+        return self._parted.peeled <= n < self._parted.count - self._parted.peeled
 
     def _begun(self, a: Node, b: Node, match: Match) -> list[Pair] | None:
         """Match ``sum + c x`` with ``c x``: what is summed up begins with zero."""

@@ -15,6 +15,7 @@ from eingrad._rolled.chain import Chain, operands_of
 from eingrad._rolled.classes import OUTSIDE, numbers_of
 
 _SOON = 2  # steps later: what is carried
+_PEELED = 3  # steps at an end that may be other than the rest, as one that begins with zeros
 
 
 class Parted:
@@ -33,6 +34,7 @@ class Parted:
         self.ends = [chain.path[mark] for mark in marks]  # of step n - 1, where step n begins
         self.count = len(marks) - 1
         self.middle = self.count // 2
+        self.peeled = min(_PEELED, self.count // 4)
         self._moving = self._find_moving()
         place = self._with_users(chain.place) if with_users else chain.place
         first, period = marks[0], marks[1] - marks[0]
