@@ -63,7 +63,7 @@ def kind_of_node(node: Node) -> tuple[object, ...]:
     """Say what a node does, but for its operands, its numbers, and in which order it has them."""
     kind: object = type(node).__name__
     if isinstance(node, Apply):
-        is_multiple = _ir.number_of(node) is not None  # by a factor or by a divisor
+        is_multiple = node.primitive.number is not None  # by a factor or by a divisor
         kind = "multiple" if is_multiple else (node.primitive.identity, node.result)
     shape = tuple(sorted(node.shape)) if has_twins(node) else node.shape
     return (kind, shape, node.dtype.str, len(_ir.children(node)))

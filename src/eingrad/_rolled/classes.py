@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 from eingrad import _ir
 from eingrad._ir import Add, Apply, Einsum, Node, Structural
-from eingrad._rolled.chain import has_twins, kind_of_node
+from eingrad._rolled.chain import has_twins
 from eingrad._subscripts import Subscripts, number
 
 OUTSIDE = -1  # the step of what no step computes
@@ -29,6 +29,9 @@ class Parted(Protocol):
     shared: frozenset[Node]
     passing: frozenset[Node]
     numbers: frozenset[Any]
+
+    def kind_of(self, node: Node) -> object:
+        """Say what a node does."""
 
     def is_fixed(self, node: Node) -> bool:
         """Whether a node is the same whatever the steps compute."""
@@ -74,7 +77,7 @@ class Classes:
         return (4, at - step, self._before._of[node], turn)
 
     def _key(self, node: Node) -> Key:
-        kind, below = kind_of_node(node), self.below(node, self._parted.step[node])
+        kind, below = self._parted.kind_of(node), self.below(node, self._parted.step[node])
         numbers = self.numbers(node)
         if isinstance(node, Add):
             return (kind, *sorted(zip(below, map(repr, numbers), strict=True)))

@@ -16,7 +16,6 @@ from typing import NamedTuple, TypeGuard
 
 from eingrad import _ir
 from eingrad._ir import Add, Apply, Einsum, Node, Structural
-from eingrad._rolled.chain import kind_of_node
 from eingrad._rolled.classes import OUTSIDE, Classes
 from eingrad._rolled.parted import Parted
 from eingrad._subscripts import Subscripts, number
@@ -184,7 +183,7 @@ class Matcher:
 
     def _pairs(self, a: Node, b: Node, match: Match, classes: Classes) -> list[Pair] | None:
         """Pair the operands of two nodes that do the same; None where they do not."""
-        if kind_of_node(a) != kind_of_node(b):
+        if self._parted.kind_of(a) != self._parted.kind_of(b):
             return None
         if isinstance(a, Apply) and isinstance(b, Apply):
             if classes.numbers(a) != classes.numbers(b):
@@ -209,7 +208,8 @@ class Matcher:
         if self._is_given(a):
             return sorted(a.shape) == sorted(b.shape) and (a not in self._parted.shared or a is b)
         return self._parted.is_fixed(a) or (
-            self._parted.step.get(b, OUTSIDE) == match.number and kind_of_node(a) == kind_of_node(b)
+            self._parted.step.get(b, OUTSIDE) == match.number
+            and self._parted.kind_of(a) == self._parted.kind_of(b)
         )
 
 

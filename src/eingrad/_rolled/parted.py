@@ -11,7 +11,7 @@ from typing import Any
 
 from eingrad import _ir
 from eingrad._ir import Node
-from eingrad._rolled.chain import Chain, operands_of
+from eingrad._rolled.chain import Chain, kind_of_node, operands_of
 from eingrad._rolled.classes import OUTSIDE, numbers_of
 
 _SOON = 2  # steps later: what is carried
@@ -50,6 +50,14 @@ class Parted:
         )
         self.numbers = frozenset(n for n, count in _counts(multiplied).items() if count >= least)
         self._last = self._find_last()
+        self._kinds: dict[Node, object] = {}
+
+    def kind_of(self, node: Node) -> object:
+        """Say what a node does: it is asked for each step that it is compared with."""
+        kind = self._kinds.get(node)
+        if kind is None:
+            kind = self._kinds[node] = kind_of_node(node)
+        return kind
 
     def is_fixed(self, node: Node) -> bool:
         """Whether a node is the same whatever the steps compute."""
