@@ -137,8 +137,9 @@ class Policy:
     half_blocks: int = 4  # rows of blocks: 5/8 of the flops
     mirrored_rows: int = 64  # of one that is mirrored while it is made: about what a cache holds
     mirrored_at_once: int = 4096  # elements; more of them by blocks of rows, in place
-    rolled_nodes: int = 200  # of steps of a loop that was written out: fewer are planned as fast
-    rolled_steps: int = 8
+    rolled_nodes: int = 200  # that a loop which was written out has beyond one step, as a scan has
+    rolled_growth: int = 2  # times as many of a derivative, for each order: at least
+    rolled_steps: int = 3
     stored: int = 8  # times the carries of a scan: more is computed again on the way back
     again: int = 16  # times the passes of a scan, that are computed again for a memory limit
     pieces: int = 6  # of a derivative, over each other: fewer are never written out

@@ -31,6 +31,7 @@ from eingrad._tracer import (
 )
 from eingrad.errors import DTypeError, ShapeError, TraceError, TracerLeakError
 
+_DOUBLE = np.dtype(np.float64)
 Axis = Any  # int, tuple of int or None; a traced value is refused
 Traced = Any  # an Expression, also where it comes from NumPy's own function of one
 Handler = TypeVar("Handler", bound=Callable[..., Any])
@@ -54,6 +55,8 @@ def result_dtype(
     values: Sequence[Any], nodes: Sequence[Node], *, flags: bool = False
 ) -> np.dtype[Any]:
     """NumPy's promotion (NEP 50); integers become float64, for a derivative is not an integer."""
+    if all(node.dtype == _DOUBLE for node in nodes):  # nearly always
+        return _DOUBLE
     kinds: list[Any] = []
     for value, node in zip(values, nodes, strict=True):
         if is_weak(value):
