@@ -42,8 +42,8 @@ from eingrad._diff import (
     Multiple,
     dependents,
     find_needed,
+    find_selects,
     local_jacobians,
-    selects_of,
 )
 from eingrad._ir import Einsum, Factor, Node
 from eingrad._primitives import Kind, cast, kind_of
@@ -96,7 +96,7 @@ class _Collapse:
     def __init__(self, y: Node, first: Tangents, second: Tangents, ties: Ties) -> None:
         self._y, self._ties = y, ties
         self._order = dependents([y], [*first, *second])
-        self._selects = selects_of(self._order)
+        self._selects = find_selects(self._order)
         self._quotients = Quotients(self._order)
         seeds = [*first.items(), *second.items()]
         self._wider = [seed.dtype for x, seed in seeds if seed.dtype != x.dtype]
@@ -199,7 +199,7 @@ class _Collapse:
         if any(kind_of(node) is Kind.SELECT for node in order):  # which looks for its own leaves
             order = dependents([local], self._variables)
         trailing = self._ties.shape(self._ties.second)
-        sweep = ForwardSweep(order, selects_of(order), trailing, self._quotients, self._wider)
+        sweep = ForwardSweep(order, find_selects(order), trailing, self._quotients, self._wider)
         tangents = dict(self._second)
         for node in order:
             if node not in tangents:
