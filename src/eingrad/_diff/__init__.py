@@ -16,21 +16,21 @@ alone (`tangents`, `cotangents`). `selects` are of `np.where`.
 from eingrad._diff.cotangents import pullback, reverse
 from eingrad._diff.graph import dependents, find_needed
 from eingrad._diff.local import Hole, Jacobian, Multiple, local_jacobians
-from eingrad._diff.tangents import ForwardSweep, find_selects, forward, pushforward, rate_of, seed
+from eingrad._diff.selects import Selects
+from eingrad._diff.tangents import ForwardSweep, forward, pushforward, rate_of
 
 __all__ = [
     "ForwardSweep",
     "Hole",
     "Jacobian",
     "Multiple",
+    "Selects",
     "dependents",
     "find_needed",
-    "find_selects",
     "forward",
     "local_jacobians",
     "pullback",
     "pushforward",
     "rate_of",
     "reverse",
-    "seed",
 ]

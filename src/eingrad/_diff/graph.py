@@ -12,7 +12,7 @@ True
 from collections.abc import Container, Iterable
 
 from eingrad import _ir
-from eingrad._diff.local import Selects
+from eingrad._diff.local import Led
 from eingrad._ir import Node
 
 
@@ -29,8 +29,8 @@ def dependents(
     return order
 
 
-def find_needed(y: Node, selects: Selects, seeds: Container[Node]) -> set[Node]:
-    """Nodes that the derivative of y is made of: a select leads straight to its leaves.
+def find_needed(y: Node, led: Led, seeds: Container[Node]) -> set[Node]:
+    """Nodes that the derivative of y is made of: a select that is led leads straight there.
 
     What is below seeds alone is none of them.
     """
@@ -42,6 +42,6 @@ def find_needed(y: Node, selects: Selects, seeds: Container[Node]) -> set[Node]:
             needed.add(node)
             if node in seeds:
                 continue
-            below = [n for n, _, _ in selects[node]] if node in selects else _ir.children(node)
+            below = [n for n, _, _ in led[node]] if node in led else _ir.children(node)
             stack.extend(below)
     return needed

@@ -29,10 +29,13 @@ class Hole:
 
     einsum: Einsum
     k: int
+    others: tuple[Factor, ...] | None = None  # in the place of the einsum's own
 
     def rest(self, dtype: Any) -> list[Factor]:
         """Give the other factors, in one dtype; structure has none."""
-        others = [f for n, f in enumerate(self.einsum.factors) if n != self.k]
+        others = self.others
+        if others is None:
+            others = tuple(f for n, f in enumerate(self.einsum.factors) if n != self.k)
         return [
             f if isinstance(f.node, Structural) else Factor(cast(f.node, dtype), f.term)
             for f in others
@@ -48,10 +51,10 @@ class Multiple:
 
 Local = Node | Hole | Multiple
 Jacobian = tuple[Node, Local, int]  # a node below; d node/d that node; batch axes they share
-Selects = dict[Node, list[Jacobian]]
+Led = dict[Node, list[Jacobian]]  # of selects, in what they are led to
 
 
-def local_jacobians(node: Node, active: Container[Node], selects: Selects) -> list[Jacobian]:
+def local_jacobians(node: Node, active: Container[Node], led: Led) -> list[Jacobian]:
     """Jacobians of a node in the active nodes that it is computed from."""
     match node:
         case Apply() if is_scan(node):
@@ -64,8 +67,8 @@ def local_jacobians(node: Node, active: Container[Node], selects: Selects) -> li
                 for n, c in zip(terms, coefficients, strict=True)
                 if n in active
             ]
-        case Apply() if node in selects:
-            return selects[node]
+        case Apply() if node in led:
+            return led[node]
         case Apply(operands=operands) if kind_of(node) is Kind.CAST:
             return [(n, Multiple(1), node.ndim) for n in operands if n in active]
         case Apply(operands=operands):

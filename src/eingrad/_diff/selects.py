@@ -1,116 +1,342 @@
 """Selects: differentiated as selects, never as a mask times what is not chosen.
 
-In: the nodes of a sweep. Out: the Jacobians of every select among them.
-Guaranteed: a branch that is nan where it is not chosen does not reach the rest.
+In: the nodes of a sweep, and what it begins and ends with. Out: Jacobians of selects, and of nodes
+that are needed only where a select chooses them.
+Guaranteed: a branch that is nan or infinite where it is not chosen does not reach the rest; nothing
+is multiplied out for that but what is made entry by entry.
 
->>> from eingrad._diff.tangents import find_selects
->>> x = _ir.new_input("x", (3,))
->>> chosen = apply("where", apply("equal", x, _ir.zeros((3,), x.dtype)), x, apply("log", x))
->>> [(below, jacobian, _)] = find_selects(dict.fromkeys([x, chosen]))[chosen]
+``where(c, f(u), b)`` leads straight to ``u``, with ``where(c, df/du, 0)``, where f is made entry by
+entry. Below a product or a reduction, entries are told by whether a chosen one is made of them
+(`needs`): ``where(needed, df/du, 0)`` again. Forward, what is not led to something finite has no
+Jacobian at all: the tangents of both branches are selected from.
+
+>>> x, n = (_ir.new_input(name, (3,)) for name in "xn")
+>>> y = apply("where", apply("equal", n, x), n, apply("log", x))
+>>> selects = Selects([y], [x], dict.fromkeys([x, y.operands[2], y]))
+>>> [(below, _, _)] = selects.led[y]
 >>> below is x
 True
 """
 
-from collections.abc import Callable, Container
+from collections.abc import Container, Iterable, Mapping, Sequence, Set
+from typing import NamedTuple
 
 from eingrad import _ir
-from eingrad._collected import collect, pieces_of
-from eingrad._diff.graph import dependents
-from eingrad._diff.local import Jacobian, Selects
-from eingrad._ir import Apply, Einsum, Factor, Node, Placement
-from eingrad._primitives import Kind, apply, kind_of, row_of
+from eingrad._cancel import Quotients
+from eingrad._collected import Term, collect
+from eingrad._diff.chosen import choose
+from eingrad._diff.local import Hole, Jacobian, Led, Local, local_jacobians
+from eingrad._diff.needs import (
+    EVERYWHERE,
+    NOWHERE,
+    Needs,
+    flags_below,
+    moved,
+    only_where,
+)
+from eingrad._diff.products import pull_through, push_through
+from eingrad._ir import Add, Apply, Factor, Node, Placement, Product, Structural
+from eingrad._primitives import Kind, apply, cast, is_elementwise, jacobian, kind_of, row_of
+from eingrad._recurrence import WHOLLY, Partly, has_selects, is_composed, is_scan, scan_of
+from eingrad._shifts import is_shift
+from eingrad._subscripts import Subscripts
 
-Carry = Callable[[Node, Node, dict[Node, None], Selects], Node]  # of what, in what, over what
+
+class _Region(NamedTuple):
+    """Nodes that are made entry by entry, operands first, and what they are made of."""
+
+    inside: list[Node]
+    leaves: list[Node]
 
 
-def selects_of(order: dict[Node, None], carry: Carry) -> Selects:
-    """Jacobians of every select, inner ones first: so an outer one finds them made."""
-    selects: Selects = {}
-    for node in order:
-        if isinstance(node, Apply) and kind_of(node) is Kind.SELECT:
-            selects[node] = _select_jacobians(node, order, selects, carry)
-    return selects
+class _Total(NamedTuple):
+    """What a select is led to, derivatives in it by whether the branch is the chosen one."""
+
+    leaf: Node
+    by_branch: dict[bool, Node]
+    batch: int  # axes that they share
 
 
-def _select_jacobians(
-    node: Apply, active: dict[Node, None], selects: Selects, carry: Carry
-) -> list[Jacobian]:
-    """Differentiate ``where(c, a, b)`` as ``where(c, da, db)``: a select, never a mask times nan.
+class Selects:
+    """The selects of a sweep from the `ys` to the `xs`; `order` are the nodes between them.
 
-    A branch that is nan where it is not chosen, ``where(x == 0, 1, sin(x) / x)``, must not reach
-    the rest. So the select is applied to the derivative of the whole branch, down to nodes below
-    which nothing is singular; where nothing is, it is a product with zero and one.
+    It `has_flags` of what is needed where cotangents go down that have no rows of their own.
+
+    Attributes
+    ----------
+    led : dict
+        Jacobians of those that are led to what is finite wherever it is not needed, or to what both
+        branches are made of.
+    are_led : bool
+        Whether all are.
     """
-    condition, *branches = node.operands
-    one, zero = (_ir.fill(c, node.shape, node.dtype) for c in (1, 0))
-    jacobians: list[Jacobian] = []
-    for branch, pair in zip(branches, ((one, zero), (zero, one)), strict=True):
-        if branch not in active:
-            continue
-        leaves = _leaves(branch, active)
-        if leaves == [branch]:
-            jacobians.append((branch, apply("where", condition, *pair), node.ndim))
-            continue
-        for leaf in leaves:
-            others = [n for n in leaves if n is not leaf]
-            within = dependents([branch], [leaf], others)
-            total = carry(branch, leaf, within, selects)
-            pieces = [
-                (_select(condition, piece, pair[0] is one), c) for piece, c in pieces_of(total)
+
+    def __init__(
+        self,
+        ys: Iterable[Node],
+        xs: Iterable[Node],
+        order: dict[Node, None],
+        partly: Partly = WHOLLY,
+        *,
+        has_flags: bool = False,
+    ) -> None:
+        self._has_flags = has_flags
+        self.led: Led = {}
+        self.are_led = True
+        self.infinite: Container[Node] = ()
+        self._totals_of: dict[Node, list[_Total]] = {}
+        self._place = {node: n for n, node in enumerate(order)}
+        chosen = [node for node in order if kind_of(node) is Kind.SELECT]
+        scans = [node for node in order if is_scan(node) and has_selects(scan_of(node))]
+        if not chosen and not scans and not partly.flags:
+            return
+        self._sources = {*xs}
+        self._needs = Needs({y: only_where(partly.flags.get(y)) for y in ys}, order)
+        self.infinite = Infinite(partly.infinite)
+        self.are_led = not scans and not partly.flags
+        for node in chosen:
+            self._totals_of[node], is_closed = self._of_select(node)
+            self.are_led &= is_closed
+            if is_closed:
+                self.led[node] = self._chosen(node, None)
+
+    def guarded(self, node: Node) -> list[Jacobian]:
+        """Jacobians of a node that are finite where it is not needed."""
+        flags = self.flags(node)
+        if node in self._totals_of:
+            return self._chosen(node, flags)
+        found = local_jacobians(node, self._place, self.led)
+        if flags is None:
+            return found
+        if is_composed(node):
+            local = jacobian(self.safe(node), 0)
+            return [(below, local or one, n) for below, one, n in found]
+        region = self._region(node, frozenset())
+        if region.inside:
+            totals = self._totals(node, region)
+            return [(leaf, choose(flags, total, None), 0) for leaf, total in totals.items()]
+        return [(below, self._masked(node, local, flags), n) for below, local, n in found]
+
+    def flags(self, node: Node) -> Node | None:
+        """Flags of the entries of a node that are needed; None where all are, or may be."""
+        is_partly = self._has_flags and not self.are_led and node in self.infinite
+        if not is_partly or self._needs.of(node) in (EVERYWHERE, NOWHERE):
+            return None
+        flags = self._needs.flags(node)
+        return None if _ir.is_fill(flags) and not _ir.is_zero(flags) else flags
+
+    def note(self, node: Apply, flags: Mapping[int, Node]) -> None:
+        """Note what the way back through a scan tells of its operands, by their numbers."""
+        if flags:
+            self._needs.note(node, flags)
+
+    def safe(self, node: Node) -> Node:
+        """Put ones in a running product for what no needed entry is made of."""
+        flags = self.flags(node)
+        if flags is None or not isinstance(node, Apply) or not is_composed(node):
+            return node
+        (x,) = node.operands
+        where = flags_below(node, 0, flags)
+        ones = _ir.fill(1, x.shape, x.dtype)
+        return _ir.with_operands(node, [choose(where, x, ones)])
+
+    # A select ------------------------------------------------------------------------------------
+
+    def _of_select(self, node: Node) -> tuple[list[_Total], bool]:
+        """Differentiate the branches of a select; say whether in what is finite, or in both."""
+        pairs = [*zip(_ir.children(node)[1:], (True, False), strict=True)]
+        pairs = [(branch, holds) for branch, holds in pairs if branch in self._place]
+        reached = [self._reached(branch) for branch, _ in pairs]
+        shared = reached[0] & reached[1] if len(pairs) > 1 else set[Node]()
+        regions = [self._region(branch, shared) for branch, _ in pairs]
+        totals: list[_Total] = []
+        by_leaf: dict[Node, dict[bool, Node]] = {}
+        for (branch, holds), region in zip(pairs, regions, strict=True):
+            if region.inside:
+                for leaf, total in self._totals(branch, region).items():
+                    by_leaf.setdefault(leaf, {})[holds] = total
+            else:
+                one = _ir.fill(1, node.shape, node.dtype)
+                totals.append(_Total(branch, {holds: one}, node.ndim))
+        totals += [_Total(leaf, by_branch, 0) for leaf, by_branch in by_leaf.items()]
+        leaves = {leaf for region in regions for leaf in region.leaves}
+        return totals, all(n not in self.infinite for n in leaves - shared)
+
+    def _chosen(self, node: Node, flags: Node | None) -> list[Jacobian]:
+        """Choose ``where(c, da, db)``, and zero where a select is not needed."""
+        condition = _ir.children(node)[0]
+        jacobians: list[Jacobian] = []
+        for leaf, by_branch, batch in self._totals_of[node]:
+            own, (first, second) = condition, (by_branch.get(holds) for holds in (True, False))
+            if flags not in (None, condition) and second is None:
+                own = apply("logical_and", flags, condition)
+            found = choose(own, first, second)
+            if flags is not None and second is not None:
+                found = choose(flags, found, None)
+            jacobians.append((leaf, found, batch))
+        return jacobians
+
+    # What is made entry by entry -----------------------------------------------------------------
+
+    def _below(self, node: Node) -> list[Node]:
+        """What a node is made of entry by entry; nothing, where it is not, or needed everywhere."""
+        if node in self._sources or self._needs.of(node) == EVERYWHERE or is_shift(node):
+            return []
+        if kind_of(node) is Kind.SELECT:
+            return [below for below, _, _ in self.led.get(node, ())]
+        if not _is_entrywise(node):
+            return []
+        return [n for n in dict.fromkeys(_ir.children(node)) if n in self._place]
+
+    def _reached(self, head: Node) -> set[Node]:
+        """A node, and all that it is made of entry by entry."""
+        reached: set[Node] = set()
+        pending = [head]
+        while pending:
+            node = pending.pop()
+            if node not in reached:
+                reached.add(node)
+                pending += self._below(node)
+        return reached
+
+    def _region(self, head: Node, shared: Set[Node]) -> _Region:
+        """Find what a node is made of; itself, where nothing on the way may be infinite."""
+        inside: set[Node] = set()
+        leaves: set[Node] = set()
+        pending = [head]
+        while pending:
+            node = pending.pop()
+            if node in inside or node in leaves:
+                continue
+            below = [] if node in shared else self._below(node)
+            (inside if below else leaves).add(node)
+            pending += below
+        if not any(map(self._is_exposed, inside)):
+            return _Region([], [head])
+        return _Region(*(sorted(nodes, key=self._place.__getitem__) for nodes in (inside, leaves)))
+
+    def _is_exposed(self, node: Node) -> bool:
+        """Whether a node may be infinite, or is made of data, which may be."""
+        if node in self.infinite:
+            return True
+        return not isinstance(node, Add) and any(
+            n not in self._place and n.dtype.kind in "fc" and not _ir.is_fill(n)
+            for n in _ir.children(node)
+        )
+
+    def _totals(self, head: Node, region: _Region) -> dict[Node, Node]:
+        """Differentiate a node in the leaves of its region, others constant: the shorter way."""
+        active = dict.fromkeys([*region.leaves, *region.inside])
+        quotients = Quotients(region.inside)
+        if len(region.leaves) == 1:
+            return self._carried_up(head, region, active, quotients)
+        terms: dict[Node, list[Term]] = {head: [(seed(head), 1)]}
+        for node in reversed(region.inside):
+            bar = collect(terms.pop(node, []), head.shape + node.shape, head.dtype)
+            for below, local, batch in local_jacobians(node, active, self.led):
+                terms.setdefault(below, []).extend(
+                    pull_through(head.ndim, node, below, local, batch, bar, quotients)
+                )
+        return {
+            leaf: collect(terms[leaf], head.shape + leaf.shape, head.dtype)
+            for leaf in region.leaves
+            if leaf in terms
+        }
+
+    def _carried_up(
+        self, head: Node, region: _Region, active: dict[Node, None], quotients: Quotients
+    ) -> dict[Node, Node]:
+        (leaf,) = region.leaves
+        tangents = {leaf: seed(leaf)}
+        for node in region.inside:
+            terms = [
+                term
+                for below, local, batch in local_jacobians(node, active, self.led)
+                if below in tangents
+                for term in push_through(
+                    node, below, local, batch, cast(tangents[below], node.dtype), quotients
+                )
             ]
-            shape = node.shape + leaf.shape
-            jacobians.append((leaf, collect(pieces, shape, node.dtype), 0))
-    return jacobians
+            tangents[node] = collect(terms, node.shape + leaf.shape, node.dtype)
+        return {leaf: tangents[head]}
+
+    # What is not ---------------------------------------------------------------------------------
+
+    def _masked(self, node: Node, local: Local, flags: Node) -> Local:
+        """Put zeros for what a Jacobian is made of where a node is not needed."""
+        if isinstance(local, Hole):
+            einsum = local.einsum
+            others = [f for n, f in enumerate(einsum.factors) if n != local.k]
+            sizes = dict(enumerate(einsum.sizes))
+            return Hole(einsum, local.k, self._zeroed(others, einsum.out, sizes, flags))
+        if isinstance(local, Product):
+            axes, sizes = local.out[: node.ndim], dict(enumerate(local.sizes))
+            factors = self._zeroed(local.factors, axes, sizes, flags)
+            return _ir.contract(factors, local.out, sizes, local.coefficient, local.dtype)
+        if isinstance(local, Node) and local in self.infinite:
+            return choose(flags, local, None)
+        return local
+
+    def _zeroed(
+        self, factors: Sequence[Factor], axes: Subscripts, sizes: dict[int, int], flags: Node
+    ) -> tuple[Factor, ...]:
+        """Put zeros where no flagged entry is made of an entry of a factor."""
+        structure = [f for f in factors if isinstance(f.node, Structural)]
+        found = []
+        for factor in factors:
+            if factor.node in self.infinite:
+                own = moved(flags, axes, structure, factor.term, sizes)
+                factor = Factor(choose(own, factor.node, None), factor.term)  # noqa: PLW2901
+            found.append(factor)
+        return tuple(found)
 
 
-def _leaves(branch: Node, active: dict[Node, None]) -> list[Node]:
-    """First nodes below a branch that no singular primitive lies below.
-
-    A multiple of the user's is no such node, but what it is a multiple of: else its number would
-    meet the inverse of it, which he divided by, only outside of the select.
-    """
-    singular: set[Node] = set()
-    below = [n for n in _ir.topological([branch]) if n in active]
-    for node in below:
-        if (isinstance(node, Apply) and row_of(node).singular) or any(
-            child in singular for child in _ir.children(node)
-        ):
-            singular.add(node)
-    if branch not in singular:
-        return [branch]
-    edge = {c for n in singular for c in _ir.children(n) if c in active and c not in singular}
-    edge = {_without_numbers(node, active) for node in edge}
-    return [n for n in below if n in edge]
+def seed(node: Node) -> Node:
+    """``d node/d node``: a delta for every axis."""
+    axes = tuple(range(node.ndim))
+    twins = tuple(range(node.ndim, 2 * node.ndim))
+    deltas = [(_ir.delta(n), (a, node.ndim + a)) for a, n in enumerate(node.shape)]
+    return _ir.contract(deltas, (*axes, *twins), dtype=node.dtype)
 
 
-def _without_numbers(node: Node, active: Container[Node]) -> Node:
-    while _ir.number_of(node) is not None and _ir.children(node)[0] in active:
-        (node,) = _ir.children(node)
-    return node
+def _is_entrywise(node: Node) -> bool:
+    """Whether an entry of a node is made of one entry of each operand, in the same place."""
+    match node:
+        case Add():
+            return True
+        case Apply():
+            return kind_of(node) in (Kind.BY_RULES, Kind.CAST) and is_elementwise(node)
+        case Product():
+            return not node.sums and all(len({*t}) == len(t) for t in node.terms)
+        case Placement():
+            return node.core is not None and not node.structure
+    return False
 
 
-def _select(condition: Node, piece: Node, when: bool) -> Node:
-    """``where(condition, piece, 0)`` or the other way round, applied inside the piece's deltas.
+class Infinite:
+    """What may be infinite or nan, or have such a derivative: by its row, or that of one below."""
 
-    And inside its scale, which is collected with others.
-    """
-    if isinstance(piece, Einsum) and piece.factors and piece.coefficient not in (0, 1):
-        inner = _select(condition, _ir.with_coefficient(piece, 1), when)
-        return _ir.scale(inner, piece.coefficient)
-    lead = condition.ndim
-    if _ir.carries_delta(piece):
-        determined = {index for _, of, _ in piece.determined for index in of}
-        if determined.isdisjoint(piece.out[:lead]):
-            return _select_core(condition, piece, when)
-    axes = tuple(range(piece.ndim))
-    wide = _ir.contract([(condition, axes[:lead])], axes, piece.shape)
-    zero = _ir.zeros(piece.shape, piece.dtype)
-    return apply("where", wide, *((piece, zero) if when else (zero, piece)))
+    def __init__(self, nodes: Iterable[Node] = ()) -> None:
+        self._known = dict.fromkeys(nodes, True)
+
+    def __contains__(self, node: object) -> bool:
+        assert isinstance(node, Node)
+        pending = [node]
+        while pending:
+            top = pending[-1]
+            below = _ir.children(top)
+            missing = [n for n in below if n not in self._known]
+            if top in self._known:
+                pending.pop()
+            elif missing and not _is_infinite(top):
+                pending += missing
+            else:
+                pending.pop()
+                self._known[top] = _is_infinite(top) or any(self._known[n] for n in below)
+        return self._known[node]
 
 
-def _select_core(condition: Node, piece: Placement, when: bool) -> Node:
-    cores = () if piece.core is None else (piece.core,)
-    term = tuple(dict.fromkeys((*piece.out[: condition.ndim], *(i for _, t in cores for i in t))))
-    core = _ir.contract(cores, term, piece.sizes, piece.coefficient, piece.dtype)
-    selected = Factor(_select(condition, core, when), term)
-    return _ir.contract([selected, *piece.structure], piece.out, piece.sizes, dtype=piece.dtype)
+def _is_infinite(node: Node) -> bool:
+    if is_scan(node):
+        return any(map(_is_infinite, _ir.topological(scan_of(node).recurrence.results)))
+    return isinstance(node, Apply) and (row_of(node).singular or row_of(node).steep)

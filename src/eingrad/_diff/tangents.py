@@ -13,13 +13,21 @@ import numpy as np
 from eingrad import _ir
 from eingrad._cancel import Quotients
 from eingrad._collected import Term, collect, is_shattered, pieces_of
+from eingrad._diff.chosen import choose
 from eingrad._diff.graph import dependents, find_needed
-from eingrad._diff.local import Jacobian, Selects, local_jacobians
+from eingrad._diff.local import Jacobian, Led, local_jacobians
 from eingrad._diff.products import push_through
-from eingrad._diff.selects import selects_of
+from eingrad._diff.selects import Selects, seed
 from eingrad._ir import Apply, Node
-from eingrad._primitives import cast
-from eingrad._recurrence import is_composed, is_scan, push, push_composed
+from eingrad._primitives import Kind, cast, kind_of
+from eingrad._recurrence import (
+    Partly,
+    is_composed,
+    is_scan,
+    is_step_input,
+    push,
+    push_composed,
+)
 from eingrad._shifts import is_shift, keep_whole
 from eingrad._subscripts import Shape
 
@@ -32,7 +40,7 @@ class ForwardSweep:
     """
 
     order: dict[Node, None]
-    selects: Selects
+    led: Led
     trailing: Shape
     quotients: Quotients
     wider: Sequence[Any] = ()
@@ -49,30 +57,31 @@ class ForwardSweep:
         dtype = np.result_type(node.dtype, *self.wider) if self.wider else node.dtype
         terms = [
             term
-            for each in local_jacobians(node, self.order, self.selects)
+            for each in local_jacobians(node, self.order, self.led)
             if each[0] in tangents
             for term in _through(node, each, cast(tangents[each[0]], dtype), self.quotients)
         ]
-        if is_scan(node):
+        if kind_of(node) is Kind.SELECT and node not in self.led:
+            chosen = self._chosen(node, tangents, dtype)
+            terms = [] if chosen is None else [(chosen, 1)]
+        elif is_scan(node):
             pushed = push(node, tangents, self.trailing, self.wider, pushforward)
             terms = [] if pushed is None else [(pushed, 1)]
         total = collect([*terms, *more], node.shape + self.trailing, dtype)
         is_kept = is_shift(node) or (not is_last and is_shattered(total))
         return keep_whole(total) if is_kept else total
 
-
-def seed(node: Node) -> Node:
-    """``d node/d node``: a delta for every axis."""
-    axes = tuple(range(node.ndim))
-    twins = tuple(range(node.ndim, 2 * node.ndim))
-    deltas = [(_ir.delta(n), (a, node.ndim + a)) for a, n in enumerate(node.shape)]
-    return _ir.contract(deltas, (*axes, *twins), dtype=node.dtype)
+    def _chosen(self, node: Node, tangents: Mapping[Node, Node], dtype: Any) -> Node | None:
+        """Select from the tangents of both branches, whatever they are elsewhere."""
+        condition, *branches = _ir.children(node)
+        pair = [cast(tangents[n], dtype) if n in tangents else None for n in branches]
+        return None if pair == [None, None] else choose(condition, *pair)
 
 
 def forward(y: Node, x: Node) -> Node:
     """Differentiate from ``x`` up: one tangent tensor per node, of shape ``node + x``."""
     order = dependents([y], [x])
-    return _forward(y, {x: seed(x)}, x.shape, order, find_selects(order))
+    return carried_up(y, {x: seed(x)}, x.shape, order, Selects([y], [x], order).led)
 
 
 def pushforward(
@@ -81,12 +90,14 @@ def pushforward(
     """Multiply Jacobians by tangents of the ``xs``: forward, with other seeds than deltas.
 
     Several tangents are pushed at once along axes that are `trailing`, those of ``x`` come before.
-    If a tangent is of a wider dtype than its ``x``, complex say, all products are.
+    If a tangent is of a wider dtype than its ``x``, complex say, all products are. What a step of a
+    scan is given may be infinite where its results are not needed, and so may its tangents.
     """
     order = dependents(ys, tangents)
-    selects = find_selects(order)
+    steps = frozenset(filter(is_step_input, tangents))
+    led = Selects(ys, tangents, order, Partly({}, steps)).led
     wider = [tangent.dtype for x, tangent in tangents.items() if tangent.dtype != x.dtype]
-    return [_forward(y, tangents, trailing, order, selects, wider) for y in ys]
+    return [carried_up(y, tangents, trailing, order, led, wider) for y in ys]
 
 
 def rate_of(node: Node, rates: Mapping[Node, Node]) -> Node | None:
@@ -102,32 +113,23 @@ def rate_of(node: Node, rates: Mapping[Node, Node]) -> Node | None:
     return collect(terms, node.shape, node.dtype) if terms else None
 
 
-def _forward(
+def carried_up(
     y: Node,
     seeds: Mapping[Node, Node],
     trailing: Shape,
     order: dict[Node, None],
-    selects: Selects,
+    led: Led,
     wider: Sequence[Any] = (),
 ) -> Node:
     """Carry tangents up to ``y``."""
-    needed = find_needed(y, selects, seeds)
-    sweep = ForwardSweep(order, selects, trailing, Quotients(order), wider)
+    needed = find_needed(y, led, seeds)
+    sweep = ForwardSweep(order, led, trailing, Quotients(order), wider)
     tangents = dict(seeds)
     for node in order:
         if node not in seeds and node in needed:
             tangents[node] = sweep.tangent(node, tangents, is_last=node is y)
     dtype = np.result_type(y.dtype, *wider) if wider else y.dtype
     return cast(tangents[y], dtype) if y in tangents else _ir.zeros(y.shape + trailing, dtype)
-
-
-def find_selects(order: dict[Node, None]) -> Selects:
-    """Jacobians of every select among the nodes of a sweep."""
-
-    def carry(branch: Node, leaf: Node, within: dict[Node, None], selects: Selects) -> Node:
-        return _forward(branch, {leaf: seed(leaf)}, leaf.shape, within, selects)
-
-    return selects_of(order, carry)
 
 
 def _through(node: Node, jacobian: Jacobian, tangent: Node, quotients: Quotients) -> list[Term]:
