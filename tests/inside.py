@@ -31,7 +31,7 @@ from eingrad import (
     _supports,
     _tracer,
 )
-from eingrad._diff import cotangents, products, selects, tangents
+from eingrad._diff import cotangents, products, regions, tangents
 from eingrad._ir import Input, Node, Placement, nodes
 from eingrad._numpy_functions import reductions, refusals
 from eingrad._plan import Program, buffers, duration, halves, liveness, path, price, tiles
@@ -252,7 +252,7 @@ INTERPRET = Part(eg.Plan, "_interpret")  # computes a call that the entry does n
 COMPILE = Part(eg.Derivative, "_compile")  # finds what computes a derivative, or makes it
 NUMPYS_ANSWER = Part(refusals, "_answer")  # asks NumPy whether a call is right
 COLLECT = [  # adds the terms of a derivative by delta pattern, in each kind of sweep
-    Part(sweep, "collect") for sweep in (tangents, cotangents, selects)
+    Part(sweep, "collect") for sweep in (tangents, cotangents, regions)
 ]
 CANCELLED = Part(products, "cancelled")  # a product of a derivative, without what cancels in it
 CHEAPEST_VALUES = Part(_evaluate, "cheapest_values")  # which form of a product is computed

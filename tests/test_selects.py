@@ -182,3 +182,51 @@ def test_what_is_not_chosen_reaches_no_third_derivative(name):
         v = np.ones_like(x)
         ours, expected = (eg.jvp(eg.hvp(each))(x, v, v) for each in (f, g))
         assert_close(ours, expected, rtol=1e-8)
+
+
+# Entry by entry ----------------------------------------------------------------------------------
+
+SEEN = np.array([0.7, np.nan, -0.2, np.nan])
+COUNTS = np.array([0.0, 2.0, 3.0, 0.0])
+ENTRIES = np.array([0.5, 2000.0, -1.0, 0.0])
+SINGULAR = {
+    "overflow": lambda x: np.where(x < 700, np.exp(x), x),
+    "softplus": lambda x: np.where(x < 30, np.log1p(np.exp(x)), x),
+    "missing data": lambda x: np.where(np.isnan(SEEN), x, (SEEN - x) ** 2),
+    "counts": lambda x: np.where(COUNTS > 0, x * np.log(COUNTS), x),
+    "sinc": lambda x: np.where(x == 0, 1 + 0 * x, np.sin(x) / x),
+    "both": lambda x: np.where(x > 0, np.log(x), 1 / x),
+}
+
+
+@pytest.mark.parametrize("name", [n for n in SINGULAR if n not in ("overflow", "softplus")])
+@pytest.mark.parametrize("order", [1, 2, 3])
+def test_an_entry_that_is_not_chosen_is_as_if_it_were_not_computed(name, order):
+    """Each entry by itself: at a point where it alone is there, with its own branch."""
+    f = SINGULAR[name]
+    x = ENTRIES if name in ("missing data", "counts") else np.array([0.5, 2.0, -1.0, 3.0])
+    with np.errstate(all="ignore"):
+        found = eg.derivative(lambda x: f(x).sum(), order)(x)
+        total = np.array(
+            [eg.derivative(lambda t, k=k: f(x + (np.arange(4) == k) * (t - x[k]))[k], order)(x[k])
+             for k in range(4)]
+        )  # fmt: skip
+    assert np.isfinite(found).all()
+    assert_close(np.einsum("i" * order + "->i", found), total)
+
+
+@pytest.mark.parametrize("name", ["overflow", "softplus", "missing data", "counts"])
+def test_values_that_are_infinite_where_they_are_not_chosen_reach_nothing(name):
+    """In gradient and Hessian: what overflows there, and data that are nan."""
+    f = SINGULAR[name]
+    with np.errstate(all="ignore"):
+        first = eg.grad(lambda x: f(x).sum())(ENTRIES)
+        second = eg.hessian(lambda x: f(x).sum())(ENTRIES)
+    expected = {
+        "overflow": np.exp(ENTRIES, where=ENTRIES < 700, out=np.ones(4)),
+        "softplus": 1 / (1 + np.exp(-ENTRIES)),
+        "missing data": np.where(np.isnan(SEEN), 1, 2 * (ENTRIES - SEEN)),
+        "counts": np.where(COUNTS > 0, np.log(np.maximum(COUNTS, 1)), 1),
+    }[name]
+    assert_close(first, expected)
+    assert np.isfinite(second).all()

@@ -17,7 +17,8 @@ from eingrad._diff.graph import dependents
 from eingrad._diff.local import Jacobian, local_jacobians
 from eingrad._diff.needs import needed
 from eingrad._diff.products import pull_through
-from eingrad._diff.selects import Selects, seed
+from eingrad._diff.regions import seed
+from eingrad._diff.selects import Selects
 from eingrad._diff.tangents import carried_up
 from eingrad._invariance import Use, is_extreme, of_extreme
 from eingrad._ir import Apply, Node

@@ -18,35 +18,20 @@ Jacobian at all: the tangents of both branches are selected from.
 True
 """
 
-from collections.abc import Container, Iterable, Mapping, Sequence, Set
+from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from eingrad import _ir
-from eingrad._cancel import Quotients
-from eingrad._collected import Term, collect
 from eingrad._diff.chosen import choose
+from eingrad._diff.flags import flags_below, moved
+from eingrad._diff.infinite import Infinite
 from eingrad._diff.local import Hole, Jacobian, Led, Local, local_jacobians
-from eingrad._diff.needs import (
-    EVERYWHERE,
-    NOWHERE,
-    Needs,
-    flags_below,
-    moved,
-    only_where,
-)
-from eingrad._diff.products import pull_through, push_through
-from eingrad._ir import Add, Apply, Factor, Node, Placement, Product, Structural
-from eingrad._primitives import Kind, apply, cast, is_elementwise, jacobian, kind_of, row_of
+from eingrad._diff.needs import EVERYWHERE, NOWHERE, Needs, only_where
+from eingrad._diff.regions import Regions
+from eingrad._ir import Apply, Factor, Node, Product, Structural
+from eingrad._primitives import Kind, apply, jacobian, kind_of
 from eingrad._recurrence import WHOLLY, Partly, has_selects, is_composed, is_scan, scan_of
-from eingrad._shifts import is_shift
 from eingrad._subscripts import Subscripts
-
-
-class _Region(NamedTuple):
-    """Nodes that are made entry by entry, operands first, and what they are made of."""
-
-    inside: list[Node]
-    leaves: list[Node]
 
 
 class _Total(NamedTuple):
@@ -90,9 +75,9 @@ class Selects:
         scans = [node for node in order if is_scan(node) and has_selects(scan_of(node))]
         if not chosen and not scans and not partly.flags:
             return
-        self._sources = {*xs}
         self._needs = Needs({y: only_where(partly.flags.get(y)) for y in ys}, order)
         self.infinite = Infinite(partly.infinite)
+        self._regions = Regions(xs, self._needs, self.led, self.infinite, self._place)
         self.are_led = not scans and not partly.flags
         for node in chosen:
             self._totals_of[node], is_closed = self._of_select(node)
@@ -111,9 +96,9 @@ class Selects:
         if is_composed(node):
             local = jacobian(self.safe(node), 0)
             return [(below, local or one, n) for below, one, n in found]
-        region = self._region(node, frozenset())
+        region = self._regions.find(node)
         if region.inside:
-            totals = self._totals(node, region)
+            totals = self._regions.totals(node, region)
             return [(leaf, choose(flags, total, None), 0) for leaf, total in totals.items()]
         return [(below, self._masked(node, local, flags), n) for below, local, n in found]
 
@@ -146,14 +131,14 @@ class Selects:
         """Differentiate the branches of a select; say whether in what is finite, or in both."""
         pairs = [*zip(_ir.children(node)[1:], (True, False), strict=True)]
         pairs = [(branch, holds) for branch, holds in pairs if branch in self._place]
-        reached = [self._reached(branch) for branch, _ in pairs]
+        reached = [self._regions.reached(branch) for branch, _ in pairs]
         shared = reached[0] & reached[1] if len(pairs) > 1 else set[Node]()
-        regions = [self._region(branch, shared) for branch, _ in pairs]
+        regions = [self._regions.find(branch, shared) for branch, _ in pairs]
         totals: list[_Total] = []
         by_leaf: dict[Node, dict[bool, Node]] = {}
         for (branch, holds), region in zip(pairs, regions, strict=True):
             if region.inside:
-                for leaf, total in self._totals(branch, region).items():
+                for leaf, total in self._regions.totals(branch, region).items():
                     by_leaf.setdefault(leaf, {})[holds] = total
             else:
                 one = _ir.fill(1, node.shape, node.dtype)
@@ -176,91 +161,7 @@ class Selects:
             jacobians.append((leaf, found, batch))
         return jacobians
 
-    # What is made entry by entry -----------------------------------------------------------------
-
-    def _below(self, node: Node) -> list[Node]:
-        """What a node is made of entry by entry; nothing, where it is not, or needed everywhere."""
-        if node in self._sources or self._needs.of(node) == EVERYWHERE or is_shift(node):
-            return []
-        if kind_of(node) is Kind.SELECT:
-            return [below for below, _, _ in self.led.get(node, ())]
-        if not _is_entrywise(node):
-            return []
-        return [n for n in dict.fromkeys(_ir.children(node)) if n in self._place]
-
-    def _reached(self, head: Node) -> set[Node]:
-        """A node, and all that it is made of entry by entry."""
-        reached: set[Node] = set()
-        pending = [head]
-        while pending:
-            node = pending.pop()
-            if node not in reached:
-                reached.add(node)
-                pending += self._below(node)
-        return reached
-
-    def _region(self, head: Node, shared: Set[Node]) -> _Region:
-        """Find what a node is made of; itself, where nothing on the way may be infinite."""
-        inside: set[Node] = set()
-        leaves: set[Node] = set()
-        pending = [head]
-        while pending:
-            node = pending.pop()
-            if node in inside or node in leaves:
-                continue
-            below = [] if node in shared else self._below(node)
-            (inside if below else leaves).add(node)
-            pending += below
-        if not any(map(self._is_exposed, inside)):
-            return _Region([], [head])
-        return _Region(*(sorted(nodes, key=self._place.__getitem__) for nodes in (inside, leaves)))
-
-    def _is_exposed(self, node: Node) -> bool:
-        """Whether a node may be infinite, or is made of data, which may be."""
-        if node in self.infinite:
-            return True
-        return not isinstance(node, Add) and any(
-            n not in self._place and n.dtype.kind in "fc" and not _ir.is_fill(n)
-            for n in _ir.children(node)
-        )
-
-    def _totals(self, head: Node, region: _Region) -> dict[Node, Node]:
-        """Differentiate a node in the leaves of its region, others constant: the shorter way."""
-        active = dict.fromkeys([*region.leaves, *region.inside])
-        quotients = Quotients(region.inside)
-        if len(region.leaves) == 1:
-            return self._carried_up(head, region, active, quotients)
-        terms: dict[Node, list[Term]] = {head: [(seed(head), 1)]}
-        for node in reversed(region.inside):
-            bar = collect(terms.pop(node, []), head.shape + node.shape, head.dtype)
-            for below, local, batch in local_jacobians(node, active, self.led):
-                terms.setdefault(below, []).extend(
-                    pull_through(head.ndim, node, below, local, batch, bar, quotients)
-                )
-        return {
-            leaf: collect(terms[leaf], head.shape + leaf.shape, head.dtype)
-            for leaf in region.leaves
-            if leaf in terms
-        }
-
-    def _carried_up(
-        self, head: Node, region: _Region, active: dict[Node, None], quotients: Quotients
-    ) -> dict[Node, Node]:
-        (leaf,) = region.leaves
-        tangents = {leaf: seed(leaf)}
-        for node in region.inside:
-            terms = [
-                term
-                for below, local, batch in local_jacobians(node, active, self.led)
-                if below in tangents
-                for term in push_through(
-                    node, below, local, batch, cast(tangents[below], node.dtype), quotients
-                )
-            ]
-            tangents[node] = collect(terms, node.shape + leaf.shape, node.dtype)
-        return {leaf: tangents[head]}
-
-    # What is not ---------------------------------------------------------------------------------
+    # What is not made entry by entry -------------------------------------------------------------
 
     def _masked(self, node: Node, local: Local, flags: Node) -> Local:
         """Put zeros for what a Jacobian is made of where a node is not needed."""
@@ -289,54 +190,3 @@ class Selects:
                 factor = Factor(choose(own, factor.node, None), factor.term)  # noqa: PLW2901
             found.append(factor)
         return tuple(found)
-
-
-def seed(node: Node) -> Node:
-    """``d node/d node``: a delta for every axis."""
-    axes = tuple(range(node.ndim))
-    twins = tuple(range(node.ndim, 2 * node.ndim))
-    deltas = [(_ir.delta(n), (a, node.ndim + a)) for a, n in enumerate(node.shape)]
-    return _ir.contract(deltas, (*axes, *twins), dtype=node.dtype)
-
-
-def _is_entrywise(node: Node) -> bool:
-    """Whether an entry of a node is made of one entry of each operand, in the same place."""
-    match node:
-        case Add():
-            return True
-        case Apply():
-            return kind_of(node) in (Kind.BY_RULES, Kind.CAST) and is_elementwise(node)
-        case Product():
-            return not node.sums and all(len({*t}) == len(t) for t in node.terms)
-        case Placement():
-            return node.core is not None and not node.structure
-    return False
-
-
-class Infinite:
-    """What may be infinite or nan, or have such a derivative: by its row, or that of one below."""
-
-    def __init__(self, nodes: Iterable[Node] = ()) -> None:
-        self._known = dict.fromkeys(nodes, True)
-
-    def __contains__(self, node: object) -> bool:
-        assert isinstance(node, Node)
-        pending = [node]
-        while pending:
-            top = pending[-1]
-            below = _ir.children(top)
-            missing = [n for n in below if n not in self._known]
-            if top in self._known:
-                pending.pop()
-            elif missing and not _is_infinite(top):
-                pending += missing
-            else:
-                pending.pop()
-                self._known[top] = _is_infinite(top) or any(self._known[n] for n in below)
-        return self._known[node]
-
-
-def _is_infinite(node: Node) -> bool:
-    if is_scan(node):
-        return any(map(_is_infinite, _ir.topological(scan_of(node).recurrence.results)))
-    return isinstance(node, Apply) and (row_of(node).singular or row_of(node).steep)

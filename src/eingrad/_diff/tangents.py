@@ -17,7 +17,8 @@ from eingrad._diff.chosen import choose
 from eingrad._diff.graph import dependents, find_needed
 from eingrad._diff.local import Jacobian, Led, local_jacobians
 from eingrad._diff.products import push_through
-from eingrad._diff.selects import Selects, seed
+from eingrad._diff.regions import seed
+from eingrad._diff.selects import Selects
 from eingrad._ir import Apply, Node
 from eingrad._primitives import Kind, cast, kind_of
 from eingrad._recurrence import (

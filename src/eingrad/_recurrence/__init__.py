@@ -8,7 +8,8 @@ Guaranteed: whatever is derived of a scan is a scan, so that all orders follow.
 that are differentiated as scans, or as other expressions. docs/design/scans.md has the whole.
 """
 
-from eingrad._recurrence.backward import Arrived, Arriving, Sweeps, pull
+from eingrad._recurrence.arrived import Arrived, Arriving
+from eingrad._recurrence.backward import Sweeps, pull
 from eingrad._recurrence.composed import (
     expression_of,
     is_composed,

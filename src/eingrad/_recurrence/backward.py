@@ -15,13 +15,15 @@ import numpy as np
 from eingrad import _ir, _reuse
 from eingrad._ir import Apply, Input, Node
 from eingrad._primitives import apply
+from eingrad._recurrence.arrived import Arriving
 from eingrad._recurrence.needed import WHOLLY, Flagged, Needed, Partly, flag
 from eingrad._recurrence.row import (
     NewInputs,
     Recurrence,
     Scan,
     has_selects,
-    is_scan,
+    is_float,
+    moving_inputs,
     results_of_scan,
     scan_of,
 )
@@ -36,13 +38,6 @@ class Sweeps(NamedTuple):
 
     pullback: Callable[[Mapping[Node, Node], Sequence[Node], Shape, Partly], list[Node]]
     needed: Needed
-
-
-class Arriving(NamedTuple):
-    """The cotangent of a result; and, if it is not needed everywhere, flags of where it is."""
-
-    bar: Node
-    flags: Node | None
 
 
 class _Derived(NamedTuple):
@@ -60,28 +55,6 @@ class _Derived(NamedTuple):
     flagged: tuple[tuple[int, ...], int, tuple[int, ...]]  # results whose flags are carries; how
     # many flags are collected in one; results whose flags are slices
     gives: tuple[tuple[int, bool], ...]  # operands whose cotangents, or flags, the results are
-
-
-class Arrived:
-    """Cotangents that have arrived at results of scans.
-
-    `nodes` are those that are swept, operands first. The sweep meets the first result of a scan
-    last: then those of all are known, and go back together.
-    """
-
-    def __init__(self, nodes: Iterable[Node]) -> None:
-        self._first: dict[object, Node] = {}
-        self._known: dict[object, dict[int, Arriving]] = {}
-        for node in filter(is_scan, nodes):
-            self._first.setdefault((node.primitive, node.operands), node)
-
-    def with_one_more(self, node: Apply, arriving: Arriving) -> Mapping[int, Arriving]:
-        """Note one; give all of that scan, by the number of the result, when they are known."""
-        scan = node.primitive, node.operands
-        known = self._known.setdefault(scan, {})
-        if not _ir.is_zero(arriving.bar):
-            known[node.result] = arriving
-        return known if self._first[scan] is node else {}
 
 
 class Pulled(NamedTuple):
@@ -121,7 +94,7 @@ def pull(
     if not given:
         return Pulled([], {})
     flagged = tuple(n for n in given if arriving[n].flags is not None)
-    wanted = tuple(k for k, n in enumerate(node.operands) if n in active and _is_float(n))
+    wanted = tuple(k for k, n in enumerate(node.operands) if n in active and is_float(n))
     doubtful = tuple(k for k in wanted if node.operands[k] in infinite)
     asked = _Asked(given, flagged, wanted, doubtful, leading, dtype)
     derived = _reuse.find_or_derive(("pull", row, asked), lambda: _derive(row, asked, sweeps))
@@ -164,10 +137,6 @@ def _operands(
     operands += [_to_front(arriving[n].bar, len(asked.leading)) for n in derived.bars]
     operands += [flags for n in sliced if (flags := arriving[n].flags) is not None]
     return operands
-
-
-def _is_float(node: Node) -> bool:
-    return node.dtype.kind in "fc"
 
 
 def _to_front(bar: Node, count: int) -> Node:
@@ -320,19 +289,3 @@ def _flags_of(
         if n in flags and y not in everywhere:
             found[y] = apply("logical_or", found[y], flags[n]) if y in found else flags[n]
     return found
-
-
-def moving_inputs(step: Recurrence, wanted: Sequence[int]) -> list[Input]:
-    """Give the inputs at these places, and the carries that depend on them."""
-    inputs = step.inputs
-    found = {inputs[k] for k in wanted}
-    while True:
-        depends: set[Node] = {*found}
-        for node in _ir.topological(step.roots):
-            if not depends.isdisjoint(_ir.children(node)):
-                depends.add(node)
-        pairs = zip(step.carries, step.roots, strict=True)
-        more = {x for x, root in pairs if root in depends and _is_float(x)}
-        if more <= found:
-            return [x for x in inputs if x in found]
-        found |= more

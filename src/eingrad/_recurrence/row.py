@@ -160,6 +160,27 @@ def has_selects(row: Scan) -> bool:
     )
 
 
+def is_float(node: Node) -> bool:
+    """Whether a node has derivatives: whether its numbers are real or complex."""
+    return node.dtype.kind in "fc"
+
+
+def moving_inputs(step: Recurrence, wanted: Sequence[int]) -> list[Input]:
+    """Give the inputs at these places, and the carries that depend on them."""
+    inputs = step.inputs
+    found = {inputs[k] for k in wanted}
+    while True:
+        depends: set[Node] = {*found}
+        for node in _ir.topological(step.roots):
+            if not depends.isdisjoint(_ir.children(node)):
+                depends.add(node)
+        pairs = zip(step.carries, step.roots, strict=True)
+        more = {x for x, root in pairs if root in depends and is_float(x)}
+        if more <= found:
+            return [x for x in inputs if x in found]
+        found |= more
+
+
 def _shapes(recurrence: Recurrence, length: int) -> tuple[Shape, ...]:
     carries = tuple(n.shape for n in recurrence.roots)
     return (*carries, *((length, *n.shape) for n in recurrence.outputs))
