@@ -20,7 +20,6 @@ import eingrad as eg
 from eingrad import (
     _cache,
     _collected,
-    _diff,
     _evaluate,
     _formula,
     _memory,
@@ -32,6 +31,8 @@ from eingrad import (
     _supports,
     _tracer,
 )
+from eingrad._diff import cotangents, products, tangents
+from eingrad._diff import regions as entrywise
 from eingrad._ir import Input, Node, Placement, nodes
 from eingrad._numpy_functions import reductions, refusals
 from eingrad._plan import (
@@ -261,8 +262,10 @@ class Limit(NamedTuple):
 INTERPRET = Part(eg.Plan, "_interpret")  # computes a call that the entry does not take
 COMPILE = Part(eg.Derivative, "_compile")  # finds what computes a derivative, or makes it
 NUMPYS_ANSWER = Part(refusals, "_answer")  # asks NumPy whether a call is right
-COLLECT = Part(_diff, "collect")  # adds the terms of a derivative by delta pattern
-CANCELLED = Part(_diff, "cancelled")  # a product of a derivative, without what cancels in it
+COLLECT = [  # adds the terms of a derivative by delta pattern, in each kind of sweep
+    Part(sweep, "collect") for sweep in (tangents, cotangents, entrywise)
+]
+CANCELLED = Part(products, "cancelled")  # a product of a derivative, without what cancels in it
 CHEAPEST_VALUES = Part(_evaluate, "cheapest_values")  # which form of a product is computed
 IDENTITY_ERROR = Part(checks, "_error")  # compares the sides of an identity
 

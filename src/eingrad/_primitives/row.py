@@ -105,6 +105,7 @@ class Primitive:
     picoseconds: int = 700  # for an entry of eight bytes, see `_limits`
     is_factorisation: bool = False  # of matrices
     singular: bool = False  # the derivative can be infinite or nan at a finite point
+    steep: bool = False  # the value is too large for a float at a point of moderate size
     kind: Kind = Kind.BY_RULES
     flops: Callable[..., int] = _one_per_entry  # by the shapes of the result and of the operands
     plain: Written | None = None  # in formulas as text; None: as its source

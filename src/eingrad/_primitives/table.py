@@ -131,9 +131,9 @@ _LOG2, _LOG10 = math.log(2), math.log(10)
 
 PRIMITIVES = (
     #      name           test points   derivative(x, y) or derivative(a, b, y) for each operand
-    _unary("exp",         reals,       lambda x, y: y, latex=command("exp")),
-    _unary("expm1",       reals,       lambda x, y: apply("exp", x)),  # y + 1 cancels on the left
-    _unary("exp2",        reals,       lambda x, y: times(_LOG2, y), standard=lambda xp, x: 2.0 ** x),
+    _unary("exp",         reals,       lambda x, y: y, steep=True, latex=command("exp")),
+    _unary("expm1",       reals,       lambda x, y: apply("exp", x), steep=True),  # y + 1 cancels on the left
+    _unary("exp2",        reals,       lambda x, y: times(_LOG2, y), steep=True, standard=lambda xp, x: 2.0 ** x),
     _unary("log",         positive,    lambda x, y: reciprocal(x), singular=True, latex=command("log")),
     _unary("log2",        positive,    lambda x, y: times(1 / _LOG2, reciprocal(x)), singular=True, equation=logarithm_equation(2)),
     _unary("log10",       positive,    lambda x, y: times(1 / _LOG10, reciprocal(x)), singular=True, equation=logarithm_equation(10)),
@@ -148,8 +148,8 @@ PRIMITIVES = (
     _unary("arcsin",      below_one,   lambda x, y: power(one_minus_square(x), Fraction(-1, 2)), singular=True, standard="asin", equation=inverse_function_equation(cosine_of_arcsine, 1, -1), latex=command("arcsin")),
     _unary("arccos",      below_one,   lambda x, y: times(-1, power(one_minus_square(x), Fraction(-1, 2))), singular=True, standard="acos", equation=inverse_function_equation(cosine_of_arcsine, -1, 1), latex=command("arccos")),
     _unary("arctan",      reals,       lambda x, y: reciprocal(one_plus_square(x)), standard="atan", latex=command("arctan")),
-    _unary("sinh",        reals,       lambda x, y: apply("cosh", x), latex=command("sinh")),
-    _unary("cosh",        reals,       lambda x, y: apply("sinh", x), latex=command("cosh")),
+    _unary("sinh",        reals,       lambda x, y: apply("cosh", x), steep=True, latex=command("sinh")),
+    _unary("cosh",        reals,       lambda x, y: apply("sinh", x), steep=True, latex=command("cosh")),
     _unary("tanh",        reals,       lambda x, y: plus(1, times(-1, y, y)), latex=command("tanh")),
     _unary("arcsinh",     reals,       lambda x, y: arcsinh_rule(x), standard="asinh", equation=inverse_function_equation(cosine_of_arsine, 1, 1)),
     _unary("arccosh",     above_one,   lambda x, y: arccosh_rule(x), singular=True, standard="acosh", equation=inverse_function_equation(sine_of_arcosine, 1, 1)),

@@ -22,11 +22,13 @@ from eingrad._ir import (
     Apply,
     Coefficient,
     Constant,
+    Einsum,
     Factor,
     Input,
     Node,
     Placement,
     Selection,
+    Structural,
 )  # fmt: skip
 from eingrad._primitives import apply, row_of
 from eingrad._subscripts import Subscripts
