@@ -4,6 +4,7 @@ import functools
 
 import numpy as np
 import pytest
+from loops import unrolled
 from reference import assert_close
 
 import eingrad as eg
@@ -230,3 +231,21 @@ def test_values_that_are_infinite_where_they_are_not_chosen_reach_nothing(name):
     }[name]
     assert_close(first, expected)
     assert np.isfinite(second).all()
+
+
+def test_rows_of_a_derivative_go_back_through_a_select_of_what_a_step_carries():
+    """What the step before made may be infinite: it is differentiated in, so it is a leaf."""
+
+    def sinc(c, _):
+        made = np.where(c == 0, 1, np.sin(c) / c)
+        return made, made
+
+    def steps(loop):
+        return lambda x: loop(sinc, x, length=4)[1]
+
+    x = np.array([0.3, 0.0, -0.4])
+    with np.errstate(invalid="ignore"):
+        found = eg.derivative(steps(eg.scan))(x)
+        expected = eg.derivative(steps(unrolled))(x)
+    assert_close(found, expected)
+    assert np.abs(found[3]).max() > 1e-4

@@ -122,13 +122,17 @@ def _multiplied_out(selects: Selects, node: Node, order: dict[Node, None]) -> li
 
 
 def _finite_ones(branch: Node, order: Container[Node], infinite: Container[Node]) -> list[Node]:
-    """First nodes below a branch that nothing infinite lies below."""
+    """First nodes below a branch that nothing infinite lies below; or what is differentiated in.
+
+    Of a step, that may be infinite itself: what the step before made.
+    """
     below = [n for n in _ir.topological([branch]) if n in order]
-    if branch not in infinite:
+    inner = {n for n in below if any(c in order for c in _ir.children(n))}
+    if branch not in infinite or branch not in inner:
         return [branch]
-    edge = {c for n in below if n in infinite for c in _ir.children(n) if c in order}
-    finite = {_without_numbers(n, order) for n in edge if n not in infinite}
-    return [n for n in below if n in finite]
+    edge = {c for n in inner if n in infinite for c in _ir.children(n) if c in order}
+    leaves = {_without_numbers(n, order) for n in edge if n not in infinite or n not in inner}
+    return [n for n in below if n in leaves]
 
 
 def _without_numbers(node: Node, order: Container[Node]) -> Node:
