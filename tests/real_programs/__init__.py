@@ -10,6 +10,7 @@ from real_programs import (
     operators,
     picks,
     planning,
+    recurrences,
     results,
     scans,
     series,
@@ -22,5 +23,5 @@ PROGRAMS = (
     *contractions.PROGRAMS, *weights.PROGRAMS, *gathers.PROGRAMS, *stencils.PROGRAMS,
     *picks.PROGRAMS, *operators.PROGRAMS, *diagonals.PROGRAMS, *series.PROGRAMS, *cancellations.PROGRAMS,
     *small_vectors.PROGRAMS, *results.PROGRAMS, *conditioning.PROGRAMS, *loops.PROGRAMS,
-    *scans.PROGRAMS, *planning.PROGRAMS,
+    *scans.PROGRAMS, *planning.PROGRAMS, *recurrences.PROGRAMS,
 )  # fmt: skip
