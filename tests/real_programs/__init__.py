@@ -10,6 +10,7 @@ from real_programs import (
     operators,
     picks,
     planning,
+    recurrences,
     results,
     scans,
     selects,
@@ -24,5 +25,5 @@ PROGRAMS = (
     *selects.PROGRAMS,
     *picks.PROGRAMS, *operators.PROGRAMS, *diagonals.PROGRAMS, *series.PROGRAMS, *cancellations.PROGRAMS,
     *small_vectors.PROGRAMS, *results.PROGRAMS, *conditioning.PROGRAMS, *loops.PROGRAMS,
-    *scans.PROGRAMS, *planning.PROGRAMS,
+    *scans.PROGRAMS, *planning.PROGRAMS, *recurrences.PROGRAMS,
 )  # fmt: skip

@@ -48,15 +48,28 @@ def find_chains(order: Sequence[Node], least: int) -> Iterator[Chain]:
     users = Counter(n for node in order for n in {*operands_of(node)})
     shared = {node for node, count in users.items() if count >= least}
     path = _longest_path(order, shared)
+    for first, last, period in _repetitions(path, least):
+        place = _places(order, path[: last + 1])
+        for times in _MULTIPLES:
+            if last + 1 - first >= least * times * period:
+                yield Chain(path, first, last, times * period, place)
+
+
+def _repetitions(path: Sequence[Node], least: int) -> list[tuple[int, int, int]]:
+    """Find the longest part that repeats, by what its nodes meet, and by what they do alone.
+
+    What they meet tells parts of a step apart, and one loop from the next. But a path may go
+    through another one of several equal operands in each step: then it repeats by what its nodes
+    do. A part that is longer by half is tried first.
+    """
     kinds = [kind_of_node(node) for node in path]
-    found = _repetition(np.array(_numbered(_seen_from(path, kinds))), least)
-    if found is None:
-        return
-    first, last, period = _extended(kinds, *found)
-    place = _places(order, path[: last + 1])
-    for times in _MULTIPLES:
-        if last + 1 - first >= least * times * period:
-            yield Chain(path, first, last, times * period, place)
+    seen = _repetition(np.array(_numbered(_seen_from(path, kinds))), least)
+    done = _repetition(np.array(_numbered(kinds)), least)
+    if seen is None or done is None:
+        return [found for found in (seen, done) if found is not None]
+    seen = _extended(kinds, *seen)
+    is_longer = 2 * (done[1] - done[0]) > 3 * (seen[1] - seen[0])
+    return [done, seen] if is_longer else [seen]
 
 
 def kind_of_node(node: Node) -> tuple[object, ...]:
