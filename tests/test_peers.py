@@ -1,5 +1,8 @@
 """The benchmark of peers: its hand versions are right, and what goes wrong in a worker is said."""
 
+import importlib.util
+import json
+import math
 import os
 import signal
 import sys
@@ -20,6 +23,7 @@ from peers.runner import CLOCK, PROCESSOR, Result, Run, Settings, measure
 
 from eingrad.paths.threads import VARIABLES
 
+BENCHMARK = Path(__file__).resolve().parent.parent / "benchmarks" / "peers.py"
 SMALL = Settings(("hand", OURS), 2, 0.1, 60.0, 1, 1 << 40, small=True)
 
 
@@ -183,6 +187,13 @@ def test_what_disagrees_or_fails_is_said_and_not_timed(scripted):
     ]
 
 
+def test_what_is_no_number_does_not_agree(scripted):
+    scripted(by={(SECOND, "compare"): {"error": math.nan}})
+    (result,) = measured()
+    assert result.runs[SECOND].status == "disagrees"
+    assert SECOND not in Scripted.sampled
+
+
 def test_contenders_take_turns(scripted):
     """In each round every one has a sample before any has another."""
     scripted(by={})
@@ -257,3 +268,44 @@ def test_a_line_has_a_cell_under_each_head():
 def test_what_was_written_is_read_again():
     result = row(hand=1.0, plan=2.0).result
     assert Result.of_dict(result.as_dict()) == result
+
+
+# Commands ----------------------------------------------------------------------------------------
+
+
+NAMES = "hand, eingrad, JAX, torch, torch.compile, autograd, CasADi, write"
+
+
+@pytest.fixture
+def command():
+    """The script; a package beside it has its name."""
+    spec = importlib.util.spec_from_file_location("peers_command", BENCHMARK)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.main
+
+
+@pytest.mark.parametrize(("options", "message"), [
+    (["--only", "none such"], "no problem has 'none such' in its name; --list names them"),
+    (["--contenders", "jax"], f"there is no contender 'jax'; there are {NAMES}"),
+    (["--rounds", "0"], "argument --rounds: must be 1 or more, not 0"),
+])  # fmt: skip
+def test_what_is_not_there_is_refused(command, monkeypatch, capsys, options, message):
+    monkeypatch.setattr(sys, "argv", ["peers.py", *options])
+    with pytest.raises(SystemExit) as refused:
+        command()
+    assert message in f"{refused.value.code} {capsys.readouterr().err}"
+
+
+def test_what_was_written_is_shown_again(command, monkeypatch, capsys, tmp_path):
+    """Of a problem in two files, the last one counts."""
+    for n, seconds in enumerate((1.0, 2.0)):
+        found = replace(row(hand=1.0, plan=seconds).result, problem=PROBLEM)
+        text = json.dumps({"results": [found.as_dict()]})
+        (tmp_path / f"{n}.json").write_text(text, "utf-8")
+    files = sorted(map(str, tmp_path.glob("*.json")))
+    monkeypatch.setattr(sys, "argv", ["peers.py", "--read", *files])
+    command()
+    printed = capsys.readouterr().out
+    assert f"{PROBLEM}: eingrad 2.00 times hand: a" in printed
+    assert printed.count(PROBLEM) == 2
