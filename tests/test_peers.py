@@ -17,6 +17,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "benchmarks"))
 
 from peers import PROBLEMS, report
 from peers.contenders import HAND, OURS, OUT, as_arrays, contenders
+from peers.picture import draw
 from peers.process import Process, hold_threads
 from peers.rows import NO_PLAN, Row
 from peers.runner import CLOCK, PROCESSOR, Result, Run, Settings, measure
@@ -268,6 +269,18 @@ def test_a_line_has_a_cell_under_each_head():
 def test_what_was_written_is_read_again():
     result = row(hand=1.0, plan=2.0).result
     assert Result.of_dict(result.as_dict()) == result
+
+
+def test_the_picture_has_a_row_for_each_problem():
+    """Marks stand at ratios; a star says that nobody wrote a version by hand."""
+    pytest.importorskip("matplotlib")
+    second = row(plan=2.0, JAX=1.0)
+    second = replace(second, result=replace(second.result, problem="q"))
+    (axes,) = draw([row(hand=1.0, plan=3.0, JAX=30.0), second]).axes
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["p", "q *"]
+    marks = {line.get_label(): [*line.get_xdata()] for line in axes.get_lines()}
+    assert marks["eingrad, planned"] == [3.0, 1.0]
+    assert marks["JAX, jitted"] == [30.0, 0.5]
 
 
 # Commands ----------------------------------------------------------------------------------------
