@@ -12,6 +12,7 @@ left out, and said below the table; Ctrl-C keeps what is finished. Run it on a q
 """
 
 import argparse
+import importlib.util
 import json
 import os
 import platform
@@ -164,6 +165,8 @@ def main() -> None:
     if options.list:
         print("\n".join(PROBLEMS))
         return
+    if options.plot and not importlib.util.find_spec("matplotlib"):
+        raise SystemExit("matplotlib is not installed, which draws for --plot")
     clock = PROCESSOR if options.processor else CLOCK
     print(report.heading())
     if options.read:
