@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from peers.problem import GRADIENT, HESSIAN, Array, Library, Problem, Task, place
+from peers.problem import GRADIENT, HESSIAN, Array, Library, Problem, Task, place, zeros
 
 _PAIRS = 2**14  # of a block
 
@@ -32,10 +32,26 @@ def _rows(x: Array) -> Any:
 
 
 def gradient(x: Array, out: Array | None = None) -> Array:
-    """Sums of unit vectors."""
-    found = place(out, x.shape)
-    for rows, d, inverse in _rows(x):
-        found[rows] = np.einsum("kij,ij->ik", d, inverse)
+    """``x[i] sum_j 1/r[i,j] - sum_j x[j] / r[i,j]`` around the mean, each pair once."""
+    found, centred = zeros(out, x.shape), x - x.mean(0)
+    planes, sums = np.ascontiguousarray(centred.T), np.zeros(len(x))
+    step = max(1, _PAIRS // len(x))
+    for start in range(0, len(x), step):
+        end = min(start + step, len(x))
+        inverse = np.zeros((end - start, len(x) - start))
+        for plane in planes:
+            difference = plane[start:end, None] - plane[start:]
+            difference *= difference
+            inverse += difference
+        np.fill_diagonal(inverse, np.inf)
+        np.sqrt(inverse, out=inverse)
+        np.reciprocal(inverse, out=inverse)
+        later = inverse[:, end - start :]
+        sums[start:end] += inverse.sum(1)
+        sums[end:] += later.sum(0)
+        found[start:end] -= inverse @ centred[start:]
+        found[end:] -= later.T @ centred[start:end]
+    found += centred * sums[:, None]
     return found
 
 
