@@ -11,7 +11,7 @@
 #
 # PYTHON=python3.13 chooses the interpreter (the environment is rebuilt when it changes),
 # VENV=.venv-3.13 the folder, EXTRAS=a,b further optional dependencies from pyproject.toml.
-# PEERS="--only inv --rounds 5" are options of bench-peers; EXTRAS=jax,plot,bench has it compare more.
+# PEERS="--only inv --rounds 5" are options of bench-peers; torch and casadi are compared if installed.
 
 PYTHON ?= python3
 VENV   ?= .venv
@@ -30,6 +30,7 @@ MADE  := $(VENV)/.made-with-$(subst $(slash),_,$(PYTHON))
 RUN   := $(VENV)/.installed-$(RUN_EXTRAS)
 TEST  := $(VENV)/.installed-$(TEST_EXTRAS)
 CHECK := $(VENV)/.installed-dev
+PEER  := $(VENV)/.installed-bench,jax,paths,plot,sparse
 
 BIN        := $(VENV)/bin
 EXAMPLES   := $(sort $(wildcard examples/*.py))
@@ -66,7 +67,7 @@ fix: $(CHECK)
 bench: $(TEST)
 	@set -e; for script in $(BENCHMARKS); do echo "== $$script"; $(BIN)/python $$script --once; done
 
-bench-peers: $(TEST)
+bench-peers: $(PEER)
 	@mkdir -p build
 	@$(BIN)/python benchmarks/peers.py --json build/peers.json --plot build/peers.png $(PEERS)
 

@@ -12,6 +12,7 @@ left out, and said below the table; Ctrl-C keeps what is finished. Run it on a q
 """
 
 import argparse
+import importlib.util
 import json
 import os
 import platform
@@ -25,13 +26,13 @@ import numpy as np
 from eingrad.paths.memory import available_bytes
 from eingrad.paths.units import bytes_of
 from peers import PROBLEMS, report
+from peers.contenders import FAMILIES
 from peers.problem import Problem
 from peers.rows import Row
 from peers.runner import CLOCK, PROCESSOR, Result, Settings, measure
 
 ONCE = ("Hessian of logdet(X), D = 32",)
-
-ONCE_NAMES = ("hand", "eingrad", "write")
+OF_NUMPY = ("hand", "eingrad", "write")
 
 
 def parser() -> argparse.ArgumentParser:
@@ -47,12 +48,12 @@ def parser() -> argparse.ArgumentParser:
         "--contenders",
         default="",
         metavar="NAME,...",
-        help="eingrad, hand, JAX, torch, ...: only these",
+        help=f"only these of {', '.join(FAMILIES)}",
     )
-    add("--rounds", type=int, default=15, help="samples of each (default: 15)")
+    add("--rounds", type=at_least_one, default=15, help="samples of each (default: 15)")
     add("--seconds", type=float, default=2.0, help="of samples of each, at most (default: 2)")
     add("--patience", type=float, default=60.0, help="seconds until a first result (default: 60)")
-    add("--threads", type=int, default=1, help="of each contender (default: 1)")
+    add("--threads", type=at_least_one, default=1, help="of each contender (default: 1)")
     add("--memory", type=bytes_of, default=available_bytes() // 2, help="of a process, as in 4GB")
     add("--json", type=Path, metavar="FILE", help="write all samples")
     add("--plot", type=Path, metavar="FILE", help="draw the ratios")
@@ -61,6 +62,14 @@ def parser() -> argparse.ArgumentParser:
     add("--list", action="store_true", help="names of problems")
     add("--once", action="store_true", help="one small problem, one round, NumPy alone")
     return found
+
+
+def at_least_one(text: str) -> int:
+    """Read a count."""
+    count = int(text)
+    if count < 1:
+        raise argparse.ArgumentTypeError(f"must be 1 or more, not {text}")
+    return count
 
 
 def chosen(words: Sequence[str], *, once: bool) -> list[Problem]:
@@ -76,8 +85,10 @@ def chosen(words: Sequence[str], *, once: bool) -> list[Problem]:
 def settings(options: argparse.Namespace) -> Settings:
     """What each problem is given."""
     names = tuple(filter(None, options.contenders.split(",")))
+    for name in set(names).difference(FAMILIES):
+        raise SystemExit(f"there is no contender {name!r}; there are {', '.join(FAMILIES)}")
     return Settings(
-        names=ONCE_NAMES if options.once else names,
+        names=OF_NUMPY if options.once else names,
         rounds=1 if options.once else options.rounds,
         seconds=options.seconds,
         patience=options.patience,
@@ -154,6 +165,8 @@ def main() -> None:
     if options.list:
         print("\n".join(PROBLEMS))
         return
+    if options.plot and not importlib.util.find_spec("matplotlib"):
+        raise SystemExit("matplotlib is not installed, which draws for --plot")
     clock = PROCESSOR if options.processor else CLOCK
     print(report.heading())
     if options.read:

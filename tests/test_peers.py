@@ -1,5 +1,8 @@
-"""The benchmark of peers: its hand versions are right, and what goes wrong in a worker is said."""
+"""The benchmark of peers: what goes wrong in a worker is said, and the rest goes on."""
 
+import importlib.util
+import json
+import math
 import os
 import signal
 import sys
@@ -7,63 +10,21 @@ from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
-import numpy as np
 import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "benchmarks"))
 
 from peers import PROBLEMS, report
-from peers.contenders import HAND, OURS, OUT, as_arrays, contenders
+from peers.contenders import HAND, OURS, OUT
+from peers.picture import draw
 from peers.process import Process, hold_threads
 from peers.rows import NO_PLAN, Row
 from peers.runner import CLOCK, PROCESSOR, Result, Run, Settings, measure
 
 from eingrad.paths.threads import VARIABLES
 
+BENCHMARK = Path(__file__).resolve().parent.parent / "benchmarks" / "peers.py"
 SMALL = Settings(("hand", OURS), 2, 0.1, 60.0, 1, 1 << 40, small=True)
-
-
-def by_hand():
-    """Tasks with hand versions, one of each kind: others have the same at another size."""
-    found = {}
-    for name, problem in PROBLEMS.items():
-        task = problem.task(small=True)
-        if task.hand:
-            shapes = tuple(arg.shape for arg in task.args)
-            found.setdefault((name.partition(",")[0], shapes, *task.hand), task)
-    return found
-
-
-TASKS = by_hand()
-
-
-@pytest.mark.parametrize(
-    "task", TASKS.values(), ids=["-".join(map(str, key[::2])) for key in TASKS]
-)
-def test_hand_versions_compute_the_derivative(task):
-    """New, and into memory that is given; this library's plan is the measure."""
-    every = contenders(task)
-    expected = as_arrays(every[OURS].prepare(task).call())
-    scale = max(np.abs(array).max() for array in expected)
-    for name, contender in every.items():
-        if name.startswith(HAND) or name == OURS + OUT:
-            found = as_arrays(contender.prepare(task).call())
-            for one, other in zip(found, expected, strict=True):
-                np.testing.assert_allclose(one, other, rtol=1e-9, atol=1e-10 * scale, err_msg=name)
-
-
-@pytest.mark.parametrize(
-    "task", TASKS.values(), ids=["-".join(map(str, key[::2])) for key in TASKS]
-)
-def test_hand_versions_write_into_what_they_are_given(task):
-    """Every entry of it: whatever it held is gone."""
-    for name, function in task.hand.items():
-        fresh = function(*task.args)
-        given = tuple(np.full_like(a, np.nan) for a in as_arrays(fresh))
-        out = given if isinstance(fresh, tuple) else given[0]
-        assert function(*task.args, out=out) is out, name
-        for one, other in zip(given, as_arrays(fresh), strict=True):
-            np.testing.assert_array_equal(one, other, err_msg=name)
 
 
 def test_each_problem_has_its_own_name_and_a_family():
@@ -183,6 +144,13 @@ def test_what_disagrees_or_fails_is_said_and_not_timed(scripted):
     ]
 
 
+def test_what_is_no_number_does_not_agree(scripted):
+    scripted(by={(SECOND, "compare"): {"error": math.nan}})
+    (result,) = measured()
+    assert result.runs[SECOND].status == "disagrees"
+    assert SECOND not in Scripted.sampled
+
+
 def test_contenders_take_turns(scripted):
     """In each round every one has a sample before any has another."""
     scripted(by={})
@@ -257,3 +225,56 @@ def test_a_line_has_a_cell_under_each_head():
 def test_what_was_written_is_read_again():
     result = row(hand=1.0, plan=2.0).result
     assert Result.of_dict(result.as_dict()) == result
+
+
+def test_the_picture_has_a_row_for_each_problem():
+    """Marks stand at ratios; a star says that nobody wrote a version by hand."""
+    pytest.importorskip("matplotlib")
+    second = row(plan=2.0, JAX=1.0)
+    second = replace(second, result=replace(second.result, problem="q"))
+    (axes,) = draw([row(hand=1.0, plan=3.0, JAX=30.0), second]).axes
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["p", "q *"]
+    marks = {line.get_label(): [*line.get_xdata()] for line in axes.get_lines()}
+    assert marks["eingrad, planned"] == [3.0, 1.0]
+    assert marks["JAX, jitted"] == [30.0, 0.5]
+
+
+# Commands ----------------------------------------------------------------------------------------
+
+
+NAMES = "hand, eingrad, JAX, torch, torch.compile, autograd, CasADi, write"
+
+
+@pytest.fixture
+def command():
+    """The script; a package beside it has its name."""
+    spec = importlib.util.spec_from_file_location("peers_command", BENCHMARK)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.main
+
+
+@pytest.mark.parametrize(("options", "message"), [
+    (["--only", "none such"], "no problem has 'none such' in its name; --list names them"),
+    (["--contenders", "jax"], f"there is no contender 'jax'; there are {NAMES}"),
+    (["--rounds", "0"], "argument --rounds: must be 1 or more, not 0"),
+])  # fmt: skip
+def test_what_is_not_there_is_refused(command, monkeypatch, capsys, options, message):
+    monkeypatch.setattr(sys, "argv", ["peers.py", *options])
+    with pytest.raises(SystemExit) as refused:
+        command()
+    assert message in f"{refused.value.code} {capsys.readouterr().err}"
+
+
+def test_what_was_written_is_shown_again(command, monkeypatch, capsys, tmp_path):
+    """Of a problem in two files, the last one counts."""
+    for n, seconds in enumerate((1.0, 2.0)):
+        found = replace(row(hand=1.0, plan=seconds).result, problem=PROBLEM)
+        text = json.dumps({"results": [found.as_dict()]})
+        (tmp_path / f"{n}.json").write_text(text, "utf-8")
+    files = sorted(map(str, tmp_path.glob("*.json")))
+    monkeypatch.setattr(sys, "argv", ["peers.py", "--read", *files])
+    command()
+    printed = capsys.readouterr().out
+    assert f"{PROBLEM}: eingrad 2.00 times hand: a" in printed
+    assert printed.count(PROBLEM) == 2

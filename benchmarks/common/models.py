@@ -122,7 +122,7 @@ def recurrent(xp: Any, data: Data) -> Program:
             cell = forget * cell + enter * xp.tanh(gates[:, 30:])
             hidden = leave * xp.tanh(cell)
             total = total + xp.sum((hidden @ readout - y) ** 2)
-        return total / data.targets.size
+        return total / (len(data.targets) * len(data.targets[0]))
 
     return error
 

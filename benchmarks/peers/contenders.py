@@ -212,6 +212,10 @@ LIBRARIES = (
 )
 
 
+FAMILIES = ("hand", *dict.fromkeys(each.name.partition(",")[0] for each in LIBRARIES))
+"""What contenders are asked for by."""
+
+
 def contenders(task: Task) -> dict[str, Contender]:
     """All for a task, by name: those written by hand first, each also into given memory."""
     hand = [

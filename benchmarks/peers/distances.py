@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from peers.problem import GRADIENT, HESSIAN, Array, Library, Problem, Task, place
+from peers.problem import GRADIENT, HESSIAN, Array, Library, Problem, Task, place, zeros
 
 _PAIRS = 2**14  # of a block
 
@@ -32,29 +32,60 @@ def _rows(x: Array) -> Any:
 
 
 def gradient(x: Array, out: Array | None = None) -> Array:
-    """Sums of unit vectors."""
-    found = place(out, x.shape)
-    for rows, d, inverse in _rows(x):
-        found[rows] = np.einsum("kij,ij->ik", d, inverse)
+    """``x[i] sum_j 1/r[i,j] - sum_j x[j] / r[i,j]`` around the mean, each pair once."""
+    found, centred = zeros(out, x.shape), x - x.mean(0)
+    planes, sums = np.ascontiguousarray(centred.T), np.zeros(len(x))
+    step = max(1, _PAIRS // len(x))
+    for start in range(0, len(x), step):
+        end = min(start + step, len(x))
+        inverse = np.zeros((end - start, len(x) - start))
+        for plane in planes:
+            difference = plane[start:end, None] - plane[start:]
+            difference *= difference
+            inverse += difference
+        np.fill_diagonal(inverse, np.inf)
+        np.sqrt(inverse, out=inverse)
+        np.reciprocal(inverse, out=inverse)
+        later = inverse[:, end - start :]
+        sums[start:end] += inverse.sum(1)
+        sums[end:] += later.sum(0)
+        found[start:end] -= inverse @ centred[start:]
+        found[end:] -= later.T @ centred[start:end]
+    found += centred * sums[:, None]
     return found
 
 
 def hessian(x: Array, out: Array | None = None) -> Array:
     """``(d d' / r**2 - 1) / r`` off the diagonal: six planes, three of them written twice."""
-    found = place(out, x.shape * 2)
+    return _fill(x, place(out, x.shape * 2))
+
+
+def hessian_any_layout(x: Array, out: Array | None = None) -> Array:
+    """The same with the coordinates first in memory, so that planes are written in a row."""
+    if out is None:
+        count, space = x.shape
+        out = np.empty((space, space, count, count)).transpose(2, 0, 3, 1)
+    return _fill(x, out)
+
+
+def _fill(x: Array, found: Array) -> Array:
+    """Write a plane in place if it lies in a row, else as it leaves the cache."""
     for rows, d, inverse in _rows(x):
         block, own = found[rows[0] : rows[-1] + 1], rows - rows[0]
-        plane, scaled = np.empty_like(inverse), np.empty_like(inverse)
+        spare, scaled = np.empty_like(inverse), np.empty_like(inverse)
         cube = inverse * inverse
         cube *= inverse
         for a in range(3):
             np.multiply(d[a], cube, out=scaled)
             for b in range(a, 3):
-                np.multiply(scaled, d[b], out=plane)
+                target = block[:, a, :, b]
+                in_a_row = target.strides[1] == target.itemsize
+                plane = np.multiply(scaled, d[b], out=target if in_a_row else spare)
                 if a == b:
                     plane -= inverse
                 plane[own, rows] = -plane.sum(1)
-                block[:, a, :, b] = plane
+                if plane is not target:
+                    target[...] = plane
                 if a != b:
                     block[:, b, :, a] = plane
     return found
@@ -78,7 +109,8 @@ def _gradient(rng: np.random.Generator, count: int) -> Task:
 
 
 def _hessian(rng: np.random.Generator, count: int) -> Task:
-    return of_points(HESSIAN, {"planes": hessian}, rng, count)
+    hand = {"planes": hessian, "any layout": hessian_any_layout}
+    return of_points(HESSIAN, hand, rng, count)
 
 
 PROBLEMS = (

@@ -83,8 +83,8 @@ def torch() -> Library:
 
     def batched(f: Function, order: int) -> Function:
         one = lambda x: f(x[None])[0]  # noqa: E731
-        for _ in range(order):
-            one = func.jacfwd(one)
+        for _ in range(order):  # of a batch of determinants, forward over anything is wrong
+            one = func.jacrev(one)
         return func.vmap(one)
 
     def value_and_gradient(f: Function) -> Function:

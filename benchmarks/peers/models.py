@@ -106,6 +106,82 @@ class GaussianProcess:
         return _given(out, value, gradient)
 
 
+class Mixture:
+    """Log-likelihood of a Gaussian mixture: all components in one product of batches."""
+
+    def __init__(self, data: Data) -> None:
+        self.points = data.points
+
+    def value_and_gradient(self, p: Array, out: Any = None) -> Pair:
+        """By the shares of the components in each point."""
+        logits, means, scales = p[:4], p[4:16].reshape(4, 3), p[16:28].reshape(4, 3)
+        sides = np.exp(scales)
+        M = np.tril(p[28:].reshape(4, 3, 3), -1)
+        np.einsum("kii->ki", M)[...] = sides
+        away = self.points - means[:, None]
+        z = away @ M.transpose(0, 2, 1)
+        shares = np.einsum("kni,kni->kn", z, z)
+        shares *= -0.5
+        shares += (logits + scales.sum(1))[:, None]
+        highest = shares.max(0)
+        np.exp(np.subtract(shares, highest, out=shares), out=shares)
+        total = shares.sum(0)
+        shares /= total
+        weights = np.exp(logits - logits.max())
+        count = len(total)
+        value = highest.sum() + np.log(total).sum() - count * np.log(np.exp(logits).sum())
+        z *= shares[:, :, None]
+        slopes, of_each = z.transpose(0, 2, 1) @ away, shares.sum(1)
+        gradient = np.empty(len(p))
+        np.subtract(of_each, count * weights / weights.sum(), out=gradient[:4])
+        np.matmul(z.sum(1)[:, None], M, out=gradient[4:16].reshape(4, 1, 3))
+        inner = gradient[16:28].reshape(4, 3)
+        np.subtract(of_each[:, None], np.einsum("kii->ki", slopes) * sides, out=inner)
+        gradient[28:] = np.tril(-slopes, -1).reshape(-1)
+        return _given(out, value, gradient)
+
+
+class Markov:
+    """Log-likelihood of a hidden Markov model: forward, backward, and expected counts."""
+
+    def __init__(self, data: Data) -> None:
+        self.symbols, self.once = data.symbols, np.eye(8)[data.symbols]
+
+    def value_and_gradient(self, p: Array, out: Any = None) -> Pair:
+        """Expected counts less what the probabilities themselves say of them."""
+        initial, transition, emission = (
+            _softmax(part) for part in (p[:5], p[5:30].reshape(5, 5), p[30:].reshape(5, 8))
+        )
+        seen, count = emission.T[self.symbols], len(self.symbols)
+        forward, back = np.empty((count, 5)), np.empty((count, 5))
+        scales, state = [], initial * seen[0]
+        for t in range(count):
+            if t:
+                state = state.dot(transition)
+                state *= seen[t]
+            scales.append(state.sum())
+            state = np.divide(state, scales[-1], out=forward[t])
+        back[-1] = 1
+        step, turned = seen / np.array(scales)[:, None], np.ascontiguousarray(transition.T)
+        for t in range(count - 1, 0, -1):
+            step[t] *= back[t]
+            step[t].dot(turned, back[t - 1])
+        states = forward * back
+        moves = (forward[:-1].T @ step[1:]) * transition
+        shown = states.T @ self.once
+        gradient = np.empty(len(p))
+        np.subtract(states[0], initial, out=gradient[:5])
+        gradient[5:30] = (moves - moves.sum(1, keepdims=True) * transition).reshape(-1)
+        gradient[30:] = (shown - shown.sum(1, keepdims=True) * emission).reshape(-1)
+        return _given(out, np.log(scales).sum(), gradient)
+
+
+def _softmax(logits: Array) -> Array:
+    weights = np.exp(logits - logits.max(-1, keepdims=True))
+    weights /= weights.sum(-1, keepdims=True)
+    return weights
+
+
 def _hand(case: Case, asked: str, data: Data) -> dict[str, Callable[..., Any]]:
     """Hand versions where they were written; of the others, peers are the measure."""
     if case.name == "spline survival":
@@ -116,8 +192,15 @@ def _hand(case: Case, asked: str, data: Data) -> dict[str, Callable[..., Any]]:
             PRODUCT: model.product,
         }
         return {"one exponential": calls[asked]}
-    if case.name == "Gaussian process" and asked == VALUE_AND_GRADIENT and lapack:
-        return {"Cholesky": GaussianProcess(data).value_and_gradient}
+    if asked == VALUE_AND_GRADIENT:
+        written = {
+            "Gaussian mixture": ("batches", Mixture),
+            "hidden Markov model": ("forward and backward", Markov),
+            "Gaussian process": ("Cholesky", GaussianProcess),
+        }
+        if case.name in written and (lapack or case.name != "Gaussian process"):
+            name, model = written[case.name]
+            return {name: model(data).value_and_gradient}
     return {}
 
 

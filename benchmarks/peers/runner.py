@@ -175,7 +175,7 @@ class _Bench:
             if not run.take(ask(do, 4 * settings.patience, folder=self.folder.name)):
                 return False
             self.has_reference = True
-        if run.error is not None and run.error > TOLERANCE:
+        if run.error is not None and not run.error <= TOLERANCE:  # nan is no agreement
             run.status, run.reason = "disagrees", f"its values are off by {run.error:.1e}"
             return False
         run.status = "checked"
