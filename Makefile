@@ -5,11 +5,13 @@
 ## make check    formatting, lint, types, import contracts
 ## make fix      format, and apply the lint fixes that are safe
 ## make bench    run every benchmark once
+## make bench-peers   compare with hand-written NumPy and with other libraries (an hour)
 ## make install  install what the tests need, and no more
 ## make clean    remove the environment and everything generated
 #
 # PYTHON=python3.13 chooses the interpreter (the environment is rebuilt when it changes),
 # VENV=.venv-3.13 the folder, EXTRAS=a,b further optional dependencies from pyproject.toml.
+# PEERS="--only inv --rounds 5" are options of bench-peers; EXTRAS=jax,plot,bench has it compare more.
 
 PYTHON ?= python3
 VENV   ?= .venv
@@ -37,7 +39,7 @@ FORMATTED  := $(wildcard src tests docs examples benchmarks)
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:  # two installs into one environment would race
-.PHONY: help run test check fix bench install clean
+.PHONY: help run test check fix bench bench-peers install clean
 
 help:
 	@sed -n 's/^## //p' Makefile
@@ -63,6 +65,10 @@ fix: $(CHECK)
 
 bench: $(TEST)
 	@set -e; for script in $(BENCHMARKS); do echo "== $$script"; $(BIN)/python $$script --once; done
+
+bench-peers: $(TEST)
+	@mkdir -p build
+	@$(BIN)/python benchmarks/peers.py --json build/peers.json --plot build/peers.png $(PEERS)
 
 install: $(TEST)
 

@@ -20,7 +20,6 @@ import eingrad as eg
 from eingrad import (
     _cache,
     _collected,
-    _diff,
     _evaluate,
     _formula,
     _memory,
@@ -32,6 +31,8 @@ from eingrad import (
     _supports,
     _tracer,
 )
+from eingrad._diff import cotangents, products, tangents
+from eingrad._diff import regions as entrywise
 from eingrad._ir import Input, Node, Placement, nodes
 from eingrad._numpy_functions import reductions, refusals
 from eingrad._plan import (
@@ -269,8 +270,10 @@ INTERPRET = Part(eg.Plan, "_interpret")  # computes a call that the entry does n
 COMPILE = Part(eg.Derivative, "_compile")  # finds what computes a derivative, or makes it
 NUMPYS_ANSWER = Part(refusals, "_answer")  # asks NumPy whether a call is right
 PIECES = Part.everywhere(_collected.pieces_of)  # the parts of a derivative that products meet
-COLLECT = Part(_diff, "collect")  # adds the terms of a derivative by delta pattern
-CANCELLED = Part(_diff, "cancelled")  # a product of a derivative, without what cancels in it
+COLLECT = [  # adds the terms of a derivative by delta pattern, in each kind of sweep
+    Part(sweep, "collect") for sweep in (tangents, cotangents, entrywise)
+]
+CANCELLED = Part(products, "cancelled")  # a product of a derivative, without what cancels in it
 CHEAPEST_VALUES = Part(_evaluate, "cheapest_values")  # which form of a product is computed
 IDENTITY_ERROR = Part(checks, "_error")  # compares the sides of an identity
 
@@ -295,6 +298,7 @@ MAY_BE_CUT = Part(compose, "_may_be_cut")  # whether loops are tried
 FEW_PASSES = Limit(price, "few_passes")  # over a result that is little but written
 
 LOOKED_FOR = Part(_supports, "_FEW")  # terms from which on those that are met are looked for
+FORMULA = Part(_formula, "text")  # writes a formula of some lines
 WITH_SIGN = Part(_formula.Writer, "_with_sign")  # writes a term and its sign
 HEAD = Part(_formula.Writer, "_head")  # writes what a sum runs over
 NAMED = Part(_formula.Writer, "_named")  # names an operand

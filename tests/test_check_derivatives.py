@@ -2,6 +2,7 @@
 
 import dataclasses
 import itertools
+import threading
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ import eingrad as eg
 from eingrad import _ir, _primitives
 from eingrad.errors import DTypeError, IndependentWarning, ShapeError
 from eingrad.verify import functions as users_function
+from eingrad.verify.functions import traced_once
 
 
 @given(case=functions(most_steps=4), seed=st.integers(0, 2**32 - 1))
@@ -97,9 +99,32 @@ def test_a_wrong_mixed_derivative_of_a_nested_argument_is_found(monkeypatch):
 
         return derivative
 
-    monkeypatch.setattr(users_function, "derivative", wrong)
+    monkeypatch.setattr(users_function, "traced_once", wrong)
     check = eg.check_derivatives(lambda p: p["a"] ** 2 * p["b"], {"a": 0.5, "b": 2.0})
     assert [error <= tolerance for *_, error, tolerance in check.rows] == [True, True, False]
+
+
+def test_it_is_traced_a_few_times_and_evaluated_at_hundreds_of_points():
+    """For each order and kind of number; at each point where another argument could change."""
+
+    class Slope:
+        def __init__(self):
+            self.value, self.guard = 3.0, threading.Lock()
+
+    def traces(*others):
+        count = 0
+
+        def f(x, slope=None):
+            nonlocal count
+            count += not isinstance(x, np.ndarray)
+            return np.abs(x) * x * (slope.value if slope else 3.0)
+
+        check = eg.check_derivatives(f, np.linspace(0.5, 2, 9), *others)
+        assert check, check
+        return count
+
+    assert traces() <= 12
+    assert traces(Slope()) > 100
 
 
 def test_the_tolerance_of_check_derivatives_can_be_given():
@@ -322,10 +347,10 @@ def _planted(monkeypatch, change, order):
     """Let derivatives of one order be changed."""
 
     def wrong(f, order_, argnums):
-        right = eg.derivative(f, order_, argnums)
+        right = traced_once(f, order_, argnums)
         return (lambda *args: change(np.array(right(*args)))) if order_ == order else right
 
-    monkeypatch.setattr(users_function, "derivative", wrong)
+    monkeypatch.setattr(users_function, "traced_once", wrong)
 
 
 def _entry(change):

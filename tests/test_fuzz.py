@@ -1,4 +1,4 @@
-"""The differential fuzzer: five hundred programs of it, what it covers, and that it finds bugs."""
+"""The differential fuzzer: some hundred programs of it, what it covers, and that it finds bugs."""
 
 import dataclasses
 import functools
@@ -21,7 +21,7 @@ from eingrad import _ir, _notation, _primitives
 from eingrad._tracer import ACCUMULATE, FUNCTIONS, METHODS, REDUCE, UFUNCS, Expression
 
 SEED = 0
-SHARDS = [range(start, start + 50) for start in range(0, 500, 50)]
+SHARDS = [range(start, start + 50) for start in range(0, 350, 50)]  # every template is met
 
 
 @functools.cache
@@ -89,7 +89,8 @@ def test_programs_call_every_supported_function():
 
 
 def test_program_k_holds_a_line_of_template_k():
-    """So every template is met again and again, and reaches the result."""
+    """So every template is met again and again, and reaches the result; in the shards, too."""
+    assert len(TEMPLATES) <= SHARDS[-1].stop
     for number, program in enumerate(programs()[: len(TEMPLATES)]):
         template = TEMPLATES[number]
         wanted = functions_of(template.text)
@@ -148,7 +149,9 @@ RULES = [
 IN_DERIVATIVES_ALONE = {  # of which row
     "quotient": "norm",
     "one_minus_square": "arcsin",
-    "others": "prod",
+    "cumprod_in_range": "cumprod",
+    "ldexp": "cumprod",
+    "ldexp_complex": "cumprod",
 }
 
 

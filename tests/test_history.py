@@ -29,7 +29,7 @@ from real_programs.measure import plan_of
 
 programs = [p for p in PROGRAMS if not p.slow and p.small is not None]
 first, step = map(int, sys.argv[2:])
-chosen = [(n, p) for n, p in enumerate(programs) if n % 6 == 0][first::step]
+chosen = [(n, p) for n, p in enumerate(programs) if n % 9 == 0][first::step]
 if step < 0:  # after others, whose plans are kept
     kept = [plan_of(task.run, *task.args) for p in programs[1::9] for task in [p.build(p.small)]]
 sources = {}
@@ -53,11 +53,11 @@ def sources(first, step, seed):
 def test_a_plan_does_not_depend_on_what_was_planned_before_nor_on_hashes():
     """Forward; backward, after others; every third, which leaves out what came between."""
     whole = sources(0, 1, seed=0)
-    assert len(whole) >= 36
+    assert len(whole) >= 24
     assert sources(-1, -1, seed=1) == whole
     some = sources(1, 3, seed=2)
     assert some.items() <= whole.items()
-    assert len(some) >= 12
+    assert len(some) >= 8
 
 
 # Last digits -------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from eingrad._forms import Forms
 from eingrad._limits import BUDGET, POLICY
 from eingrad._simplify import whole_work
 
-SIZES = (5, 4, 3, 2, 1)  # samples, then widths
+SIZES = (3, 3, 2, 2, 1)  # samples, then widths
 
 
 def planned():

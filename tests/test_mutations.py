@@ -77,7 +77,8 @@ def add_up(terms, shape, dtype):
 
 def test_without_collection_by_delta_pattern_a_derivative_grows(mutate):
     """``delta A + delta B`` is placed twice where it could be added first."""
-    mutate(*COLLECT, add_up)
+    for part in COLLECT:
+        mutate(*part, add_up)
     assert growth("tanh network, last weight", 2) >= 1.9
 
 

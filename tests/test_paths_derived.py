@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from inside import ROLLED_NODES
+from inside import FORMULA, ROLLED_NODES
 from reference import assert_close
 
 import eingrad as eg
@@ -308,6 +308,25 @@ def test_a_function_that_cannot_be_had_is_one_line(folder, text, message):
 
 
 # Instances ---------------------------------------------------------------------------------------
+
+
+def test_naming_operands_takes_no_longer_where_values_are_shared(monkeypatch):
+    """Each slope of a Runge-Kutta step has those before it in it: written out, formulas explode."""
+    printed = []
+    write = FORMULA.get()
+    FORMULA.replace(monkeypatch, lambda node: printed.append(node) or write(node))
+
+    def f(x, W):
+        for _ in range(2):
+            first = np.tanh(W @ x)
+            second = np.tanh(W @ (x + first / 2))
+            third = np.tanh(W @ (x + second / 2))
+            x = x + (first + 2 * second + 2 * third + np.tanh(W @ (x + third))) / 6
+        return x @ x
+
+    operands = of_function(f, (3,), (3, 3)).operands
+    assert len(operands) == 13
+    assert 0 < len(printed) <= 5 * len(operands)
 
 
 def test_there_are_enough_instances_with_names_of_their_own():

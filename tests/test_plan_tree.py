@@ -9,6 +9,8 @@ from inside import ROLLED_NODES
 
 import eingrad as eg
 
+LOW = [case for case in CASES[::3] if case.order < 3]  # whose mode is soon named
+
 
 @pytest.fixture(params=CASES[::3], ids=str, scope="module")
 def plan(request):
@@ -46,6 +48,7 @@ def test_the_text_names_every_step(plan):
     assert all(step.name in text for step in plan.tree.steps)
 
 
+@pytest.mark.parametrize("plan", LOW, ids=str, indirect=True)
 def test_the_picture_shows_every_step(plan):
     root = ET.fromstring(plan.picture().svg)
     tips = root.findall(".//{http://www.w3.org/2000/svg}circle/{http://www.w3.org/2000/svg}title")

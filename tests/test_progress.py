@@ -192,7 +192,7 @@ def events(job):
     return count
 
 
-POINTS = 90  # of planning that is interrupted, evenly over all that it does
+POINTS = 45  # of planning that is interrupted, evenly over all that it does
 
 
 @pytest.mark.parametrize("part", range(3))

@@ -174,6 +174,35 @@ def test_a_matrix_is_differentiated_in_as_a_vector_is(dtype):
     assert plan.peak_bytes <= 1.1 * result.nbytes
 
 
+K = 40
+SQUARE = np.eye(K) + RNG.normal(size=(K, K)) / K
+SIDES = [RNG.normal(size=(K, K)) / K**0.5 for _ in range(4)]
+A_, B_ = RNG.normal(size=K), RNG.normal(size=K)
+OF_A_MATRIX = {
+    "form of an inverse": lambda X: A_ @ np.linalg.solve(X, B_),
+    "trace of a product": lambda X: np.trace(SIDES[0] @ X @ SIDES[1] @ X @ SIDES[2] @ X @ SIDES[3]),
+    "square of a form": lambda X: (A_ @ X @ SIDES[0] @ X @ B_) ** 2,
+    "logarithm of a form": lambda X: np.log(3 + A_ @ X @ SIDES[0] @ X @ B_),
+}
+
+
+@pytest.mark.parametrize("name", OF_A_MATRIX)
+def test_products_that_cross_the_blocks_of_a_hessian_are_a_batch_of_matrices(name):
+    """``u_i M_jk v_l + u_k M_li v_j``: for each i a product of rows (j, k) and columns l."""
+    f = OF_A_MATRIX[name]
+    plan = eg.hessian(f).plan(SQUARE)
+    result = plan(SQUARE)
+    np.testing.assert_array_equal(result, result.transpose(2, 3, 0, 1))
+    direction = RNG.normal(size=(K, K))
+    assert_close(np.einsum("ijkl,kl->ij", result, direction), eg.hvp(f)(SQUARE, direction), 1e-9)
+    large = [s for s in plan.program.statements if s.result_bytes >= result.nbytes]
+    assert [type(s.kernel) for s in large if not (s.is_alias or s.is_view)] == [MatMul]
+    assert plan.peak_bytes <= (1 + 2 * 6 / K + 0.1) * result.nbytes  # both stacks of six terms
+    out = np.full_like(result, np.nan)
+    plan(SQUARE, out=out)
+    np.testing.assert_array_equal(out, result)
+
+
 def test_a_batch_of_hessians_is_a_batch_of_products():
     X, b = RNG.uniform(1, 2, size=(5, 200)), RNG.normal(size=200)
 

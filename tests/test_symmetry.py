@@ -12,7 +12,8 @@ from strategies import functions, point
 import eingrad as eg
 from eingrad import _ir
 from eingrad._plan import kernels
-from eingrad._plan.mirror import comparators, is_exact
+from eingrad._plan.kernels import Mirror
+from eingrad._plan.mirror import flat_groups, is_exact
 
 
 def assert_symmetric(tensor, order, ndim):
@@ -158,10 +159,10 @@ def test_comparators_sort():
     """A tensor read at the indices that the comparators leave is read at sorted ones."""
     entries = np.arange(4**4).reshape(4, 4, 4, 4)
     tensor = entries
-    flat, pairs = comparators(tensor.shape, (((0,), (1,), (2,), (3,)),))
+    flat, groups = flat_groups(tensor.shape, (((0,), (1,), (2,), (3,)),))
     assert flat == tensor.shape
-    for axis, n in pairs:
-        triangle = np.tri(n, dtype=bool).reshape((n, n) + (1,) * (2 - axis))
+    for axis in Mirror(flat, groups, in_place=False).axes:
+        triangle = np.tri(4, dtype=bool).reshape((4, 4) + (1,) * (2 - axis))
         tensor = np.where(triangle, tensor.swapaxes(axis, axis + 1), tensor)
     for index in itertools.product(range(4), repeat=4):
         assert tensor[index] == entries[tuple(sorted(index))]

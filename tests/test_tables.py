@@ -209,16 +209,16 @@ def test_large_tables_have_the_derivatives_of_small_ones(f, order):
 def test_the_cache_is_bounded_in_bytes():
     """Three hundred functions with tables of 20,000 entries held 645 MB."""
     eg.cache_clear()
-    x, w = np.ones(1000), np.linspace(0.0, 1.0, 20_000)
+    x, w = np.ones(1000), np.linspace(0.0, 1.0, 300_000)
     rng = np.random.default_rng(0)
 
     def job():
-        for _ in range(300):
-            index = rng.integers(0, 1000, 20_000)
+        for _ in range(40):
+            index = rng.integers(0, 1000, 300_000)
             eg.grad(lambda x, index=index: np.sum(w * x[index] ** 3))(x)
 
     assert held_after(job) < 2 * _cache.cache.maxbytes
-    assert 1 < eg.cache_info().currsize < 300
+    assert 1 < eg.cache_info().currsize < 40
 
 
 TAKEN = ["k0", "k1", "t0", "t0_pass", "t0_x0", "t1_part", "t2_value", "t0_rest", "k", "t", "kt0"]

@@ -18,6 +18,7 @@ from eingrad._bind import Argnums, Bound, bind
 from eingrad._conversions import cause
 from eingrad._derive import Root, arrange
 from eingrad._ir import Input, Node
+from eingrad._numpy_functions.operands import keep_in_range
 from eingrad._primitives import cast
 from eingrad._progress import phase
 from eingrad._recorded import rewritten, with_picks_last
@@ -58,21 +59,19 @@ class TracedCall:
 
 def trace_call(
     f: Callable[..., Any], argnums: Argnums, args: Sequence[Any], kwargs: Mapping[str, Any],
-    parameters: Sequence[str], *, symbolic: bool = False, keeps_loops: bool = False,
+    parameters: Sequence[str], *, symbolic: bool = False, order: int | None = 0,
 ) -> TracedCall:  # fmt: skip
     """Call the function on expressions; symbolic ones outlive the call, for the user keeps them.
 
-    A long loop is a scan, unless the caller `keeps_loops` as they were written out.
+    A loop that is long for the `order` of what is derived of it is a scan; None keeps it.
     """
     with phase("tracing"):
-        return within_trace(
-            _record, f, argnums, args, kwargs, parameters, keeps_loops, lasting=symbolic
-        )
+        return within_trace(_record, f, argnums, args, kwargs, parameters, order, lasting=symbolic)
 
 
 def _record(
     trace: Trace, f: Callable[..., Any], argnums: Argnums, args: Sequence[Any],
-    kwargs: Mapping[str, Any], parameters: Sequence[str], keeps_loops: bool,
+    kwargs: Mapping[str, Any], parameters: Sequence[str], order: int | None,
 ) -> TracedCall:  # fmt: skip
     """Call the function, and note what its value depends on, and what stands for that outside."""
     bound = bind(trace, argnums, args, kwargs, parameters)
@@ -82,7 +81,7 @@ def _record(
     nodes = [output_node(leaf, trace, f) for leaf in leaves]
     is_outermost = trace.outer is None
     given = None if is_outermost else bound.inputs
-    outputs = rewritten(trace, nodes, given, keeps_rates=not is_outermost, keeps_loops=keeps_loops)
+    outputs = rewritten(trace, nodes, given, keeps_rates=not is_outermost, order=order)
     inputs, values, outer = bound.inputs, bound.values, trace.outer
     captured = _used(outputs, trace)
     is_nested = bound.is_traced or (
@@ -117,8 +116,9 @@ def _stand_for(
     if is_nested:
         if outer is not None:
             trace.lend_to(outer)  # an unevaluated derivative is in these inputs
-        pairs = zip(bound.inputs, bound.values, strict=True)
-        replaced.update((n, node_of(v, outer)) for n, v in pairs)
+        made = None if outer is None else outer.made
+        outside = [keep_in_range(node_of(value, outer), made) for value in bound.values]
+        replaced.update(zip(bound.inputs, outside, strict=True))
     if trace.lasting or (is_nested and outer is None):
         replaced.update((k.node, _ir.constant(k.values)) for k in captured)
     return replaced

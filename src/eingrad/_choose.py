@@ -90,6 +90,7 @@ class Choice(NamedTuple):
 
 
 ONLY_WRITES = "little is done but to write the result: no direction is much cheaper"
+FEWER_CALLS = "the arrays are small, and the other direction makes far more calls"
 IN_SERIES = "in one number, derivatives are coefficients of a series"
 DIRECTIONS = ("reverse", "forward")
 

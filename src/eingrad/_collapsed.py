@@ -37,10 +37,10 @@ from eingrad._diff import (
     Hole,
     Jacobian,
     Multiple,
+    Selects,
     dependents,
     find_needed,
     local_jacobians,
-    selects_of,
 )
 from eingrad._ir import Einsum, Factor, Node
 from eingrad._primitives import Kind, cast, kind_of
@@ -93,13 +93,13 @@ class _Collapse:
     def __init__(self, y: Node, first: Tangents, second: Tangents, ties: Ties) -> None:
         self._y, self._ties = y, ties
         self._order = dependents([y], [*first, *second])
-        self._selects = selects_of(self._order)
+        self._led = Selects([y], [*first, *second], self._order).led
         self._quotients = Quotients(self._order)
         seeds = [*first.items(), *second.items()]
         self._wider = [seed.dtype for x, seed in seeds if seed.dtype != x.dtype]
         self._wider += [n.dtype for n, _ in ties.factors if not isinstance(n, _ir.Structural)]
         self._variables = variables = {*first, *second}
-        needed = find_needed(y, self._selects, variables)
+        needed = find_needed(y, self._led, variables)
         self._above = [n for n in self._order if n in needed and n not in variables]
         is_one = first == second and ties.shape(ties.first) == ties.shape(ties.second)
         self._first = self._carried(first, ties.first)
@@ -121,7 +121,7 @@ class _Collapse:
         sweep = self._sweep(self._ties.out)
         sums: dict[Node, Node] = {}
         for node in self._above:
-            jacobians = local_jacobians(node, self._order, self._selects)
+            jacobians = local_jacobians(node, self._order, self._led)
             more = [term for each in jacobians for term in self._bent(node, each)]
             total = sweep.tangent(node, sums, more, is_last=node is self._y)
             if not _ir.is_zero(total):
@@ -131,7 +131,7 @@ class _Collapse:
 
     def _sweep(self, trailing: Subscripts) -> ForwardSweep:
         shape = self._ties.shape(trailing)
-        return ForwardSweep(self._order, self._selects, shape, self._quotients, self._wider)
+        return ForwardSweep(self._order, self._led, shape, self._quotients, self._wider)
 
     def _bent(self, node: Node, jacobian: Jacobian) -> Iterator[Term]:
         """Differentiate a Jacobian along the second tangents, and multiply it with the first."""
@@ -195,8 +195,9 @@ class _Collapse:
         order = self._between(local)
         if any(kind_of(node) is Kind.SELECT for node in order):  # which looks for its own leaves
             order = dependents([local], self._variables)
+        led = Selects([local], self._variables, order).led
         trailing = self._ties.shape(self._ties.second)
-        sweep = ForwardSweep(order, selects_of(order), trailing, self._quotients, self._wider)
+        sweep = ForwardSweep(order, led, trailing, self._quotients, self._wider)
         tangents = dict(self._second)
         for node in order:
             if node not in tangents:

@@ -107,7 +107,7 @@ def collect(terms: Sequence[Term], shape: tuple[int, ...], dtype: object) -> Nod
 
 
 @dataclass(frozen=True, slots=True)
-class _Numbered:
+class Numbered:
     """A placement whose indices are numbered by the output, then by the structure."""
 
     core: tuple[Factor, ...]  # or none
@@ -115,21 +115,22 @@ class _Numbered:
     sizes: dict[int, int]
 
 
-def _number(piece: Placement) -> _Numbered:
+def numbered(piece: Placement) -> Numbered:
+    """Number the indices of a placement, so that those of one pattern have the same numbers."""
     every = (*piece.out, *(index for _, term in piece.structure for index in term))
     numbers = {index: n for n, index in enumerate(dict.fromkeys(every))}
 
-    def numbered(factor: Factor) -> Factor:
+    def renamed(factor: Factor) -> Factor:
         return Factor(factor.node, tuple(numbers[index] for index in factor.term))
 
-    structure = sorted(map(numbered, piece.structure), key=lambda f: (f.node.digest, f.term))
-    core = () if piece.core is None else (numbered(piece.core),)
-    return _Numbered(core, tuple(structure), {n: piece.sizes[i] for i, n in numbers.items()})
+    structure = sorted(map(renamed, piece.structure), key=lambda f: (f.node.digest, f.term))
+    core = () if piece.core is None else (renamed(piece.core),)
+    return Numbered(core, tuple(structure), {n: piece.sizes[i] for i, n in numbers.items()})
 
 
 def pattern_of(piece: Placement) -> object:
     """What two terms must share to be placed on the same entries."""
-    return tuple((n.uid, t) for n, t in _number(piece).structure)
+    return tuple((n.uid, t) for n, t in numbered(piece).structure)
 
 
 def _merge_cores(members: Sequence[tuple[Placement, Coefficient]]) -> Node:
@@ -137,7 +138,7 @@ def _merge_cores(members: Sequence[tuple[Placement, Coefficient]]) -> Node:
     first, factor = members[0]
     if len(members) == 1:
         return _ir.scale(first, factor)
-    parts = [(_number(piece), _ir.multiply(c, piece.coefficient)) for piece, c in members]
+    parts = [(numbered(piece), _ir.multiply(c, piece.coefficient)) for piece, c in members]
     structure, sizes = parts[0][0].structure, parts[0][0].sizes
     out = tuple(sorted({i for part, _ in parts for _, term in part.core for i in term}))
     aligned = [_ir.contract(part.core, out, sizes, 1, first.dtype) for part, _ in parts]

@@ -176,7 +176,10 @@ class Derivative:
     ) -> TracedCall:
         if self._check is not None:
             self._check(args, kwargs)
-        call = trace_call(self._f, self._argnums, args, kwargs, self._parameters, symbolic=symbolic)
+        call = trace_call(
+            self._f, self._argnums, args, kwargs, self._parameters,
+            symbolic=symbolic, order=max(self._orders),
+        )  # fmt: skip
         self._check_scalar(call)
         if call.is_independent and self._orders != (0,):
             warn(

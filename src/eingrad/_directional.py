@@ -50,7 +50,7 @@ class Sweep:
         self.variables = [node_of(leaf, self.trace) for leaf in leaves]
         results, self.out_tree = flatten(f(*arguments, **kwargs))
         nodes = [output_node(leaf, self.trace, f) for leaf in results]
-        outputs = rewritten(self.trace, nodes, self.variables, keeps_rates=keeps_rates)
+        outputs = rewritten(self.trace, nodes, self.variables, keeps_rates=keeps_rates, order=1)
         self.outputs = with_picks_last(self.trace, outputs)
         self.name = getattr(f, "__name__", "the function")
 

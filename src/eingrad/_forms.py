@@ -23,8 +23,9 @@ from eingrad._plan import (
     compose,
     find_path,
     pairwise,
+    solved,
 )
-from eingrad._recurrence import Recurrence, join
+from eingrad._recurrence import Recurrence, join, written_out
 from eingrad._simplify import Memo, simplify, work
 
 _Roots = tuple[Node, ...]
@@ -54,7 +55,7 @@ class Forms:
 
     def normal(self, roots: Sequence[Node]) -> list[Node]:
         """Bring roots to normal form."""
-        return simplify(roots, self._memo, self.written)
+        return simplify(written_out(roots), self._memo, self.written)
 
     def pairwise(self, roots: Sequence[Node]) -> list[Node]:
         """Rewrite the products of these roots as pairwise ones."""
@@ -98,10 +99,11 @@ class Forms:
 
     def _cheapest(self, roots: _Roots) -> _Roots:
         if roots not in self._forms:
-            normal = (*self.normal(roots),)
+            raw = (*written_out(roots),)
+            normal = (*self.normal(raw),)
             forms = [self._plan(normal)]
-            if roots != normal and _may_be_cheaper(roots, normal):
-                forms.append(self._plan(roots))
+            if raw != normal and _may_be_cheaper(raw, normal):
+                forms.append(self._plan(raw))
             self._forms[roots] = forms[self._least(forms)]
         return self._forms[roots]
 
@@ -115,7 +117,8 @@ class Forms:
         """Plan the step of a scan like a program of its own; the same step once."""
 
         def plan() -> Recurrence:
-            planned = Forms(self._search, step.written).form(step.results)
+            forms = Forms(self._search, step.written)
+            planned = solved(forms.form(step.results), step.written)
             count = len(step.roots)
             return replace(step, roots=(*planned[:count],), outputs=(*planned[count:],))
 

@@ -57,7 +57,7 @@ class Lift:
         order, below = _order_and_variable(jets)
         x = _ir.new_input("X", below, key=("lifted", "X"))
         symbols = {n: jet.symbol(f"F{n}", x) for n, jet in jets.items()}
-        recorded = within_trace(self._record, arguments, symbols)
+        recorded = within_trace(self._record, arguments, symbols, order)
         values: dict[str, Array] = {}
         for n, jet in jets.items():
             values.update(jet.by_name(f"F{n}"))
@@ -72,14 +72,14 @@ class Lift:
         return recorded.tree.build(tuple(results[n::each]) for n in range(each))
 
     def _record(
-        self, trace: Trace, arguments: Sequence[Any], symbols: Mapping[int, Node]
+        self, trace: Trace, arguments: Sequence[Any], symbols: Mapping[int, Node], order: int
     ) -> "_Recorded":
         """Call the function on symbols in the place of what has derivatives, or is an array."""
         known = {n: Expression(node, trace, array=True) for n, node in symbols.items()}
         result = self._f(*(known.get(n, value) for n, value in enumerate(arguments)))
         leaves, tree = flatten(result)
         results = [node_of(leaf, trace, "the result") for leaf in leaves]
-        outputs = rewritten(trace, results, None, keeps_rates=True)
+        outputs = rewritten(trace, results, None, keeps_rates=True, order=order)
         trace.check_unwritten()
         captured = {c.node.name: c.values for c in trace.root.captured.values()}
         return _Recorded((*outputs,), tree, frozenset(trace.made), captured)

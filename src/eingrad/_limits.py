@@ -84,6 +84,7 @@ class Budget:
     compared_nodes: int = 2000
     nodes_between: int = 20  # of a value whose derivatives are planned before the next order
     nodes_in_print: int = 200  # of one whose derivative is derived again for `print(plan)`
+    counted_nodes: int = 64  # of a candidate that may be left out for the calls that it makes
     monomials: int = 2500  # that are made to name a mode: about a second
 
 
@@ -117,6 +118,7 @@ class Policy:
     """What no measurement decides alone: how candidates are compared, what memory is worth."""
 
     within: int = 3  # times the smaller bound: above that, a direction is not built
+    percent_more_calls: int = 125  # than another's, of small arrays: a candidate is not planned
     far: int = 8  # times the least estimate of a form: above that, it is not planned to be compared
     passes: int = 2  # over the result, in any direction: little is done but that
     nodes_one_way: int = 40  # of a scalar or gradient: the better direction is known
@@ -135,8 +137,9 @@ class Policy:
     half_blocks: int = 4  # rows of blocks: 5/8 of the flops
     mirrored_rows: int = 64  # of one that is mirrored while it is made: about what a cache holds
     mirrored_at_once: int = 4096  # elements; more of them by blocks of rows, in place
-    rolled_nodes: int = 200  # of steps of a loop that was written out: fewer are planned as fast
-    rolled_steps: int = 8
+    rolled_nodes: int = 200  # that a loop which was written out has beyond one step, as a scan has
+    rolled_growth: int = 2  # times as many of a derivative, for each order: at least
+    rolled_steps: int = 3
     stored: int = 8  # times the carries of a scan: more is computed again on the way back
     again: int = 16  # times the passes of a scan, that are computed again for a memory limit
     pieces: int = 6  # of a derivative, over each other: fewer are never written out

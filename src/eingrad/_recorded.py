@@ -25,15 +25,16 @@ def rewritten(
     given: Sequence[Node] | None,
     *,
     keeps_rates: bool = False,
-    keeps_loops: bool = False,
+    order: int | None = 0,
 ) -> list[Node]:
     """Evaluate what was left, and write what people wrote out as one knows it for arrays.
 
     Derivatives that were taken within the call are evaluated, now that all that uses them is known.
     Products that are nested along one direction become series, unless the caller nests further and
     `keeps_rates`; small operations that do the same are done together, if they depend on what is
-    `given`, or if that is None; loops become scans, where steps follow one another, unless the
-    caller `keeps_loops`: what does not depend on the step before was packed by then.
+    `given`, or if that is None; loops become scans, where steps follow one another and are many for
+    the `order` of what is derived of them: what does not depend on the step before was packed by
+    then. None keeps them as they were written out.
     """
     if trace is None:
         return [*nodes]
@@ -41,7 +42,7 @@ def rewritten(
     if not keeps_rates:
         found = expanded(trace, found, trace.made)
     packed = _packed(trace, found, given)
-    return packed if keeps_loops else _rolled(trace, packed)
+    return packed if order is None else _rolled(trace, packed, order)
 
 
 def _evaluated(trace: Trace, nodes: Sequence[Node]) -> list[Node]:
@@ -71,7 +72,7 @@ def expanded(trace: Trace, nodes: Sequence[Node], made: set[bytes]) -> list[Node
     return [*found]
 
 
-def _rolled(trace: Trace, nodes: Sequence[Node]) -> list[Node]:
+def _rolled(trace: Trace, nodes: Sequence[Node], order: int) -> list[Node]:
     """Put scans in the place of loops that were written out.
 
     Arrays that differ from step to step become one, captured anew: each call has its own. What
@@ -90,9 +91,9 @@ def _rolled(trace: Trace, nodes: Sequence[Node]) -> list[Node]:
 
     def make() -> tuple[list[Node], Set[bytes], list[tuple[tuple[Input, ...], Node]]]:
         with phase("looking for loops"):
-            return *roll(nodes, made, capture), groups
+            return *roll(nodes, made, capture, order), groups
 
-    found, digests, stacks = _reuse.find_or_derive(("roll", (*nodes,), made), make)
+    found, digests, stacks = _reuse.find_or_derive(("roll", (*nodes,), made, order), make)
     if stacks is not groups and any(trace.capture_stacked(n) is not node for n, node in stacks):
         found, digests, _ = make()
     trace.made |= digests

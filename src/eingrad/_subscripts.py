@@ -10,6 +10,7 @@ Guaranteed: integers are numbered by first use; letters exist only in user text 
 
 from collections import Counter
 from collections.abc import Hashable, Mapping, Sequence
+from itertools import chain
 
 from eingrad._shown import cut
 from eingrad.errors import ShapeError, SubscriptsError
@@ -57,17 +58,13 @@ def number(
     >>> number(["ab", "bc"], "acd")
     (((0, 1), (1, 2)), (0, 2, 3), 3)
     """
-    numbers: dict[Hashable, int] = {}
-    for term in terms:
-        for index in term:
-            if index not in numbers:
-                numbers[index] = len(numbers)
+    numbers = {index: n for n, index in enumerate(dict.fromkeys(chain.from_iterable(terms)))}
     carried = len(numbers)
     for index in out:
         if index not in numbers:
             numbers[index] = len(numbers)
-    new_terms = tuple([tuple([numbers[index] for index in term]) for term in terms])
-    return new_terms, tuple([numbers[index] for index in out]), carried
+    new = numbers.__getitem__
+    return tuple([tuple(map(new, term)) for term in terms]), tuple(map(new, out)), carried
 
 
 def renumber(

@@ -12,6 +12,7 @@ from real_programs import (
     planning,
     results,
     scans,
+    selects,
     series,
     small_vectors,
     stencils,
@@ -20,6 +21,7 @@ from real_programs import (
 
 PROGRAMS = (
     *contractions.PROGRAMS, *weights.PROGRAMS, *gathers.PROGRAMS, *stencils.PROGRAMS,
+    *selects.PROGRAMS,
     *picks.PROGRAMS, *operators.PROGRAMS, *diagonals.PROGRAMS, *series.PROGRAMS, *cancellations.PROGRAMS,
     *small_vectors.PROGRAMS, *results.PROGRAMS, *conditioning.PROGRAMS, *loops.PROGRAMS,
     *scans.PROGRAMS, *planning.PROGRAMS,

@@ -33,7 +33,7 @@ from eingrad._derive.values import (
 )
 from eingrad._forms import Forms, arguments_of
 from eingrad._ir import Input, Node
-from eingrad._plan import InputSpec, Program, compose, stack
+from eingrad._plan import InputSpec, Program, compose, solved, stack
 from eingrad._progress import phase
 from eingrad._repeated import in_one_number
 from eingrad._simplify import Made
@@ -148,9 +148,9 @@ def compile_derivatives(
 
 
 def plan_derivatives(found: Sequence[Root], forms: Forms) -> list[Node]:
-    """Plan derivatives together, make one product of outer ones, and mirror them."""
+    """Plan derivatives together, invert nothing in vain, make one product of outer ones, mirror."""
     nodes = _nodes(found)
-    form = dict(zip(nodes, forms.form(nodes), strict=True))
+    form = dict(zip(nodes, solved(forms.form(nodes), forms.written), strict=True))
     symmetries = {form[root.node]: root.symmetry for root in found}
     stacked = stack([*form.values()], forms.written, symmetries)
     form = dict(zip(nodes, stacked, strict=True))

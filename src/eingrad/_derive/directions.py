@@ -9,12 +9,14 @@ from collections.abc import Sequence
 from eingrad import _ir
 from eingrad._choose import (
     DIRECTIONS,
+    FEWER_CALLS,
     ONLY_WRITES,
     Choice,
     Differentiation,
     directions,
 )
 from eingrad._diff import forward, reverse
+from eingrad._estimated import of_fewest_calls
 from eingrad._forms import Forms
 from eingrad._invariance import Use
 from eingrad._ir import Node
@@ -43,8 +45,12 @@ def differentiate(
         may_stop = hessian and last and len(names) > 1 and mode != "either"
         if may_stop and forms.price(options[name]).only_writes:
             return options[name], Choice(((name, 0),), ONLY_WRITES)
+    if mode != "either" and len(options) > 1 and len(variables) == 1:
+        found = of_fewest_calls(options)
+        options, rule = ({found: options[found]}, FEWER_CALLS) if found else (options, rule)
     if len(options) == 1:
-        return options[name], Choice(((name, 0),), rule)
+        ((name, nodes),) = options.items()
+        return nodes, Choice(((name, 0),), rule)
     return _take_cheapest(options, rule, forms)
 
 

@@ -73,7 +73,7 @@ def reusing(statement: Statement, names: Sequence[str], memory: Result) -> Lines
     target = names[statement.targets[0]]
     operands = [names[n] for n in statement.operands]
     kernel = statement.kernel
-    shape = _filled_shape(statement)
+    shape = filled_shape(statement)
     out = _reshaped(names[statement.into], memory.shape, shape)
     if isinstance(kernel, Copy | Place):
         if isinstance(kernel, Place) and statement.into == statement.operands[0]:
@@ -94,7 +94,7 @@ def _reshaped(text: str, old: Sequence[int], new: Sequence[int]) -> str:
     return text if old == new else f"{text}.reshape({tuple_text(new)})"
 
 
-def _filled_shape(statement: Statement) -> tuple[int, ...]:
+def filled_shape(statement: Statement) -> tuple[int, ...]:
     """Shape of the array as the kernel fills it: axes of products of matrices are merged."""
     match statement.kernel:
         case MatMul(splits=True) | Outer() as product:

@@ -8,7 +8,7 @@ kernel cannot write to it, a new array is made and copied.
 import math
 from collections.abc import Mapping, Sequence
 
-from eingrad._emit.filled import filled
+from eingrad._emit.filled import filled, filled_shape
 from eingrad._emit.literals import Lines, expanded, number, permuted, tuple_text
 from eingrad._emit.placements import scatter
 from eingrad._emit.statements import added, column_and_row, factors, sides, write
@@ -143,6 +143,10 @@ def write_into(  # noqa: PLR0911 - one for each kernel that can
             statement, names, buffer
         ):
             return [line]
+        case MatMul(batch=0, splits=True) if in_order:
+            merged = f"{buffer}.reshape({tuple_text(filled_shape(statement))})"
+            if line := filled(statement, names, merged):
+                return [line]
     local = f"{buffer}_value"
     renamed = [*names]
     renamed[statement.targets[0]] = local

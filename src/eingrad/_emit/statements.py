@@ -15,8 +15,9 @@ from eingrad._emit.literals import (
     sliced,
     tuple_text,
 )
+from eingrad._emit.mirrors import mirrored
 from eingrad._emit.placements import place
-from eingrad._emit.triangles import half_of_product, mirrored, new_matrix, split
+from eingrad._emit.triangles import half_of_product, new_matrix, split
 from eingrad._plan import Statement
 from eingrad._plan.kernels import (
     Add,

@@ -12,11 +12,12 @@ the text is linear in the graph; nothing recurses on its depth; equal graphs pri
 '\\left[\\,\\cdot\\,\\right]_{i} = \\sum_{j} A_{ij} x_{j}'
 """
 
+from eingrad._formula.names import below
 from eingrad._formula.writer import Writer
 from eingrad._ir import Node
 from eingrad._notation import Latex, Text
 
-__all__ = ["Writer", "latex", "text"]
+__all__ = ["Writer", "below", "latex", "text"]
 
 _SHOWN = 16  # entries of a constant that are written out
 

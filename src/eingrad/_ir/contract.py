@@ -31,6 +31,7 @@ from eingrad._ir.einsums import (
     intern_placement,
     intern_product,
     is_canonical_twin,
+    place_in_order,
     with_coefficient,
     zeros,
 )
@@ -185,6 +186,21 @@ def _plain_product(
     if not all(_stays_factor(node, term) for node, term in factors):
         return None
     return intern_product(factors, out, sizes, coefficient, dtype)
+
+
+def with_core(node: Placement, operands: Sequence[Node]) -> Placement | None:
+    """Place another array of the same shape as a placement does; None where more is to be done.
+
+    What stands, stands for any array that is not seen through: elimination looks at indices alone.
+    """
+    if node.core is None or tuple(operands[1:]) != node.operands[1:]:
+        return None
+    core, term = operands[0], node.core.term
+    is_seen_through = isinstance(core, Placement | Constant) or not _stays_factor(core, term)
+    if is_seen_through or node.coefficient != 1:
+        return None
+    factors = [Factor(core, term), *node.structure]
+    return place_in_order(factors, node.out, node.sizes, 1, node.dtype)
 
 
 def _accumulates(node: Node) -> bool:

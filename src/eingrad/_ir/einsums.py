@@ -66,7 +66,7 @@ def intern_placement(
             keys[0] = _CORE
         order = canonical_order(keys, [term for _, term in factors], out)
         factors = [factors[n] for n in order]
-    return _intern_placement(factors, out, sizes, coefficient, dtype)
+    return place_in_order(factors, out, sizes, coefficient, dtype)
 
 
 def _intern_product(
@@ -98,14 +98,14 @@ def _intern_product(
     return intern_node(Product, key, shape, dtype, lambda: content, *fields)
 
 
-def _intern_placement(
+def place_in_order(
     factors: Sequence[Factor],
     out: Subscripts,
     sizes: Mapping[int, int] | Shape,
     coefficient: Coefficient,
     dtype: Any,
 ) -> Placement:
-    """Intern a placement whose factors are in canonical order, the core first."""
+    """Intern a placement whose factors are in canonical order, the core first, if there is one."""
     terms, new_out, carried = number([term for _, term in factors], out)
     repeated = tuple([index for index in new_out if index >= carried])
     lengths = tuple([sizes[old] for new, old in zip(new_out, out, strict=True) if new >= carried])
@@ -234,7 +234,7 @@ def with_coefficient(node: Einsum, coefficient: Coefficient) -> Node:
         return node
     how = node.factors, node.out, node.sizes, coefficient, node.dtype
     if isinstance(node, Placement):
-        return _intern_placement(*how)
+        return place_in_order(*how)
     assert isinstance(node, Product)
     is_operand = len(node.factors) == 1 and node.factors[0].term == node.out
     return node.operands[0] if is_operand and coefficient == 1 else _intern_product(*how)

@@ -71,7 +71,8 @@ def selection(table: range | ArrayLike, n: int) -> Selection:
         text = repr(n).encode() + key if isinstance(key, bytes) else repr((key, n)).encode()
         return Content((), text)
 
-    return intern_node(Selection, (key, n), shape, _BOOL, content, table)
+    is_delta = isinstance(table, range) and shape[0] == n and table == range(n)
+    return intern_node(Selection, (key, n), shape, _BOOL, content, table, is_delta)
 
 
 def delta(n: int) -> Selection:

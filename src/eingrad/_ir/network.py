@@ -47,7 +47,8 @@ class Network:
 
     def users(self, index: int, besides: Operand) -> list[Operand]:
         """Operands other than one that carry an index."""
-        return [f for f in (*self.cores, *self.structure) if f is not besides and index in f.term]
+        cores = [f for f in self.cores if index in f.term and f is not besides]
+        return cores + [f for f in self.structure if index in f.term and f is not besides]
 
     def drop(self, factor: Operand, *indices: int) -> None:
         """Remove a structural operand, and indices that it determined."""

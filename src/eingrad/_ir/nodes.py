@@ -122,13 +122,7 @@ class Selection(Structural):
     """
 
     table: Table
-
-    @property
-    def is_delta(self) -> bool:
-        """Whether this is the identity, the Kronecker delta."""
-        table = self.table
-        is_square = isinstance(table, range) and self.shape[0] == self.shape[1]
-        return is_square and table == range(self.shape[0])
+    is_delta: bool  # whether this is the identity, the Kronecker delta: every rewrite asks
 
     @staticmethod
     def determine(term: Subscripts) -> tuple[Subscripts, Subscripts]:

@@ -19,6 +19,7 @@ index that it determines, so it ends.
 `selections` and `merges` have the rewrites of these, and a table of the order is in `eliminate`.
 """
 
+import functools
 from collections.abc import Callable
 
 import numpy as np
@@ -39,11 +40,11 @@ Rewrite = Callable[[Network], bool]
 
 def eliminate(network: Network) -> None:
     """Rewrite until every structural operand stands; changes the network in place."""
-    while any(rewrite(network) for rewrite in _rewrites(network)):
+    while network.structure and any(rewrite(network) for rewrite in _rewrites(network)):
         pass
 
 
-def _rewrites(network: Network) -> list[Rewrite]:
+def _rewrites(network: Network) -> tuple[Rewrite, ...]:
     """Give the rewrites, in their order, that there is something to be rewritten by.
 
     Most networks have deltas alone, or selections alone.
@@ -58,6 +59,13 @@ def _rewrites(network: Network) -> list[Rewrite]:
             has_tables = True
             has_arrays = has_arrays or not isinstance(table_of(factor), range)
     several = len(network.structure) > 1
+    return _that_apply(has_merges, has_deltas, has_tables, has_arrays, several)
+
+
+@functools.cache
+def _that_apply(
+    has_merges: bool, has_deltas: bool, has_tables: bool, has_arrays: bool, several: bool
+) -> tuple[Rewrite, ...]:
     rewrites: list[tuple[Rewrite, bool]] = [
         (_rename_a_delta, has_deltas),
         (_gather_on_one_index, has_deltas),
@@ -66,13 +74,13 @@ def _rewrites(network: Network) -> list[Rewrite]:
         (_open_a_circle, has_merges or several),
         (gather_whole_positions, has_arrays),
         (transpose_a_permutation, has_tables),
-        (count_rows, has_tables),
+        (count_rows, has_arrays),
         (free_the_column_of_a_selection, has_tables),
         (unify_merges, has_merges and several),
         (select_whole_positions, has_merges and several),
         (free_the_position_of_a_merge, has_merges),
     ]
-    return [rewrite for rewrite, applies in rewrites if applies]
+    return tuple(rewrite for rewrite, applies in rewrites if applies)
 
 
 def _rename_a_delta(network: Network) -> bool:
@@ -149,6 +157,8 @@ def _open_a_circle(network: Network) -> bool:
     c in r, and so on round.
     """
     ring = _find_ring(network.structure)
+    if not ring:
+        return False
     determined = {index for f in ring for index in _determine(f)[0]}
     if not any(determined.intersection(f.term) for f in network.cores):
         return False
@@ -160,14 +170,18 @@ def _find_ring(structure: list[Operand]) -> list[Operand]:
     """Structural operands that determine each other; what only leads to them is left out."""
     ring = structure
     while True:
-        determined = {index for f in ring for index in _determine(f)[0]}
-        by = {index for f in ring for index in _determine(f)[1]}
+        sides = [_determine(f) for f in ring]
+        determined = {index for found, _ in sides for index in found}
+        by = {index for _, of in sides for index in of}
+        if determined.isdisjoint(by):  # as of most: none leads to another
+            return []
         rest = [
-            f for f in ring
-            if not by.isdisjoint(_determine(f)[0]) and not determined.isdisjoint(_determine(f)[1])
-        ]  # fmt: skip
-        if len(rest) == len(ring):
-            return ring
+            f
+            for f, (found, of) in zip(ring, sides, strict=True)
+            if not by.isdisjoint(found) and not determined.isdisjoint(of)
+        ]
+        if not rest or len(rest) == len(ring):
+            return rest
         ring = rest
 
 

@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from eingrad._ir.apply import with_operands
 from eingrad._ir.build import add
-from eingrad._ir.contract import contract
-from eingrad._ir.nodes import Add, Apply, Einsum, Input, Node, children
+from eingrad._ir.contract import contract, with_core
+from eingrad._ir.nodes import Add, Apply, Einsum, Input, Node, Placement, children
 
 
 def topological(roots: Iterable[Node]) -> list[Node]:
@@ -48,6 +48,9 @@ def with_children(node: Node, new: Sequence[Node]) -> Node:
     """Build a node again on other operands of the same shapes."""
     match node:
         case Einsum():
+            placed = with_core(node, new) if isinstance(node, Placement) else None
+            if placed is not None:
+                return placed
             factors = zip(new, node.terms, strict=True)
             return contract(factors, node.out, node.sizes, node.coefficient, node.dtype)
         case Add():

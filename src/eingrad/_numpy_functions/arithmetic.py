@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from eingrad import _ir, _primitives
+from eingrad._ir import Placement
 from eingrad._numpy_functions.operands import (
     Traced,
     broadcast,
@@ -36,6 +37,9 @@ def _subtract(a: Any, b: Any) -> Traced:
 @implements(np.multiply)
 def _multiply(a: Any, b: Any) -> Traced:
     nodes, wrap = operands(a, b)
+    for number, node in (nodes, nodes[::-1]):
+        if not number.ndim and _ir.is_fill(number) and not isinstance(node, Placement):
+            return wrap(_ir.scale(node, _ir.multiply(1, number.coefficient)))
     out = broadcast_shapes(*(n.shape for n in nodes))
     factors, extra = [], len(out)
     for node in nodes:

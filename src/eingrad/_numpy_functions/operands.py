@@ -31,6 +31,7 @@ from eingrad._tracer import (
 )
 from eingrad.errors import DTypeError, ShapeError, TraceError, TracerLeakError
 
+_DOUBLE = np.dtype(np.float64)
 Axis = Any  # int, tuple of int or None; a traced value is refused
 Traced = Any  # an Expression, also where it comes from NumPy's own function of one
 Handler = TypeVar("Handler", bound=Callable[..., Any])
@@ -54,6 +55,8 @@ def result_dtype(
     values: Sequence[Any], nodes: Sequence[Node], *, flags: bool = False
 ) -> np.dtype[Any]:
     """NumPy's promotion (NEP 50); integers become float64, for a derivative is not an integer."""
+    if all(node.dtype == _DOUBLE for node in nodes):  # nearly always
+        return _DOUBLE
     kinds: list[Any] = []
     for value, node in zip(values, nodes, strict=True):
         if is_weak(value):
@@ -77,10 +80,10 @@ def operands(*values: Any, flags: bool = False) -> tuple[list[Node], Callable[[N
     nodes = [node_of(v, trace, f"operand {n}") for n, v in enumerate(values)]
     dtype = result_dtype(values, nodes, flags=flags)
     made = None if trace is None else trace.made
-    return [_keep_in_range(cast(n, dtype), made) for n in nodes], lambda n: Expression(n, trace)
+    return [keep_in_range(cast(n, dtype), made) for n in nodes], lambda n: Expression(n, trace)
 
 
-def _keep_in_range(node: Node, made: Set[bytes] | None) -> Node:
+def keep_in_range(node: Node, made: Set[bytes] | None) -> Node:
     """Make a scale of the user's an operation, so that nothing takes it out of the operand.
 
     Not a sign, nor a harmless number that divides a sum: the sum was there before. And not what

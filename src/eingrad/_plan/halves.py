@@ -41,9 +41,7 @@ def halved(program: Program) -> Program:
 
 def _mirrors_a_matrix(s: Statement) -> bool:
     kernel = s.kernel
-    if not isinstance(kernel, Mirror) or not kernel.in_place:
-        return False
-    return kernel.axes == (0,) and len(kernel.flat) == 2  # noqa: PLR2004 - a matrix
+    return isinstance(kernel, Mirror) and kernel.in_place and kernel.is_matrix
 
 
 def _with_mirrored(program: Program) -> Program:

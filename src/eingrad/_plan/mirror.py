@@ -97,23 +97,17 @@ def is_mirror(node: Node) -> bool:
     return isinstance(node, Apply) and node.primitive is MIRROR
 
 
-def comparators(shape: Shape, symmetry: Symmetry) -> tuple[Shape, list[tuple[int, int]]]:
-    """Flatten blocks to one axis each; give pairs of neighbouring ones to be put in order.
+def flat_groups(shape: Shape, symmetry: Symmetry) -> tuple[Shape, tuple[tuple[int, int], ...]]:
+    """Flatten blocks to one axis each; give the first axis of each group, and how many it has.
 
-    Returns the flat shape, and per comparator the first of its two axes and their size. Where each
-    makes the entries of two axes symmetric, all of them, one after the other, make those of all
-    blocks symmetric: a sorting network of ``k (k - 1) / 2`` comparators for k blocks.
+    Groups of blocks of one entry are left out.
     """
     blocks = {block[0]: block for group in symmetry for block in group}
     inner = {axis for block in blocks.values() for axis in block[1:]}
     starts = [axis for axis in range(len(shape)) if axis not in inner]
     flat = tuple(math.prod(shape[a] for a in blocks.get(axis, (axis,))) for axis in starts)
-    pairs = []
-    for group in symmetry:
-        first = starts.index(group[0][0])
-        passes = range(len(group) - 1)
-        pairs += [(first + n, flat[first]) for done in passes for n in range(len(group) - 1 - done)]
-    return flat, [pair for pair in pairs if pair[1] > 1]
+    groups = ((starts.index(group[0][0]), len(group)) for group in symmetry)
+    return flat, tuple((first, count) for first, count in groups if flat[first] > 1 and count > 1)
 
 
 def is_exactly_symmetric(node: Node, symmetry: Symmetry) -> bool:

@@ -15,18 +15,20 @@ in an operand of it (`lower`).
 36
 """
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from typing import NamedTuple
 
 from eingrad import _ir
 from eingrad._cost import roughly
-from eingrad._ir import Add, Apply, Constant, Einsum, Input, Node, Product, Structural
+from eingrad._ir import Add, Apply, Constant, Einsum, Input, Node, Product, Structural, Symmetry
 from eingrad._limits import POLICY
 from eingrad._plan.duration import of_statement, out_of_order
+from eingrad._plan.kernels import Mirror
 from eingrad._plan.lower import lower_alone
 from eingrad._plan.lower.memory import Strides
 from eingrad._plan.lower.products import twin_key
-from eingrad._plan.mirror import is_mirror
+from eingrad._plan.mirror import flat_groups, is_exactly_symmetric, is_mirror
+from eingrad._plan.program import Result, Statement
 
 
 class Step(NamedTuple):
@@ -79,6 +81,10 @@ class Prices:
         rest = work - sum(step.work for step in passes)
         only_writes = len(passes) <= POLICY.few_passes and rest * POLICY.little <= work
         return Price(time, sum(step.flops for step, _ in steps.values()), work, only_writes)
+
+    def picoseconds_alone(self, nodes: Iterable[Node]) -> int:
+        """Add up the time of these nodes, without what is below them."""
+        return sum(self._step(node)[1].picoseconds for node in nodes)
 
     def peak_bytes(self, roots: Sequence[Node]) -> int:
         """Most memory live at once: what decides between forms of one time.
@@ -133,6 +139,16 @@ class Prices:
 
     def _is_disordered(self, node: Node) -> bool:
         return node in self._steps and self._steps[node][1].is_disordered
+
+
+def time_to_mirror(node: Node, symmetry: Symmetry) -> int:
+    """Give the time to make a large node symmetric where it lies; none, if it is made so."""
+    flat, groups = flat_groups(node.shape, symmetry)
+    if not groups or is_exactly_symmetric(node, symmetry):
+        return 0
+    kernel = Mirror(flat, groups, in_place=True)
+    result = Result(node.shape, node.dtype)
+    return of_statement(Statement(kernel, (0,), (1,), (result,)), [result, result], frozenset())
 
 
 def _is_pass(step: Step, node: Node, largest: int) -> bool:

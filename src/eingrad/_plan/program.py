@@ -129,8 +129,8 @@ class Statement:
                 stored = sum(r.bytes for r in scan.storing.results()[there.carries :])
                 stacked = sum(result.bytes for result in self.results[back.carries :])
                 return stacked + stored * scan.segments.last.start + _traffic(scan)
-            case Mirror(in_place=True, axes=axes):
-                return len(axes) * self.results[0].bytes // 2
+            case Mirror(in_place=True, groups=groups):
+                return sum(count - 1 for _, count in groups) * self.results[0].bytes // 2
             case kernels.Add():
                 return self.result_bytes * max(1, len(self.operands) - 1)
         return self.bytes if self.into is None else self.result_bytes

@@ -30,7 +30,7 @@ import numpy as np
 from eingrad import _ir
 from eingrad._ir import Add, Coefficient, Factor, Node, Placement, Product, Symmetry
 from eingrad._limits import BUDGET, POLICY
-from eingrad._plan.price import Prices
+from eingrad._plan.price import Prices, time_to_mirror
 from eingrad._primitives import apply
 from eingrad._subscripts import Subscripts
 
@@ -45,8 +45,9 @@ def stack(
     """Make the products in large sums one product each, where that takes less time.
 
     ``sum_t a^t_i b^t_j + M -> sum_k A_ki B_kj + M``. Keeps value, shape and dtype. Terminates: it
-    looks once. A root of which blocks of axes may be interchanged, which is mirrored, has the first
-    block for rows; of others all ways to part the axes are tried. Leaves alone what the user has
+    looks once. All ways to part the axes are tried, also those that part a block of a root of which
+    blocks may be interchanged. (A square product is mirrored while it is made; other forms after
+    that, which takes longer.) Leaves alone what the user has
     `written`, terms that deltas tie, and complex numbers, whose products round otherwise in a
     matrix product.
     """
@@ -69,16 +70,16 @@ def _stacked(root: Node, symmetry: Symmetry, written: Set[Node], uses: Mapping[N
     """Stack one root in the cheapest way, if any takes less time than the root as it is."""
     if root in written or not isinstance(root, Add | Product):
         return root
-    forms: list[Node] = [root]
-    for split in _splits(root.ndim, symmetry):
+    forms: dict[Node, int] = {root: 0}  # with what it takes to mirror each
+    for split in _splits(root.ndim):
         made = _Sum(root, split, written, uses).build()
         if made is not None:
-            forms.append(made)
+            is_square = any(split.rows in group for group in symmetry)
+            forms.setdefault(made, 0 if is_square else time_to_mirror(made, symmetry))
     if len(forms) == 1:
         return root
     prices = Prices()
-    times = [prices.of([form]).picoseconds for form in forms]
-    return forms[times.index(min(times))]
+    return min(forms, key=lambda form: prices.of([form]).picoseconds + forms[form])
 
 
 class _Split(NamedTuple):
@@ -89,13 +90,9 @@ class _Split(NamedTuple):
     columns: Subscripts
 
 
-def _splits(ndim: int, symmetry: Symmetry) -> Iterator[_Split]:
+def _splits(ndim: int) -> Iterator[_Split]:
+    """Part axes in all ways that leave them in order: so the result is made as it is to lie."""
     axes = tuple(range(ndim))
-    if symmetry:
-        block = symmetry[0][0]
-        first, last = block[0], block[-1]
-        yield _Split(axes[:first], axes[first : last + 1], axes[last + 1 :])
-        return
     for first, second in itertools.combinations(range(ndim), 2):
         yield _Split(axes[:first], axes[first:second], axes[second:])
 

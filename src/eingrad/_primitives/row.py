@@ -37,6 +37,7 @@ class Kind(Enum):
     OPAQUE = auto()  # its derivative is as unknown as itself: one more opaque node
     UNEVALUATED = auto()  # a derivative, which is derived before it is differentiated again
     SCAN = auto()  # as the graph of a step does, which it repeats: no Jacobian is written
+    ITSELF = auto()  # as itself, of what arrives at its last operand; no product sees into it
     RUNNING = auto()  # as a scan that multiplies, unless deltas meet its Jacobian
     COMPOSED = auto()  # as an expression of other rows, unless deltas meet its Jacobian
 
@@ -104,6 +105,7 @@ class Primitive:
     picoseconds: int = 700  # for an entry of eight bytes, see `_limits`
     is_factorisation: bool = False  # of matrices
     singular: bool = False  # the derivative can be infinite or nan at a finite point
+    steep: bool = False  # the value is too large for a float at a point of moderate size
     kind: Kind = Kind.BY_RULES
     flops: Callable[..., int] = _one_per_entry  # by the shapes of the result and of the operands
     plain: Written | None = None  # in formulas as text; None: as its source

@@ -8,33 +8,44 @@ Guaranteed: whatever is derived of a scan is a scan, so that all orders follow.
 that are differentiated as scans, or as other expressions. docs/design/scans.md has the whole.
 """
 
-from eingrad._recurrence.backward import Arrived, pull
+from eingrad._recurrence.arrived import Arrived, Arriving
+from eingrad._recurrence.backward import Sweeps, pull
 from eingrad._recurrence.composed import (
     expression_of,
     is_composed,
     pull_composed,
     push_composed,
+    written_out,
 )
 from eingrad._recurrence.expand import coefficient_of_scan
 from eingrad._recurrence.forward import push
 from eingrad._recurrence.joined import join
+from eingrad._recurrence.needed import WHOLLY, Partly
 from eingrad._recurrence.row import (
     Recurrence,
     Scan,
+    has_selects,
     is_scan,
+    is_step_input,
     results_of_scan,
     scan_of,
     step_input,
 )
 
 __all__ = [
+    "WHOLLY",
     "Arrived",
+    "Arriving",
+    "Partly",
     "Recurrence",
     "Scan",
+    "Sweeps",
     "coefficient_of_scan",
     "expression_of",
+    "has_selects",
     "is_composed",
     "is_scan",
+    "is_step_input",
     "join",
     "pull",
     "pull_composed",
@@ -43,4 +54,5 @@ __all__ = [
     "results_of_scan",
     "scan_of",
     "step_input",
+    "written_out",
 ]

@@ -14,8 +14,14 @@ import numpy as np
 from eingrad import _ir, _reuse
 from eingrad._ir import Apply, Input, Node
 from eingrad._primitives import cast
-from eingrad._recurrence.backward import moving_inputs
-from eingrad._recurrence.row import NewInputs, Recurrence, Scan, results_of_scan, scan_of
+from eingrad._recurrence.row import (
+    NewInputs,
+    Recurrence,
+    Scan,
+    moving_inputs,
+    results_of_scan,
+    scan_of,
+)
 
 DType = np.dtype[Any]
 # Of a curve through inputs, of coefficients from number one on: coefficient of a node.

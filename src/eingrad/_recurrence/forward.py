@@ -14,6 +14,7 @@ from eingrad import _ir, _reuse
 from eingrad._ir import Apply, Input, Node
 from eingrad._primitives import cast
 from eingrad._recurrence.row import NewInputs, Recurrence, Scan, results_of_scan, scan_of
+from eingrad._recurrence.scaled import without_scale
 from eingrad._subscripts import Shape
 
 DType = np.dtype[Any]
@@ -55,6 +56,7 @@ def push(
     if node.result not in derived.tangent_of:
         return None
     recurrence, operands = derived.recurrence, []
+    given, scale = without_scale(given)
     for of_step, (k, is_tangent) in zip(recurrence.inputs, derived.operands, strict=True):
         if not is_tangent:
             operands.append(node.operands[k])
@@ -63,7 +65,7 @@ def push(
         else:
             operands.append(_ir.zeros(of_step.shape, of_step.dtype))
     results = results_of_scan(recurrence, operands, row.length, is_backward=row.is_backward)
-    return results[derived.tangent_of[node.result]]
+    return _ir.scale(results[derived.tangent_of[node.result]], scale)
 
 
 def _derive(

@@ -26,7 +26,7 @@ from eingrad import _ir
 from eingrad._cost import call_flops, contraction_flops
 from eingrad._ir import Add, Apply, Input, Node, Product
 from eingrad._precedence import closed
-from eingrad._primitives import Kind, Primitive, row_of
+from eingrad._primitives import Kind, Primitive, kind_of, row_of
 from eingrad._subscripts import Shape
 
 _LEVEL = "step"  # what keys of inputs of a step begin with
@@ -99,6 +99,11 @@ def step_input(level: int, number: int, shape: Shape, dtype: np.dtype[Any]) -> I
     return found
 
 
+def is_step_input(node: Node) -> bool:
+    """Whether a node is the input of a step."""
+    return isinstance(node, Input) and node.key[0] == _LEVEL
+
+
 class NewInputs:
     """Inputs for what is made of a recurrence, numbered."""
 
@@ -145,6 +150,35 @@ def scan_of(node: Apply) -> Scan:
     row = row_of(node)
     assert isinstance(row, Scan)
     return row
+
+
+def has_selects(row: Scan) -> bool:
+    """Whether a step has a select, or a scan that has one."""
+    return any(
+        has_selects(scan_of(node)) if is_scan(node) else kind_of(node) is Kind.SELECT
+        for node in _ir.topological(row.recurrence.results)
+    )
+
+
+def is_float(node: Node) -> bool:
+    """Whether a node has derivatives: whether its numbers are real or complex."""
+    return node.dtype.kind in "fc"
+
+
+def moving_inputs(step: Recurrence, wanted: Sequence[int]) -> list[Input]:
+    """Give the inputs at these places, and the carries that depend on them."""
+    inputs = step.inputs
+    found = {inputs[k] for k in wanted}
+    while True:
+        depends: set[Node] = {*found}
+        for node in _ir.topological(step.roots):
+            if not depends.isdisjoint(_ir.children(node)):
+                depends.add(node)
+        pairs = zip(step.carries, step.roots, strict=True)
+        more = {x for x, root in pairs if root in depends and is_float(x)}
+        if more <= found:
+            return [x for x in inputs if x in found]
+        found |= more
 
 
 def _shapes(recurrence: Recurrence, length: int) -> tuple[Shape, ...]:

@@ -10,7 +10,9 @@ longest one there is, unless something else is longer. *Marks* on it, one period
 nodes below its end into steps: a step has what its mark needs and the mark before it does not.
 """
 
-from collections.abc import Sequence
+import itertools
+from collections import Counter
+from collections.abc import Container, Iterator, Sequence
 from hashlib import blake2b
 from typing import NamedTuple
 
@@ -21,6 +23,8 @@ from eingrad import _ir
 from eingrad._ir import Apply, Node, Product, Structural
 
 _LOOKED_DOWN = 4  # levels that tell apart operands of one depth
+_FAR = 9  # levels: what is fixed is farther away in each step
+_MULTIPLES = (1, 2, 3, 4)  # of a period that are tried: parts of a step may look alike
 _LONG = 4096  # characters, from which on what was seen is told by its digest
 _MOST_PERIODS = 4096  # that are tried: nodes along the path in one step
 
@@ -35,24 +39,32 @@ class Chain(NamedTuple):
     place: dict[Node, int]  # the first place on the path that needs a node, of those below its end
 
 
-def find_chain(order: Sequence[Node], least: int) -> Chain | None:
+def find_chains(order: Sequence[Node], least: int) -> Iterator[Chain]:
     """Find the longest part of the longest path that is `least` periods or more.
 
+    A step may have several parts that look alike from the path, so multiples of the period follow.
     `order` has operands before what they are operands of.
     """
-    path = _longest_path(order)
-    found = _repetition(np.array(_numbered([kind_of_node(n) for n in path])), least)
+    users = Counter(n for node in order for n in {*operands_of(node)})
+    shared = {node for node, count in users.items() if count >= least}
+    path = _longest_path(order, shared)
+    kinds = [kind_of_node(node) for node in path]
+    found = _repetition(np.array(_numbered(_seen_from(path, kinds))), least)
     if found is None:
-        return None
-    first, last, period = found
-    return Chain(path, first, last, period, _places(order, path[: last + 1]))
+        return
+    first, last, period = _extended(kinds, *found)
+    place = _places(order, path[: last + 1])
+    for times in _MULTIPLES:
+        if last + 1 - first >= least * times * period:
+            yield Chain(path, first, last, times * period, place)
 
 
 def kind_of_node(node: Node) -> tuple[object, ...]:
     """Say what a node does, but for its operands, its numbers, and in which order it has them."""
     kind: object = type(node).__name__
     if isinstance(node, Apply):
-        kind = (node.primitive.identity, node.result)
+        is_multiple = node.primitive.number is not None  # by a factor or by a divisor
+        kind = "multiple" if is_multiple else (node.primitive.identity, node.result)
     shape = tuple(sorted(node.shape)) if has_twins(node) else node.shape
     return (kind, shape, node.dtype.str, len(_ir.children(node)))
 
@@ -67,11 +79,11 @@ def operands_of(node: Node) -> list[Node]:
     return [n for n in _ir.children(node) if not isinstance(n, Structural)]
 
 
-def _longest_path(order: Sequence[Node]) -> list[Node]:
+def _longest_path(order: Sequence[Node], shared: Container[Node]) -> list[Node]:
     depth: dict[Node, int] = {}
     for node in order:
         depth[node] = 1 + max((depth[n] for n in operands_of(node)), default=-1)
-    look = _Look(depth)
+    look = _Look(depth, shared)
     node = max(order, key=depth.__getitem__)
     path = [node]
     while below := operands_of(node):
@@ -82,6 +94,31 @@ def _longest_path(order: Sequence[Node]) -> list[Node]:
     return path[::-1]
 
 
+def _seen_from(path: Sequence[Node], kinds: Sequence[object]) -> list[object]:
+    """Say of each node of a path what it does, and with what: that is what a period is told by."""
+    numbers: dict[object, int] = {}
+    seen = [kinds[0]]
+    for (below, node), kind in zip(itertools.pairwise(path), kinds[1:], strict=True):
+        beside = (_seen(n) for n in operands_of(node) if n is not below)
+        seen.append((kind, *sorted(numbers.setdefault(n, len(numbers)) for n in beside)))
+    return seen
+
+
+def _extended(kinds: Sequence[object], first: int, last: int, period: int) -> tuple[int, int, int]:
+    """Add a step at each end, if it does the same: the first one begins with other things."""
+    for _ in range(period):
+        if first > 0 and kinds[first - 1] == kinds[first - 1 + period]:
+            first -= 1
+        if last + 1 < len(kinds) and kinds[last + 1] == kinds[last + 1 - period]:
+            last += 1
+    return first, last, period
+
+
+def _seen(node: Node) -> object:
+    """Say what an operand beside the path is: what any step may be given, or what does the same."""
+    return kind_of_node(node) if _ir.children(node) else (node.shape, node.dtype.str)
+
+
 class _Look:
     """Looks at nodes and what is a few levels below them, at each node once for each level.
 
@@ -89,12 +126,14 @@ class _Look:
     sums of hundreds has too many of.
     """
 
-    def __init__(self, depth: dict[Node, int]) -> None:
-        self._depth = depth
+    def __init__(self, depth: dict[Node, int], shared: Container[Node]) -> None:
+        self._depth, self._shared = depth, shared
         self._seen: dict[tuple[Node, int], str] = {}
 
     def down(self, node: Node, levels: int) -> str:
-        """Write down a node, in an order of its own; what is long, by its digest."""
+        """Write down a node, in an order of its own; what is long or shared, by its digest."""
+        if node in self._shared:
+            return node.digest.hex()
         known = self._seen.get((node, levels))
         if known is None:
             text = self._written(node, levels)
@@ -107,9 +146,14 @@ class _Look:
         if not levels:
             return repr(kind[1:])
         below = sorted(
-            f"{depth[node] - depth[n]}{self.down(n, levels - 1)}" for n in operands_of(node)
+            f"{min(depth[node] - depth[n], _FAR)}{self.down(n, levels - 1)}"
+            for n in operands_of(node)
         )
-        return f"{node.primitive.name if isinstance(node, Apply) else kind[0]}{kind[1:]}{below}"
+        return f"{_name(node)}{kind[1:]}{below}"
+
+
+def _name(node: Node) -> str:
+    return node.primitive.name if isinstance(node, Apply) else type(node).__name__
 
 
 def _numbered(kinds: Sequence[object]) -> list[int]:
@@ -169,6 +213,21 @@ def best_marks(order: Sequence[Node], chain: Chain) -> list[int]:
         key=lambda n: (sum(_bytes(x) for x in carried[n]), len(carried[n]), -len(options[n])),
     )
     return options[best]
+
+
+def may_repeat(order: Sequence[Node], chain: Chain, marks: Sequence[int]) -> bool:
+    """Whether two steps in the middle have as many nodes of each kind: a cheap look at first."""
+    middle = len(marks) // 2
+    first, second, third = marks[middle - 1 : middle + 2]
+    moving = {chain.path[marks[0]]}
+    kinds: tuple[Counter[object], Counter[object]] = Counter(), Counter()
+    for node in order:
+        at = chain.place.get(node, -1)
+        if at >= 0 and not moving.isdisjoint(_ir.children(node)):
+            moving.add(node)
+            if first < at <= third:
+                kinds[at > second][kind_of_node(node)] += 1
+    return kinds[0] == kinds[1]
 
 
 def _marks(chain: Chain, offset: int) -> list[int]:

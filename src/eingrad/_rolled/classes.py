@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 from eingrad import _ir
 from eingrad._ir import Add, Apply, Einsum, Node, Structural
-from eingrad._rolled.chain import has_twins, kind_of_node
+from eingrad._rolled.chain import has_twins
 from eingrad._subscripts import Subscripts, number
 
 OUTSIDE = -1  # the step of what no step computes
@@ -27,7 +27,11 @@ class Parted(Protocol):
     nodes: list[Node]
     step: dict[Node, int]
     shared: frozenset[Node]
+    passing: frozenset[Node]
     numbers: frozenset[Any]
+
+    def kind_of(self, node: Node) -> object:
+        """Say what a node does."""
 
     def is_fixed(self, node: Node) -> bool:
         """Whether a node is the same whatever the steps compute."""
@@ -65,23 +69,25 @@ class Classes:
             return (1, node.digest)
         step = self._parted.step.get(node, OUTSIDE)
         turn = () if isinstance(of, Einsum) else self.turn.get(node, ())
-        if step == at:
+        is_passing = node in self._parted.passing
+        if step == at and not is_passing:
             return (2, self._of[node], turn)
-        if step == OUTSIDE or self._before is None:
+        if step == OUTSIDE or self._before is None or is_passing:
             return (3, tuple(sorted(node.shape)), node.dtype.str)
         return (4, at - step, self._before._of[node], turn)
 
     def _key(self, node: Node) -> Key:
-        kind, below = kind_of_node(node), self.below(node, self._parted.step[node])
+        kind, below = self._parted.kind_of(node), self.below(node, self._parted.step[node])
         numbers = self.numbers(node)
         if isinstance(node, Add):
             return (kind, *sorted(zip(below, map(repr, numbers), strict=True)))
         if not isinstance(node, Einsum):
             return (kind, numbers, *map(repr, below))
-        order = sorted(range(len(below)), key=lambda n: (below[n], len(node.terms[n])))
-        terms, out, _ = number(self.terms(node, order), node.out)
+        longer = [_longer(node, term) for term in node.terms]
+        order = sorted(range(len(below)), key=lambda n: (below[n], len(longer[n])))
+        terms, out, _ = number(self.terms(node, order), _longer(node, node.out))
         if has_twins(node):
-            self.turn[node] = tuple(sorted(range(len(out)), key=out.__getitem__))
+            self.turn[node] = _turn(node, out)
             out = tuple(sorted(out))
         return (kind, repr([below[n] for n in order]), terms, out, repr(numbers[:1]))
 
@@ -92,12 +98,12 @@ class Classes:
         return numbers or (node.attributes if isinstance(node, Apply) else ())
 
     def terms(self, node: Einsum, order: Sequence[int]) -> list[Subscripts]:
-        """Give the indices of operands, in an order; those of products by their turned axes."""
-        return [self._turned(node.operands[n], node.terms[n]) for n in order]
+        """Give the longer indices of operands, in an order; those of products by turned axes."""
+        return [_longer(node, self._turned(node.operands[n], node.terms[n])) for n in order]
 
     def out(self, node: Einsum) -> Subscripts:
-        """Give the indices of a node, by its turned axes."""
-        return self._turned(node, node.out)
+        """Give the longer indices of a node, by its turned axes."""
+        return _longer(node, self._turned(node, node.out))
 
     def _turned(self, node: Node, term: Subscripts) -> Subscripts:
         turn = self.turn.get(node)
@@ -106,6 +112,18 @@ class Classes:
     def between(self, a: Node, b: Node) -> Subscripts:
         """Say how a node is transposed to be another one that computes the same."""
         return between(self.turn.get(a, range(a.ndim)), self.turn.get(b, range(b.ndim)))
+
+
+def _longer(node: Einsum, term: Subscripts) -> Subscripts:
+    """Leave out indices of size one: in which order they are kept is not the same in all steps."""
+    return tuple([index for index in term if node.sizes[index] != 1])
+
+
+def _turn(node: Node, out: Subscripts) -> Subscripts:
+    """Put axes in the order of their indices; those of length one, which have none, come last."""
+    longer = [axis for axis, size in enumerate(node.shape) if size != 1]
+    ones = [axis for axis, size in enumerate(node.shape) if size == 1]
+    return (*(axis for _, axis in sorted(zip(out, longer, strict=True))), *ones)
 
 
 def between(a: Sequence[int], b: Sequence[int]) -> Subscripts:

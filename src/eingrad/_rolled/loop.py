@@ -25,8 +25,6 @@ from eingrad._step import recurrence_of
 
 T = TypeVar("T")
 
-_PEELED = 3  # steps at the ends that may be other than the rest, as one that begins with zeros
-
 
 class Loop:
     """Steps that are alike, without gaps, and what they are given."""
@@ -48,7 +46,7 @@ class Loop:
         slices = {} if self._given is None else self._given.slices
         given = [n for values in slices.values() for n in values]
         is_given = all(not _ir.children(n) or isinstance(n, Placement) for n in given)
-        return is_given and len(self.matches) >= self._parted.count - _PEELED
+        return is_given and len(self.matches) >= self._parted.count - self._parted.peeled
 
     @property
     def size(self) -> int:

@@ -16,7 +16,6 @@ from typing import NamedTuple, TypeGuard
 
 from eingrad import _ir
 from eingrad._ir import Add, Apply, Einsum, Node, Structural
-from eingrad._rolled.chain import kind_of_node
 from eingrad._rolled.classes import OUTSIDE, Classes
 from eingrad._rolled.parted import Parted
 from eingrad._subscripts import Subscripts, number
@@ -94,7 +93,7 @@ class Matcher:
         pending = self._last(classes, n)
         if pending is None:
             return None
-        pending.append(Pair(ends[self._middle + 1], ends[n + 1], False))
+        pending.append(Pair(ends[self._middle + 1], ends[n + 1], True))
         while pending:
             pair = pending.pop()
             a, b, _ = pair
@@ -119,7 +118,7 @@ class Matcher:
             ):
                 match.node[a] = b
                 pending += pairs
-            elif self._parted.is_fixed(a) and self._parted.is_fixed(b):
+            elif self._is_inner(n) and self._parted.is_fixed(a) and self._parted.is_fixed(b):
                 self._apart.add(a)
                 match.given[a] = b
             else:
@@ -130,6 +129,10 @@ class Matcher:
                 match.begun.add(a)
                 pending += begun
         return match
+
+    def _is_inner(self, n: int) -> bool:
+        """Whether all steps follow this one: one at an end that has a zero is rather left out."""
+        return self._parted.peeled <= n < self._parted.count - self._parted.peeled
 
     def _begun(self, a: Node, b: Node, match: Match) -> list[Pair] | None:
         """Match ``sum + c x`` with ``c x``: what is summed up begins with zero."""
@@ -164,13 +167,13 @@ class Matcher:
         for key, nodes in classes.last(self._middle).items():
             wanted = [node for node in nodes if node in self._chosen]
             if wanted and len(found.get(key, ())) == len(wanted):
-                pairs += [Pair(a, b, False) for a, b in zip(wanted, found.pop(key), strict=True)]
+                pairs += [Pair(a, b, True) for a, b in zip(wanted, found.pop(key), strict=True)]
             else:
                 left += wanted
         others = [node for nodes in found.values() for node in nodes] if left else []
         if len(left) != len(others):
             return None
-        return pairs + [Pair(a, b, False) for a, b in zip(left, others, strict=True)]
+        return pairs + [Pair(a, b, True) for a, b in zip(left, others, strict=True)]
 
     def _is_given(self, node: Node) -> bool:
         is_leaf = not _ir.children(node)
@@ -180,7 +183,7 @@ class Matcher:
 
     def _pairs(self, a: Node, b: Node, match: Match, classes: Classes) -> list[Pair] | None:
         """Pair the operands of two nodes that do the same; None where they do not."""
-        if kind_of_node(a) != kind_of_node(b):
+        if self._parted.kind_of(a) != self._parted.kind_of(b):
             return None
         if isinstance(a, Apply) and isinstance(b, Apply):
             if classes.numbers(a) != classes.numbers(b):
@@ -205,7 +208,8 @@ class Matcher:
         if self._is_given(a):
             return sorted(a.shape) == sorted(b.shape) and (a not in self._parted.shared or a is b)
         return self._parted.is_fixed(a) or (
-            self._parted.step.get(b, OUTSIDE) == match.number and kind_of_node(a) == kind_of_node(b)
+            self._parted.step.get(b, OUTSIDE) == match.number
+            and self._parted.kind_of(a) == self._parted.kind_of(b)
         )
 
 

@@ -11,10 +11,11 @@ from typing import Any
 
 from eingrad import _ir
 from eingrad._ir import Node
-from eingrad._rolled.chain import Chain, operands_of
+from eingrad._rolled.chain import Chain, kind_of_node, operands_of
 from eingrad._rolled.classes import OUTSIDE, numbers_of
 
 _SOON = 2  # steps later: what is carried
+_PEELED = 3  # steps at an end that may be other than the rest, as one that begins with zeros
 
 
 class Parted:
@@ -22,6 +23,7 @@ class Parted:
 
     `with_users`: also what is made of steps, beside what they carry on: a sum of losses.
     `is_loose`: what only most steps use may be another one in each.
+    `passing`: what is fixed, and used in several steps, in whichever it is computed.
     """
 
     def __init__(
@@ -32,6 +34,7 @@ class Parted:
         self.ends = [chain.path[mark] for mark in marks]  # of step n - 1, where step n begins
         self.count = len(marks) - 1
         self.middle = self.count // 2
+        self.peeled = min(_PEELED, self.count // 4)
         self._moving = self._find_moving()
         place = self._with_users(chain.place) if with_users else chain.place
         first, period = marks[0], marks[1] - marks[0]
@@ -39,12 +42,22 @@ class Parted:
         self.nodes = [n for n in order if OUTSIDE < self.step.get(n, OUTSIDE) < self.count]
         least = self.count if is_loose else self.count - self.count // 4
         uses = ((n, self.step[node]) for node in self.nodes for n in operands_of(node))
-        self.shared = _in_many(uses, least)
+        counts = _counts(uses)
+        self.shared = frozenset(n for n, count in counts.items() if count >= least)
+        self.passing = frozenset(n for n, count in counts.items() if count > 1 and self.is_fixed(n))
         multiplied = (
             (number, self.step[node]) for node in self.nodes for number in numbers_of(node)
         )
-        self.numbers = _in_many(multiplied, least)
+        self.numbers = frozenset(n for n, count in _counts(multiplied).items() if count >= least)
         self._last = self._find_last()
+        self._kinds: dict[Node, object] = {}
+
+    def kind_of(self, node: Node) -> object:
+        """Say what a node does: it is asked for each step that it is compared with."""
+        kind = self._kinds.get(node)
+        if kind is None:
+            kind = self._kinds[node] = kind_of_node(node)
+        return kind
 
     def is_fixed(self, node: Node) -> bool:
         """Whether a node is the same whatever the steps compute."""
@@ -94,7 +107,6 @@ class Parted:
         return placed
 
 
-def _in_many(found: Iterable[tuple[Any, int]], least: int) -> frozenset[Any]:
-    """Give what is found in so many steps."""
-    counts = Counter(what for what, _ in {*found})
-    return frozenset(what for what, count in counts.items() if count >= least)
+def _counts(found: Iterable[tuple[Any, int]]) -> Counter[Any]:
+    """Count in how many steps each is found."""
+    return Counter(what for what, _ in {*found})

@@ -22,11 +22,13 @@ from eingrad._ir import (
     Apply,
     Coefficient,
     Constant,
+    Einsum,
     Factor,
     Input,
     Node,
     Placement,
     Selection,
+    Structural,
 )  # fmt: skip
 from eingrad._primitives import apply, row_of
 from eingrad._subscripts import Subscripts
@@ -43,7 +45,32 @@ def stacked(nodes: Sequence[Node], capture: Capture) -> Node:
         return _gathered(parts, len(nodes))
     inputs = [n for n in nodes if isinstance(n, Input)]
     captured = capture(inputs) if len(inputs) == len(nodes) else None
-    return captured or apply("concatenate", *map(_with_axis, nodes), axis=0)
+    made = captured or _made_of_stack(nodes, capture)
+    return made or apply("concatenate", *map(_with_axis, nodes), axis=0)
+
+
+def _made_of_stack(nodes: Sequence[Node], capture: Capture) -> Node | None:
+    """Do with a stack what is done with one operand in each step, if all else is the same."""
+    first = nodes[0]
+    if not isinstance(first, Einsum) or len({_wiring(n) for n in nodes}) > 1:
+        return None
+    columns = [*zip(*(_ir.children(n) for n in nodes), strict=True)]
+    apart = [k for k, column in enumerate(columns) if any(n is not column[0] for n in column)]
+    if len(apart) != 1 or isinstance(first.operands[apart[0]], Structural):
+        return None
+    factors = [Factor(node, term) for node, term in first.factors]
+    axis, (k,) = len(first.sizes), apart
+    factors[k] = Factor(stacked(columns[k], capture), (axis, *first.terms[k]))
+    sizes = dict(enumerate((*first.sizes, len(nodes))))
+    return _ir.contract(factors, (axis, *first.out), sizes, first.coefficient, first.dtype)
+
+
+def _wiring(node: Node) -> Hashable:
+    """Say what an einsum does, but for its operands."""
+    if not isinstance(node, Einsum):
+        return None
+    shapes = tuple(n.shape for n in node.operands)
+    return node.terms, node.out, node.sizes, repr(node.coefficient), shapes, node.dtype
 
 
 def one_of(array: Node, step: int) -> Node:

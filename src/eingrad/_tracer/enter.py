@@ -23,6 +23,8 @@ from eingrad._tracer.value import TracedValue, trace_of
 from eingrad._tree import flatten
 from eingrad.errors import DTypeError, TracerLeakError
 
+_DOUBLE = np.dtype(np.float64)
+
 
 def node_of(value: Any, trace: Trace | None, what: str = "an operand") -> Node:
     """Make a node of a value: an expression's own; an array captured by the trace, or constant."""
@@ -63,6 +65,8 @@ def _refusal(value: Any, what: str) -> str:
 
 def number_node(value: Any) -> Node:
     """Make a 0-d node of a number."""
+    if type(value) is float and value and math.isfinite(value):  # most are
+        return _ir.fill(value, (), _DOUBLE)
     dtype = np.dtype(np.float64) if type(value) is int else np.asarray(value).dtype
     plain = value.item() if isinstance(value, np.generic) else value
     if type(plain) is int and abs(plain) > sys.float_info.max:

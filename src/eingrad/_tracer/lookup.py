@@ -51,7 +51,10 @@ def find_or_perform(
         )
     before = trace.root.captures
     result = perform()
-    results, tree = flatten(result)
+    if type(result) is type(found[0]):
+        results, tree = [result], LEAF
+    else:
+        results, tree = flatten(result)
     if trace.root.captures == before and all(isinstance(leaf, TracedValue) for leaf in results):
         _reuse.keep(call, (tree, [(leaf._node, leaf._weak, leaf._array) for leaf in results]))
     return result

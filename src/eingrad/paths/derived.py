@@ -91,7 +91,7 @@ def of_function(
     label = getattr(f, "__name__", "f")
     label = "f" if label == "<lambda>" else label
     try:
-        call = trace_call(f, numbers, args, {}, parameter_names(f), keeps_loops=True)
+        call = trace_call(f, numbers, args, {}, parameter_names(f), order=None)
     except EingradError:
         raise
     except (Exception, SystemExit) as error:

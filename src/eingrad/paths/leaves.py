@@ -168,7 +168,9 @@ def _names(nodes: Sequence[Node]) -> dict[Node, str]:
     """Name operands as formulas do; those of one name are numbered."""
     names: dict[Node, str] = {}
     taken: set[str] = set()
-    for node, name in zip(nodes, map(_name, nodes), strict=True):
+    known: dict[Node, str] = {}
+    for node in nodes:
+        name = _name(node, known)
         free = _free(name)
         names[node] = next(each for each in free if each not in taken)
         taken.add(names[node])
@@ -183,7 +185,14 @@ def _free(name: str) -> Iterator[str]:
         n += 1
 
 
-def _name(node: Node) -> str:
+def _name(node: Node, known: dict[Node, str]) -> str:
+    """Name an operand; `known` gains its name, and those of what it is named by."""
+    if node not in known:
+        known[node] = _made_up(node, known)
+    return known[node]
+
+
+def _made_up(node: Node, known: dict[Node, str]) -> str:
     match node:
         case Input(name=name):
             return name
@@ -192,23 +201,36 @@ def _name(node: Node) -> str:
         case Placement() if _ir.is_fill(node):
             return f"ones({node.size})"
         case Structural():
-            what = (
-                "delta" if _is_delta(node) else "picks" if isinstance(node, Selection) else "merge"
-            )
+            what = "picks" if isinstance(node, Selection) else "merge"
+            what = "delta" if _is_delta(node) else what
             return f"{what}({','.join(map(str, dict.fromkeys(node.shape)))})"
-    written = _printed(node)
+    written = "" if _is_long(node) else _printed(node)
     if 0 < len(written) <= _LONGEST:
         return written
     if isinstance(node, Placement):
         assert node.core is not None
-        return f"part of {_name(node.core.node)}"
+        return f"part of {_name(node.core.node, known)}"
     if isinstance(node, Apply):
         return node.primitive.name
-    short = _sum(node) if isinstance(node, Add) else ""
+    short = _sum(node, known) if isinstance(node, Add) else ""
     return short if 0 < len(short) <= _LONGEST else "sum"
 
 
-def _sum(node: Add) -> str:
+def _is_long(node: Node) -> bool:
+    """Whether more inputs are written in its formula than a name has letters.
+
+    Each time they are: a value used twice is twice in a formula of one line.
+    """
+    found, stack = 0, [node]
+    while stack and found <= _LONGEST:
+        node = stack.pop()
+        below = _formula.below(node)
+        stack += below
+        found += not below and not _ir.is_fill(node)
+    return found > _LONGEST
+
+
+def _sum(node: Add, known: dict[Node, str]) -> str:
     """Write ``1 - tanh(W x) tanh(W x)``."""
     text = ""
     pairs = zip(node.terms, node.coefficients, strict=True)
@@ -218,7 +240,7 @@ def _sum(node: Add) -> str:
             number = _ir.multiply(factor, term.coefficient)
             factors = [*term.operands]
         value = _ir.as_float(number) if not isinstance(number, complex) else number
-        words = [_name(factor) for factor in factors]
+        words = [_name(factor, known) for factor in factors]
         size = abs(value)
         if size != 1 or not words:
             words.insert(0, f"{size:g}")
@@ -281,11 +303,11 @@ def _check(values: Mapping[Node, Array]) -> None:
     for node, value in values.items():
         if value.dtype.kind == "c":
             raise DTypeError(
-                f"the operand {_name(node)} is {value.dtype}; contraction orders are compared for "
-                "real arrays"
+                f"the operand {_name(node, {})} is {value.dtype}; contraction orders are compared "
+                "for real arrays"
             )
         if not np.isfinite(value).all():
             raise PlanError(
-                f"the operand {_name(node)} is not finite where the derivative was taken; give "
+                f"the operand {_name(node, {})} is not finite where the derivative was taken; give "
                 "arrays where it is, in the place of shapes"
             )

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from eingrad._api import derivative
 from eingrad._symbols import compile, differentiate, variable
+from eingrad._traced_once import compiled
 from eingrad._tree import Tree, flatten
-from eingrad.errors import DTypeError, EingradError
+from eingrad.errors import DTypeError, EingradError, PlanError
 from eingrad.verify.identities import side_of
 from eingrad.verify.rounding import largest_finite, terms_that_cancel
 from eingrad.verify.shown import short
@@ -21,6 +22,25 @@ from eingrad.verify.shown import short
 Array = NDArray[Any]
 
 _NO_SYMBOLS = (EingradError, TypeError, ValueError, IndexError)  # of the user's function
+
+
+def traced_once(f: Callable[..., Any], order: int, argnums: int) -> Callable[..., Any]:
+    """Give the derivative of one order, traced once for each kind of arguments if that can be.
+
+    It is called at some hundred points. Where a static argument could change it is traced at each.
+    """
+    traced_anew = derivative(f, order, argnums)
+    found: Callable[..., Any] = compiled(traced_anew)
+
+    def call(*args: Any) -> Any:
+        nonlocal found
+        try:
+            return found(*args)
+        except PlanError:
+            found = traced_anew
+            return found(*args)
+
+    return call
 
 
 @dataclass(frozen=True)
@@ -90,10 +110,10 @@ class Function:
 
     def derivative(self, order: int) -> Callable[[Array], Array]:
         """Give the derivative of one order as a function of the entries, in the entries."""
-        compiled = derivative(self.f, order, argnums=self.number)
+        found = traced_once(self.f, order, self.number)
 
         def at(x: Array) -> Array:
-            blocks, _ = flatten(compiled(*self.at(x)))
+            blocks, _ = flatten(found(*self.at(x)))
             chosen = [*itertools.product(range(len(self.shapes)), repeat=order)]
             first = sum(len(self.shapes[k]) for k in chosen[0])
             out = blocks[0].shape[: blocks[0].ndim - first]

@@ -9,7 +9,7 @@ from eingrad._limits import POLICY
 from eingrad._plan import kernels
 from eingrad._plan.lower.memory import reshaped
 from eingrad._plan.lower.writer import Writer
-from eingrad._plan.mirror import comparators, is_exactly_symmetric
+from eingrad._plan.mirror import flat_groups, is_exactly_symmetric
 from eingrad._plan.program import Result
 from eingrad._primitives import is_elementwise, results_of, row_of
 
@@ -47,19 +47,17 @@ def lower_mirror(writer: Writer, node: Apply) -> int:
     value = writer.number[below]
     if is_exactly_symmetric(below, node.symmetry):
         return value
-    flat, pairs = comparators(node.shape, node.symmetry)
-    if not pairs:
+    flat, groups = flat_groups(node.shape, node.symmetry)
+    if not groups:
         return value
-    axes = tuple(axis for axis, _ in pairs)
+    kernel = kernels.Mirror(flat, groups, node.size > POLICY.mirrored_at_once)
     result = Result(node.shape, node.dtype)
-    if node.size <= POLICY.mirrored_at_once:
-        triangles = [_triangle(writer, n) for _, n in pairs]
-        kernel = kernels.Mirror(flat, axes, in_place=False)
+    if not kernel.in_place:
+        triangles = [_triangle(writer, flat[axis]) for axis in kernel.axes]
         return writer.emit(kernel, (value, *triangles), result)
     made = writer.statement(value)
     if made is None or made.is_alias:
         value = writer.copy(value)  # not ours to write to
-    kernel = kernels.Mirror(flat, axes, in_place=True)
     is_copied = reshaped(writer.array(value), flat) is None
     workspace = result.bytes if is_copied else 0
     return writer.emit(kernel, (value,), result, workspace_bytes=workspace)

@@ -1,0 +1,79 @@
+"""Where calls are counted instead of planning: of small arrays, and of nothing else."""
+
+import pytest
+from inside import traced
+from real_programs import PROGRAMS
+from real_programs.measure import plan_of
+
+import eingrad as eg
+from eingrad import _ir
+from eingrad._choose import FEWER_CALLS
+from eingrad._derive import derive
+from eingrad._estimated import of_fewest_calls
+from eingrad._primitives import apply
+
+
+def chains(size, *lengths):
+    """Chains of sines, by their lengths."""
+    found = {}
+    for length in lengths:
+        node = _ir.new_input("x", (size,))
+        for _ in range(length):
+            node = apply("sin", node)
+        found[f"of {length}"] = [node]
+    return found
+
+
+@pytest.mark.parametrize(
+    ("size", "lengths", "expected"),
+    [
+        (3, (100, 150), "of 100"),
+        (3, (150, 100), "of 100"),
+        (3, (100, 110), None),  # about as many calls
+        (3, (20, 40), None),  # few nodes: planned as fast
+        (3_000, (100, 150), None),  # what they become decides
+        (3, (150, 100, 180), "of 100"),
+    ],
+)
+def test_far_fewer_calls_decide_of_many_nodes_on_few_entries(size, lengths, expected):
+    assert of_fewest_calls(chains(size, *lengths)) == expected
+
+
+def kinetics():
+    program = next(p for p in PROGRAMS if p.name == "kinetics by components, second derivative")
+    return program.build(program.sizes)
+
+
+def test_what_is_left_out_builds_nothing_more_and_print_tells_why():
+    """It took 2,321 nodes when the other direction was planned to be compared."""
+    task = kinetics()
+    eg.cache_clear()
+    before = _ir.number_of_nodes_built()
+    plan = plan_of(task.run, *task.args)
+    assert _ir.number_of_nodes_built() - before <= 2_300
+    assert plan.program.rule == FEWER_CALLS
+
+
+@pytest.mark.parametrize(
+    "name", ["kinetics by components, second derivative", "volume by components, third derivative"]
+)
+def test_the_direction_of_fewer_calls_is_that_of_the_lower_price(name):
+    program = next(p for p in PROGRAMS if p.name == name)
+    task = program.build(program.sizes)
+    assert task.of is not None
+    f, order = task.of
+    x = _ir.new_input("x", task.args[0].shape)
+    taken, priced = (derive([traced(f, x)], [x], (order,), m)[1] for m in ("cheapest", "either"))
+    assert taken.rule == FEWER_CALLS
+    assert taken.candidates[0][0] == priced.candidates[0][0]
+
+
+def test_whoever_wants_both_priced_gets_both():
+    x = _ir.new_input("x", (3,))
+    y = x
+    for _ in range(80):
+        y = apply("sin", y)
+    y = _ir.add([y, _ir.einsum("i,j->i", y, x)])
+    _, choice = derive([y], [x], (1,), "either")
+    assert {name for name, _ in choice.candidates} == {"forward", "reverse"}
+    assert all(flops for _, flops in choice.candidates)

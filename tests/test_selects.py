@@ -1,0 +1,232 @@
+"""Selects: what is not chosen reaches nothing, and costs no more than a mask."""
+
+import functools
+
+import numpy as np
+import pytest
+from reference import assert_close
+
+import eingrad as eg
+
+RNG = np.random.default_rng(14)
+A, B = RNG.normal(size=(4, 4)) / 3, RNG.normal(size=(4, 4)) / 3
+KEPT = np.array([True, False, True, False, True])
+POINT = RNG.uniform(0.5, 1.5, size=(5, 4))
+POINT[1], POINT[3] = 0.0, -1.0
+POINT[3, 2] = 1e4  # whose exponential is infinite
+
+
+def repeated(step, n=4):
+    """Repeat a step in a loop that is written out, or found and rolled."""
+
+    def f(x):
+        for _ in range(n):
+            x = step(x)
+        return x
+
+    return f
+
+
+def scanned(step, n=4):
+    return lambda x: eg.scan(lambda c, _: (step(c), None), x, length=n)[0]
+
+
+def normalised(x):
+    return x / np.linalg.norm(x, axis=1, keepdims=True)
+
+
+def softmax(x):
+    e = np.exp(x)
+    return e / e.sum(1, keepdims=True)
+
+
+def neighbours(x):
+    return x + 0.3 * (np.roll(x, 1, axis=1) - np.pad(x, ((0, 0), (0, 1)))[:, 1:])
+
+
+def outer_product(x):
+    r = np.sqrt(x)
+    return np.einsum("ni,nj,jk->nk", r, 1 / x, A)
+
+
+def with_stacked(x):
+    _, each = eg.scan(lambda c, _: (np.log1p(np.exp(c)) @ A, 1 / c), np.log(x), length=3)
+    return each[1] + each[2]
+
+
+def over_slices(x):
+    return eg.scan(lambda c, s: (c * np.sqrt(s[:, None]) + 1, None), x, np.log(3 * x).T)[0]
+
+
+# Of rows: what is not kept is infinite or nan at the point, in the value or in the derivative.
+def step(x):
+    return 0.5 * x + np.log1p(np.sqrt(x)) @ np.abs(A)
+
+
+def selecting_step(x):
+    return 0.5 * x + np.where(x > 0.7, np.log(x), np.sqrt(x)) @ np.abs(A)
+
+
+def sum_and_product(x):
+    return np.log(x).sum(1, keepdims=True) * np.prod(1 / x, 1, keepdims=True) + x
+
+
+def padded_sequences(x):
+    """Rows that end at once: nothing but zeros is handed on, whatever the first carry is."""
+
+    def one(c, k):
+        alive = KEPT[: len(x), None] if len(x) == len(KEPT) else np.ones((len(x), 1), bool)
+        return np.where(alive, np.tanh(c @ A) / c + k, 0.0), np.where(alive, c, 0.0)
+
+    last, each = eg.scan(one, 1 / x, np.arange(3.0))
+    return last + each.sum(0)
+
+
+ROWS = {
+    "log": np.log,
+    "reciprocal": lambda x: 1 / x,
+    "softplus": lambda x: np.log1p(np.exp(x)),
+    "root and power": lambda x: np.sqrt(x) * x**1.5,
+    "layers of log": lambda x: np.tanh(np.tanh(np.log(x) @ A) @ B),
+    "layers of roots": lambda x: np.sin(np.sqrt(x) @ A) @ B,
+    "log of layers": lambda x: np.log(1.5 + np.tanh(x @ A) @ B / 4 + 1 / x),
+    "sigmoid layers": lambda x: 1 / (1 + np.exp(-((1 / (1 + np.exp(-x @ A))) @ B / x))),
+    "softmax": lambda x: softmax(x) @ A,
+    "normalised": normalised,
+    "normalised layers": lambda x: np.tanh(normalised(x) @ A),
+    "sum and product": sum_and_product,
+    "cumulative": lambda x: np.cumsum(np.log(x), axis=1) + np.cumprod(1 / x, axis=1),
+    "maximum": lambda x: np.max(1 / x, axis=1, keepdims=True) * np.sqrt(x),
+    "stencil": lambda x: np.log(3 + neighbours(1 / neighbours(x) ** 2)),
+    "gather": lambda x: (1 / x)[:, [0, 0, 2, 1, 3, 3]] @ np.ones((6, 4)),
+    "concatenate": lambda x: np.concatenate([np.log(x)[:, 2:], np.sqrt(x)[:, :2]], axis=1) @ A,
+    "reshape": lambda x: (np.log(x).reshape(-1, 2, 2) @ A[:2, :2]).reshape(-1, 4) ** 2,
+    "outer product": outer_product,
+    "inner select": lambda x: np.where(x > 0.8, np.log(x), np.sqrt(x)) @ A,
+    "selects in layers": lambda x: np.where(x @ A > 0, np.log(x) @ B, (1 / x) @ A),
+    "loop": repeated(step),
+    "scan": scanned(step),
+    "loop of selects": repeated(selecting_step),
+    "scan of selects": scanned(selecting_step),
+    "scan of a reciprocal": lambda x: scanned(lambda c: np.tanh(c @ A) + c)(1 / x),
+    "stacked results": with_stacked,
+    "slices": over_slices,
+    "padded sequences": padded_sequences,
+}  # fmt: skip
+
+
+def chosen_rows(name, x):
+    """Weigh the rows that are kept, of all that were computed."""
+    return np.where(KEPT[:, None], ROWS[name](x), 0.5 * x)
+
+
+def kept_rows(name, x):
+    """Compute the others from what they are made of, and put them in their places."""
+    places = np.cumsum(KEPT) - 1
+    of_kept = ROWS[name](x[KEPT])
+    return KEPT[:, None] * of_kept[places] + ~KEPT[:, None] * (0.5 * x)
+
+
+ROWS_OF_THREE = {
+    **ROWS,
+    "reshape": lambda x: (np.log(x).reshape(3, 2, 2) @ A[:2, :2]).reshape(3, 4) ** 2,
+}
+
+
+def weighed(rows, name, x):
+    return np.sum(np.sin(rows(name, x)) * np.arange(1, 21).reshape(5, 4))
+
+
+def pair(name, of=weighed):
+    return (functools.partial(of, rows, name) for rows in (chosen_rows, kept_rows))
+
+
+@pytest.mark.parametrize("name", ROWS)
+@pytest.mark.parametrize("order", [1, 2])
+def test_what_is_not_chosen_reaches_no_derivative_of_a_number(name, order):
+    """As if it were not computed; what is chosen is derived as ever."""
+    f, g = pair(name)
+    with np.errstate(all="ignore"):
+        assert_close(eg.derivative(f, order)(POINT), eg.derivative(g, order)(POINT), rtol=1e-9)
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_what_is_not_chosen_reaches_no_row_of_a_jacobian(name):
+    f, g = (functools.partial(rows, name) for rows in (chosen_rows, kept_rows))
+    with np.errstate(all="ignore"):
+        assert_close(eg.jacobian(f)(POINT), eg.jacobian(g)(POINT), rtol=1e-9)
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_what_is_not_chosen_reaches_no_product(name):
+    """Along tangents, with cotangents, and both; along a curve."""
+    f, g = pair(name)
+    rows = [functools.partial(each, name) for each in (chosen_rows, kept_rows)]
+    v = RNG.normal(size=POINT.shape)
+    with np.errstate(all="ignore"):
+        for product in (eg.jvp, eg.vjp):
+            ours, expected = (product(each)(POINT, v) for each in rows)
+            assert_close(ours, expected, rtol=1e-9)
+        assert_close(eg.hvp(f)(POINT, v), eg.hvp(g)(POINT, v), rtol=1e-9)
+        for ours, expected in zip(
+            eg.taylor(f, 3)(POINT, v), eg.taylor(g, 3)(POINT, v), strict=True
+        ):
+            assert_close(ours, expected, rtol=1e-8)
+
+
+@pytest.mark.parametrize("name", ["log", "layers of log", "normalised", "cumulative", "scan"])
+def test_what_is_not_chosen_reaches_no_third_derivative(name):
+    f, g = pair(name)
+    x = POINT[:, :4]
+    with np.errstate(all="ignore"):
+        v = np.ones_like(x)
+        ours, expected = (eg.jvp(eg.hvp(each))(x, v, v) for each in (f, g))
+        assert_close(ours, expected, rtol=1e-8)
+
+
+# Entry by entry ----------------------------------------------------------------------------------
+
+SEEN = np.array([0.7, np.nan, -0.2, np.nan])
+COUNTS = np.array([0.0, 2.0, 3.0, 0.0])
+ENTRIES = np.array([0.5, 2000.0, -1.0, 0.0])
+SINGULAR = {
+    "overflow": lambda x: np.where(x < 700, np.exp(x), x),
+    "softplus": lambda x: np.where(x < 30, np.log1p(np.exp(x)), x),
+    "missing data": lambda x: np.where(np.isnan(SEEN), x, (SEEN - x) ** 2),
+    "counts": lambda x: np.where(COUNTS > 0, x * np.log(COUNTS), x),
+    "sinc": lambda x: np.where(x == 0, 1 + 0 * x, np.sin(x) / x),
+    "both": lambda x: np.where(x > 0, np.log(x), 1 / x),
+}
+
+
+@pytest.mark.parametrize("name", [n for n in SINGULAR if n not in ("overflow", "softplus")])
+@pytest.mark.parametrize("order", [1, 2, 3])
+def test_an_entry_that_is_not_chosen_is_as_if_it_were_not_computed(name, order):
+    """Each entry by itself: at a point where it alone is there, with its own branch."""
+    f = SINGULAR[name]
+    x = ENTRIES if name in ("missing data", "counts") else np.array([0.5, 2.0, -1.0, 3.0])
+    with np.errstate(all="ignore"):
+        found = eg.derivative(lambda x: f(x).sum(), order)(x)
+        total = np.array(
+            [eg.derivative(lambda t, k=k: f(x + (np.arange(4) == k) * (t - x[k]))[k], order)(x[k])
+             for k in range(4)]
+        )  # fmt: skip
+    assert np.isfinite(found).all()
+    assert_close(np.einsum("i" * order + "->i", found), total)
+
+
+@pytest.mark.parametrize("name", ["overflow", "softplus", "missing data", "counts"])
+def test_values_that_are_infinite_where_they_are_not_chosen_reach_nothing(name):
+    """In gradient and Hessian: what overflows there, and data that are nan."""
+    f = SINGULAR[name]
+    with np.errstate(all="ignore"):
+        first = eg.grad(lambda x: f(x).sum())(ENTRIES)
+        second = eg.hessian(lambda x: f(x).sum())(ENTRIES)
+    expected = {
+        "overflow": np.exp(ENTRIES, where=ENTRIES < 700, out=np.ones(4)),
+        "softplus": 1 / (1 + np.exp(-ENTRIES)),
+        "missing data": np.where(np.isnan(SEEN), 1, 2 * (ENTRIES - SEEN)),
+        "counts": np.where(COUNTS > 0, np.log(np.maximum(COUNTS, 1)), 1),
+    }[name]
+    assert_close(first, expected)
+    assert np.isfinite(second).all()
