@@ -21,6 +21,7 @@ TABLES = {
     ROOT / "docs" / "primitives.md": ROOT / "docs" / "make_primitives_table.py",
     ROOT / "docs" / "functions.md": ROOT / "docs" / "make_functions_table.py",
     ROOT / "docs" / "costs.md": ROOT / "docs" / "make_costs_table.py",
+    ROOT / "docs" / "design" / "modules.md": ROOT / "docs" / "make_modules_table.py",
 }
 PROSE = {ROOT / "docs" / "design" / name for name in ("decisions.md", "planning.md")}
 

@@ -279,6 +279,14 @@ def inverse(rng, n):
     return np.linalg.inv, _invertible(rng, n)
 
 
+def trace_of_inverses(rng, n):
+    """``tr(X^-1 S X^-1)`` for a symmetric S."""
+    half = rng.normal(size=(n, n))
+    return lambda x: np.trace(np.linalg.inv(x) @ (half @ half.T) @ np.linalg.inv(x)), _invertible(
+        rng, n
+    )
+
+
 def inverse_row(rng, n):
     """A row of ``X^-1``."""
     return lambda x: np.linalg.inv(x)[0], _invertible(rng, n)
@@ -288,6 +296,21 @@ def gathered(rng, samples, groups, n):
     """A sum over samples, each of which is of a group: ``sum exp((A x)[group])``."""
     a, group = rng.normal(size=(groups, n)), rng.integers(groups, size=samples)
     return lambda x: np.exp((a @ x)[group]).sum(), rng.normal(size=n) / n
+
+
+def weighted_rows(rng, samples, groups, n):
+    """A sum over samples of squared rows of a Jacobian, each with a weight."""
+    a, group, weights = (
+        rng.normal(size=(groups, n)),
+        rng.integers(groups, size=samples),
+        rng.normal(size=samples),
+    )
+
+    def f(x):
+        rows = eg.jacobian(lambda x: np.exp(a @ x))(x)[group]
+        return np.einsum("r,rj,rk->jk", weights, rows, rows)
+
+    return f, rng.normal(size=n) / n
 
 
 def shifts(rng, steps, n):
@@ -363,6 +386,18 @@ def gaussian_process(rng, n):
     return f, rng.normal(size=5) / 10
 
 
+def gaussian_process_in_three(rng, n):
+    """Marginal likelihood in three parameters of the kernel."""
+    points, y = rng.normal(size=(2, n))
+    square = (points[:, None] - points[None]) ** 2
+
+    def f(t):
+        k = np.exp(t[0] - square * np.exp(t[1])) + np.exp(t[2]) * np.eye(n)
+        return y @ np.linalg.solve(k, y) + np.linalg.slogdet(k)[1]
+
+    return f, np.zeros(3)
+
+
 def gaussian_process_in_inputs(rng, n):
     """Marginal likelihood in the positions of the points."""
     y = rng.normal(size=n)
@@ -425,8 +460,10 @@ CASES = (
     Case("inverse", inverse, 1, (32,), (3,)),
     Case("inverse", inverse, 2, (10,), (2,)),
     Case("inverse", inverse, 3, (5,), (2,)),
+    Case("trace of inverses", trace_of_inverses, 2, (8,), (2,)),
     Case("row of an inverse", inverse_row, 1, (20,), (3,)),
     Case("gathered", gathered, 2, (3000, 40, 50), (20, 3, 4)),
+    Case("weighted rows of a Jacobian", weighted_rows, 0, (3000, 40, 30), (20, 3, 4)),
     Case("shifts, 16 steps", shifts, 2, (16, 8), (3, 5)),
     Case("padded, 8 steps", padded, 2, (8, 8), (3, 4)),
     Case("logdet", logdet, 2, (32,), (3,)),
@@ -444,6 +481,7 @@ CASES = (
     Case("logistic", logistic, 2, (200, 20), (4, 3)),
     Case("logistic", logistic, 3, (200, 20), (4, 3)),
     Case("logistic", logistic, 5, (50, 8), (4, 2)),
+    Case("Gaussian process, n = 50", gaussian_process_in_three, 3, (50,), (3,)),
     Case("Gaussian process, n = 300", gaussian_process, 2, (300,), (6,)),
     Case("Gaussian process in its inputs", gaussian_process_in_inputs, 2, (20,), (4,)),
     Case("Gaussian process in its inputs", gaussian_process_in_inputs, 3, (6,), (3,)),

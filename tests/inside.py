@@ -238,6 +238,13 @@ class Part(NamedTuple):
     owner: Any
     name: str
 
+    @classmethod
+    def everywhere(cls, function: Callable[..., Any]) -> list["Part"]:
+        """List the rooms that have a function under its own name: it is replaced in all."""
+        name = function.__name__
+        rooms = [room for key, room in sys.modules.items() if key.startswith("eingrad.")]
+        return [cls(room, name) for room in rooms if getattr(room, name, None) is function]
+
     def get(self) -> Any:
         """Give it as it is now."""
         return getattr(self.owner, self.name)
@@ -262,6 +269,7 @@ class Limit(NamedTuple):
 INTERPRET = Part(eg.Plan, "_interpret")  # computes a call that the entry does not take
 COMPILE = Part(eg.Derivative, "_compile")  # finds what computes a derivative, or makes it
 NUMPYS_ANSWER = Part(refusals, "_answer")  # asks NumPy whether a call is right
+PIECES = Part.everywhere(_collected.pieces_of)  # the parts of a derivative that products meet
 COLLECT = [  # adds the terms of a derivative by delta pattern, in each kind of sweep
     Part(sweep, "collect") for sweep in (tangents, cotangents, entrywise)
 ]

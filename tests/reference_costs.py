@@ -41,8 +41,10 @@ REFERENCE = (
     find("Tucker in one factor", 2),
     find("inverse form", 4),
     find("inverse", 3),
+    find("trace of inverses", 2),
     find("row of an inverse", 1),
     find("gathered", 2),
+    find("weighted rows of a Jacobian", 0),
     find("shifts, 16 steps", 2),
     find("padded, 8 steps", 2),
     find("logdet", 5),
@@ -51,6 +53,7 @@ REFERENCE = (
     find("softmax", 2),
     find("logistic", 5),
     find("Gaussian process, n = 300", 2),
+    find("Gaussian process, n = 50", 3),
 )
 
 

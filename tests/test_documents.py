@@ -17,6 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent
 REFRESH = runpy.run_path(str(ROOT / "docs" / "refresh.py"))
 MAKE_COSTS = runpy.run_path(str(ROOT / "docs" / "make_costs_table.py"))
 MAKE_FUNCTIONS = runpy.run_path(str(ROOT / "docs" / "make_functions_table.py"))
+MAKE_MODULES = runpy.run_path(str(ROOT / "docs" / "make_modules_table.py"))
 MAKE_TABLE = runpy.run_path(str(ROOT / "docs" / "make_primitives_table.py"))
 
 
@@ -57,6 +58,15 @@ def test_an_expected_error_is_an_output():
     right = block.format("division by zero")
     assert REFRESH["refreshed"](block.format("nothing"), "a test") == right
     assert REFRESH["refreshed"](right, "a test") == right
+
+
+def test_every_module_is_on_the_way_through_the_modules():
+    """The page is up to date, has each file, and says something of each."""
+    text = (ROOT / "docs" / "design" / "modules.md").read_text("utf-8")
+    assert text == MAKE_MODULES["page"]()
+    listed = [line for line in text.splitlines() if line.lstrip().startswith("- ")]
+    assert len(listed) == len([*(ROOT / "src" / "eingrad").rglob("*.py")])
+    assert not [line for line in listed if line.endswith(": ")]
 
 
 def table_rows(column):

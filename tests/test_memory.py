@@ -185,6 +185,36 @@ def test_a_limit_of_the_users_refuses_the_plan():
     assert plan(x).shape == (100, 100)
 
 
+def through_steps(x):
+    """A long scan, whose gradient is as small as x."""
+    last, _ = eg.scan(lambda c, _: (np.tanh(c), None), x, None, length=1000)
+    return last.sum()
+
+
+def through_a_matrix(x):
+    """A large matrix on the way, which no loop makes in pieces."""
+    return np.linalg.slogdet(np.exp(np.outer(x, x)) + np.eye(len(x)))[1]
+
+
+@pytest.mark.parametrize(
+    ("f", "remedy"),
+    [
+        (
+            through_steps,
+            r"that is what the steps give; what their way back .* carry less .* or allow more$",
+        ),
+        (
+            through_a_matrix,
+            r"that is no result, but made on the way: .* \(eingrad.scan\), or allow more$",
+        ),
+    ],
+)
+def test_a_gradient_is_not_what_takes_too_much(f, remedy):
+    """What to do depends on whether the largest array is the result, a scan's, or another."""
+    with pytest.raises(MemoryLimitError, match=remedy):
+        eg.plan(eg.grad(f), np.ones(100), memory_limit=2000)
+
+
 def test_a_plan_that_is_too_large_may_be_looked_at_and_pickled():
     x = np.broadcast_to(0.0, 10**6)
     plan = eg.hessian(LARGE["dense"]).plan(x)

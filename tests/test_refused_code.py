@@ -222,6 +222,16 @@ REFUSED_CODE = {
         TracerLeakError,
         r"an integer index of a traced value at .*pass int\(k\) for argument 'k'",
     ),
+    "float as a count": (
+        lambda: eg.grad(lambda x, k: sum(x[0] for _ in range(k)))(X, 2.0),
+        TracerLeakError,
+        rf"index of a traced value at .*{HERE}.*: pass int\(k\) for argument 'k': the f",
+    ),
+    "computed number as a count": (
+        lambda: eg.grad(lambda x: sum(x[0] for _ in range(x[1] * 2)))(X),
+        TracerLeakError,
+        r"go on as often as is ever needed, with np.where\(k < n, new, old\) in pass k$",
+    ),
     "NumPy flag in a condition": (
         lambda: eg.grad(lambda x, flag: x[0] if flag else x[1])(X, np.True_),
         BranchError,

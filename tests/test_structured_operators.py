@@ -200,6 +200,11 @@ REFUSED = {
         ShapeError,
         r"np.diag of a structured tensor of shape \(3, 3, 3, 3\); give a matrix, or use np.diag",
     ),
+    "a vector of SciPy's": (
+        lambda S: np.tensordot(S, S, 0).matvec(np.ones(3)),
+        ShapeError,
+        r"matvec of a structured tensor of shape \(3, 3, 3, 3\); it is a method of matrices",
+    ),
     "a method of a ufunc": (np.add.reduce, DTypeError, "np.add.reduce of a struct"),
     "an option": (lambda S: S.sum(axis=0).sum() + np.mean(S, where=True), DTypeError, "where= of"),
     "another argument": (
@@ -216,3 +221,16 @@ def test_what_needs_the_entries_is_refused_at_the_users_line(call, error, messag
     with pytest.raises(error, match=message) as caught:
         call(SMALL)
     assert caught.traceback[-1].path.name == "test_structured_operators.py"
+
+
+def test_iterative_solvers_of_scipy_take_a_matrix():
+    """Newton's step, by products with the terms alone."""
+    linalg = pytest.importorskip("scipy.sparse.linalg")
+    hessian = eg.hessian(lambda x: np.sum(x**4 + x * x) + np.sum(x[1:] * x[:-1]), structured=True)
+    H, b = hessian(np.linspace(0, 1, 20)), np.ones(20)
+    solved, status = linalg.cg(H, b, rtol=1e-12)
+    assert status == 0
+    assert_close(H.dense() @ solved, b, rtol=1e-9)
+    J = eg.jacobian(lambda x: np.sin(x[1:]) * x[:-1], structured=True)(np.linspace(0, 1, 20))
+    operator = linalg.aslinearoperator(J)
+    assert_close(operator.rmatvec(b[1:]), J.dense().T @ b[1:])

@@ -28,9 +28,6 @@ True
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
-
-import numpy as np
 
 from eingrad import _ir
 from eingrad._cancel import Quotients
@@ -130,7 +127,7 @@ class _Collapse:
             if not _ir.is_zero(total):
                 sums[node] = total
         shape = self._y.shape + sweep.trailing
-        return sums.get(self._y, _ir.zeros(shape, self._dtype(self._y)))
+        return sums.get(self._y, _ir.zeros(shape, _ir.widened(self._y, self._wider)))
 
     def _sweep(self, trailing: Subscripts) -> ForwardSweep:
         shape = self._ties.shape(trailing)
@@ -176,7 +173,7 @@ class _Collapse:
         node: Node,
     ) -> Iterator[Term]:  # fmt: skip
         """Multiply tangents with what they meet, each pattern of deltas by itself."""
-        dtype = self._dtype(node)
+        dtype = _ir.widened(node, self._wider)
         coefficient = node.coefficient if isinstance(node, Einsum) else 1
         pairs = itertools.product(pieces_of(first[0]), pieces_of(second[0]))
         for (a, number), (b, other) in pairs:
@@ -207,7 +204,7 @@ class _Collapse:
                 tangents[node] = sweep.tangent(node, tangents)
         if local in tangents:
             return tangents[local]
-        return _ir.zeros(local.shape + trailing, self._dtype(local))
+        return _ir.zeros(local.shape + trailing, _ir.widened(local, self._wider))
 
     def _between(self, local: Node) -> dict[Node, None]:
         """Find the nodes of a Jacobian that move, and end where tangents are known."""
@@ -228,6 +225,3 @@ class _Collapse:
                 if is_moving:
                     order[node] = None
         return order
-
-    def _dtype(self, node: Node) -> np.dtype[Any]:
-        return np.result_type(node.dtype, *self._wider)

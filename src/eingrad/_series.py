@@ -317,7 +317,7 @@ class Series:
         return _ir.apply_node(node.primitive, cast_ones, attributes, node.result, node.shape, dtype)
 
     def _dtype(self, node: Node) -> np.dtype[Any]:
-        return np.result_type(node.dtype, *self._wider)
+        return _ir.widened(node, self._wider)
 
     def _zero(self, node: Node) -> Node:
         return _ir.zeros(node.shape, self._dtype(node))

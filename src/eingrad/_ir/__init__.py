@@ -58,6 +58,7 @@ from eingrad._ir.nodes import (
     number_of_nodes_built,
     sizes_of,
     splice,
+    widened,
 )
 from eingrad._ir.opened import open_factors
 from eingrad._ir.reshape import reshape
@@ -145,6 +146,7 @@ __all__ = [
     "transpose",
     "verify",
     "view_of",
+    "widened",
     "with_children",
     "with_coefficient",
     "with_operands",

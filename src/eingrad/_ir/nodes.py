@@ -249,6 +249,11 @@ def sizes_of(factors: Iterable[Factor]) -> dict[int, int]:
     return sizes
 
 
+def widened(node: Node, by: Iterable[np.dtype[Any]]) -> np.dtype[Any]:
+    """The dtype of a node that values of other dtypes went into."""
+    return np.result_type(node.dtype, *by)
+
+
 def splice(node: Einsum, term: Subscripts, fresh: Iterator[int]) -> list[Factor]:
     """The factors of a node whose axes have the indices of a term: they may take its place.
 

@@ -47,7 +47,7 @@ def coefficient_of_scan(
         key, lambda: _derive(row, k, [*given], wider, expand)
     )
     if node.result not in coefficient_of:
-        return _ir.zeros(node.shape, np.result_type(node.dtype, *wider))
+        return _ir.zeros(node.shape, _ir.widened(node, wider))
     nodes = []
     for of_step, (place, order) in zip(recurrence.inputs, operands, strict=True):
         if order == 0:
@@ -75,7 +75,7 @@ def _derive(
     curve: dict[Node, list[Input]] = {x: [] for x in moving}
     for _ in range(k):
         for x in moving:
-            curve[x].append(new.make(x.shape, np.result_type(x.dtype, *wider)))
+            curve[x].append(new.make(x.shape, _ir.widened(x, wider)))
     coefficient = expand(curve)
     count = len(step.roots)
     moved = [j for j in range(count) if step.carries[j] in curve]

@@ -82,7 +82,7 @@ def _derive(
     moving = [*given]
     while moving:
         for k in moving:
-            dtype = np.result_type(inputs[k].dtype, *wider)
+            dtype = _ir.widened(inputs[k], wider)
             tangents[k] = new.make(inputs[k].shape + trailing, dtype)
         seeds: dict[Node, Node] = {inputs[k]: tangent for k, tangent in tangents.items()}
         pushed = pushforward(step.results, seeds, trailing)

@@ -10,16 +10,24 @@ import numpy as np
 
 from eingrad._emit import line_of, steps
 from eingrad._memory import Limit, exceeded
-from eingrad._plan import Program, Statement
-from eingrad._plan.kernels import MatMul
+from eingrad._plan import Program, Result, Statement
+from eingrad._plan.kernels import MatMul, Rescan, Scan
 from eingrad._plan.network import MOST_AXES
 from eingrad._shown import cut
 from eingrad.errors import MemoryLimitError, ShapeError
 
-_REMEDY = (
+_OF_DERIVATIVE = (
     "multiply the derivative with what it is for, as eingrad.hvp does, take a block of it, as in "
     "eingrad.plan(lambda x: D(x)[:10], x), pass structured=True if it is mostly zeros, or lower "
     "the order"
+)
+_OF_SCAN = (
+    "that is what the steps give; what their way back needs is stored for fewer of them, and "
+    "computed again, as far as that helps: carry less from each step to the next, or allow more"
+)
+_ON_THE_WAY = (
+    "that is no result, but made on the way: add its parts up one after the other, in a scan over "
+    "them (eingrad.scan), or allow more"
 )
 
 
@@ -50,20 +58,37 @@ def too_large(program: Program, limit: Limit | None = None) -> str:
     """Say what takes more memory than a limit, or else than the machine has; "" if nothing does."""
     peak = program.peak_bytes
     above = exceeded(limit, peak)
-    steps = [(result, s) for s in program.steps() for result in s.results]
-    impossible = [step for step in steps if step[0].bytes > sys.maxsize]
-    if impossible:
+    found = _largest(program)
+    if found is None:
+        return ""
+    statement, result = found
+    if result.bytes > sys.maxsize:
         more = "more than an array can have"
     elif above is not None:
         more = f"and the plan {peak:,} at its peak, more than the {above.bytes:,} of {above.of}"
     else:
         return ""
-    new = [(result, s) for result, s in steps if s.bytes]
-    result, statement = max(impossible or new, key=lambda step: step[0].bytes)
     return (
         f"a step of the plan ({statement.kernel.label}) has shape {cut(str(result.shape))}, "
-        f"{result.bytes:,} bytes, {more}; {_REMEDY}"
+        f"{result.bytes:,} bytes, {more}; {_remedy(program)}"
     )
+
+
+def _largest(program: Program) -> tuple[Statement, Result] | None:
+    """Find the step whose result takes the most memory: of its own, where an array can have it."""
+    steps = [(s, result) for s in program.steps() for result in s.results]
+    impossible = [step for step in steps if step[1].bytes > sys.maxsize]
+    new = [step for step in steps if step[0].bytes]
+    return max(impossible or new or steps, key=lambda step: step[1].bytes, default=None)
+
+
+def _remedy(program: Program) -> str:
+    """Say what to do, by what takes most: the derivative itself, or what is made on the way."""
+    found, values = _largest(program), program.values()
+    largest = 0 if found is None else found[1].bytes
+    if found is None or max(values[n].bytes for n in program.outputs) >= largest:
+        return _OF_DERIVATIVE
+    return _OF_SCAN if isinstance(found[0].kernel, Scan | Rescan) else _ON_THE_WAY
 
 
 def check_limit(program: Program, limit: Limit | None) -> None:
@@ -79,7 +104,7 @@ def explained(error: np.linalg.LinAlgError | MemoryError, program: Program) -> E
         return singular(error, program)
     cause = str(error) or "there is not enough memory"
     peak = f"the plan takes {program.peak_bytes:,} bytes at its peak"
-    return MemoryLimitError(f"{cause}; {peak}; {_REMEDY}")
+    return MemoryLimitError(f"{cause}; {peak}; {_remedy(program)}")
 
 
 def singular(error: np.linalg.LinAlgError, program: Program) -> np.linalg.LinAlgError:

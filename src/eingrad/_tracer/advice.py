@@ -8,7 +8,7 @@ Guaranteed: called only where an error is raised.
 from eingrad._conversions import Advice
 from eingrad._ir import Node, inputs
 from eingrad._tracer.trace import Trace
-from eingrad._tracer.value import TracedValue, how_to_hold
+from eingrad._tracer.value import TracedValue, how_to_count, how_to_hold
 
 SLICE, COUNT, CARRY = "slice", "count", "carry"  # what an input of a step is
 
@@ -30,7 +30,8 @@ def advice_for(value: TracedValue, owner: TracedValue | None = None) -> Advice:
     kinds = _kinds_in_step(value)
     if not kinds:
         held = how_to_hold(value)
-        return Advice(index=held, truth=held, bound=held, count=held, number=held)
+        count = held or how_to_count(value)
+        return Advice(index=held, truth=held, bound=held, count=count, number=held)
     if CARRY in kinds:
         return Advice(stored=_STORED, truth=_CHOICE, bound=_MASK, count=_ALIKE)
     counted = _COUNTED if COUNT in kinds else ""

@@ -130,6 +130,15 @@ def how_to_hold(value: TracedValue) -> str:
     )
 
 
+def how_to_count(value: TracedValue) -> str:
+    """How to give a function a float that it counts with; "" for what is no argument itself."""
+    node = value._node
+    if not isinstance(node, Input) or node.key[0] != "argument" or node.shape:
+        return ""
+    name = _label(node, value._trace)
+    return f"pass int({name}) for {_said([name])}: the function sees that as it is"
+
+
 def _said(names: Sequence[str]) -> str:
     return f"argument{'s' * (len(names) > 1)} {', '.join(map(repr, names))}"
 

@@ -19,6 +19,7 @@ from eingrad._run.structured.placed import Placed
 from eingrad._run.structured.registry import METHODS, implements
 from eingrad._run.structured.tensor import StructuredTensor, structured
 from eingrad._shown import shown
+from eingrad._tracebacks import ends_at_the_user
 from eingrad._tracer import as_array
 from eingrad.errors import ShapeError, SubscriptsError
 
@@ -147,7 +148,25 @@ def _inner(a: Any, b: Any) -> Any:
     return np.multiply(a, b) if not a.ndim or not b.ndim else _tensordot(a, b, ([-1], [-1]))
 
 
-METHODS["dot"] = np.dot
+@ends_at_the_user
+def _matvec(tensor: StructuredTensor, x: Any) -> Any:
+    """Multiply a matrix with a vector, by the name that SciPy's iterative solvers ask for."""
+    if tensor.ndim != 2:  # noqa: PLR2004 - a matrix
+        raise ShapeError(
+            f"matvec of a structured tensor of shape {tensor.shape}; it is a method of matrices: "
+            "write np.tensordot(tensor, x, x.ndim)"
+        )
+    return tensor @ x
+
+
+@ends_at_the_user
+def _rmatvec(tensor: StructuredTensor, x: Any) -> Any:
+    """Multiply the conjugate transpose of a matrix with a vector."""
+    twin: Any = np.conjugate(tensor).T
+    return _matvec(twin, x)
+
+
+METHODS.update(dot=np.dot, matvec=_matvec, rmatvec=_rmatvec)
 
 
 def _product(a: Any, b: Any, labels: Sequence[int], others: Sequence[int], out: list[int]) -> Any:

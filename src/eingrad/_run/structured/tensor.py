@@ -40,7 +40,8 @@ class StructuredTensor(Operators):
       of two such tensors give such a tensor, or an array if it has less than two axes; so do the
       methods of these names;
     - ``@`` with vectors and matrices, ``np.dot``, ``np.inner`` and ``np.tensordot`` with arrays,
-      give arrays;
+      give arrays; so SciPy's iterative solvers take a matrix of this kind, as in
+      ``scipy.sparse.linalg.cg(tensor, b)``;
     - ``np.einsum`` gives such a tensor where the result has two axes or more, each one of a
       structured operand (``"ij,i->ij"``), else an array (``"ij,jk->ik"`` with an array k).
 
