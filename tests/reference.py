@@ -8,6 +8,7 @@ import tracemalloc
 import numpy as np
 from inside import traced
 
+import eingrad as eg
 from eingrad import _ir
 from eingrad._derive import derive
 from eingrad._recurrence import is_scan, scan_of
@@ -66,22 +67,28 @@ def _number(coefficient):
     return coefficient if isinstance(coefficient, complex) else float(coefficient)
 
 
+def traced_once(f):
+    """Plan a derivative at its first point alone: an oracle takes it at many of one shape."""
+    return eg.compiled(f) if isinstance(f, eg.Derivative) else f
+
+
 def complex_step(f, x):
     """Jacobian of an analytic function, exact to rounding: ``imag f(x + ih) / h``."""
+    f = traced_once(f)
     h = 1e-30
     columns = []
     for position in np.ndindex(x.shape):
         z = x.astype(complex)
         z[position] += 1j * h
         columns.append(np.imag(f(z)) / h)
-    value = np.asarray(f(x))
-    return np.stack(columns, -1).reshape(value.shape + x.shape) if columns else np.zeros(
-        value.shape + x.shape
-    )  # fmt: skip
+    if not columns:
+        return np.zeros(np.shape(f(x)) + x.shape)
+    return np.stack(columns, -1).reshape(columns[0].shape + x.shape)
 
 
 def central_difference(f, x, step=1e-6):
     """Jacobian to about 1e-9, for functions that are not analytic."""
+    f = traced_once(f)
     columns = []
     for position in np.ndindex(x.shape):
         e = np.zeros(x.shape)

@@ -74,7 +74,9 @@ def test_results_have_the_same_bits(case, order, every_size, monkeypatch):
     """As with new memory for each, at the next call too; the interpreter has none to write over.
 
     But for the last bit of few entries: beside other tests, one of sixteen, and its mirror image,
-    of the Hessian of attention was seen to differ by it, in the same steps.
+    of the Hessian of attention was seen to differ by it, in the same steps. It is not known why. It
+    was the same at 4,096 alignments of the arguments, in each order of their axes, and in 20,000
+    calls among other arrays; nor did any of the products of its shapes go by alignment.
     """
     f, x = case.make(np.random.default_rng(1), *case.small)
     derivative = eg.derivative(f, order)

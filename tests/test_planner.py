@@ -108,9 +108,8 @@ def test_the_order_of_operands_and_the_names_of_indices_change_nothing(seed):
     """Up to 2.8 times the cost was found by shuffling the operands of one network."""
     network = random_network(seed, 13, 40)
     cost = cost_of_path(network, find_path(*network))
-    for shuffle in range(2):
-        other = shuffled(network, random.Random(shuffle))
-        assert cost_of_path(other, find_path(*other)) == cost, network.text
+    other = shuffled(network, random.Random(seed))
+    assert cost_of_path(other, find_path(*other)) == cost, network.text
 
 
 @pytest.mark.parametrize(
