@@ -1,4 +1,4 @@
-"""The differential fuzzer: some hundred programs of it, what it covers, and that it finds bugs."""
+"""The differential fuzzer: some programs of each kind, what it covers, and that it finds bugs."""
 
 import dataclasses
 import functools
@@ -9,11 +9,16 @@ from collections import Counter
 import fuzz
 import numpy as np
 import pytest
+from fuzzing import vectors
+from fuzzing.case import Case
+from fuzzing.flat import LAYERS, LOSSES, random_flat
 from fuzzing.generate import KINDS, random_program
 from fuzzing.lines import TEMPLATES, functions_of
-from fuzzing.oracles import check
-from fuzzing.programs import Program, Step
+from fuzzing.long import random_long
+from fuzzing.oracles import LAWS, check
+from fuzzing.programs import Program, Step, plan_of
 from fuzzing.quotients import Mismatch
+from fuzzing.steps import STEPS
 from inside import HEAD, NAMED, WITH_SIGN, node_of
 
 import eingrad as eg
@@ -42,10 +47,46 @@ def test_derivatives_of_random_programs_are_right(numbers):
     assert counts["blocks read"] >= 0.9 * counts["blocks printed"]
 
 
-@pytest.mark.parametrize("number", [0, 1, 2, 7, 14])
-def test_derivatives_of_long_programs_are_right(number):
-    """A hundred calls on one vector: the gradient, and products with the Hessian."""
-    assert not fuzz.run_long(SEED, number)
+@pytest.mark.parametrize(("family", "numbers"), [("long", [0, 6, 7]), ("flat", range(8))])
+def test_derivatives_of_functions_of_one_vector_are_right(family, numbers):
+    """Long programs, and models of flat weights: gradients, products, series, scans, batches."""
+    counts, failures = fuzz.run_vectors(family, SEED, numbers, laws_share=0.3)
+    assert not failures, "\n".join(failures)
+    assert counts[f"{family}: programs"] == len(numbers)
+    assert counts[f"{family}: excluded"] <= 1
+
+
+def test_functions_of_one_vector_have_every_kind_of_step_layer_and_loss():
+    """So that what is added to a table is met."""
+    long = {kind for number in range(60) for kind in random_long(SEED, number).kinds}
+    flat = {kind for number in range(200) for kind in random_flat(SEED, number).kinds}
+    assert long == set(STEPS)
+    assert flat == {*LAYERS, *LOSSES}
+
+
+def test_a_long_program_that_fails_is_made_smaller():
+    """To the step that is at fault alone."""
+    program = next(p for n in range(60) if "cumprod" in (p := random_long(SEED, n)).kinds)
+
+    def fails(smaller):
+        return "cumprod" in smaller.kinds
+
+    while any(fails(smaller) for smaller in program.smaller()):
+        program = next(smaller for smaller in program.smaller() if fails(smaller))
+    assert len(program.steps) == 1
+
+
+def test_what_takes_too_long_has_failed(monkeypatch):
+    """In seconds of the processor, so that planning that never ends is found."""
+    monkeypatch.setattr(fuzz, "MOST_SECONDS", 0.1)
+
+    def never(*_, **__):
+        while True:
+            pass
+
+    monkeypatch.setattr(fuzz, "check", never)
+    _, failures = fuzz.run_range(SEED, [0], 0)
+    assert "TooLongError: not done in 0.1 seconds" in failures[0]
 
 
 def test_the_plain_evaluator_counts_where_structure_stands_alone():
@@ -196,6 +237,68 @@ def test_a_wrong_rule_of_a_whole_derivative_is_found(monkeypatch):
     wrong = dataclasses.replace(row, rules=(lambda *args: _ir.scale(rule(*args), 1.1),))
     monkeypatch.setitem(_primitives.BY_NAME, "whole", wrong)
     assert not np.allclose(second(), right, rtol=1e-3)
+
+
+LOOP = (
+    Step("repeated(lambda c, k: 0.5 * c + 0.2 * xp.sin(c), {0}, 9)", (0,)),
+    Step("xp.sum({0} * xp.cos({0}))", (1,)),
+)
+STORING = (Step("xp.sum(scan(lambda c, s: (xp.sin(c) * s, None), K() * {0}, K(40))[0])", (0,)),)
+
+
+def _case(wrong, *, steps=LOOP, size=2, order=2, number=0):
+    """A case whose derivatives are wrong by so much, relatively."""
+    program = Program(((size,),), ("float32",), 0, steps, order, (0, number))
+    f, at = program.function(), program.wide()
+    plans = [plan_of(program, f, n, at) for n in range(order + 1)]
+    results = [plan(*at) for plan in plans]
+    results = [{k: v * (1 + wrong) for k, v in blocks.items()} for blocks in results]
+    return Case(program, f, at, plans, results, [1.0] * len(plans))
+
+
+OF_RESULTS = [  # laws that compare with the derivatives that were checked
+    "reference", "print", "dtype", "range", "memory", "contracted", "series", "directions",
+    "structured", "rolled", "batched",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("law", OF_RESULTS)
+def test_a_law_finds_what_is_wrong(law):
+    """By a part in a hundred, of a loop in single precision."""
+    _, check_law = LAWS[law]
+    assert check_law(_case(0)) is not None
+    with pytest.raises(Mismatch):
+        check_law(_case(0.01))
+
+
+@pytest.mark.parametrize("law", ["again", "filled", "limit"])
+def test_a_law_of_plans_finds_one_that_is_wrong(law):
+    """A plan that others do not agree with; some limits of memory are too small for any."""
+    _, check_law = LAWS[law]
+
+    def check_wrong(number):
+        case = _case(0, steps=STORING, size=8, order=1, number=number)
+        vars(case)["plan"] = case.derivative(lambda x: 1.01 * case.f(x)).plan(*case.at)
+        check_law(case)
+
+    with pytest.raises(Mismatch):
+        [*map(check_wrong, range(5))]
+
+
+@pytest.mark.parametrize("law", sorted({*vectors.LAWS} - {"jax", "limit"}))
+def test_a_law_of_functions_of_one_vector_finds_what_is_wrong(law):
+    """A function that is not the one whose slopes are known."""
+    _, check_law = vectors.LAWS[law]
+    program = next(p for n in range(60) if (p := random_flat(SEED, n)).analytic)
+    f, (x, v, w) = program.function(), program.point()
+    right, wrong = (
+        vectors.Vector(program, g, x, v, w, vectors.ALLOWED) for g in (f, lambda x: 1.01 * f(x))
+    )
+    check_law(right)
+    known = {name: getattr(right, name) for name in ("gradient", "slope", "bend", "third")}
+    vars(wrong).update(known)
+    with pytest.raises(Mismatch):
+        check_law(wrong)
 
 
 WRONG_FORMULAS = {  # in place of what a formula is written with, and programs that meet it

@@ -244,7 +244,7 @@ def test_rows_of_a_derivative_go_back_through_a_select_of_what_a_step_carries():
         return lambda x: loop(sinc, x, length=4)[1]
 
     x = np.array([0.3, 0.0, -0.4])
-    with np.errstate(invalid="ignore"):
+    with np.errstate(all="ignore"):
         found = eg.derivative(steps(eg.scan))(x)
         expected = eg.derivative(steps(unrolled))(x)
     assert_close(found, expected)

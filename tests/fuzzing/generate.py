@@ -5,16 +5,18 @@ from dataclasses import replace
 
 import numpy as np
 
-from fuzzing.lines import TEMPLATES
+from fuzzing.lines import COMPOSITE, SINGLE, TEMPLATES
 from fuzzing.options import Options, Unfit, pick
 from fuzzing.programs import Program, Step, value_of
 from fuzzing.quotients import Excluded, check_smooth
 
 MOST_STEPS = 6
+COMPOSITES = 0.25  # share of them among the lines beside that of the template
 KINDS = {
     "float64": 0.5, "complex128": 0.12, "float32": 0.1, "complex64": 0.04, "int64": 0.1,
     "float16": 0.02, "mixed": 0.12,
 }  # fmt: skip
+ORDERS = {1: 0.5, 2: 0.3, 3: 0.2}
 SIZES = {0: 0.05, 1: 0.1, 2: 0.35, 3: 0.35, 4: 0.15}
 
 
@@ -54,7 +56,7 @@ def random_inputs(rng, seed, *, real):
         argnums = tuple(
             sorted(rng.choice(count, int(rng.integers(1, count + 1)), replace=False).tolist())
         )
-    return Program(shapes, dtypes, argnums, (), int(rng.integers(1, 4)), seed)
+    return Program(shapes, dtypes, argnums, (), _drawn(rng, ORDERS), seed)
 
 
 def grown(rng, program, template):
@@ -69,7 +71,8 @@ def grown(rng, program, template):
             done = len(program.steps)
             if done == wanted:
                 break
-            chosen = template if done == place else pick(rng, TEMPLATES)
+            others = COMPOSITE if rng.random() < COMPOSITES else SINGLE
+            chosen = template if done == place else pick(rng, others)
             step = random_step(rng, values, chosen, program.complex)
             if step is None or not is_tame(step, values):
                 continue

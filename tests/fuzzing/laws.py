@@ -1,9 +1,8 @@
-"""What else must be so of a program whose derivatives are right, and other ways to compute them.
+"""What else must be so of a program whose derivatives are right: its dtypes, range, text, memory.
 
-Each takes what `oracles` has computed, and gives counts of what was compared.
+Each takes a case, what `oracles` has computed, and gives counts of what was compared.
 """
 
-import string
 from collections import Counter
 
 import array_api_strict
@@ -16,34 +15,41 @@ import eingrad as eg
 from eingrad import _formula, _ir
 from eingrad._run import Executable
 from eingrad._run.interpret import interpret
-from eingrad._tree import flatten
-from fuzzing.programs import Unwritable, blocks, foreign
-from fuzzing.quotients import EPS, SAFETY, UNITS, Mismatch, close, scale_of
+from fuzzing.case import leaves
+from fuzzing.helpers import Unwritable, foreign
+from fuzzing.quotients import EPS, UNITS, Mismatch, close, scale_of
 
 LONGEST_READ = 600  # characters of a formula that is also evaluated
 MOST_SHOWN = 1500  # entries of a constant that a formula writes out
 
 
-def check_reference(program, derived, order, at, results, losses):
+def check_reference(case):
     """The planned code against the plain evaluator of the expression of the highest order."""
     counts = Counter()
-    for where, expression in blocks(program, derived[order], order).items():
+    for where, expression in case.blocks(case.expressions[case.order], case.order).items():
         node = node_of(expression)
-        values = {n: at[n.key[2]] for n in _ir.inputs([node])}
+        values = {n: case.at[n.key[2]] for n in _ir.inputs([node])}
         _ir.verify([node])
         plain = evaluate(node, values)
         if not np.all(np.isfinite(plain)):
             counts["not finite without planning"] += 1  # the step agreed with the planned code
             continue
-        allowed = SAFETY * EPS * losses[order]
-        close(results[order][where], plain, allowed, f"reference {where}")
+        found = case.results[case.order][where]
+        close(found, plain, case.allowed(case.order), f"reference {where}")
     return counts
 
 
-def check_print(program, derived, order, at, results, losses):
+def check_print(case):
     """Text and LaTeX of each block; a text that is short is read and evaluated."""
     counts = Counter()
-    for where, expression in blocks(program, derived, order).items():
+    for order, derived in enumerate(case.expressions):
+        counts += _check_print(case, order, case.blocks(derived, order))
+    return counts
+
+
+def _check_print(case, order, derived):
+    counts = Counter()
+    for where, expression in derived.items():
         what = f"print, order {order}, {where}"
         try:
             text = _formula.text(node_of(expression), MOST_SHOWN)
@@ -51,81 +57,80 @@ def check_print(program, derived, order, at, results, losses):
             counts["blocks printed"] += 1
             if len(text) > LONGEST_READ or "scan(" in text:  # of which a formula has the name alone
                 continue
-            names = {n.name: at[n.key[2]] for n in _ir.inputs([node_of(expression)])}
+            names = {n.name: case.at[n.key[2]] for n in _ir.inputs([node_of(expression)])}
             value = read(text, names, expression.shape)
         except Exception as error:
             raise Mismatch(f"{what}: {type(error).__name__}: {error}") from error
         counts["blocks read"] += 1
-        allowed = SAFETY * EPS * losses[order]
         if np.all(np.isfinite(value)):  # else planned code and formula may differ, as the reference
-            close(results[order][where], value, allowed, what)
+            close(case.results[order][where], value, case.allowed(order), what)
     return counts
 
 
-def check_dtype(program, f, order, results, losses):
+def check_dtype(case):
     """The dtype is that of NumPy's value; the numbers are those of double precision."""
-    args = program.inputs()
+    args, dtypes = case.program.inputs(), case.program.dtypes
     if all(a.dtype in (np.float64, np.complex128) for a in args):
-        return
+        return Counter()
     try:
-        f(*args)
+        case.f(*args)
     except (TypeError, ValueError):  # NumPy has a function of floats alone
-        return
+        return Counter()
     floats = [np.asarray(a, float) if a.dtype.kind == "i" else a for a in args]
-    expected = np.asarray(f(*floats)).dtype
-    for n in range(order + 1):
-        made = blocks(program, eg.derivative(f, n, program.argnums)(*args), n)
-        for where, block in made.items():
-            what = f"{', '.join(program.dtypes)}: order {n}, {where}"
+    expected = np.asarray(case.f(*floats)).dtype
+    for n in range(case.order + 1):
+        for where, block in case.blocks(case.derivative(n=n)(*args), n).items():
+            what = f"{', '.join(dtypes)}: order {n}, {where}"
             if block.dtype != expected:
                 raise Mismatch(f"{what}: dtype {block.dtype}, not {expected}")
-            narrow = "float16" in program.dtypes  # its range is short: squares of 300 are infinite
-            if not narrow or (np.all(np.isfinite(block)) and scale_of(results[n][where]) < 1e3):
+            right = case.results[n][where]
+            narrow = "float16" in dtypes  # its range is short: squares of 300 are infinite
+            if not narrow or (np.all(np.isfinite(block)) and scale_of(right) < 1e3):
                 unit = max(UNITS[np.finfo(a.dtype).bits // 8] for a in floats)
-                close(block, results[n][where], SAFETY * unit * losses[n], what)
+                close(block, right, case.allowed(n) * unit / EPS, what)
+    return Counter({f"argument {dtype}, checked": 1 for dtype in dtypes})
 
 
-def check_range(program, f, order, at, results, losses):
+def check_range(case):
     """The derivatives of ``T f(x / S)`` at S x are those of f, times ``T / S**n``: powers of two.
 
     All values of the program stay what they were; x, S and T are near the ends of the range. Not
     with constants in the lines that are, too: products of numbers of both kinds need not be floats.
     """
     counts = Counter()
-    if program.seed[1] % 3 or any("Z(" in step.text for step in program.steps):
+    if any("Z(" in step.text for step in case.program.steps):
         return counts
-    rng = np.random.default_rng([*program.seed, 2])
+    rng = case.rng(2)
     single = bool(rng.random() < 0.5)
     most, unit = (127, UNITS[4]) if single else (1023, EPS)
     scale = int(rng.choice([-1, 1]) * rng.uniform(0.3, 0.9) * most)
     back = int(rng.choice([0, scale]))
-    g, points = f, at
+    g, points = case.f, case.at
     if single:
-        g = program.function(precision=np.float32)
-        points = [a.astype(np.complex64 if a.dtype.kind == "c" else np.float32) for a in at]
+        g = case.program.function(precision=np.float32)
+        points = [a.astype(np.complex64 if a.dtype.kind == "c" else np.float32) for a in points]
 
     def scaled(*xs):
         return 2.0**back * g(*(x / 2.0**scale for x in xs))
 
     moved = [np.ldexp(1.0, scale).astype(a.real.dtype) * a for a in points]
-    for n in range(min(order, 2) + 1):
+    for n in range(min(case.order, 2) + 1):
         power = back - n * scale
         if abs(power) > 0.9 * most:
             continue
-        made = blocks(program, eg.derivative(scaled, n, program.argnums)(*moved), n)
-        for where, block in made.items():
+        for where, block in case.blocks(case.derivative(scaled, n)(*moved), n).items():
             what = f"range: order {n}, {where}, x / 2**{scale}, times 2**{back}"
             wide = block.astype(complex if block.dtype.kind == "c" else float)
-            close(wide * 2.0**-power, results[n][where], SAFETY * unit * losses[n], what)
+            allowed = case.allowed(n) * unit / EPS
+            close(wide * 2.0**-power, case.results[n][where], allowed, what)
             counts["blocks near the ends of the range"] += 1
     return counts
 
 
-def check_writing(program, at):
+def check_writing(case):
     """What is written in place is refused, or is what NumPy makes of it: views share memory."""
     counts = Counter()
-    if program.seed[1] % 4:
-        return counts
+    program, at = case.program, case.at
     last = len(program.steps) - 1
     for k in range(last):
         line = f"v{len(program.shapes) + k} += 0.25"
@@ -145,30 +150,26 @@ def check_writing(program, at):
     return counts
 
 
-def check_memory(program, f, at, results, losses):
+def check_memory(case):
     """Arrays in memory that NumPy does not own give the same, and stay as writable as they were."""
-    if program.seed[1] % 4 != 1:
-        return Counter()
-    g = program.function(helpers=Unwritable)
+    at, g = case.at, case.program.function(helpers=Unwritable)
     for points in ([foreign(a) for a in at], [np.frombuffer(a.tobytes(), a.dtype).reshape(a.shape)
                                               for a in at if a.size]):  # fmt: skip
         if len(points) < len(at):
             continue
         flags = [a.flags.writeable for a in points]
-        for h in (g, f):
+        for h in (g, case.f):
             value = eg.derivative(h, 0)(*points)
-            close(value, results[0][()], SAFETY * EPS * losses[0], "memory of others")
+            close(value, case.results[0][()], case.allowed(0), "memory of others")
         if flags != [a.flags.writeable for a in points]:
             raise Mismatch("memory of others: an array is not as writable as it was")
-    return Counter({"programs on memory of others": 1})
+    return Counter()
 
 
-def check_standard(program, f, order, at, losses):
+def check_standard(case):
     """The steps of a plan, interpreted on arrays of the array API standard, against its source."""
-    if program.seed[1] % 4 != 2:
-        return Counter()
-    plan = eg.derivative(f, order, program.argnums).plan(*at)
-    arrays = [*at, *(known.array for known in plan.captured)]
+    plan = case.plan
+    arrays = case.arrays_of(plan)
     with array_api_strict.ArrayAPIStrictFlags(api_version="2024.12"):
         given = [array_api_strict.asarray(a) for a in arrays]
         found = [np.asarray(a) for a in interpret(plan.program, given, array_api_strict)]
@@ -177,115 +178,43 @@ def check_standard(program, f, order, at, losses):
     ):
         if value.dtype != expected.dtype:
             raise Mismatch(f"interpreted, result {n}: dtype {value.dtype}, not {expected.dtype}")
-        close(value, expected, SAFETY * EPS * losses[order], f"interpreted, result {n}")
-    return Counter({"programs interpreted": 1})
+        close(value, expected, case.allowed(case.order), f"interpreted, result {n}")
+    return Counter()
 
 
-def check_filled(program, f, order, at, losses):
+def check_filled(case):
     """A plan and what is traced once, called as they are and with arrays to fill in any order."""
-    if program.seed[1] % 4 != 3:
-        return Counter()
-    derivative = eg.derivative(f, order, program.argnums)
-    plan = derivative.plan(*at)
-    expected = leaves(plan(*at))
-    bound = SAFETY * EPS * losses[order]
+    expected = leaves(case.plan(*case.at))
     for how in ("C", "F"):
         filled = [np.full(a.shape, 7, a.dtype, order=how) for a in expected]
-        arrays = [*at, *(known.array for known in plan.captured)]
-        kernel_of(plan).fill(arrays, filled)
+        kernel_of(case.plan).fill(case.arrays_of(case.plan), filled)
         for n, (value, a) in enumerate(zip(filled, expected, strict=True)):
-            close(value, a, bound, f"filled in order {how}, result {n}")
-    once = eg.compiled(derivative)
-    for value, a in zip(leaves(once(*at)), expected, strict=True):
-        close(value, a, bound, "traced once")
-    return Counter({"programs filled": 1})
+            close(value, a, case.allowed(case.order), f"filled in order {how}, result {n}")
+    once = eg.compiled(case.derivative())
+    for value, a in zip(leaves(once(*case.at)), expected, strict=True):
+        close(value, a, case.allowed(case.order), "traced once")
+    return Counter()
 
 
-def leaves(results):
-    """List the arrays of a nesting."""
-    return [np.asarray(a) for a in flatten(results)[0]]
-
-
-def check_jax(program, at, order, results, losses):
+def check_jax(case):
+    """JAX's derivatives of the same text, where JAX has all of its functions; of real arguments."""
+    if case.program.complex:
+        return Counter()
     import jax  # noqa: PLC0415 - an optional oracle
 
     jax.config.update("jax_enable_x64", True)
+    program, counts = case.program, Counter()
     g = program.function(jax.numpy)
-    counts = Counter()
-    for n in range(1, order + 1):
+    for n in range(1, case.order + 1):
         g = jax.jacrev(g, program.argnums) if n == 1 else jax.jacfwd(g, program.argnums)
         try:
-            expected = blocks(program, g(*at), n)
+            expected = case.blocks(g(*case.at), n)
         except (TypeError, ValueError, NotImplementedError, AttributeError, IndexError):
             counts["not in jax"] += 1
             return counts
         for where, other in expected.items():
             if np.all(np.isfinite(other)):
-                allowed = SAFETY * EPS * losses[n] + 1e-12
-                close(results[n][where], np.asarray(other), allowed, f"jax, order {n}, {where}")
+                found, allowed = case.results[n][where], case.allowed(n) + 1e-12
+                close(found, np.asarray(other), allowed, f"jax, order {n}, {where}")
                 counts["blocks checked by jax"] += 1
     return counts
-
-
-def check_contracted(program, f, order, at, results, losses):
-    """A block contracted where it is called, inside a function, is that block contracted after.
-
-    Axes meet vectors, matrices of two columns, slices, sums; two may be tied.
-    """
-    counts = Counter()
-    if not order or program.seed[1] % 2:
-        return counts
-    rng = np.random.default_rng([*program.seed, 5])
-    n = int(rng.integers(1, order + 1))
-    where = (*map(int, rng.choice(program.every, n)),)
-    block = results[n][where]
-    if not block.ndim or not block.size:
-        return counts
-    subscripts, arrays = _contraction(rng, block.shape)
-    derivative = eg.derivative(f, n, program.argnums)
-
-    def contracted(*args):
-        tensor = _block(program, derivative(*args), where)
-        return np.einsum(subscripts, tensor, *arrays)
-
-    found = eg.derivative(contracted, 0)(*at)
-    expected = np.einsum(subscripts, block, *arrays)
-    if np.all(np.isfinite(expected)):
-        within = np.einsum(subscripts, np.abs(block) + scale_of(block), *map(np.abs, arrays))
-        allowed = SAFETY * EPS * losses[n] * np.max(np.abs(within), initial=1.0)
-        what = f"contracted, order {n}, {where}, {subscripts}"
-        close(np.asarray(found), expected, allowed / scale_of(expected), what)
-        counts["contracted"] += 1
-    return counts
-
-
-def _contraction(rng, shape):
-    """Draw subscripts that contract an array of this shape, and what it is contracted with."""
-    letters = list(string.ascii_lowercase[: len(shape)])
-    for n, size in enumerate(shape):
-        same = [letters[m] for m in range(n) if shape[m] == size]
-        if same and rng.random() < 0.1:
-            letters[n] = str(rng.choice(same))
-    sizes = dict(zip(letters, shape, strict=True))
-    operands, out = [], []
-    for letter in dict.fromkeys(letters):
-        kind = rng.choice(["vector", "matrix", "sum", "kept"], p=[0.45, 0.15, 0.1, 0.3])
-        if kind == "vector":
-            operands.append(letter)
-        elif kind == "matrix":
-            operands.append(letter + letter.upper())
-            sizes[letter.upper()] = 2
-            out.append(letter.upper())
-        elif kind == "kept":
-            out.append(letter)
-    arrays = [rng.uniform(-1, 1, [sizes[i] for i in operand]) for operand in operands]
-    return f"{','.join([''.join(letters), *operands])}->{''.join(out)}", arrays
-
-
-def _block(program, nested, where):
-    """Find one block of a derivative, however the result is nested."""
-    if isinstance(program.argnums, int):
-        return nested
-    for k in where:
-        nested = nested[program.every.index(k)]
-    return nested

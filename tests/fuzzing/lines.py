@@ -1,7 +1,8 @@
 """What a program may say: lines of NumPy, each with operands and options in braces.
 
-Every supported function is in one of them. They are kept where they are tame, so that three
-derivatives are of moderate size.
+Every supported function is in one of those that are written here, mostly a call each; `composites`
+has lines of several calls. They are kept where they are tame, so that three derivatives are of
+moderate size.
 """
 
 import re
@@ -9,6 +10,8 @@ import string
 from dataclasses import dataclass
 
 import numpy as np
+
+from fuzzing import composites
 
 
 @dataclass(frozen=True)
@@ -374,12 +377,19 @@ def _templates(lines, *, analytic, holomorphic):
     ]
 
 
-TEMPLATES = tuple(
+SINGLE = tuple(
     _templates(ELEMENTWISE + BINARY.lstrip() + MATRIX.lstrip() + LAYOUT.lstrip()
                + REDUCTIONS.lstrip(), analytic=True, holomorphic=True)
     + _templates(NOT_STEPPED, analytic=False, holomorphic=True)
     + _templates(REAL, analytic=False, holomorphic=False)
 )  # fmt: skip
+COMPOSITE = tuple(
+    _templates("".join(text.lstrip() for text in composites.ANALYTIC), analytic=True,
+               holomorphic=True)
+    + _templates(composites.NOT_STEPPED, analytic=False, holomorphic=True)
+    + _templates(composites.REAL, analytic=False, holomorphic=False)
+)  # fmt: skip
+TEMPLATES = SINGLE + COMPOSITE
 
 
 def functions_of(text):

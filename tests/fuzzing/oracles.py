@@ -7,11 +7,13 @@ the program is analytic and real, else eighth-order differences.
 import itertools
 import warnings
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 
 import eingrad as eg
-from fuzzing import laws
+from fuzzing import laws, products, ways
+from fuzzing.case import Case
 from fuzzing.programs import blocks, plan_of, value_of
 from fuzzing.quotients import (
     AGREEMENT,
@@ -26,7 +28,6 @@ from fuzzing.quotients import (
     differences,
     scale_of,
 )
-from fuzzing.series import check_series
 
 SOLVERS = {"solve", "inv", "det", "slogdet", "tensorsolve", "tensorinv", "matrix_power"}
 LARGEST_LOSS = 1e6  # digits lost beyond which an error means nothing
@@ -34,18 +35,44 @@ LARGEST_SLOPE = 1e6  # a complex step beyond it may stand for an infinite deriva
 MOST_ENTRIES = 1500  # of a derivative; orders above it are not checked
 MOST_LINES = 150  # of a plan; nor are the orders above it
 
+LAWS = {  # share of the programs, and what is checked of them
+    "reference": (1.0, laws.check_reference),
+    "print": (1.0, laws.check_print),
+    "dtype": (1.0, laws.check_dtype),
+    "range": (0.35, laws.check_range),
+    "written": (0.25, laws.check_writing),
+    "memory": (0.25, laws.check_memory),
+    "standard": (0.25, laws.check_standard),
+    "filled": (0.25, laws.check_filled),
+    "contracted": (0.5, products.check_contracted),
+    "series": (0.5, products.check_series),
+    "directions": (0.35, products.check_directions),
+    "again": (0.35, ways.check_again),
+    "structured": (0.35, ways.check_structured),
+    "limit": (0.25, ways.check_limit),
+    "rolled": (1.0, ways.check_rolled),
+    "batched": (0.35, ways.check_batched),
+    "jax": (0.0, laws.check_jax),  # a share that the command is told
+}
 
-def check(program, *, with_jax=False):
+
+def check(program, *, with_jax=False, laws_share=1.0):
     """Raise `Mismatch` where a derivative is wrong, `Excluded` where nothing can tell.
 
-    Returns counts of what was compared.
+    Returns counts of what was compared; of the shares in the table of laws a part may be checked.
     """
     with np.errstate(all="ignore"), warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return _check(program, with_jax=with_jax)
+        case = _case(program)
+        try:  # as if nothing were lost; how much is, is dear to measure
+            return _check(case, laws_share, with_jax=with_jax)
+        except Mismatch:
+            losses = _losses(program, case.plans, case.losses[0])
+            return _check(replace(case, losses=losses), laws_share, with_jax=with_jax)
 
 
-def _check(program, *, with_jax):
+def _case(program):
+    """Plan and compute all orders that are small enough."""
     f, at = program.function(), program.wide()
     values, least_loss = list(at), 1.0
     for step in program.steps:
@@ -53,32 +80,32 @@ def _check(program, *, with_jax):
             check_smooth(step, values)
         least_loss = max(least_loss, loss_of_solving(step, values))
         values.append(value_of(step, values))
-    exact = np.asarray(f(*at))
-    plans = list(itertools.islice(_plans(program, f, at, exact.size), program.order + 1))
-    order = len(plans) - 1
+    size = np.size(values[-1])
+    plans = list(itertools.islice(_plans(program, f, at, size), program.order + 1))
     results = [plan(*at) for plan in plans]
-    losses = _losses(program, f, order, least_loss)
-    counts = Counter({f"order {order}": 1})
-    if results[0][()].dtype != exact.dtype:
-        raise Mismatch(f"value: dtype {results[0][()].dtype}, not {exact.dtype}")
-    close(results[0][()], exact, SAFETY * EPS * losses[0], "value")
-    for n in range(1, order + 1):
-        _check_order(program, f, plans, n, results, at, losses)
-        counts["blocks"] += len(results[n])
-    derived = eg.value_and_derivatives(f, order, program.argnums).expression(*at)
-    counts += laws.check_reference(program, derived, order, at, results, losses)
-    for n in range(order + 1):
-        counts += laws.check_print(program, derived[n], n, at, results, losses)
-    laws.check_dtype(program, f, order, results, losses)
-    counts += laws.check_range(program, f, order, at, results, losses)
-    counts += laws.check_writing(program, at)
-    counts += laws.check_memory(program, f, at, results, losses)
-    counts += laws.check_standard(program, f, order, at, losses)
-    counts += laws.check_filled(program, f, order, at, losses)
-    counts += laws.check_contracted(program, f, order, at, results, losses)
-    counts += check_series(program, f, order, at, results, losses)
-    if with_jax and not program.complex:
-        counts += laws.check_jax(program, at, order, results, losses)
+    return Case(program, f, at, plans, results, [least_loss] * len(plans))
+
+
+def _check(case, laws_share, *, with_jax):
+    """The value, the derivatives, order after order, and what follows from these."""
+    exact, value, program = np.asarray(case.f(*case.at)), case.results[0][()], case.program
+    counts = Counter({f"order {case.order}": 1})
+    if value.dtype != exact.dtype:
+        raise Mismatch(f"value: dtype {value.dtype}, not {exact.dtype}")
+    close(value, exact, case.allowed(0), "value")
+    for n in range(1, case.order + 1):
+        _check_order(program, case.f, case.plans, n, case.results, case.at, case.losses)
+        counts["blocks"] += len(case.results[n])
+    return counts + _check_laws(case, laws_share, with_jax=with_jax)
+
+
+def _check_laws(case, part, *, with_jax):
+    """What follows from right derivatives, by the table: each of a share of all programs."""
+    counts, rng = Counter(), case.rng(7)
+    for name, (share, law) in LAWS.items():
+        if rng.random() < part * share or (name == "jax" and with_jax):
+            counts[f"law {name}"] += 1
+            counts += law(case)
     return counts
 
 
@@ -122,17 +149,16 @@ def loss_of_solving(step, values):
     return max(losses)
 
 
-def _losses(program, f, order, least):
+def _losses(program, plans, least):
     """How many units of the last place each order loses, seen in single precision."""
     at = program.wide()
     small = [a.astype(np.complex64 if a.dtype.kind == "c" else np.float32) for a in at]
     rounded = [a.astype(b.dtype) for a, b in zip(small, at, strict=True)]
     g = program.function(precision=np.float32)
+    all_single = eg.value_and_derivatives(g, len(plans) - 1, program.argnums)(*small)
     losses = []
-    for n in range(order + 1):
-        single = blocks(program, eg.derivative(g, n, program.argnums)(*small), n)
-        double = blocks(program, eg.derivative(f, n, program.argnums)(*rounded), n)
-        loss = least
+    for n, plan in enumerate(plans):
+        single, double, loss = blocks(program, all_single[n], n), plan(*rounded), least
         for where, a in single.items():
             apart = np.max(np.abs(a - double[where]), initial=0.0)
             loss = max(loss, apart / scale_of(double[where]) / UNITS[4])

@@ -5,54 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 import eingrad as eg
-
-
-class Helpers:
-    """Constants that programs capture, in one precision."""
-
-    def __init__(self, dtype):
-        self.dtype = dtype
-
-    def K(self, *shape, seed=0):
-        """Give fixed numbers between 0.5 and 1.5, alternating in sign with odd seeds."""
-        count = int(np.prod(shape, dtype=int))
-        values = 1 + 0.5 * np.sin(np.arange(count) + seed)
-        return (values * (-1.0) ** (np.arange(count) * seed)).reshape(shape).astype(self.dtype)
-
-    def F(self, *shape):
-        """Give fixed flags."""
-        return self.K(*shape, seed=3) > 0
-
-    def E(self, n):
-        """Give an identity matrix."""
-        return np.eye(n, dtype=self.dtype)
-
-    def R(self, n):
-        """Give 0, 1, ..., n - 1."""
-        return np.arange(n).astype(self.dtype)
-
-    def Z(self, *values):
-        """Give a number whose square leaves the range of the narrowest of some values."""
-        dtypes = [x.dtype if x.dtype.kind in "fc" else np.dtype(float) for x in values]
-        return 2.0 ** int(0.6 * min(np.finfo(dtype).maxexp for dtype in dtypes))
-
-    def scope(self, xp):
-        """Return the names that a line can use."""
-        names = {"K": self.K, "F": self.F, "E": self.E, "R": self.R, "Z": self.Z}
-        return {"xp": xp, "np": np, **names}
-
-
-class Unwritable(Helpers):
-    """The same in arrays whose flag NumPy sets once: locked, they could not be unlocked."""
-
-    def K(self, *shape, seed=0):
-        """Give fixed numbers, in memory that NumPy does not know."""
-        return foreign(super().K(*shape, seed=seed))
-
-
-def foreign(array):
-    """Give the array in memory that NumPy looks at, but does not own."""
-    return np.lib.stride_tricks.as_strided(array.copy(), array.shape)
+from fuzzing.helpers import Helpers
 
 
 @dataclass(frozen=True)
