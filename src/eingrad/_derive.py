@@ -304,9 +304,8 @@ def contract_derivatives(
         return [*roots]
     forms = Forms(written=written)
     options = [[*nodes] for nodes in _not_far_dearer([pushed, roots], whole_work)]
-    return (
-        options[_fastest([forms.price(nodes) for nodes in options])] if options[1:] else options[0]
-    )
+    best = of_fewest_calls(options)
+    return options[_fastest([*map(forms.price, options)]) if best is None else best]
 
 
 def cheapest_values(options: Sequence[Sequence[Node]], made: Made) -> int:
@@ -314,6 +313,9 @@ def cheapest_values(options: Sequence[Sequence[Node]], made: Made) -> int:
     compared = _not_far_dearer(options, lambda outputs: _least_work(outputs, made))
     if not compared[1:]:
         return next(n for n, outputs in enumerate(options) if outputs is compared[0])
+    best = of_fewest_calls(options)
+    if best is not None:
+        return best
     prices = []
     for outputs in options:
         values, written = prepare(outputs, made)
@@ -397,8 +399,9 @@ def _differentiate(
         if may_stop and forms.price(options[name]).only_writes:
             return options[name], Choice(((name, 0),), ONLY_WRITES)
     if mode != "either" and len(options) > 1 and len(variables) == 1:
-        found = of_fewest_calls(options)
-        options, rule = ({found: options[found]}, FEWER_CALLS) if found else (options, rule)
+        best = of_fewest_calls([*options.values()])
+        if best is not None:
+            options, rule = dict([[*options.items()][best]]), FEWER_CALLS
     if len(options) == 1:
         ((name, nodes),) = options.items()
         return nodes, Choice(((name, 0),), rule)
