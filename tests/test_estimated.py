@@ -40,26 +40,39 @@ def test_far_fewer_calls_decide_of_many_nodes_on_few_entries(size, lengths, expe
     assert of_fewest_calls(chains(size, *lengths)) == expected
 
 
-def kinetics():
-    program = next(p for p in PROGRAMS if p.name == "kinetics by components, second derivative")
-    return program.build(program.sizes)
+def program_of(name):
+    return next(p for p in PROGRAMS if p.name == name)
 
 
-def test_what_is_left_out_builds_nothing_more_and_print_tells_why():
-    """It took 2,321 nodes when the other direction was planned to be compared."""
-    task = kinetics()
+@pytest.mark.parametrize(
+    ("name", "nodes"),
+    [
+        ("Coriolis matrix of two joints", 2_400),  # 3,355 when both directions were planned
+        ("dihedral by np.cross, along a vector thrice", 930),  # 977, of forms of its values
+        ("masked attention of two layers, entries of the Hessian", 11_500),  # 15,164, of forms
+    ],
+)
+def test_what_is_left_out_is_not_normalised(name, nodes):
+    """Nodes that planning builds, of which those of the other candidate are the less."""
+    program = program_of(name)
+    task = program.build(program.sizes)
     eg.cache_clear()
     before = _ir.number_of_nodes_built()
-    plan = plan_of(task.run, *task.args)
-    assert _ir.number_of_nodes_built() - before <= 2_300
-    assert plan.program.rule == FEWER_CALLS
+    plan_of(task.run, *task.args)
+    assert _ir.number_of_nodes_built() - before <= nodes
+
+
+def test_print_tells_why_one_direction_was_planned():
+    program = program_of("kinetics by components, second derivative")
+    task = program.build(program.sizes)
+    assert FEWER_CALLS in str(plan_of(task.run, *task.args))
 
 
 @pytest.mark.parametrize(
     "name", ["kinetics by components, second derivative", "dihedral by np.cross, third derivative"]
 )
 def test_the_direction_of_fewer_calls_is_that_of_the_lower_price(name):
-    program = next(p for p in PROGRAMS if p.name == name)
+    program = program_of(name)
     task = program.build(program.sizes)
     assert task.of is not None
     f, order = task.of
