@@ -5,6 +5,7 @@ import pytest
 
 from eingrad import _ir
 from eingrad._ir.contract import contract, with_core
+from eingrad._ir.einsums import intern_placement
 from eingrad._primitives import apply
 
 X = _ir.new_input("x", (4,))
@@ -44,4 +45,9 @@ def test_what_is_seen_through_is_contracted():
     for seen in (reversed_rows, _ir.transpose(W, (1, 0)), _ir.constant(np.zeros((4, 4)))):
         assert with_core(node, [seen, *picks]) is None
     assert with_core(node, [W, _ir.selection(range(1, 4, 2), 4)]) is None
+    nothing = _ir.selection([-1, -1], 4)  # as a step of elimination leaves it
+    placed = intern_placement(
+        _ir.Factor(X, (0,)), [_ir.Factor(nothing, (1, 0))], (1,), {0: 4, 1: 2}, 1, X.dtype
+    )
+    assert with_core(placed, [apply("sin", X), nothing]) is None
     assert with_core(_ir.scale(node, 3), [W, *picks]) is None

@@ -17,6 +17,7 @@ of factors add up, and at zero nothing of c is left. All else is taken to depend
 [1, 0]
 """
 
+import heapq
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -54,17 +55,35 @@ def cancelling_extremes(values: Sequence[Node]) -> list[Node]:
     """Find the extremes below some values that none of them depends on."""
     order = _ir.topological(values)
     extremes = [n for n in order if isinstance(n, Apply) and row_of(n).extreme]
-    return [n for n in extremes if _cancels(n, order, values)]
+    if not extremes:
+        return []
+    users: dict[Node, list[int]] = {node: [] for node in order}
+    for place, node in enumerate(order):
+        for child in dict.fromkeys(_ir.children(node)):
+            users[child].append(place)
+    return [n for n in extremes if _cancels(n, order, users, values)]
 
 
-def _cancels(extreme: Node, order: Sequence[Node], values: Sequence[Node]) -> bool:
+def _cancels(
+    extreme: Node,
+    order: Sequence[Node],
+    users: Mapping[Node, Sequence[int]],
+    values: Sequence[Node],
+) -> bool:
+    """Follow what gains something, in order, until nothing does."""
     weights = {extreme: _Weight(Fraction(1), False, tuple(range(extreme.ndim)))}
+    reached = [*users[extreme]]  # in order: so it is a heap
+    seen = {*reached}
     try:
-        for node in order:
-            if node is not extreme and not weights.keys().isdisjoint(_ir.children(node)):
-                weight = _weight(node, weights)
-                if weight.number:
-                    weights[node] = weight
+        while reached:
+            node = order[heapq.heappop(reached)]
+            weight = _weight(node, weights)
+            if weight.number:
+                weights[node] = weight
+                for place in users[node]:
+                    if place not in seen:
+                        seen.add(place)
+                        heapq.heappush(reached, place)
     except _DependsError:
         return False
     return weights.keys().isdisjoint(values)

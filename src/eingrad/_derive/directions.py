@@ -46,8 +46,9 @@ def differentiate(
         if may_stop and forms.price(options[name]).only_writes:
             return options[name], Choice(((name, 0),), ONLY_WRITES)
     if mode != "either" and len(options) > 1 and len(variables) == 1:
-        found = of_fewest_calls(options)
-        options, rule = ({found: options[found]}, FEWER_CALLS) if found else (options, rule)
+        best = of_fewest_calls([*options.values()])
+        if best is not None:
+            options, rule = dict([[*options.items()][best]]), FEWER_CALLS
     if len(options) == 1:
         ((name, nodes),) = options.items()
         return nodes, Choice(((name, 0),), rule)

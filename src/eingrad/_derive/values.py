@@ -7,6 +7,7 @@ Guaranteed: a form that is far dearer than another by an estimate is not planned
 from collections.abc import Callable, Mapping, Sequence
 
 from eingrad import _ir
+from eingrad._estimated import of_fewest_calls
 from eingrad._forms import Forms
 from eingrad._ir import Node
 from eingrad._limits import BUDGET, POLICY
@@ -57,9 +58,8 @@ def contract_derivatives(
         return [*roots]
     forms = Forms(written=written)
     options = [[*nodes] for nodes in _not_far_dearer([pushed, roots], whole_work)]
-    return (
-        options[_fastest([forms.price(nodes) for nodes in options])] if options[1:] else options[0]
-    )
+    best = of_fewest_calls(options)
+    return options[_fastest([*map(forms.price, options)]) if best is None else best]
 
 
 def cheapest_values(options: Sequence[Sequence[Node]], made: Made) -> int:
@@ -67,6 +67,9 @@ def cheapest_values(options: Sequence[Sequence[Node]], made: Made) -> int:
     compared = _not_far_dearer(options, lambda outputs: _least_work(outputs, made))
     if not compared[1:]:
         return next(n for n, outputs in enumerate(options) if outputs is compared[0])
+    best = of_fewest_calls(options)
+    if best is not None:
+        return best
     prices = []
     for outputs in options:
         values, written = prepare(outputs, made)

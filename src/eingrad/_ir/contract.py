@@ -197,7 +197,7 @@ def with_core(node: Placement, operands: Sequence[Node]) -> Placement | None:
         return None
     core, term = operands[0], node.core.term
     is_seen_through = isinstance(core, Placement | Constant) or not _stays_factor(core, term)
-    if is_seen_through or node.coefficient != 1:
+    if is_seen_through or node.coefficient != 1 or any(map(_selects_nothing, node.structure)):
         return None
     factors = [Factor(core, term), *node.structure]
     return place_in_order(factors, node.out, node.sizes, 1, node.dtype)
@@ -219,7 +219,7 @@ def _stays_factor(node: Node, term: Subscripts) -> bool:
     return not isinstance(node, Structural)
 
 
-def _selects_nothing(factor: Operand) -> bool:
+def _selects_nothing(factor: Operand | Factor) -> bool:
     """Whether a selection has no row that selects: what it is a factor of is zero."""
     mask = selects(factor.node.table) if isinstance(factor.node, Selection) else None
     return mask is not None and not mask.any()

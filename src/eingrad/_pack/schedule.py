@@ -4,9 +4,12 @@ In: operations, and what each needs. Out: groups, each after all that it needs.
 Guaranteed: each group is of one kind, or one node; deterministic.
 
 An operation is *ready* when all that it needs is done. A kind of which all that is left is ready is
-done at once: to wait would bring no more. Else the kind goes first that could be done earliest.
+done at once: to wait would bring no more. Else the kind goes first that could be done earliest. Of
+several the one that was ready first; it takes the logarithm of how many there are to find it.
 """
 
+import heapq
+import itertools
 from collections import Counter
 from collections.abc import Hashable, Mapping, Sequence, Set
 
@@ -42,6 +45,11 @@ class _State:
         self._level: dict[int, int] = {}
         self._alone: list[int] = []
         self._ready: dict[Hashable, list[int]] = {}
+        self._serials = itertools.count()
+        self._serial: dict[Hashable, int] = {}  # of a kind that is ready, since when
+        self._of_serial: dict[int, Hashable] = {}
+        self._whole: list[int] = []  # heaps of serials, those of kinds that were taken too
+        self._earliest: list[tuple[int, int]] = []
         for n, count in self._waits.items():
             if not count:
                 self._enter(n)
@@ -52,13 +60,21 @@ class _State:
             return [self._alone.pop()]
         if not self._ready:
             return []
-        whole = (k for k, group in self._ready.items() if len(group) == self._left[k])
-        kind = next(whole, None)
-        if kind is None:
-            kind = min(self._ready, key=lambda k: min(self._level[n] for n in self._ready[k]))
+        kind = self._of_serial.pop(self._next_serial())
+        del self._serial[kind]
         group = self._ready.pop(kind)
         self._left[kind] -= len(group)
         return group
+
+    def _next_serial(self) -> int:
+        while self._whole:
+            serial = heapq.heappop(self._whole)
+            if serial in self._of_serial:
+                return serial
+        while True:
+            _, serial = heapq.heappop(self._earliest)
+            if serial in self._of_serial:
+                return serial
 
     def finish(self, group: Sequence[int]) -> None:
         """Make ready what waited for a group alone."""
@@ -74,5 +90,12 @@ class _State:
         kind = self._kinds[n]
         if kind is None:
             self._alone.append(n)
-        else:
-            self._ready.setdefault(kind, []).append(n)
+            return
+        if kind not in self._ready:
+            self._ready[kind] = []
+            self._serial[kind] = serial = next(self._serials)
+            self._of_serial[serial] = kind
+        self._ready[kind].append(n)
+        heapq.heappush(self._earliest, (self._level[n], self._serial[kind]))
+        if len(self._ready[kind]) == self._left[kind]:
+            heapq.heappush(self._whole, self._serial[kind])

@@ -1,5 +1,8 @@
 """Rules that are more than a line: local Jacobians, each with its formula."""
 
+import itertools
+import weakref
+from collections.abc import Sequence
 from fractions import Fraction
 
 import numpy as np
@@ -9,6 +12,9 @@ from eingrad._ir import Apply, Node
 from eingrad._primitives.algebra import apply, cast, plus, power, reciprocal, times
 from eingrad._primitives.row import Rule
 from eingrad._subscripts import Shape
+
+# Of what arrays are joined to: where each begins.
+_begins: weakref.WeakKeyDictionary[Node, Sequence[int]] = weakref.WeakKeyDictionary()
 
 
 def inverse_rule(x: Node, y: Node) -> Node:
@@ -117,9 +123,8 @@ def concatenate_rule(k: int) -> Rule:
     """``dy[.., i, ..]/dx[.., j, ..] = 1`` where i is the offset of x plus j."""
 
     def rule(*operands_and_result: Node, axis: int) -> Node:
-        *operands, y = operands_and_result
-        x = operands[k]
-        offset = sum(n.shape[axis] for n in operands[:k])
+        x, y = operands_and_result[k], operands_and_result[-1]
+        offset = _offsets(y, operands_and_result[:-1], axis)[k]
         where = _ir.selection(range(offset, offset + x.shape[axis]), y.shape[axis])
         y_axes = tuple(range(y.ndim))
         x_axes = tuple(range(y.ndim, 2 * y.ndim))
@@ -128,6 +133,15 @@ def concatenate_rule(k: int) -> Rule:
         return _ir.contract(structure, (*y_axes, *x_axes), dtype=y.dtype)
 
     return rule
+
+
+def _offsets(y: Node, operands: Sequence[Node], axis: int) -> Sequence[int]:
+    """Where each operand begins in what they are joined to: once for all of them."""
+    found = _begins.get(y)
+    if found is None:
+        lengths = (x.shape[axis] for x in operands)
+        found = _begins[y] = [*itertools.accumulate(lengths, initial=0)]
+    return found
 
 
 def concatenate_shape(*shapes: Shape, axis: int) -> tuple[Shape]:
