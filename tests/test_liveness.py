@@ -107,7 +107,7 @@ def test_what_is_written_in_place_keeps_its_order():
     statements = (
         Statement(kernels.Scale(2), (0,), (1,), (matrix,)),
         Statement(total, (1,), (2,), (scalar,)),
-        Statement(kernels.Mirror((4, 4), ((0, 2),), in_place=True), (1,), (3,), (matrix,)),
+        Statement(kernels.Mirror((4, 4), ((0, 2, 1),), in_place=True), (1,), (3,), (matrix,)),
         Statement(total, (3,), (4,), (scalar,)),
         Statement(total, (1,), (5,), (scalar,)),
     )

@@ -33,7 +33,8 @@ def test_each_entry_is_the_one_at_sorted_indices(shape, groups):
         places = [*np.indices(shape)]
         places[first : first + count] = np.sort(places[first : first + count], axis=0)
         expected = expected[tuple(places)]
-    lines = mirror_tensor(Mirror(shape, tuple(groups), in_place=True), "tensor")
+    whole = tuple((*group, 1) for group in groups)
+    lines = mirror_tensor(Mirror(shape, whole, in_place=True), "tensor")
     exec("\n".join(lines), {"np": np, "tensor": tensor})
     np.testing.assert_array_equal(tensor, expected)
 
@@ -42,10 +43,26 @@ def test_each_entry_is_the_one_at_sorted_indices(shape, groups):
 def test_lines_grow_with_the_axes_alone(count):
     """Not with exchanges, of which a network has ``count (count - 1) / 2``, nor with the size."""
     lengths = {
-        size: len(mirror_tensor(Mirror((2,) + (size,) * count, ((1, count),), in_place=True), "t"))
+        size: len(
+            mirror_tensor(Mirror((2,) + (size,) * count, ((1, count, 1),), in_place=True), "t")
+        )
         for size in (100, 1000)
     }
     assert lengths[100] == lengths[1000] <= 4 + (count - 2) * count
+
+
+@pytest.mark.parametrize("done", [2, 3, 4])
+def test_last_axes_that_are_symmetric_are_not_mirrored_again(done):
+    shape = (3, 6, 6, 6, 6)
+    tensor = np.random.default_rng(0).normal(size=shape)
+    places = [*np.indices(shape)]
+    places[5 - done :] = np.sort(places[5 - done :], axis=0)
+    tensor = tensor[tuple(places)]
+    expected = tensor[(places[0], *np.sort(np.indices(shape)[1:], axis=0))]
+    lines = mirror_tensor(Mirror(shape, ((1, 4, done),), in_place=True), "tensor")
+    exec("\n".join(lines), {"np": np, "tensor": tensor})
+    np.testing.assert_array_equal(tensor, expected)
+    assert len(lines) == sum(1 + n for n in range(done, 4))
 
 
 def test_third_derivatives_are_written_into_what_is_given_and_mirrored_there():

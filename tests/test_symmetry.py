@@ -159,7 +159,8 @@ def test_comparators_sort():
     """A tensor read at the indices that the comparators leave is read at sorted ones."""
     entries = np.arange(4**4).reshape(4, 4, 4, 4)
     tensor = entries
-    flat, groups = flat_groups(tensor.shape, (((0,), (1,), (2,), (3,)),))
+    node = _ir.new_input("x", tensor.shape)
+    flat, groups = flat_groups(node, (((0,), (1,), (2,), (3,)),))
     assert flat == tensor.shape
     for axis in Mirror(flat, groups, in_place=False).axes:
         triangle = np.tri(4, dtype=bool).reshape((4, 4) + (1,) * (2 - axis))

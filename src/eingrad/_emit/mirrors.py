@@ -55,11 +55,12 @@ def _select(mirror: Mirror, target: str, x: str, triangles: Sequence[str]) -> Li
 def mirror_tensor(mirror: Mirror, target: str) -> Lines:
     """Mirror each group of axes."""
     lines: Lines = []
-    for first, count in mirror.groups:
-        last = first + count - 2  # the first of the innermost two
-        lines += _pair(mirror, target, last, is_last=count == 2)  # noqa: PLR2004 - a pair
-        for axis in range(last - 1, first - 1, -1):
-            lines += _merged(mirror.flat[axis], target, axis, first, first + count - 1 - axis)
+    for first, count, done in mirror.groups:
+        end = first + count
+        if done == 1:
+            lines += _pair(mirror, target, end - 2, is_last=count == 2)  # noqa: PLR2004 - a pair
+        for axis in range(end - 1 - max(done, 2), first - 1, -1):
+            lines += _merged(mirror.flat[axis], target, axis, first, end - 1 - axis)
     return lines
 
 

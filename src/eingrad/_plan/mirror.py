@@ -18,11 +18,12 @@ False
 
 import itertools
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
 from eingrad import _ir
-from eingrad._ir import Add, Apply, Coefficient, Node, Placement, Product, Symmetry
+from eingrad._ir import Add, Apply, Coefficient, Factor, Node, Placement, Product, Symmetry
 from eingrad._limits import POLICY
 from eingrad._plan.outer import factored, unsigned
 from eingrad._subscripts import Shape
@@ -49,6 +50,8 @@ def mirror(node: Node, symmetry: Symmetry) -> Node:
         return node
     if node.size > POLICY.mirrored_at_once:
         node = _made_exact(node, symmetry)
+        if any(len(group) > 2 for group in symmetry):  # noqa: PLR2004 - a pair has no last axes
+            node = _with_exact_factors(node)
         if isinstance(node, Add) and not is_exactly_symmetric(node, symmetry):
             return _below_placements(node, symmetry)
     return _mirrored(node, symmetry)
@@ -78,9 +81,16 @@ def _below_placements(node: Add, symmetry: Symmetry) -> Node:
 
 
 def _made_exact(node: Node, symmetry: Symmetry) -> Node:
-    """Halve scales of outer products where that makes all of a result exactly symmetric."""
+    """Make all of a result exactly symmetric, if that is less than to mirror it.
+
+    Scales of outer products are halved; of one other term, which is placed, the core is mirrored.
+    """
     if isinstance(node, Add):
         terms = [_half_scaled(term, symmetry) for term in node.terms]
+        left = [n for n, term in enumerate(terms) if not is_exactly_symmetric(term, symmetry)]
+        core = _with_mirrored_core(terms[left[0]], symmetry) if len(left) == 1 else None
+        if core is not None:
+            terms[left[0]] = core
         made = _ir.add(terms, node.coefficients)
     else:
         made = _half_scaled(node, symmetry)
@@ -92,22 +102,52 @@ def _half_scaled(term: Node, symmetry: Symmetry) -> Node:
     return made or term
 
 
+def _with_exact_factors(node: Node) -> Node:
+    """Halve scales in the factors of products: then the last axes of a result are symmetric."""
+    if isinstance(node, Add):
+        return _ir.add([_with_exact_factors(term) for term in node.terms], node.coefficients)
+    if not isinstance(node, Product) or node.sums:
+        return node
+    factors = [_exact_factor(factor, node.out) for factor in node.factors]
+    return _ir.contract(factors, node.out, node.sizes, node.coefficient)
+
+
+def _exact_factor(factor: Factor, out: Axes) -> Factor:
+    """Halve the scale of a symmetric matrix; its axes are in the order of the result then."""
+    made = factored(factor.node)
+    if made is None or made.ndim != 2 or not is_exact(made, (1, 0)):  # noqa: PLR2004 - a matrix
+        return factor
+    return Factor(made, tuple(sorted(factor.term, key=out.index)))
+
+
 def is_mirror(node: Node) -> bool:
     """Whether a node is to be mirrored."""
     return isinstance(node, Apply) and node.primitive is MIRROR
 
 
-def flat_groups(shape: Shape, symmetry: Symmetry) -> tuple[Shape, tuple[tuple[int, int], ...]]:
+def flat_groups(node: Node, symmetry: Symmetry) -> tuple[Shape, tuple[tuple[int, int, int], ...]]:
     """Flatten blocks to one axis each; give the first axis of each group, and how many it has.
 
-    Groups of blocks of one entry are left out.
+    And how many of the last are computed alike already. Groups of blocks of one entry are left out.
     """
+    shape = node.shape
     blocks = {block[0]: block for group in symmetry for block in group}
     inner = {axis for block in blocks.values() for axis in block[1:]}
     starts = [axis for axis in range(len(shape)) if axis not in inner]
     flat = tuple(math.prod(shape[a] for a in blocks.get(axis, (axis,))) for axis in starts)
-    groups = ((starts.index(group[0][0]), len(group)) for group in symmetry)
-    return flat, tuple((first, count) for first, count in groups if flat[first] > 1 and count > 1)
+    groups = ((starts.index(group[0][0]), group) for group in symmetry)
+    return flat, tuple(
+        (first, len(group), _ready(node, group))
+        for first, group in groups
+        if flat[first] > 1 and len(group) > 1
+    )
+
+
+def _ready(node: Node, group: Sequence[Axes]) -> int:
+    """Count the last blocks of a group that interchanging changes no bit of."""
+    pairs = itertools.pairwise(reversed(group))
+    exact = (is_exact(node, _ir.interchange(node.ndim, a, b)) for b, a in pairs)
+    return 1 + len([*itertools.takewhile(bool, exact)])
 
 
 def is_exactly_symmetric(node: Node, symmetry: Symmetry) -> bool:
@@ -130,6 +170,9 @@ def is_exact(node: Node, axes: Axes) -> bool:
             return True
         case Placement(structure=(_, *_)):
             return _places_alike(node, axes)
+        case Apply() if is_mirror(node):
+            pairs = (p for group in node.symmetry for p in itertools.combinations(group, 2))
+            return any(_ir.interchange(node.ndim, *pair) == axes for pair in pairs)
         case Product(sums=False) | Placement() if node.dtype.kind != "c":
             return _multiplies_alike(node, axes)  # complex: a fused step rounds one product alone
     return False
@@ -139,13 +182,25 @@ def _adds_alike(node: Add, axes: Axes) -> bool:
     """``A + A.T`` is exact, as are sums of exact terms."""
     plain = [n for n in node.terms if not _ir.carries_delta(n)]
     placed = [n for n in node.terms if _ir.carries_delta(n)]
-    if not all(is_exact(n, axes) for n in placed):
+    if not _are_placed_alike([n for n in placed if not is_exact(n, axes)], node, axes):
         return False
     if all(is_exact(n, axes) for n in plain):
         return True
     coefficients = {c for n, c in zip(node.terms, node.coefficients, strict=True) if n in plain}
     pair = len(plain) == 2 and len(coefficients) == 1  # noqa: PLR2004 - two twins
     return pair and _ir.transpose(plain[0], axes) is plain[1]
+
+
+def _are_placed_alike(placed: Sequence[Node], node: Add, axes: Axes) -> bool:
+    """Whether terms are images of each other: of three axes, one pair, which is added but to ends.
+
+    What two patterns of deltas on three axes have in common is the whole diagonal, which stays.
+    """
+    if not placed:
+        return True
+    numbers = {c for n, c in zip(node.terms, node.coefficients, strict=True) if n in placed}
+    is_pair = len(placed) == 2 and node.ndim == 3 and len(numbers) == 1  # noqa: PLR2004
+    return is_pair and _ir.transpose(placed[0], axes) is placed[1]
 
 
 def _multiplies_alike(node: Product | Placement, axes: Axes) -> bool:
@@ -179,15 +234,48 @@ def _places_alike(node: Placement, axes: Axes) -> bool:
         return False
     if node.core is None or node.core.node.ndim <= 1:
         return True
-    core, term = node.core
+    order = _order_of_core(node, axes)
+    return order is not None and is_exact(node.core.node, order)
+
+
+def _order_of_core(node: Placement, axes: Axes) -> Axes | None:
+    """Give the order of its core's axes to which a placement's axes are moved; None: to no such."""
+    assert node.core is not None
     ties = {index: {n} for n, index in enumerate(node.out)}  # output axes an index is equal to
     for n, t in node.structure:
         if not (isinstance(n, _ir.Selection) and n.is_delta):
-            return False
+            return None
         tied = ties.get(t[0], set()) | ties.get(t[1], set())
         ties.update({index: tied for index, known in ties.items() if known & tied})
         ties.update(dict.fromkeys(t, tied))
-    homes = [ties.get(index, set()) for index in term]
+    homes = [ties.get(index, set()) for index in node.core.term]
     moved = [{axes.index(n) for n in home} for home in homes]
     found = all(homes) and all(home in homes for home in moved)
-    return found and is_exact(core, tuple(homes.index(home) for home in moved))
+    return tuple(homes.index(home) for home in moved) if found else None
+
+
+# Cores -------------------------------------------------------------------------------------------
+
+
+def _with_mirrored_core(node: Node, symmetry: Symmetry) -> Node | None:
+    """``delta D -> delta mirror(D)``: of what is placed, the core, where that has such axes.
+
+    Of two blocks; the whole is known to be symmetric. Each index of the core is one of the result.
+    """
+    if not isinstance(node, Placement) or node.core is None or not node.structure:
+        return None
+    if len(symmetry) != 1 or len(symmetry[0]) != 2:  # noqa: PLR2004 - a pair
+        return None
+    core, term = node.core
+    order = _order_of_core(node, _ir.interchange(node.ndim, *symmetry[0]))
+    first = tuple(n for n, to in enumerate(order or ()) if to > n)
+    if order is None or not first or not {*term} <= {*node.out}:
+        return None
+    second = tuple(order[n] for n in first)
+    is_pair = (*first, *second) == tuple(range(first[0], first[0] + 2 * len(first)))
+    if not is_pair or _ir.interchange(core.ndim, first, second) != order:
+        return None
+    mirrored = _mirrored(core, ((first, second),))
+    return _ir.contract(
+        [(mirrored, term), *node.structure], node.out, node.sizes, node.coefficient, node.dtype
+    )

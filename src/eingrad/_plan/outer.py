@@ -88,7 +88,9 @@ def _multiple(node: Node) -> _Multiple:
     tensors = [(n, term) for n, term in node.factors if n.ndim]
     if len(tensors) != 1 or tensors[0][1] != node.out or not scales:
         return _Multiple(node, (), 1)
-    return _Multiple(tensors[0][0], scales, node.coefficient)
+    inner = _multiple(tensors[0][0])
+    number = _ir.multiply(node.coefficient, inner.coefficient)
+    return _Multiple(inner.tensor, (*scales, *inner.scales), number)
 
 
 def _times(a: Node, scale: Node) -> Node:

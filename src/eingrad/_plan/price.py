@@ -143,7 +143,7 @@ class Prices:
 
 def time_to_mirror(node: Node, symmetry: Symmetry) -> int:
     """Give the time to make a large node symmetric where it lies; none, if it is made so."""
-    flat, groups = flat_groups(node.shape, symmetry)
+    flat, groups = flat_groups(node, symmetry)
     if not groups or is_exactly_symmetric(node, symmetry):
         return 0
     kernel = Mirror(flat, groups, in_place=True)

@@ -130,7 +130,7 @@ class Statement:
                 stacked = sum(result.bytes for result in self.results[back.carries :])
                 return stacked + stored * scan.segments.last.start + _traffic(scan)
             case Mirror(in_place=True, groups=groups):
-                return sum(count - 1 for _, count in groups) * self.results[0].bytes // 2
+                return sum(count - done for _, count, done in groups) * self.results[0].bytes // 2
             case kernels.Add():
                 return self.result_bytes * max(1, len(self.operands) - 1)
         return self.bytes if self.into is None else self.result_bytes

@@ -262,7 +262,7 @@ def _matrix_product(product: MatMul, operands: Sequence[_Array], space: _Space) 
     made = xp.matmul(left, right)
     if half is None or not half.mirrored:
         return made
-    return _mirrored(Mirror((half.rows, half.rows), ((0, 2),), in_place=True), [made], space)
+    return _mirrored(Mirror((half.rows, half.rows), ((0, 2, 1),), in_place=True), [made], space)
 
 
 def _matrices(x: _Array, side: Side, xp: Any) -> _Array:

@@ -111,13 +111,14 @@ class Mirror:
     """One entry copied to all that interchanging blocks of axes makes of it.
 
     The operand is reshaped to `flat`, one axis for each block; `groups` are the first of axes that
-    may be interchanged, and how many they are. Where it is not done in place, for each axis of
+    may be interchanged, how many they are, and how many of the last are so already: one at least.
+    Where it is not done in place, for each axis of
     `axes` in turn, what lies below the diagonal of it and the next becomes what lies above, and
     there is an operand more for each: the mask of the triangle.
     """
 
     flat: Shape
-    groups: tuple[tuple[int, int], ...]
+    groups: tuple[tuple[int, int, int], ...]
     in_place: bool
 
     @property
@@ -125,7 +126,7 @@ class Mirror:
         """Axes that are exchanged with the next: a sorting network for each group."""
         return tuple(
             first + n
-            for first, count in self.groups
+            for first, count, _ in self.groups
             for done in range(1, count)
             for n in range(count - done)
         )
@@ -133,7 +134,7 @@ class Mirror:
     @property
     def is_matrix(self) -> bool:
         """Whether it is one matrix that is mirrored."""
-        return self.groups == ((0, 2),) and len(self.flat) == 2  # noqa: PLR2004 - a matrix
+        return self.groups == ((0, 2, 1),) and len(self.flat) == 2  # noqa: PLR2004 - a matrix
 
     @property
     def label(self) -> str:

@@ -47,7 +47,7 @@ def lower_mirror(writer: Writer, node: Apply) -> int:
     value = writer.number[below]
     if is_exactly_symmetric(below, node.symmetry):
         return value
-    flat, groups = flat_groups(node.shape, node.symmetry)
+    flat, groups = flat_groups(below, node.symmetry)
     if not groups:
         return value
     kernel = kernels.Mirror(flat, groups, node.size > POLICY.mirrored_at_once)
