@@ -31,7 +31,7 @@ from eingrad._plan.anneal import anneal
 from eingrad._plan.canonical import canonical
 from eingrad._plan.greedy import random_tree
 from eingrad._plan.network import Network as _Network
-from eingrad._plan.search import adapt
+from eingrad._plan.search import adapt, find_tree
 from eingrad._symbols import compile
 
 NIGHTLY = os.environ.get("HYPOTHESIS_PROFILE") == "nightly"
@@ -178,6 +178,13 @@ def test_what_nothing_tells_apart_is_written_in_one_way():
     network = Network(terms, (), dict.fromkeys(range(len(edges)), 2))
     seen = {canonical(_Network(*shuffled(network, random.Random(n))))[0].key for n in range(5)}
     assert len(seen) == 1
+
+
+def test_where_annealed_trees_disagree_all_of_them_are_searched_again():
+    """Of flops alone they ended at 1.37 and 1.14 times what cotengra found, both among 500."""
+    for seed, most in ((23, 24_500_000), (238, 1_420_000)):
+        network = _Network(*random_network(seed, 3, 60), written=0)
+        assert network.cost(find_tree(network)) <= most
 
 
 def test_a_larger_window_finds_what_small_ones_do_not():

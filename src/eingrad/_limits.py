@@ -103,6 +103,7 @@ class Trees:
     annealed: int = 16  # trees that are annealed, at most
     agreeing: int = 3  # of them that end equally cheap: no more are tried
     equally: int = 1000  # a thousandth more is equally cheap
+    nearly: int = 20  # where fewer are within a twentieth, all are searched by windows
     moves: int = 10  # of an annealing, for each pair of operands
     most_moves: int = 500  # for each operand
     all_moves: int = 800_000  # of the annealings of one network, about

@@ -288,9 +288,10 @@ def _search_widely(
     longer = [
         anneal(network, tree, moves, _WARM, n) for n, tree in enumerate(annealed[: TREES.longer])
     ]
+    others = [start] if _agree(network, annealed, TREES.nearly) else [start, *annealed]
     known = _Known()
     best = min(
-        (_improve(network, tree, known, made) for tree in (*longer, start)), key=network.cost
+        (_improve(network, tree, known, made) for tree in (*longer, *others)), key=network.cost
     )
     return _improve(network, best, _Known(), made, TREES.last_window)
 
@@ -303,15 +304,20 @@ def _anneal_until_agreed(
     network: Network, parts: Sequence[int], trees: Sequence[Tree]
 ) -> list[Tree]:
     """Anneal one tree after the other, until the cheapest was found several times; best first."""
-    found: list[tuple[int, int, Tree]] = []
+    found: list[Tree] = []
     count = min(TREES.annealed, max(TREES.agreeing, TREES.all_moves // _moves(parts)))
     for n, tree in enumerate(trees[:count]):
-        annealed = anneal(network, tree, _moves(parts), _HOT, n)
-        found.append((network.cost(annealed), n, annealed))
-        least = min(found)[0]
-        if sum(cost - least <= least // TREES.equally for cost, _, _ in found) == TREES.agreeing:
+        found.append(anneal(network, tree, _moves(parts), _HOT, n))
+        if _agree(network, found, TREES.equally):
             break
-    return [tree for _, _, tree in sorted(found)]
+    return sorted(found, key=network.cost)
+
+
+def _agree(network: Network, trees: Sequence[Tree], part: int) -> bool:
+    """Whether the cheapest tree was found several times, but for such a part of its cost."""
+    costs = [network.cost(tree) for tree in trees]
+    most = min(costs) + min(costs) // part
+    return sum(cost <= most for cost in costs) >= TREES.agreeing
 
 
 def _improve(
