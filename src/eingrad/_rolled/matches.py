@@ -96,39 +96,44 @@ class Matcher:
         pending.append(Pair(ends[self._middle + 1], ends[n + 1], True))
         while pending:
             pair = pending.pop()
-            a, b, _ = pair
-            known = match.given if self._is_given(a) else match.node
-            if a in known:
-                if known[a] is not b:
+            known = match.given if self._is_given(pair.a) else match.node
+            if pair.a in known:
+                if known[pair.a] is not pair.b:
                     return None
                 continue
-            if a.ndim != b.ndim:
+            below = self._entered(pair, match, classes)
+            if below is None:
                 return None
-            axes = classes.between(a, b)
-            if not _is_alike(pair, axes):
-                return None
-            if axes != tuple(range(a.ndim)):
-                match.turned[a] = axes
-            if known is match.given:
-                known[a] = b
-                continue
-            pairs = self._pairs(a, b, match, classes)
-            if pairs is not None and (
-                self._parted.is_fixed(a) or self._parted.step.get(b, OUTSIDE) == n
-            ):
-                match.node[a] = b
-                pending += pairs
-            elif self._is_inner(n) and self._parted.is_fixed(a) and self._parted.is_fixed(b):
-                self._apart.add(a)
-                match.given[a] = b
-            else:
-                begun = self._begun(a, b, match)
-                if begun is None:
-                    return None
-                match.node[a] = b
-                match.begun.add(a)
-                pending += begun
+            pending += below
         return match
+
+    def _entered(self, pair: Pair, match: Match, classes: Classes) -> list[Pair] | None:
+        """Match two nodes; give what has to be matched below them, or None if they differ."""
+        a, b, _ = pair
+        if a.ndim != b.ndim:
+            return None
+        axes = classes.between(a, b)
+        if not _is_alike(pair, axes):
+            return None
+        if axes != tuple(range(a.ndim)):
+            match.turned[a] = axes
+        if self._is_given(a):
+            match.given[a] = b
+            return []
+        n, is_fixed = match.number, self._parted.is_fixed(a)
+        pairs = self._pairs(a, b, match, classes)
+        if pairs is not None and (is_fixed or self._parted.step.get(b, OUTSIDE) == n):
+            match.node[a] = b
+            return pairs
+        if self._is_inner(n) and is_fixed and self._parted.is_fixed(b):
+            self._apart.add(a)
+            match.given[a] = b
+            return []
+        begun = self._begun(a, b, match)
+        if begun is not None:
+            match.node[a] = b
+            match.begun.add(a)
+        return begun
 
     def _is_inner(self, n: int) -> bool:
         """Whether all steps follow this one: one at an end that has a zero is rather left out."""
