@@ -50,9 +50,10 @@ run: $(RUN)
 	@$(BIN)/python -m eingrad identities
 	@set -e; for script in $(EXAMPLES); do echo "== $$script"; $(BIN)/python $$script; done
 
+# One thread of BLAS for each process: those of several processes wait for each other, and spin.
 test: run $(TEST)
 	@echo "== tests: some minutes; they are collected first (half a minute), then each is a dot"
-	@$(BIN)/python -m pytest -n auto --dist worksteal
+	@OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist worksteal
 
 check: $(CHECK)
 	$(BIN)/ruff format --check $(FORMATTED)
