@@ -48,28 +48,32 @@ def find_chains(order: Sequence[Node], least: int) -> Iterator[Chain]:
     users = Counter(n for node in order for n in {*operands_of(node)})
     shared = {node for node, count in users.items() if count >= least}
     path = _longest_path(order, shared)
-    for first, last, period in _repetitions(path, least):
+    for (first, last, period), multiples in _repetitions(path, least):
         place = _places(order, path[: last + 1])
-        for times in _MULTIPLES:
+        for times in multiples:
             if last + 1 - first >= least * times * period:
                 yield Chain(path, first, last, times * period, place)
 
 
-def _repetitions(path: Sequence[Node], least: int) -> list[tuple[int, int, int]]:
+def _repetitions(
+    path: Sequence[Node], least: int
+) -> list[tuple[tuple[int, int, int], tuple[int, ...]]]:
     """Find the longest part that repeats, by what its nodes meet, and by what they do alone.
 
     What they meet tells parts of a step apart, and one loop from the next. But a path may go
     through another one of several equal operands in each step: then it repeats by what its nodes
-    do. A part that is longer by half is tried first.
+    do. A part that is longer by half is tried first, by itself: most sums repeat so, and are no
+    loops. Multiples are told with each.
     """
     kinds = [kind_of_node(node) for node in path]
     seen = _repetition(np.array(_numbered(_seen_from(path, kinds))), least)
     done = _repetition(np.array(_numbered(kinds)), least)
     if seen is None or done is None:
-        return [found for found in (seen, done) if found is not None]
+        return [] if done is None else [(done, (1,))]
     seen = _extended(kinds, *seen)
     is_longer = 2 * (done[1] - done[0]) > 3 * (seen[1] - seen[0])
-    return [done, seen] if is_longer else [seen]
+    found = (seen, _MULTIPLES)
+    return [(done, (1,)), found] if is_longer else [found]
 
 
 def kind_of_node(node: Node) -> tuple[object, ...]:
