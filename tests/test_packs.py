@@ -315,3 +315,18 @@ def test_a_derivative_within_a_function_is_packed():
     )
     assert_close(found(x), good(x), rtol=1e-12)
     assert lines(found) <= 3 * lines(good)
+
+
+def test_one_product_of_the_same_entries_on_all_lanes_is_packed():
+    """Found by the fuzzer (seed 8302, program 304): no operand carried the lanes; it raised."""
+
+    def f(x, spread, angle):
+        p = np.stack([a / (2.5 + np.sin(b)) for a in x for b in np.resize(angle, 3)])
+        q = np.resize(spread, 3)
+        return np.stack([q[i] * p[j] - q[j] * p[i] for i, j in ((0, 1), (1, 2), (2, 0))])
+
+    x, spread, angle = np.array([0.3, 0.7, 0.2]), np.array([0.6, 0.5, 0.9]), np.array(0.4)
+    args = x, spread, angle
+    assert_close(eg.plan(f, *args)(*args), f(*args))
+    same = x, np.array(0.6), angle
+    assert_close(eg.plan(f, *same)(*same), f(*same))

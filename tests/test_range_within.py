@@ -68,6 +68,20 @@ def test_a_second_derivative_through_a_scan_stays_in_range(f, scale):
     np.testing.assert_allclose(found * scale, expected, rtol=1e-12, atol=1e-12)
 
 
+@pytest.mark.parametrize("power", [93, -93])
+def test_derivatives_of_a_running_product_stay_in_range(power):
+    """Found by the fuzzer (seed 71, program 76): these are recurrences, also without a scan."""
+    x, scale = np.float32([0.3, -0.7, 0.4, 0.2]), 2.0**power
+
+    def product(x):
+        return eg.hessian(lambda u: np.prod(1 + 0.2 * u))(x) @ np.ones(4, np.float32)
+
+    expected = eg.derivative(product, 2)(x)
+    scaled = eg.derivative(lambda x: scale * product(x / scale), 2)
+    found = scaled(x * np.float32(scale)) * np.float32(scale)
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-7)
+
+
 @pytest.mark.parametrize("scale", [2.0**700, 2.0**-700])
 def test_reverse_mode_of_a_scan_stays_in_range(scale):
     """Cotangents of a number that is scaled twice, which forward mode would not meet."""

@@ -11,7 +11,7 @@ scan(lambda c, s: (xp.sin(c + s), c * s), K() * {0}, K(3), reverse=True)[1]
 xp.multiply(*scan(lambda c, s: (0.5 * c + xp.cos(c * s), xp.sin(c)), K() * {0}, K(3, seed=1)))
 scan(lambda c, s: (0.5 * c + xp.sin(s), c * s), 0.3 * {0}[0], {0}, reverse={flag})[1]
 scan(lambda c, s: (xp.tanh({0} * c) + {1}, c), 0 * ({0} + {1}), length=3)[0]
-scan(lambda c, s: (c * s + {1}, xp.sum(c * {1})), {0} * ({1} * 0 + 1), K(3))[1]
+scan(lambda c, s: (c * s + {1}, xp.sum(c * {1})), K() * {0} * ({1} * 0 + 1), K(3))[1]
 scan(lambda c, s: (xp.where(s > 1, c, xp.sin(c)), None), K() * {0}, K(4))[0]
 scan(lambda c, s: (xp.where(F(*c.shape), c, xp.log(0 * c)) * s, xp.sin(c)), K() * {0}, K(3))[1]
 scan(lambda c, s: (scan(lambda d, _: (0.5 * d + s * xp.sin(c), None), c, length=2)[0], None), K() * {0}, K(3))[0]

@@ -140,7 +140,8 @@ class Builder:
             else:
                 gathered = self._places.gather(column.reshape(count, *shape), node.dtype)
                 factors.append((gathered, (lane, *term)))
-        return _ir.contract(factors, (lane, *first.out), (), first.coefficients[0], node.dtype)
+        sizes = {lane: count, **dict(zip(first.out, first.shape, strict=True))}
+        return _ir.contract(factors, (lane, *first.out), sizes, first.coefficients[0], node.dtype)
 
     def _sum_of(self, lanes: Sequence[Operation], columns: Sequence[Addresses]) -> tuple[int, int]:
         """Count the steps of a sum; say how many of its first terms are added along an axis."""

@@ -19,6 +19,7 @@ from eingrad import _ir
 from eingrad._ir import Node
 from eingrad._primitives import apply
 from eingrad._recurrence.row import Recurrence, results_of_scan, step_input
+from eingrad._recurrence.scaled import without_scale
 
 BLOCK = 16
 _MOST_AT_ONCE = 4 * BLOCK  # of a few blocks, parting them takes longer
@@ -29,6 +30,12 @@ def linear_recurrence(a: Node, b: Node, axes: Sequence[int], *, is_backward: boo
 
     Axes of `a` after the first are the `axes` of b after the first that these numbers say.
     """
+    given, scale = without_scale({"b": b})
+    return _ir.scale(_solved(a, given["b"], axes, is_backward=is_backward), scale)
+
+
+def _solved(a: Node, b: Node, axes: Sequence[int], *, is_backward: bool) -> Node:
+    """Solve it as it stands: its scale is moderate."""
     steps = b.shape[0]
     if steps <= _MOST_AT_ONCE:
         return _by_steps(a, b, axes, is_backward=is_backward)
@@ -39,7 +46,7 @@ def linear_recurrence(a: Node, b: Node, axes: Sequence[int], *, is_backward: boo
     handed = _running_products(a, is_backward=is_backward)
     end = 0 if is_backward else BLOCK - 1
     ends, products = (_row(n, end) for n in (inside, handed))
-    starts = linear_recurrence(products, ends, axes, is_backward=is_backward)
+    starts = _solved(products, ends, axes, is_backward=is_backward)
     starts = _shifted(starts, is_backward=is_backward)
     term = tuple(range(1, inside.ndim))
     products_on = (0, *(1 + axis for axis in of_blocks))

@@ -21,8 +21,9 @@ Key = TypeVar("Key")
 
 def without_scale(given: Mapping[Key, Node]) -> tuple[dict[Key, Node], int | Fraction]:
     """Divide nodes by the extreme power of two that their numbers have in common, if any."""
-    numbers = [n.coefficient if isinstance(n, Einsum) else 1 for n in given.values()]
-    scale = _ir.common_scale(numbers, next(iter(given.values())).dtype)
+    known = [n for n in given.values() if not _ir.is_zero(n)]
+    numbers = [n.coefficient if isinstance(n, Einsum) else 1 for n in known]
+    scale = _ir.common_scale(numbers, known[0].dtype) if known else 1
     if scale == 1:
         return dict(given), 1
     return {key: _ir.scale(n, 1 / Fraction(scale)) for key, n in given.items()}, scale
