@@ -230,3 +230,21 @@ def test_values_that_are_infinite_where_they_are_not_chosen_reach_nothing(name):
     }[name]
     assert_close(first, expected)
     assert np.isfinite(second).all()
+
+
+@pytest.mark.parametrize("order", [1, 2])
+def test_what_is_chosen_in_no_step_of_a_scan_reaches_nothing_outside(order):
+    """The first carry is infinite where no step chooses it, and is handed on to the last."""
+
+    def results(x, kept):
+        def step(c, k):
+            return np.sin(c @ A), np.where(kept, c * k, 0.0)
+
+        return eg.scan(step, np.log(x), np.arange(1.0, 4.0))[1]
+
+    def of_kept(x):
+        return np.sum(results(x[KEPT], np.ones((3, 1), bool)) ** 2)
+
+    with np.errstate(all="ignore"):
+        found = eg.derivative(lambda x: np.sum(results(x, KEPT[:, None]) ** 2), order)(POINT)
+        assert_close(found, eg.derivative(of_kept, order)(POINT))
