@@ -58,6 +58,12 @@ def over_slices(x):
     return eg.scan(lambda c, s: (c * np.sqrt(s[:, None]) + 1, None), x, np.log(3 * x).T)[0]
 
 
+def many_conditions(x):
+    """Where one of six conditions holds, a layer is needed."""
+    y = np.tanh(np.sqrt(x) @ A)
+    return sum(np.where(x > 0.5 + k / 10, np.sin(k * y), 0.0) for k in range(1, 7))
+
+
 # Of rows: what is not kept is infinite or nan at the point, in the value or in the derivative.
 def step(x):
     return 0.5 * x + np.log1p(np.sqrt(x)) @ np.abs(A)
@@ -112,6 +118,7 @@ ROWS = {
     "stacked results": with_stacked,
     "slices": over_slices,
     "padded sequences": padded_sequences,
+    "many conditions": many_conditions,
 }  # fmt: skip
 
 
