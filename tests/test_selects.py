@@ -59,6 +59,12 @@ def over_slices(x):
     return eg.scan(lambda c, s: (c * np.sqrt(s[:, None]) + 1, None), x, np.log(3 * x).T)[0]
 
 
+def many_conditions(x):
+    """Where one of six conditions holds, a layer is needed."""
+    y = np.tanh(np.sqrt(x) @ A)
+    return sum(np.where(x > 0.5 + k / 10, np.sin(k * y), 0.0) for k in range(1, 7))
+
+
 # Of rows: what is not kept is infinite or nan at the point, in the value or in the derivative.
 def step(x):
     return 0.5 * x + np.log1p(np.sqrt(x)) @ np.abs(A)
@@ -113,6 +119,7 @@ ROWS = {
     "stacked results": with_stacked,
     "slices": over_slices,
     "padded sequences": padded_sequences,
+    "many conditions": many_conditions,
 }  # fmt: skip
 
 
@@ -249,3 +256,21 @@ def test_rows_of_a_derivative_go_back_through_a_select_of_what_a_step_carries():
         expected = eg.derivative(steps(unrolled))(x)
     assert_close(found, expected)
     assert np.abs(found[3]).max() > 1e-4
+
+
+@pytest.mark.parametrize("order", [1, 2])
+def test_what_is_chosen_in_no_step_of_a_scan_reaches_nothing_outside(order):
+    """The first carry is infinite where no step chooses it, and is handed on to the last."""
+
+    def results(x, kept):
+        def step(c, k):
+            return np.sin(c @ A), np.where(kept, c * k, 0.0)
+
+        return eg.scan(step, np.log(x), np.arange(1.0, 4.0))[1]
+
+    def of_kept(x):
+        return np.sum(results(x[KEPT], np.ones((3, 1), bool)) ** 2)
+
+    with np.errstate(all="ignore"):
+        found = eg.derivative(lambda x: np.sum(results(x, KEPT[:, None]) ** 2), order)(POINT)
+        assert_close(found, eg.derivative(of_kept, order)(POINT))

@@ -98,7 +98,7 @@ def discrete_hazards(kind, rng, subjects, covariates, width, intervals):
 
 
 def piecewise_exponential(kind, rng, subjects, covariates, pieces):
-    """Likelihood of events by pieces of constant hazard, standardised covariates in it."""
+    """Likelihood of events by pieces of constant hazard, a normalised score in it."""
     x, exposed = rng.normal(size=(subjects, covariates)), rng.random((subjects, pieces))
     event = rng.random((subjects, pieces)) > 0.8
     start = rng.normal(size=covariates + pieces) / 3
@@ -106,7 +106,8 @@ def piecewise_exponential(kind, rng, subjects, covariates, pieces):
     def make(choose):
         def f(p):
             scores = x @ p[:covariates]
-            scores = (scores - scores.mean()) / np.sqrt(np.mean((scores - scores.mean()) ** 2))
+            off = scores - scores.mean()
+            scores = off / np.sqrt(1 + np.mean(off**2))
             hazard = np.exp(np.tanh(scores)[:, None] + p[covariates:])
             return np.sum(hazard * exposed) - np.sum(choose(event, np.log(hazard)))
 
@@ -199,7 +200,7 @@ PROGRAMS = (
     *_rows("survival of 1,000 subjects", survival, (1000, 8, 12), (3, 2, 2), ("gradient", "H @ v")),
     *_rows("survival of 60 subjects", survival, (60, 4, 5), (3, 2, 2), ("Hessian",)),
     *_rows("discrete hazards", discrete_hazards, (200, 6, 8, 10), (3, 2, 2, 3), ("gradient", "H @ v")),
-    *_rows("hazards by pieces", piecewise_exponential, (300, 5, 6), (3, 2, 2)),
+    *_rows("hazards by pieces", piecewise_exponential, (300, 5, 6), (12, 2, 2)),
     *_rows("chosen above layers", above_layers, (20,), (4,)),
     *_rows("chosen in a loop", in_a_loop, (30, 12), (3, 4)),
     *_rows("chosen above a scan", above_a_scan, (30, 20, 6), (3, 3, 2), ("gradient", "H @ v")),

@@ -93,7 +93,7 @@ def _join(one: frozenset[Literal], other: frozenset[Literal]) -> frozenset[Liter
     """Give one alternative for two: the one that the other contains, or what both share."""
     if one <= other or other <= one:
         return min(one, other, key=len)
-    (*left,), (*right,) = one - other, other - one
+    left, right = [*(one - other)], [*(other - one)]
     if len(left) == len(right) == 1:
         a, b = left[0], right[0]
         if isinstance(a, Condition) and isinstance(b, Condition) and a.flags is b.flags:
@@ -148,7 +148,11 @@ class Needs:
     def _asked(self, node: Node) -> list[Node]:
         """Nodes whose flags those of a node are made of."""
         literals = itertools.chain(*self._many.get(node, self.of(node)))
-        return [each.node for each in literals if isinstance(each, Below)]
+        return [
+            each.node
+            for each in literals
+            if isinstance(each, Below) or (isinstance(each, AnyOf) and each.node is not node)
+        ]
 
     def _made(self, node: Node, need: Need) -> Node:
         need = self._many.get(node, need)
