@@ -18,7 +18,7 @@ from eingrad._collected import Term, collect, numbered, pattern_of, pieces_of
 from eingrad._ir import Einsum, Factor, Node, Placement
 from eingrad._primitives import apply
 
-_WHOLE = "whole"  # the pattern of what has no deltas that a choice is made inside of
+_WHOLE = None  # the pattern of what has no deltas that a choice is made inside of
 
 
 class _Piece(NamedTuple):
