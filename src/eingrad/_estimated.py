@@ -31,12 +31,14 @@ from eingrad._simplify import whole_work
 def of_fewest_calls(options: Sequence[Sequence[Node]]) -> int | None:
     """Number the candidate that takes far less time in all than the calls of any other alone.
 
-    Of few nodes none: to plan them all is short.
+    Of few nodes none: to plan them all is short. Where there is one, that is it.
     """
+    if len(options) == 1:
+        return 0
     calls = [*map(_calls, options)]
     best, *others = sorted(range(len(options)), key=calls.__getitem__)
     most = max(len(_ir.topological(nodes)) for nodes in options)
-    if not others or most <= BUDGET.counted_nodes:
+    if most <= BUDGET.counted_nodes:
         return None
     time = calls[best] + whole_work(options[best])
     is_far = 100 * calls[others[0]] >= POLICY.percent_more_calls * time
