@@ -155,12 +155,12 @@ def adam(steps):
     def f(p):
         w, m, v = np.zeros(3), np.zeros(3), np.zeros(3)
         for t in range(1, steps + 1):
-            g = X.T @ (np.tanh(X @ w) - y) / 10 + 2 * p[1] * w
+            g = X.T @ (np.tanh(X @ w) - y) / 10 + 0.1 * p[1] * w
             m, v = 0.9 * m + 0.1 * g, 0.99 * v + 0.01 * g**2
-            w = w - p[0] * (m / (1 - 0.9**t)) / (np.sqrt(v / (1 - 0.99**t)) + 1e-8)
+            w = w - 0.05 * p[0] * (m / (1 - 0.9**t)) / np.sqrt(v / (1 - 0.99**t) + 0.01)
         return ((X @ w - y) ** 2).mean()
 
-    return f, np.array([0.05, 0.01])
+    return f, np.array([1.0, 0.4])
 
 
 # Integrators -------------------------------------------------------------------------------------
