@@ -21,7 +21,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from eingrad import _ir, _reuse
 from eingrad._ir import Apply, Coefficient, Factor, Node, Placement
-from eingrad._primitives import Kind, cast, core_ndims, kind_of, products_before, row_of
+from eingrad._primitives import Kind, cast, kind_of, products_before, row_of
 from eingrad._recurrence.linear import linear_recurrence
 from eingrad._recurrence.row import step_input
 from eingrad._subscripts import Shape
@@ -92,8 +92,7 @@ def push_composed(
             return _tangent(node, tangent)
         return _swept(node, tangent, "push", sweep)
 
-    result, operand = core_ndims(node, 0)
-    return _through(tangents, range(node.operands[0].ndim), (operand, result), through)
+    return _through(tangents, range(node.ndim), through)
 
 
 def pull_composed(
@@ -113,17 +112,13 @@ def pull_composed(
             return _cotangent(node, bar)
         return _swept(node, bar, "pull", sweep)
 
-    return _through(bars, range(more, more + node.ndim), core_ndims(node, 0), through)
+    return _through(bars, range(more, more + node.ndim), through)
 
 
 def _through(
-    arriving: Sequence[Term], axes: range, cores: tuple[int, int], through: Callable[[Node], Node]
+    arriving: Sequence[Term], axes: range, through: Callable[[Node], Node]
 ) -> tuple[list[Term], list[Term]]:
-    """Part terms by what deltas tie to directions: nothing, batch axes, or core axes.
-
-    `axes` are those of what arrives that are no directions; `cores` says how many of the last are
-    core axes there, and how many there are on the other side.
-    """
+    """Part terms by what deltas tie to directions: nothing, batch axes, or the last axis."""
     whole: list[Term] = []
     placed: list[Term] = []
     tied: list[Term] = []
@@ -132,7 +127,7 @@ def _through(
         if not isinstance(node, Placement) or not outer:
             whole.append((node, number))
             continue
-        found = _placed(node, outer, axes, cores, through)
+        found = _placed(node, outer, axes, through)
         if found is None:
             tied.append((node, number))
         else:
@@ -142,34 +137,22 @@ def _through(
 
 
 def _placed(
-    arriving: Placement,
-    outer: Sequence[Factor],
-    axes: range,
-    cores: tuple[int, int],
-    through: Callable[[Node], Node],
+    arriving: Placement, outer: Sequence[Factor], axes: range, through: Callable[[Node], Node]
 ) -> Node | None:
-    """Go through with what deltas place, and place that; None where they tie core axes."""
-    own, (before, after) = arriving.out[axes.start : axes.stop], cores
-    batch, core = own[: len(own) - before], own[len(own) - before :]
+    """Go through with what deltas place, and place that; None where they tie the last axis."""
+    own = arriving.out[axes.start : axes.stop]
     tied = {index for _, term in outer for index in term}
     determined = tied.intersection(i for _, of, _ in arriving.determined for i in of)
-    if not tied.isdisjoint(core) or not determined.isdisjoint(own):
+    if own[-1] in tied or not determined.isdisjoint(own):
         return None
     inner = [f for f in arriving.factors if f not in outer]
+    core = () if arriving.core is None else arriving.core.term
     kept = tied.union(arriving.out).difference(own)
-    carried = () if arriving.core is None else arriving.core.term
-    more = tuple(dict.fromkeys(i for i in carried if i in kept))
-    first = len(arriving.sizes)
-    beyond = core if before == after else tuple(range(first, first + after))
-    term, made = (
-        (*batch, *ends, *more) if axes.start == 0 else (*more, *batch, *ends)
-        for ends in (core, beyond)
-    )
-    sizes, dtype = dict(enumerate(arriving.sizes)), arriving.dtype
+    more = tuple(dict.fromkeys(i for i in core if i in kept))
+    term = (*own, *more) if axes.start == 0 else (*more, *own)
+    sizes, dtype = arriving.sizes, arriving.dtype
     found = through(_ir.contract(inner, term, sizes, arriving.coefficient, dtype))
-    sizes.update(zip(made, found.shape, strict=True))
-    out = (*arriving.out[: axes.start], *batch, *beyond, *arriving.out[axes.stop :])
-    return _ir.contract([Factor(found, made), *outer], out, sizes, 1, found.dtype)
+    return _ir.contract([Factor(found, term), *outer], arriving.out, sizes, 1, found.dtype)
 
 
 def _ties_to_others(arriving: Placement, axes: range) -> list[Factor]:
