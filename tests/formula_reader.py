@@ -9,7 +9,6 @@ the shape of the value, as a person would.
     a b / c**2 - d             a product by juxtaposition, which binds tighter than the division
 """
 
-import itertools
 import operator
 import re
 from dataclasses import dataclass
@@ -469,34 +468,16 @@ def quotient(a, b):
     return np.where(b == 0, 0, a / np.where(b == 0, 1, b))
 
 
-def others(count, *, is_running):
-    """Multiply all entries along the last axis but some; or all of them up to each."""
-
-    def multiply(a):
-        n = a.shape[-1]
-        result = np.zeros((*a.shape[:-1], *[n] * (count + is_running)), a.dtype)
-        for places in itertools.permutations(range(n), count):
-            if not is_running:
-                result[(..., *places)] = np.prod(np.delete(a, places, -1), -1)
-            for k in range(max(places), n) if is_running else ():
-                kept = np.delete(a[..., : k + 1], places, -1)
-                result[(..., k, *places)] = np.prod(kept, -1)
-        return result
-
-    return multiply
+def others(a):
+    """Multiply all entries along the last axis but one, for each."""
+    each = [np.prod(np.delete(a, k, -1), -1) for k in range(a.shape[-1])]
+    return np.stack(each, -1)
 
 
-OTHERS = {
-    f"{'running' if is_running else ''}others{count if count > 1 else ''}": others(
-        count, is_running=is_running
-    )
-    for count in range(1, 6)
-    for is_running in (False, True)
-}
 WHOLE = {
     "inv": np.linalg.inv, "det": np.linalg.det, "solve": np.linalg.solve, "cross": np.cross,
     "slogdet": lambda a: np.asarray(tuple(np.linalg.slogdet(a))), "norm": np.linalg.norm,
     "cumsum": np.cumsum, "tri": np.tri, "concatenate": np.concatenate, "max": np.max,
-    "prod": np.prod, "cumprod": np.cumprod, **OTHERS,
+    "prod": np.prod, "cumprod": np.cumprod, "others": others,
     "min": np.min, "any": np.any, "all": np.all,
 }  # fmt: skip

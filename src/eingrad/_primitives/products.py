@@ -108,9 +108,9 @@ def _expression(x: Node, count: int, *, is_running: bool) -> Node:
     out = (*batch, *end[:is_running], *places)
     sizes = dict(zip(out, products.shape, strict=True))
     whole = (scaled.running, (*batch, *end)) if is_running else (scaled.total, batch)
-    exponents = [whole, *((scaled.shift, (*batch, place)) for place in places)]
+    exponents = [whole, *((scaled.own, (*batch, place)) for place in places)]
     spread = [_ir.contract([pair], out, sizes) for pair in exponents]
-    return by_power(_ir.add(spread), products)
+    return by_power(_ir.add(spread, [1, *[-1] * count]), products)
 
 
 def _products(x: Node, count: int, *, is_running: bool) -> Node:

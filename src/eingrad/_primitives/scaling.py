@@ -7,8 +7,8 @@ Multiplying by powers of two rounds nothing: where products that are not scaled 
 of scaled factors have the same bits. A zero has the exponent zero, and stays one.
 
 With ``y[k] = x[0] ... x[k]``, exponents are ``running[k]`` near ``log2 |y[k]|``, zeros left out, and
-``shift[k] = running[k - 1] - running[k]`` is near ``-log2 |x[k]|``. What a derivative leaves out of a
-product is taken from its exponent: ``d y[k] / d x[j]`` has ``running[k] + shift[j]``. So it leaves the
+``own[k] = running[k] - running[k - 1]`` is near ``log2 |x[k]|``. What a derivative leaves out of a
+product is taken from its exponent: ``d y[k] / d x[j]`` has ``running[k] - own[j]``. So it leaves the
 range where it must. A sum of logarithms instead would have no digits, a product in the form of a tree
 leaves the range where the factors of a part do, and one of large with small ones would need their order.
 """
@@ -27,15 +27,11 @@ from eingrad._subscripts import Shape
 _ALWAYS_IN_RANGE = 3  # factors: what their products are made of are derivatives themselves
 
 
-def exponents_of_products(x: Array) -> tuple[Array, Array]:
-    """Round the logarithms of running products down; zeros, inf and nan count as one.
-
-    Returns them, and what they fall by at each factor.
-    """
+def exponents_of_products(x: Array) -> Array:
+    """Round the logarithms of running products down; zeros, inf and nan count as one."""
     factors = np.abs(np.where((x == 0) | ~np.isfinite(x), 1, x))
     logarithms = np.cumsum(np.log2(factors), -1, dtype=float)
-    running = np.clip(np.floor(logarithms), -(2**30), 2**30)
-    return running, -np.diff(running, axis=-1, prepend=0)
+    return np.asarray(np.clip(np.floor(logarithms), -(2**30), 2**30))
 
 
 def ldexp(exponents: Array, x: Array) -> Array:
@@ -47,26 +43,31 @@ def ldexp(exponents: Array, x: Array) -> Array:
 
 
 class Scaled(NamedTuple):
-    """Factors in range, what brings each there, and the exponents of their running products."""
+    """Factors in range, the exponent of each, and those of the running products."""
 
     factors: Node
-    shift: Node
+    own: Node
     running: Node
 
     @property
     def total(self) -> Node:
         """The exponent of the product of all."""
-        n = self.shift.shape[-1]
-        last = _ir.take(self.running, self.shift.ndim - 1, _ir.selection([n - 1], n))
-        return _ir.reshape(last, self.shift.shape[:-1])
+        n = self.own.shape[-1]
+        return _ir.reshape(
+            _ir.take(self.running, self.own.ndim - 1, _ir.selection([n - 1], n)),
+            self.own.shape[:-1],
+        )
 
 
 def scaled_factors(x: Node) -> Scaled | None:
     """Part factors along the last axis into numbers in range and powers of two; None: of too few."""
-    if x.shape[-1] <= _ALWAYS_IN_RANGE:
+    n, last = x.shape[-1], x.ndim - 1
+    if n <= _ALWAYS_IN_RANGE:
         return None
-    running, shift = (apply("running_exponents", x, result=k) for k in (0, 1))
-    return Scaled(by_power(shift, x), shift, running)
+    running = apply("running_exponents", x)
+    before = _ir.take(running, last, _ir.selection([-1, *range(n - 1)], n))
+    own = _ir.add([running, before], [1, -1])
+    return Scaled(by_power(_ir.add([own], [-1]), x), own, running)
 
 
 def by_power(exponents: Node, x: Node) -> Node:

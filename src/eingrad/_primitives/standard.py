@@ -32,9 +32,7 @@ def standard_exponents(xp: Any, x: Any) -> Any:
     one = xp.ones_like(x)
     factors = xp.abs(xp.where((x == 0) | ~xp.isfinite(x), one, x))
     logarithms = xp.astype(xp.log2(factors), xp.float64)
-    running = xp.clip(xp.floor(xp.cumulative_sum(logarithms, axis=-1)), -(2.0**30), 2.0**30)
-    before = xp.concat((xp.zeros_like(running[..., :1]), running[..., :-1]), axis=-1)
-    return running, before - running
+    return xp.clip(xp.floor(xp.cumulative_sum(logarithms, axis=-1)), -(2.0**30), 2.0**30)
 
 
 def standard_ldexp(xp: Any, exponents: Any, x: Any) -> Any:

@@ -228,8 +228,8 @@ PRIMITIVES = (
               source="np.cumprod({0}, -1)", into="np.cumprod({0}, -1, out={out})", standard=lambda xp, x: xp.cumulative_prod(x, axis=-1)),
     Primitive("cumprod_in_range", lambda x: np.cumprod(x, -1), reals, (in_range_rule,), core=(1, 1), kind=Kind.RUNNING,  # of scaled factors
               source="np.cumprod({0}, -1)", into="np.cumprod({0}, -1, out={out})", standard=lambda xp, x: xp.cumulative_prod(x, axis=-1), plain=closed("cumprod({0})")),
-    Primitive("running_exponents", exponents_of_products, reals, core=((1, 1), 1), dtype=(np.dtype(float), np.dtype(float)), results=2, shapes=lambda a: (a, a),
-              source="(lambda e: (e, -np.diff(e, axis=-1, prepend=0)))(np.clip(np.floor(np.cumsum(np.log2(np.where(({0} == 0) | ~np.isfinite({0}), 1, np.abs({0}))), -1, dtype=float)), -2**30, 2**30))", picoseconds=20000, standard=standard_exponents),
+    Primitive("running_exponents", exponents_of_products, reals, core=(1, 1), dtype=np.dtype(float),
+              source="np.clip(np.floor(np.cumsum(np.log2(np.where(({0} == 0) | ~np.isfinite({0}), 1, np.abs({0}))), -1, dtype=float)), -2**30, 2**30)", picoseconds=20000, standard=standard_exponents),
     Primitive("ldexp",    ldexp, power_and_reals, (None, lambda e, x, y: apply("ldexp", e, _ir.fill(1, x.shape, x.dtype))), kind=Kind.ITSELF, real=True,
               source="np.ldexp({1}, {0}.astype(np.intc))", picoseconds=4000, standard=standard_ldexp),
     Primitive("ldexp_complex", ldexp, power_and_complex, (None, lambda e, x, y: apply("ldexp_complex", e, _ir.fill(1, x.shape, x.dtype))), kind=Kind.ITSELF, real=True,
