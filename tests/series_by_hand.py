@@ -270,9 +270,13 @@ def cumprod(x, order):
     return _stacked(_running(_entries(x), order), order)
 
 
-def ldexp(exponents, x, order):
-    """Exponents are rounded to whole numbers, so they do not move."""
-    return each(lambda c: 2.0 ** np.trunc(exponents[0]) * c)(x, order)
+def others(x, order):
+    """What is before each entry, by what is after it."""
+    factors = _entries(x)
+    before, after = _running(factors[:-1], order), _running(factors[:0:-1], order)[::-1]
+    pairs = zip(before[:-1], after[1:], strict=True)
+    inner = [[cauchy(*pair, k) for k in range(order + 1)] for pair in pairs]
+    return _stacked([after[0], *inner, before[-1]], order)
 
 
 def prod(x, order):
@@ -421,9 +425,7 @@ BY_HAND = {
     ],
     "cumsum": each(lambda c: np.cumsum(c, -1)),
     "cumprod": cumprod,
-    "cumprod_in_range": cumprod,
-    "ldexp": ldexp,
-    "ldexp_complex": ldexp,
+    "others": others,
     "inverse": inverse,
     "det": det,
     "slogdet": slogdet,

@@ -190,9 +190,7 @@ RULES = [
 IN_DERIVATIVES_ALONE = {  # of which row
     "quotient": "norm",
     "one_minus_square": "arcsin",
-    "cumprod_in_range": "cumprod",
-    "ldexp": "cumprod",
-    "ldexp_complex": "cumprod",
+    "others": "prod",
 }
 
 

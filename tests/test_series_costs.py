@@ -21,7 +21,7 @@ MOST = 1.3
 FOLLOWS_ITS_RULE = {"pow"}
 # They are made by few steps on whole arrays, for two to four times the flops, and without looking
 # which coefficients of few entries must be zero.
-BY_WHOLE_ARRAYS = {"cumprod", "cumprod_in_range"}
+BY_WHOLE_ARRAYS = {"cumprod", "others"}
 
 
 def _given(row, order, last):

@@ -25,7 +25,7 @@ from eingrad._plan import (
     pairwise,
     solved,
 )
-from eingrad._recurrence import Recurrence, join, written_out
+from eingrad._recurrence import Recurrence, join
 from eingrad._simplify import Memo, simplify, work
 
 _Roots = tuple[Node, ...]
@@ -55,7 +55,7 @@ class Forms:
 
     def normal(self, roots: Sequence[Node]) -> list[Node]:
         """Bring roots to normal form."""
-        return simplify(written_out(roots), self._memo, self.written)
+        return simplify(roots, self._memo, self.written)
 
     def pairwise(self, roots: Sequence[Node]) -> list[Node]:
         """Rewrite the products of these roots as pairwise ones."""
@@ -99,11 +99,10 @@ class Forms:
 
     def _cheapest(self, roots: _Roots) -> _Roots:
         if roots not in self._forms:
-            raw = (*written_out(roots),)
-            normal = (*self.normal(raw),)
+            normal = (*self.normal(roots),)
             forms = [self._plan(normal)]
-            if raw != normal and _may_be_cheaper(raw, normal):
-                forms.append(self._plan(raw))
+            if roots != normal and _may_be_cheaper(roots, normal):
+                forms.append(self._plan(roots))
             self._forms[roots] = forms[self._least(forms)]
         return self._forms[roots]
 

@@ -26,7 +26,7 @@ import numpy as np
 from eingrad import _ir
 from eingrad._curve import NO_RATES, Curve
 from eingrad._ir import Add, Apply, Coefficient, Factor, Input, Node, Placement, Product
-from eingrad._primitives import Kind, apply, by_power, cast, divided, kind_of, row_of, scaled, times
+from eingrad._primitives import Kind, apply, cast, divided, kind_of, row_of, scaled, times
 from eingrad._recurrence import coefficient_of_scan, expression_of, is_composed
 from eingrad._relations import PAIR, Piece, Relation, add, in_pairs, piece_of, relation_of
 from eingrad._slopes import Slopes
@@ -191,8 +191,6 @@ class Series:
             return self._with_pairs(node, k)
         if is_composed(node):
             return self._composed(node, k)
-        if kind is Kind.ITSELF:
-            return self._by_power(node, k)
         relation = self._relation(node)
         if relation is not None and not (k == 1 and relation.first_by_rule):
             return self._related(node, relation, k)
@@ -210,12 +208,6 @@ class Series:
         """Take the expression of other rows, which takes linear work."""
         below = yield expression_of(node), k
         return below
-
-    def _by_power(self, node: Apply, k: int) -> _Steps:
-        """Multiply a coefficient by the powers of two, which do not move."""
-        exponents, operand = node.operands
-        below = yield operand, k
-        return below if _ir.is_zero(below) else by_power(self._curve.at_start(exponents), below)
 
     def _with_coefficients(self, node: Apply, k: int) -> _Steps:
         """Apply a row that is linear in all operands together."""

@@ -15,11 +15,11 @@ from collections.abc import Callable, Mapping, Sequence, Set
 
 from eingrad import _ir
 from eingrad._cancel import Quotients, cancelled, may_meet
-from eingrad._collected import Term, pieces_of
+from eingrad._collected import Term
 from eingrad._diff.local import Hole, Local, Multiple
-from eingrad._ir import Add, Apply, Coefficient, Factor, Node
+from eingrad._ir import Add, Coefficient, Factor, Node
 from eingrad._limits import BUDGET
-from eingrad._primitives import Kind, cast, kind_of, power_times
+from eingrad._primitives import cast
 from eingrad._subscripts import Shape, Subscripts
 from eingrad._supports import pieces_that_meet
 
@@ -38,8 +38,6 @@ def push_through(
         term, out = (*einsum.factors[local.k].term, *new), (*einsum.out, *new)
         rest = local.rest(tangent.dtype)
         return _linear(quotients, rest, tangent, term, out, einsum.sizes, einsum.coefficient)
-    if isinstance(node, Apply) and kind_of(node) is Kind.ITSELF:
-        return [(power_times(node.operands[0], piece, 0), c) for piece, c in pieces_of(tangent)]
     local = cancelled(cast(local, tangent.dtype), quotients)
     shared, result, operand, new = _ranges(batch, node.ndim - batch, below.ndim - batch, extra)
     out = (*shared, *result, *new)
@@ -74,8 +72,6 @@ def pull_through(
         sizes = dict(zip(axes, below.shape, strict=True))
         out = (*y_axes, *axes)
         return _linear(quotients, rest, bar, (*y_axes, *einsum.out), out, sizes, einsum.coefficient)
-    if isinstance(node, Apply) and kind_of(node) is Kind.ITSELF:
-        return [(power_times(node.operands[0], piece, leading), c) for piece, c in pieces_of(bar)]
     local = cancelled(cast(local, bar.dtype), quotients)
     shared, result, operand, y_axes = _ranges(batch, node.ndim - batch, below.ndim - batch, leading)
     term = (*shared, *result, *operand)

@@ -1,7 +1,6 @@
 """THE table: one row per operation, read by tracer, differentiator, emitter, interpreter and docs.
 
 `table` has the rows; `row` says what one is, `rules`, `products` and `algebra` how it differentiates,
-`scaling` how long products stay in range,
 `samples` where it is tested, `equations` how series go through it,
 `measures` and `standard` what else is too long for a line.
 
@@ -53,7 +52,6 @@ from eingrad._primitives.row import (
     row_of,
 )
 from eingrad._primitives.rules import extreme_ties
-from eingrad._primitives.scaling import by_power, power_times
 from eingrad._primitives.standard import standard_dtype
 from eingrad._primitives.table import PRIMITIVES
 
@@ -67,7 +65,6 @@ __all__ = [
     "Primitive",
     "Rule",
     "apply",
-    "by_power",
     "cast",
     "core_ndims",
     "divided",
@@ -82,7 +79,6 @@ __all__ = [
     "kind_of",
     "plus",
     "power",
-    "power_times",
     "products_before",
     "reciprocal",
     "results_of",

@@ -21,7 +21,6 @@ from eingrad._ir import Coefficient, Node
 from eingrad._primitives.algebra import apply, plus, power, reciprocal, scaled, times
 from eingrad._primitives.row import Along, Equation
 from eingrad._primitives.rules import one_minus_square, one_plus_square
-from eingrad._primitives.scaling import by_power, scaled_factors
 
 _MATRICES = "...ij,...jk->...ik"
 _HALF = Fraction(1, 2)
@@ -197,24 +196,17 @@ def logaddexp_equation(a: Node, b: Node, y: Node, along: Along) -> Equation:
 
 
 def prod_equation(x: Node, y: Node, along: Along) -> Equation:
-    """Products of pairs of neighbours, powers of two apart; what is odd goes with the next pairs."""
-    found = scaled_factors(x)
-    if found is None:
-        return Equation(_in_pairs(x), _as_it_is)
-    return Equation(by_power(found.total, _in_pairs(found.factors)), _as_it_is)
-
-
-def _in_pairs(x: Node) -> Node:
+    """A product of pairs of factors, and the odd one, where there is one."""
     last, n = x.ndim - 1, x.shape[-1]
     if n == 1:
-        return _ir.reshape(x, x.shape[:-1])
-    even = n - n % 2
-    picks = (_ir.take(x, last, _ir.selection(range(k, even, 2), n)) for k in (0, 1))
-    product = _in_pairs(times(*picks))
-    if even == n:
-        return product
-    rest = _ir.take(x, last, _ir.selection(range(n - 1, n), n))
-    return times(product, _ir.reshape(rest, x.shape[:-1]))
+        return Equation(_ir.reshape(x, y.shape), _as_it_is)
+    half, odd = divmod(n, 2)
+    parts = (_ir.take(x, last, _ir.selection(range(start, start + half), n)) for start in (0, half))
+    product = apply("prod", times(*parts))
+    if odd:
+        rest = _ir.take(x, last, _ir.selection(range(n - 1, n), n))
+        product = times(product, _ir.reshape(rest, y.shape))
+    return Equation(product, _as_it_is)
 
 
 # Matrices ----------------------------------------------------------------------------------------

@@ -37,7 +37,6 @@ class Kind(Enum):
     OPAQUE = auto()  # its derivative is as unknown as itself: one more opaque node
     UNEVALUATED = auto()  # a derivative, which is derived before it is differentiated again
     SCAN = auto()  # as the graph of a step does, which it repeats: no Jacobian is written
-    ITSELF = auto()  # as itself, of what arrives at its last operand; no product sees into it
     RUNNING = auto()  # as a scan that multiplies, unless deltas meet its Jacobian
     COMPOSED = auto()  # as an expression of other rows, unless deltas meet its Jacobian
 

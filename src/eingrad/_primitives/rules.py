@@ -104,6 +104,11 @@ def extreme_rule(x: Node, y: Node) -> Node:
     return apply("divide", ties, _spread(_ir.einsum("...k->...", ties), x))
 
 
+def prod_rule(x: Node, y: Node) -> Node:
+    """``d prod(x)/dx[k]``: the product of all others, with no division."""
+    return apply("others", x)
+
+
 def skew(v: Node, sign: int) -> Node:
     """``K[.., i, k] = sign * sum_j e[i,j,k] v[.., j]``, e of Levi-Civita: ``K w = sign * (v x w)``."""
     e = np.zeros((3, 3, 3))

@@ -29,16 +29,6 @@ def two_positive(rng: np.random.Generator) -> tuple[Array, ...]:
     return positive(rng) + positive(rng)
 
 
-def power_and_reals(rng: np.random.Generator) -> tuple[Array, ...]:
-    """Exponents between whole numbers, the fractions of which are not looked at, and numbers."""
-    return rng.integers(-3, 4, size=(2, 3)) + 0.5, *reals(rng)
-
-
-def power_and_complex(rng: np.random.Generator) -> tuple[Array, ...]:
-    exponents, x = power_and_reals(rng)
-    return exponents, x + 1j * reals(rng)[0]
-
-
 def two_flags(rng: np.random.Generator) -> tuple[Array, ...]:
     return tuple(rng.normal(size=(2, 2, 3)) > 0)
 

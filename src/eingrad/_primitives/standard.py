@@ -28,17 +28,9 @@ def standard_tri(xp: Any, n: int, m: int, k: int, dtype: str) -> Any:
     return xp.tril(xp.ones((n, m), dtype=standard_dtype(xp, dtype)), k=k)
 
 
-def standard_exponents(xp: Any, x: Any) -> Any:
-    one = xp.ones_like(x)
-    factors = xp.abs(xp.where((x == 0) | ~xp.isfinite(x), one, x))
-    logarithms = xp.astype(xp.log2(factors), xp.float64)
-    return xp.clip(xp.floor(xp.cumulative_sum(logarithms, axis=-1)), -(2.0**30), 2.0**30)
-
-
-def standard_ldexp(xp: Any, exponents: Any, x: Any) -> Any:
-    """In two halves, of which each is in range where the result is."""
-    whole = xp.trunc(exponents)
-    half = xp.floor(whole / 2)
-    for part in (half, whole - half):
-        x = x * xp.astype(2.0**part, x.dtype)
-    return x
+def standard_others(xp: Any, x: Any) -> Any:
+    one = xp.ones_like(x[..., :1])
+    before = xp.cumulative_prod(xp.concat((one, x[..., :-1]), axis=-1), axis=-1)
+    reverse = xp.flip(x[..., 1:], axis=-1)
+    after = xp.cumulative_prod(xp.concat((one, reverse), axis=-1), axis=-1)
+    return before * xp.flip(after, axis=-1)

@@ -41,9 +41,9 @@ from eingrad._primitives.measures import (
 )
 from eingrad._primitives.products import (
     cumprod_rule,
-    in_range_rule,
-    prod_rule,
-    running_products,
+    others_from_both_ends,
+    others_of,
+    others_rule,
 )
 from eingrad._primitives.row import BY_NAME, Array, Kind, Law, Primitive, Rule, Sample
 from eingrad._primitives.rules import (
@@ -61,6 +61,7 @@ from eingrad._primitives.rules import (
     one_minus_square,
     one_plus_square,
     over_square,
+    prod_rule,
     skew,
     solve_matrix_rule,
     solve_right_rule,
@@ -71,8 +72,6 @@ from eingrad._primitives.samples import (
     flag_and_two_reals,
     invertible,
     positive,
-    power_and_complex,
-    power_and_reals,
     reals,
     system,
     two_flags,
@@ -80,11 +79,9 @@ from eingrad._primitives.samples import (
     two_reals,
     two_vectors,
 )
-from eingrad._primitives.scaling import exponents_of_products, ldexp
 from eingrad._primitives.standard import (
     standard_dtype,
-    standard_exponents,
-    standard_ldexp,
+    standard_others,
     standard_quotient,
     standard_tri,
 )
@@ -224,16 +221,11 @@ PRIMITIVES = (
               plain=Written("(1 - {0}) (1 + {0})", PRODUCT), latex=Written(r"\left(1 - {0}\right) \left(1 + {0}\right)", PRODUCT)),
     Primitive("cumsum",   lambda x: np.cumsum(x, -1), reals, (cumsum_rule,), core=(1, 1),
               source="np.cumsum({0}, -1)", into="np.cumsum({0}, -1, out={out})", linear=True, standard=lambda xp, x: xp.cumulative_sum(x, axis=-1)),
-    Primitive("cumprod",  lambda x: np.cumprod(x, -1), reals, (cumprod_rule,), core=(1, 1), kind=Kind.COMPOSED, composed=running_products,
+    Primitive("cumprod",  lambda x: np.cumprod(x, -1), reals, (cumprod_rule,), core=(1, 1), kind=Kind.RUNNING,
               source="np.cumprod({0}, -1)", into="np.cumprod({0}, -1, out={out})", standard=lambda xp, x: xp.cumulative_prod(x, axis=-1)),
-    Primitive("cumprod_in_range", lambda x: np.cumprod(x, -1), reals, (in_range_rule,), core=(1, 1), kind=Kind.RUNNING,  # of scaled factors
-              source="np.cumprod({0}, -1)", into="np.cumprod({0}, -1, out={out})", standard=lambda xp, x: xp.cumulative_prod(x, axis=-1), plain=closed("cumprod({0})")),
-    Primitive("running_exponents", exponents_of_products, reals, core=(1, 1), dtype=np.dtype(float),
-              source="np.clip(np.floor(np.cumsum(np.log2(np.where(({0} == 0) | ~np.isfinite({0}), 1, np.abs({0}))), -1, dtype=float)), -2**30, 2**30)", picoseconds=20000, standard=standard_exponents),
-    Primitive("ldexp",    ldexp, power_and_reals, (None, lambda e, x, y: apply("ldexp", e, _ir.fill(1, x.shape, x.dtype))), kind=Kind.ITSELF, real=True,
-              source="np.ldexp({1}, {0}.astype(np.intc))", picoseconds=4000, standard=standard_ldexp),
-    Primitive("ldexp_complex", ldexp, power_and_complex, (None, lambda e, x, y: apply("ldexp_complex", e, _ir.fill(1, x.shape, x.dtype))), kind=Kind.ITSELF, real=True,
-              source="np.ldexp({1}.real, {0}.astype(np.intc)) + 1j * np.ldexp({1}.imag, {0}.astype(np.intc))", picoseconds=12000, standard=standard_ldexp),
+    Primitive("others",   others_of, reals, (others_rule,), core=(1, 1), kind=Kind.COMPOSED, composed=others_from_both_ends,  # the products of all entries but one
+              source="np.cumprod(np.concatenate((np.ones_like({0}[..., :1]), {0}[..., :-1]), -1), -1) * np.cumprod(np.concatenate((np.ones_like({0}[..., :1]), {0}[..., :0:-1]), -1), -1)[..., ::-1]",
+              flops=lambda y, a: 3 * math.prod(y), standard=standard_others, plain=closed("others({0})")),
     Primitive("tri",      lambda n, m, k, dtype: np.tri(n, m, k, dtype), lambda rng: (),  # noqa: PLW0108 - by name
               core=None, source="np.tri({n}, {m}, {k}, {dtype})", shapes=lambda n, m, k, dtype: ((n, m),),
               attributes={"n": 2, "m": 3, "k": 0, "dtype": "|b1"}, standard=standard_tri, plain=closed("tri({n}, {m}, {k})")),

@@ -15,7 +15,6 @@ from eingrad._recurrence.composed import (
     is_composed,
     pull_composed,
     push_composed,
-    written_out,
 )
 from eingrad._recurrence.expand import coefficient_of_scan
 from eingrad._recurrence.forward import push
@@ -54,5 +53,4 @@ __all__ = [
     "results_of_scan",
     "scan_of",
     "step_input",
-    "written_out",
 ]

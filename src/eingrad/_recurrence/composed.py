@@ -1,7 +1,6 @@
 """Rows through which nothing goes by their Jacobian, unless deltas do: running products.
 
-In: a call of a row, and what its Jacobian is to be multiplied with. Out: the product. And roots, in
-which calls that NumPy has no function for are the expressions that they equal.
+In: a call of a row, and what its Jacobian is to be multiplied with. Out: the product.
 Guaranteed: it takes a few flops for each entry of what arrives, where the Jacobian has n times as
 many; but for a delta that arrives: then the product has the entries of the Jacobian, and meets it.
 
@@ -12,7 +11,7 @@ differentiated as that.
 
 >>> from eingrad._primitives import apply
 >>> x, v = (_ir.new_input(name, (1000,)) for name in "xv")
->>> ((product, _),), rest = push_composed(apply("cumprod_in_range", x), [(v, 1)], lambda *_: [])
+>>> ((product, _),), rest = push_composed(apply("cumprod", x), [(v, 1)], lambda *_: [])
 >>> product.shape
 (1000,)
 """
@@ -51,23 +50,6 @@ def _as_recurrence(x: Node) -> Node:
     first = _ir.take(factors, 0, _ir.selection([0, *[-1] * (n - 1)], n))
     products = linear_recurrence(factors, first, range(last))
     return _ir.transpose(products, (*range(1, x.ndim), 0))
-
-
-def written_out(roots: Sequence[Node]) -> list[Node]:
-    """Put expressions in the place of calls that have no source.
-
-    Keeps value, shape and dtype. Terminates: an expression has no such call but in its operands.
-    Leaves alone the steps of scans, which are planned by themselves.
-    """
-    found = [*roots]
-    while calls := [n for n in _ir.topological(found) if isinstance(n, Apply) and _is_named(n)]:
-        found = _ir.substitute(found, {node: expression_of(node) for node in calls})
-    return found
-
-
-def _is_named(node: Apply) -> bool:
-    """Whether a call is a name for other ones."""
-    return kind_of(node) is Kind.COMPOSED and not row_of(node).source
 
 
 # Products with its Jacobian ----------------------------------------------------------------------

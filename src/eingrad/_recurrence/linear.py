@@ -84,7 +84,7 @@ def _running_products(a: Node, *, is_backward: bool) -> Node:
     order = range(BLOCK - 1, -1, -1) if is_backward else range(BLOCK)
     picks, last = _ir.selection(order, BLOCK), a.ndim - 1
     turned = _ir.transpose(a, (*range(1, a.ndim), 0))
-    products = _ir.take(apply("cumprod_in_range", _ir.take(turned, last, picks)), last, picks)
+    products = _ir.take(apply("cumprod", _ir.take(turned, last, picks)), last, picks)
     return _ir.transpose(products, (last, *range(last)))
 
 
