@@ -41,7 +41,7 @@ def test_derivatives_of_random_programs_are_right(numbers):
     counts, failures = fuzz.run_range(SEED, numbers, 0)
     assert not failures, "\n".join(failures)
     assert counts["programs"] == len(numbers)
-    assert counts["excluded"] <= 0.02 * len(numbers)
+    assert counts["excluded"] <= 0.04 * len(numbers)
     assert counts["not finite without planning"] <= 0.02 * len(numbers)
     assert counts["blocks printed"] >= counts["blocks"]
     assert counts["blocks read"] >= 0.9 * counts["blocks printed"]
