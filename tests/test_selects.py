@@ -274,3 +274,17 @@ def test_what_is_chosen_in_no_step_of_a_scan_reaches_nothing_outside(order):
     with np.errstate(all="ignore"):
         found = eg.derivative(lambda x: np.sum(results(x, KEPT[:, None]) ** 2), order)(POINT)
         assert_close(found, eg.derivative(of_kept, order)(POINT))
+
+
+@pytest.mark.parametrize("number", [0, 0.0, 1.0])
+def test_rows_of_a_derivative_go_back_through_a_select_below_a_select(number):
+    """The inner one is led to what is finite, past what the outer one is led to."""
+
+    def f(w):
+        factors = 1 + 0.1 / (2 + w)
+        inner = np.where(KEPT[:3, None], 1.0, np.broadcast_to(factors, (3, 3)))
+        return np.where(np.tri(3, k=-1) > 0, number, np.cumprod(inner, -1))
+
+    w = np.array([0.3, 0.5, 0.9])
+    columns = [np.imag(f(w + 1e-30j * unit)) / 1e-30 for unit in np.eye(3)]
+    assert_close(eg.derivative(f)(w), np.stack(columns, -1))
