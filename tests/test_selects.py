@@ -288,3 +288,23 @@ def test_rows_of_a_derivative_go_back_through_a_select_below_a_select(number):
     w = np.array([0.3, 0.5, 0.9])
     columns = [np.imag(f(w + 1e-30j * unit)) / 1e-30 for unit in np.eye(3)]
     assert_close(eg.derivative(f)(w), np.stack(columns, -1))
+
+
+def test_rows_of_a_second_derivative_go_back_through_two_selects_of_rows():
+    """What the inner one is led to is not what the outer one is multiplied out down to."""
+    first, second, table = (
+        np.array([1, 0, 1], bool),
+        np.array([1, 1, 0], bool),
+        RNG.normal(size=(3, 3)),
+    )
+
+    def rows(kept, x, y):
+        return np.where(kept[:, None], (1 / (1.5 + np.sin(y)))[:, None] * x, table).sum(1)
+
+    def f(x):
+        y = rows(first, x, x)
+        return rows(second, x, y) + 0.1 * y
+
+    x = np.array([0.3, -0.5, 0.9])
+    columns = [np.imag(eg.derivative(f)(x + 1e-30j * unit)) / 1e-30 for unit in np.eye(3)]
+    assert_close(eg.derivative(f, 2)(x), np.stack(columns, -1))

@@ -14,7 +14,7 @@ from eingrad._cancel import Quotients
 from eingrad._collected import Term, collect, is_shattered, pieces_of
 from eingrad._diff.chosen import choose
 from eingrad._diff.graph import dependents
-from eingrad._diff.local import Jacobian, Led, local_jacobians
+from eingrad._diff.local import Jacobian, local_jacobians
 from eingrad._diff.needs import needed
 from eingrad._diff.products import pull_through
 from eingrad._diff.regions import seed
@@ -113,23 +113,12 @@ def _multiplied_out(selects: Selects, node: Node, order: dict[Node, None]) -> li
     jacobians: list[Jacobian] = []
     for branch, holds in zip(branches, (True, False), strict=True):
         leaves = _finite_ones(branch, order, selects.infinite) if branch in order else []
-        led = _led_to(leaves, selects.led)
         for leaf in leaves:
             within = dependents([branch], [leaf], [n for n in leaves if n is not leaf])
-            total = carried_up(branch, {leaf: seed(leaf)}, leaf.shape, within, led)
+            total = carried_up(branch, {leaf: seed(leaf)}, leaf.shape, within, {})
             pair = (total, None) if holds else (None, total)
             jacobians.append((leaf, choose(condition, *pair), 0))
     return jacobians
-
-
-def _led_to(leaves: Sequence[Node], led: Led) -> Led:
-    """Leave out selects that are led past these leaves: a leaf would know nothing of them."""
-    beyond = {*_ir.topological(leaves)}.difference(leaves)
-    return {
-        node: found
-        for node, found in led.items()
-        if beyond.isdisjoint(below for below, _, _ in found)
-    }
 
 
 def _finite_ones(branch: Node, order: Container[Node], infinite: Container[Node]) -> list[Node]:
