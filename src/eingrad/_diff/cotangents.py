@@ -76,7 +76,7 @@ def pullback(
             selects.note(node, pulled.flags)
             for below, found in pulled.bars:
                 cotangents.setdefault(below, []).append((found, 1))
-        jacobians = jacobians_of(selects, node)
+        jacobians = [] if _ir.is_zero(bar) else jacobians_of(selects, node)
         if not leading and is_extreme(node):
             jacobians = of_extreme(jacobians, node, bar, use, order, quotients)
         stand_in = selects.safe(node)
