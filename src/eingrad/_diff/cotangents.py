@@ -67,7 +67,7 @@ def pullback(
     arrived, quotients = Arrived(nodes), Quotients(order)
     for node in reversed(nodes):
         bar = collect(cotangents.pop(node, []), leading + node.shape, dtype)
-        if is_shift(node) or (node not in xs and is_shattered(bar)):
+        if is_shift(node) or (node not in xs and is_shattered(bar, node)):
             bar = keep_whole(bar)
         result[node] = bar
         if is_scan(node):
