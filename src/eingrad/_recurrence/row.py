@@ -69,11 +69,15 @@ class Recurrence:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scan(Primitive):
-    """A recurrence, repeated; `is_backward` is from the last slice to the first."""
+    """A recurrence, repeated; `is_backward` is from the last slice to the first.
+
+    It `has_selects` if its step has one, or a scan that has one: a sweep asks for each operand.
+    """
 
     recurrence: Recurrence = field(default=Recurrence((), (), (), ()))
     length: int = 0
     is_backward: bool = False
+    has_selects: bool = False
 
     @property
     def identity(self) -> Hashable:
@@ -152,14 +156,6 @@ def scan_of(node: Apply) -> Scan:
     return row
 
 
-def has_selects(row: Scan) -> bool:
-    """Whether a step has a select, or a scan that has one."""
-    return any(
-        has_selects(scan_of(node)) if is_scan(node) else kind_of(node) is Kind.SELECT
-        for node in _ir.topological(row.recurrence.results)
-    )
-
-
 def is_float(node: Node) -> bool:
     """Whether a node has derivatives: whether its numbers are real or complex."""
     return node.dtype.kind in "fc"
@@ -202,15 +198,20 @@ def _make_row(recurrence: Recurrence, length: int, is_backward: bool) -> Scan:
     name = f"scan {blake2b(made_of, digest_size=8).hexdigest()}"
     shapes = _shapes(recurrence, length)
     flops = length * _flops(recurrence)
-    order = _ir.topological(recurrence.results)
+    calls = [n for n in _ir.topological(recurrence.results) if isinstance(n, Apply)]
     return Scan(
         name, _no_values, _no_values, core=None, source="scan({all})", kind=Kind.SCAN,
         shapes=lambda *_: shapes, dtype=tuple(n.dtype for n in recurrence.results),
         results=len(recurrence.results), flops=lambda *_: flops, plain=closed("scan({all})"),
         latex=closed(r"\operatorname{{scan}}({all})"),
-        singular=any(isinstance(n, Apply) and row_of(n).singular for n in order),
+        singular=any(row_of(n).singular for n in calls), steep=any(row_of(n).steep for n in calls),
         recurrence=recurrence, length=length, is_backward=is_backward,
+        has_selects=any(map(_selects, calls)),
     )  # fmt: skip
+
+
+def _selects(node: Apply) -> bool:
+    return scan_of(node).has_selects if is_scan(node) else kind_of(node) is Kind.SELECT
 
 
 def _no_values(*_: Any) -> Any:
