@@ -68,6 +68,16 @@ def test_a_select_asks_once_for_each_scan_what_its_step_is_made_of(monkeypatch):
 
 
 @pytest.mark.parametrize("verb", [eg.grad, eg.hessian])
+def test_a_result_of_a_scan_is_made_without_the_others(verb, monkeypatch):
+    """Each result has all operands: to make all for each of them is the cube of the carries."""
+    few, many = (
+        counted("apply_node", monkeypatch, count=count, is_selected=False, verb=verb)
+        for count in (10, 40)
+    )
+    assert many < 6 * few
+
+
+@pytest.mark.parametrize("verb", [eg.grad, eg.hessian])
 def test_lines_and_nodes_do_not_depend_on_the_length(verb):
     def planned(length):
         before = _ir.number_of_nodes_built()

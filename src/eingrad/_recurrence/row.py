@@ -130,18 +130,30 @@ def results_of_scan(
     recurrence: Recurrence, operands: Sequence[Node], length: int, *, is_backward: bool = False
 ) -> list[Node]:
     """Repeat a recurrence; give a node for each result."""
-    first = len(recurrence.constants)
-    if length == 0:
-        carries = operands[first : first + len(recurrence.carries)]
-        return [*carries, *(_ir.zeros((0, *n.shape), n.dtype) for n in recurrence.outputs)]
-    row = _row(recurrence, length, is_backward)
-    shapes = _shapes(recurrence, length)
+    count = len(recurrence.results)
     return [
-        _ir.zeros(shape, n.dtype)
-        if 0 in shape
-        else _ir.apply_node(row, operands, {}, k, shape, n.dtype)
-        for k, (shape, n) in enumerate(zip(shapes, recurrence.results, strict=True))
+        result_of_scan(recurrence, operands, length, k, is_backward=is_backward)
+        for k in range(count)
     ]
+
+
+def result_of_scan(
+    recurrence: Recurrence,
+    operands: Sequence[Node],
+    length: int,
+    k: int,
+    *,
+    is_backward: bool = False,
+) -> Node:
+    """Repeat a recurrence; give the node of result number k alone, for each has all operands."""
+    count, node = len(recurrence.roots), recurrence.results[k]
+    if length == 0 and k < count:
+        return operands[recurrence.place_of_carry(k)]
+    shape = node.shape if k < count else (length, *node.shape)
+    if 0 in shape:
+        return _ir.zeros(shape, node.dtype)
+    row = _row(recurrence, length, is_backward)
+    return _ir.apply_node(row, operands, {}, k, shape, node.dtype)
 
 
 def is_scan(node: Node) -> TypeGuard[Apply]:
