@@ -15,7 +15,6 @@ from collections.abc import Iterable
 from eingrad import _ir
 from eingrad._ir import Apply, Node
 from eingrad._primitives import row_of
-from eingrad._recurrence import is_scan, scan_of
 
 
 class Infinite:
@@ -42,6 +41,4 @@ class Infinite:
 
 
 def _is_infinite(node: Node) -> bool:
-    if is_scan(node):
-        return any(map(_is_infinite, _ir.topological(scan_of(node).recurrence.results)))
     return isinstance(node, Apply) and (row_of(node).singular or row_of(node).steep)
