@@ -31,6 +31,52 @@ def lines(plan):
     return len(plan.source.splitlines())
 
 
+def coupled(count, *, is_selected):
+    """A scan of so many carries, each moved by its neighbour; and perhaps a select above it."""
+
+    def f(x):
+        def step(c, _):
+            return tuple(np.sin(c[i]) * c[(i + 1) % count] for i in range(count)), None
+
+        total = sum(eg.scan(step, tuple(1.0 * x[i] for i in range(count)), None, length=20)[0])
+        return np.where(total > 0, total, np.log(x[0]) * total) if is_selected else total
+
+    return f
+
+
+def counted(name, monkeypatch, *, count, is_selected, verb=eg.grad):
+    """How many nodes `_ir.topological` visits, or how many `_ir.apply_node` is asked for."""
+    real, numbers = getattr(_ir, name), []
+
+    def spy(*args, **kwargs):
+        found = real(*args, **kwargs)
+        numbers.append(len(found) if isinstance(found, list) else 1)
+        return found
+
+    with monkeypatch.context() as patch:
+        patch.setattr(_ir, name, spy)
+        verb(coupled(count, is_selected=is_selected)).plan(np.linspace(0.1, 0.9, count))
+    return sum(numbers)
+
+
+def test_a_select_asks_once_for_each_scan_what_its_step_is_made_of(monkeypatch):
+    """Not for each operand of each result: that is the cube of the carries."""
+    few, many = (
+        counted("topological", monkeypatch, count=count, is_selected=True) for count in (10, 40)
+    )
+    assert many < 6 * few
+
+
+@pytest.mark.parametrize("verb", [eg.grad, eg.hessian])
+def test_a_result_of_a_scan_is_made_without_the_others(verb, monkeypatch):
+    """Each result has all operands: to make all for each of them is the cube of the carries."""
+    few, many = (
+        counted("apply_node", monkeypatch, count=count, is_selected=False, verb=verb)
+        for count in (10, 40)
+    )
+    assert many < 6 * few
+
+
 @pytest.mark.parametrize("verb", [eg.grad, eg.hessian])
 def test_lines_and_nodes_do_not_depend_on_the_length(verb):
     def planned(length):

@@ -24,7 +24,7 @@ from eingrad._diff.flags import flags_below
 from eingrad._diff.graph import dependents
 from eingrad._ir import Add, Apply, Einsum, Node, Placement
 from eingrad._primitives import Kind, apply, is_elementwise, kind_of
-from eingrad._recurrence import Scan, has_selects, is_scan, scan_of
+from eingrad._recurrence import Scan, is_scan, scan_of
 
 _MOST = 4  # alternatives; of more, flags are made
 
@@ -220,7 +220,7 @@ def _through(node: Node, k: int, need: Need) -> Need:
     """Say where operand number k is needed, as far as one node is made of it."""
     if kind_of(node) is Kind.SELECT:
         return NOWHERE if k == 0 else together(need, Condition(_ir.children(node)[0], k == 1))
-    if is_scan(node) and (need != EVERYWHERE or has_selects(scan_of(node))):
+    if is_scan(node) and (need != EVERYWHERE or scan_of(node).has_selects):
         return frozenset([frozenset([Operand(scan_of(node), node.operands, k)])])
     is_same = isinstance(node, Add) or is_elementwise(node) or kind_of(node) is Kind.CAST
     if is_same or need == EVERYWHERE:

@@ -30,7 +30,7 @@ from eingrad._diff.needs import EVERYWHERE, NOWHERE, Needs, only_where
 from eingrad._diff.regions import Regions
 from eingrad._ir import Apply, Factor, Node, Product, Structural
 from eingrad._primitives import Kind, apply, jacobian, kind_of
-from eingrad._recurrence import WHOLLY, Partly, has_selects, is_composed, is_scan, scan_of
+from eingrad._recurrence import WHOLLY, Partly, is_composed, is_scan, scan_of
 from eingrad._subscripts import Subscripts
 
 
@@ -72,7 +72,7 @@ class Selects:
         self._totals_of: dict[Node, list[_Total]] = {}
         self._place = {node: n for n, node in enumerate(order)}
         chosen = [node for node in order if kind_of(node) is Kind.SELECT]
-        scans = [node for node in order if is_scan(node) and has_selects(scan_of(node))]
+        scans = [node for node in order if is_scan(node) and scan_of(node).has_selects]
         if not chosen and not scans and not partly.flags:
             return
         self._needs = Needs({y: only_where(partly.flags.get(y)) for y in ys}, order)

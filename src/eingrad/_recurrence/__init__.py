@@ -23,7 +23,6 @@ from eingrad._recurrence.needed import WHOLLY, Partly
 from eingrad._recurrence.row import (
     Recurrence,
     Scan,
-    has_selects,
     is_scan,
     is_step_input,
     results_of_scan,
@@ -41,7 +40,6 @@ __all__ = [
     "Sweeps",
     "coefficient_of_scan",
     "expression_of",
-    "has_selects",
     "is_composed",
     "is_scan",
     "is_step_input",

@@ -21,7 +21,6 @@ from eingrad._recurrence.row import (
     NewInputs,
     Recurrence,
     Scan,
-    has_selects,
     is_float,
     moving_inputs,
     results_of_scan,
@@ -165,7 +164,7 @@ def _derive(row: Scan, asked: _Asked, sweeps: Sweeps) -> _Derived:
     targets = moving_inputs(step, asked.wanted)
     moving = [j for j in range(count) if step.carries[j] in targets]
     flags = Flagged({}, [])
-    if asked.flagged or has_selects(row):
+    if asked.flagged or row.has_selects:
         flags = flag(step, {n: n in asked.flagged for n in asked.given}, sweeps.needed, new)
     infinite = frozenset(inputs[k] for k in asked.infinite)
     if flags.of_results:

@@ -19,7 +19,7 @@ from eingrad._recurrence.row import (
     Recurrence,
     Scan,
     moving_inputs,
-    results_of_scan,
+    result_of_scan,
     scan_of,
 )
 
@@ -56,8 +56,8 @@ def coefficient_of_scan(
             nodes.append(cast(given[place][order - 1], of_step.dtype))
         else:
             nodes.append(_ir.zeros(of_step.shape, of_step.dtype))
-    results = results_of_scan(recurrence, nodes, row.length, is_backward=row.is_backward)
-    return results[coefficient_of[node.result]]
+    number = coefficient_of[node.result]
+    return result_of_scan(recurrence, nodes, row.length, number, is_backward=row.is_backward)
 
 
 _Expanded = tuple[Recurrence, list[tuple[int, int]], dict[int, int]]

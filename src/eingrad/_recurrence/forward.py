@@ -13,7 +13,7 @@ import numpy as np
 from eingrad import _ir, _reuse
 from eingrad._ir import Apply, Input, Node
 from eingrad._primitives import cast
-from eingrad._recurrence.row import NewInputs, Recurrence, Scan, results_of_scan, scan_of
+from eingrad._recurrence.row import NewInputs, Recurrence, Scan, result_of_scan, scan_of
 from eingrad._recurrence.scaled import without_scale
 from eingrad._subscripts import Shape
 
@@ -64,8 +64,9 @@ def push(
             operands.append(cast(given[k], of_step.dtype))
         else:
             operands.append(_ir.zeros(of_step.shape, of_step.dtype))
-    results = results_of_scan(recurrence, operands, row.length, is_backward=row.is_backward)
-    return _ir.scale(results[derived.tangent_of[node.result]], scale)
+    k = derived.tangent_of[node.result]
+    found = result_of_scan(recurrence, operands, row.length, k, is_backward=row.is_backward)
+    return _ir.scale(found, scale)
 
 
 def _derive(

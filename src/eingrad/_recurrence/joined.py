@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from eingrad import _ir
 from eingrad._ir import Node
-from eingrad._recurrence.row import Recurrence, Scan, is_scan, results_of_scan, scan_of
+from eingrad._recurrence.row import Recurrence, Scan, is_scan, result_of_scan, scan_of
 
 _Call = tuple[Scan, tuple[Node, ...]]  # a scan and its operands
 
@@ -71,10 +71,10 @@ def _rewritten(roots: Sequence[Node], forms: Mapping[_Call, _Form]) -> list[Node
         moved = [new[n] for n in below]
         if form is not None and is_scan(node):
             row = scan_of(node)
-            results = results_of_scan(
-                form.recurrence, moved, row.length, is_backward=row.is_backward
+            k = form.number[node.result]
+            new[node] = result_of_scan(
+                form.recurrence, moved, row.length, k, is_backward=row.is_backward
             )
-            new[node] = results[form.number[node.result]]
         else:
             same = all(a is b for a, b in zip(moved, below, strict=True))
             new[node] = node if same else _ir.with_children(node, moved)

@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from eingrad import _ir
 from eingrad._ir import Node
 from eingrad._primitives import apply
-from eingrad._recurrence.row import Recurrence, results_of_scan, step_input
+from eingrad._recurrence.row import Recurrence, result_of_scan, step_input
 from eingrad._recurrence.scaled import without_scale
 
 BLOCK = 16
@@ -61,7 +61,7 @@ def _by_steps(a: Node, b: Node, axes: Sequence[int], *, is_backward: bool) -> No
     result = _ir.add([entry, _ir.contract([(factor, axes), (carry, term)], term)])
     step = Recurrence((), (carry,), (factor, entry), (result,), (result,))
     operands = [_ir.zeros(carry.shape, carry.dtype), a, b]
-    return results_of_scan(step, operands, b.shape[0], is_backward=is_backward)[1]
+    return result_of_scan(step, operands, b.shape[0], 1, is_backward=is_backward)
 
 
 def _in_blocks(x: Node, blocks: int) -> Node:

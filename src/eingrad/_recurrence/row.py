@@ -69,11 +69,15 @@ class Recurrence:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scan(Primitive):
-    """A recurrence, repeated; `is_backward` is from the last slice to the first."""
+    """A recurrence, repeated; `is_backward` is from the last slice to the first.
+
+    It `has_selects` if its step has one, or a scan that has one: a sweep asks for each operand.
+    """
 
     recurrence: Recurrence = field(default=Recurrence((), (), (), ()))
     length: int = 0
     is_backward: bool = False
+    has_selects: bool = False
 
     @property
     def identity(self) -> Hashable:
@@ -126,18 +130,30 @@ def results_of_scan(
     recurrence: Recurrence, operands: Sequence[Node], length: int, *, is_backward: bool = False
 ) -> list[Node]:
     """Repeat a recurrence; give a node for each result."""
-    first = len(recurrence.constants)
-    if length == 0:
-        carries = operands[first : first + len(recurrence.carries)]
-        return [*carries, *(_ir.zeros((0, *n.shape), n.dtype) for n in recurrence.outputs)]
-    row = _row(recurrence, length, is_backward)
-    shapes = _shapes(recurrence, length)
+    count = len(recurrence.results)
     return [
-        _ir.zeros(shape, n.dtype)
-        if 0 in shape
-        else _ir.apply_node(row, operands, {}, k, shape, n.dtype)
-        for k, (shape, n) in enumerate(zip(shapes, recurrence.results, strict=True))
+        result_of_scan(recurrence, operands, length, k, is_backward=is_backward)
+        for k in range(count)
     ]
+
+
+def result_of_scan(
+    recurrence: Recurrence,
+    operands: Sequence[Node],
+    length: int,
+    k: int,
+    *,
+    is_backward: bool = False,
+) -> Node:
+    """Repeat a recurrence; give the node of result number k alone, for each has all operands."""
+    count, node = len(recurrence.roots), recurrence.results[k]
+    if length == 0 and k < count:
+        return operands[recurrence.place_of_carry(k)]
+    shape = node.shape if k < count else (length, *node.shape)
+    if 0 in shape:
+        return _ir.zeros(shape, node.dtype)
+    row = _row(recurrence, length, is_backward)
+    return _ir.apply_node(row, operands, {}, k, shape, node.dtype)
 
 
 def is_scan(node: Node) -> TypeGuard[Apply]:
@@ -150,14 +166,6 @@ def scan_of(node: Apply) -> Scan:
     row = row_of(node)
     assert isinstance(row, Scan)
     return row
-
-
-def has_selects(row: Scan) -> bool:
-    """Whether a step has a select, or a scan that has one."""
-    return any(
-        has_selects(scan_of(node)) if is_scan(node) else kind_of(node) is Kind.SELECT
-        for node in _ir.topological(row.recurrence.results)
-    )
 
 
 def is_float(node: Node) -> bool:
@@ -202,15 +210,20 @@ def _make_row(recurrence: Recurrence, length: int, is_backward: bool) -> Scan:
     name = f"scan {blake2b(made_of, digest_size=8).hexdigest()}"
     shapes = _shapes(recurrence, length)
     flops = length * _flops(recurrence)
-    order = _ir.topological(recurrence.results)
+    calls = [n for n in _ir.topological(recurrence.results) if isinstance(n, Apply)]
     return Scan(
         name, _no_values, _no_values, core=None, source="scan({all})", kind=Kind.SCAN,
         shapes=lambda *_: shapes, dtype=tuple(n.dtype for n in recurrence.results),
         results=len(recurrence.results), flops=lambda *_: flops, plain=closed("scan({all})"),
         latex=closed(r"\operatorname{{scan}}({all})"),
-        singular=any(isinstance(n, Apply) and row_of(n).singular for n in order),
+        singular=any(row_of(n).singular for n in calls), steep=any(row_of(n).steep for n in calls),
         recurrence=recurrence, length=length, is_backward=is_backward,
+        has_selects=any(map(_selects, calls)),
     )  # fmt: skip
+
+
+def _selects(node: Apply) -> bool:
+    return scan_of(node).has_selects if is_scan(node) else kind_of(node) is Kind.SELECT
 
 
 def _no_values(*_: Any) -> Any:
