@@ -308,3 +308,94 @@ def test_rows_of_a_second_derivative_go_back_through_two_selects_of_rows():
     x = np.array([0.3, -0.5, 0.9])
     columns = [np.imag(eg.derivative(f)(x + 1e-30j * unit)) / 1e-30 for unit in np.eye(3)]
     assert_close(eg.derivative(f, 2)(x), np.stack(columns, -1))
+
+
+# What is missing, as nan in the data --------------------------------------------------------------
+
+OBSERVED = np.random.default_rng(3).normal(size=(12, 2))
+MISSING = np.arange(12) % 3 == 1
+WITH_NAN = np.where(MISSING[:, None], np.nan, OBSERVED)
+
+
+def filtered(data, steps, *, is_spread_fixed):
+    """A Kalman filter that takes no step where an observation is missing."""
+
+    def f(p):
+        move, noise = p[:4].reshape(2, 2), np.exp(p[4]) * np.eye(2)
+        mean, spread, total = np.zeros(2), np.eye(2), 0.0
+        for k in range(steps):
+            mean = move @ mean
+            if not is_spread_fixed:
+                spread = move @ spread @ move.T + noise
+            scale, off = A[:2, :2] @ spread @ A[:2, :2].T + np.eye(2), data[k] - A[:2, :2] @ mean
+            gain = spread @ A[:2, :2].T @ np.linalg.inv(scale)
+            total = total + np.where(MISSING[k], 0, off @ np.linalg.solve(scale, off))
+            mean = np.where(MISSING[k], mean, mean + gain @ off)
+            if not is_spread_fixed:
+                spread = np.where(MISSING[k], spread, spread - gain @ A[:2, :2] @ spread)
+        return total + mean @ mean
+
+    return f
+
+
+@pytest.mark.parametrize("steps", [4, 12], ids=["written_out", "found"])
+@pytest.mark.parametrize("is_spread_fixed", [False, True])
+def test_a_filter_takes_data_with_nan_where_nothing_is_chosen(steps, is_spread_fixed):
+    """Nothing of it is singular, but the data is."""
+    p, v = np.array([0.5, 0.1, -0.1, 0.4, -1.0]), np.arange(1.0, 6.0)
+    f, whole = (filtered(d, steps, is_spread_fixed=is_spread_fixed) for d in (WITH_NAN, OBSERVED))
+    for take in (eg.grad, eg.hessian):
+        assert_close(take(f)(p), take(whole)(p))
+    assert_close(eg.hvp(f)(p, v), eg.hvp(whole)(p, v))
+
+
+@pytest.mark.parametrize("order", [1, 2])
+@pytest.mark.parametrize("kind", ["array", "vector", "number", "scan"])
+def test_what_is_not_chosen_may_be_nan_by_data(kind, order):
+    first = WITH_NAN[:, 0]
+
+    def f(x):
+        if kind == "array":
+            off = WITH_NAN[:2] - A[:2, :2] @ x
+            return np.where(x[0] > 9, np.sum(off @ off.T), x @ x)
+        if kind == "scan":
+
+            def step(c, each):
+                seen, is_missing = each
+                off = seen - A[:2, :2] @ c
+                return np.where(is_missing, c, c + 0.1 * off * (off @ c)), None
+
+            return np.sum(eg.scan(step, x, (WITH_NAN, MISSING))[0])
+        if kind == "number":
+            made = [np.where(MISSING[k], 0, first[k] * ((A[:2, :2] @ x) @ x)) for k in range(3)]
+        else:
+            offs = [first[k] - A[:2, :2] @ x for k in range(3)]
+            made = [np.where(MISSING[k], 0, off @ off) for k, off in enumerate(offs)]
+        return made[0] + made[1] + made[2] + x @ x
+
+    x = np.array([0.5, 0.3])
+    found = eg.derivative(f, order)(x)
+    step = 1e-5 * np.eye(2)
+    below = eg.derivative(f, order - 1)
+    differences = [(below(x + e) - below(x - e)) / 2e-5 for e in step]
+    np.testing.assert_allclose(found, np.stack(differences, -1), rtol=1e-6, atol=1e-8)
+
+
+def test_data_that_became_nan_is_another_program():
+    """A call looks at the data anew: a plan of numbers is none of nan."""
+    data = OBSERVED[:2].copy()
+
+    def f(x):
+        off = data - x
+        return np.where(np.isnan(data).any(), x @ x, np.sum(off @ off.T))
+
+    gradient, x = eg.grad(f), np.array([0.5, 0.3])
+    gradient(x)
+    data[0, 0] = np.nan
+    assert_close(gradient(x), 2 * x)
+
+
+@pytest.mark.parametrize("number", [np.inf, np.nan])
+def test_terms_may_be_alike_but_for_a_number_that_is_none(number):
+    found = eg.grad(lambda x: number * (x @ x) + x @ x)(np.array([1.0, 2.0]))
+    np.testing.assert_array_equal(found, [number, number])

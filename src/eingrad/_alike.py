@@ -17,6 +17,7 @@ first factor is ``g A (x / s)``, that by the second ``-g s A x / s**2``: the sam
 []
 """
 
+import cmath
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
@@ -62,8 +63,8 @@ def _likes(nodes: Sequence[Product]) -> Iterator[tuple[Node, "_Like"]]:
     alike: dict[Node, list[tuple[Product, Coefficient]]] = {}
     for node in nodes:
         opened = _opened(node)
-        if opened is not None:
-            number = opened.coefficient if isinstance(opened, Product) else 1
+        number = opened.coefficient if isinstance(opened, Product) else 1
+        if opened is not None and cmath.isfinite(number):
             alone = opened if number == 1 else _ir.scale(opened, _ratio(1, number))
             alike.setdefault(alone, []).append((node, number))
     for found in alike.values():

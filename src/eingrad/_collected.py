@@ -39,8 +39,10 @@ def pieces_of(derivative: Node) -> list[Term]:
     return structured
 
 
-def is_shattered(derivative: Node) -> bool:
+def is_shattered(derivative: Node, node: Node | None = None) -> bool:
     """Whether so many placements lie over each other that it costs no more to write them out.
+
+    Or if they are the single entries of a node that is made of arrays, and of no entries.
 
     Each would be multiplied by itself with what the sum meets. So in a program that shifts, and
     shifts again: there would be as many in the end as there are paths.
@@ -52,7 +54,10 @@ def is_shattered(derivative: Node) -> bool:
     sizes = [0 if piece.core is None else piece.core.node.size for piece in pieces]
     most = POLICY.pieces_beside if is_dense else POLICY.pieces
     count = len(pieces) + is_dense
-    if not _is_filled(derivative, sizes, count) and sum(map(_coverage, pieces)) < most:
+    is_filled = _is_filled(derivative, sizes, count) or (
+        node is not None and _is_in_entries(derivative, sizes) and _is_of_arrays(node)
+    )
+    if not is_filled and sum(map(_coverage, pieces)) < most:
         return False
     entries = sum(size or 1 for size in sizes)
     apart = len(pieces) * MACHINE.call + entries * _ENTRY
@@ -69,6 +74,18 @@ def _is_filled(derivative: Node, sizes: Sequence[int], count: int) -> bool:
     is_over = count > _PAIR or (count == _PAIR and sum(sizes) <= derivative.size)
     is_some = max(sizes, default=0) > 1 and POLICY.pieces_filled * sum(sizes) >= derivative.size
     return is_small and is_over and is_some
+
+
+def _is_in_entries(derivative: Node, sizes: Sequence[int]) -> bool:
+    """Whether placements are of single entries, of all that there are."""
+    count = len(sizes)
+    return count >= max(derivative.size, POLICY.pieces_of_entries) and max(sizes) == 1
+
+
+def _is_of_arrays(node: Node) -> bool:
+    """Whether a node is no stack of entries, to which their derivatives go by themselves."""
+    terms = node.terms if isinstance(node, Add) else (node,)
+    return not any(isinstance(term, Placement) and _ir.carries_delta(term) for term in terms)
 
 
 def _is_shifted(node: Node) -> TypeGuard[Placement]:

@@ -145,6 +145,7 @@ class Policy:
     again: int = 16  # times the passes of a scan, that are computed again for a memory limit
     pieces: int = 6  # of a derivative, over each other: fewer are never written out
     pieces_beside: int = 2  # the same where there is an array beside them
+    pieces_of_entries: int = 6  # single entries of a whole: fewer are never written out
     pieces_filled: int = 2  # arrays with half as many entries as the whole are written out
     ordered_bytes: int = 2**20  # a peak for which another order of the statements is sought
     reused_bytes: int = 2**14  # of a result that is written over a dead one: smaller ones cost more

@@ -11,6 +11,7 @@ collected by, stays outside.
 True
 """
 
+import cmath
 from typing import NamedTuple
 
 from eingrad import _ir
@@ -54,18 +55,24 @@ def _by_pattern(flags: Node, total: Node | None) -> dict[object, _Piece]:
         if _ir.is_zero(node):
             continue
         if isinstance(node, Placement) and _is_inside(flags, node):
-            whole = _ir.with_coefficient(node, 1)
-            found[pattern_of(node)] = _Piece(whole, _ir.multiply(number, node.coefficient))
+            found[pattern_of(node)] = _parted(node, number)
         else:
             rest.append((node, number))
     if len(rest) == 1 and isinstance(rest[0][0], Einsum):
         ((node, number),) = rest
         assert isinstance(node, Einsum)
-        whole = _ir.with_coefficient(node, 1)
-        found[_WHOLE] = _Piece(whole, _ir.multiply(number, node.coefficient))
+        found[_WHOLE] = _parted(node, number)
     elif rest:
         found[_WHOLE] = _Piece(_ir.add(*zip(*rest, strict=True)), 1)
     return found
+
+
+def _parted(node: Einsum, number: _ir.Coefficient) -> _Piece:
+    """Take the number out of a term; but not nan or infinity, which make nan of a zero."""
+    number = _ir.multiply(number, node.coefficient)
+    if cmath.isfinite(number):
+        return _Piece(_ir.with_coefficient(node, 1), number)
+    return _Piece(_ir.with_coefficient(node, number), 1)
 
 
 def _is_inside(flags: Node, piece: Placement) -> bool:

@@ -67,7 +67,7 @@ def pullback(
     arrived, quotients = Arrived(nodes), Quotients(order)
     for node in reversed(nodes):
         bar = collect(cotangents.pop(node, []), leading + node.shape, dtype)
-        if is_shift(node) or (node not in xs and is_shattered(bar)):
+        if is_shift(node) or (node not in xs and is_shattered(bar, node)):
             bar = keep_whole(bar)
         result[node] = bar
         if is_scan(node):
@@ -76,7 +76,7 @@ def pullback(
             selects.note(node, pulled.flags)
             for below, found in pulled.bars:
                 cotangents.setdefault(below, []).append((found, 1))
-        jacobians = jacobians_of(selects, node)
+        jacobians = [] if _ir.is_zero(bar) else jacobians_of(selects, node)
         if not leading and is_extreme(node):
             jacobians = of_extreme(jacobians, node, bar, use, order, quotients)
         stand_in = selects.safe(node)

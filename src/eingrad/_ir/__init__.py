@@ -34,7 +34,7 @@ from eingrad._ir.einsums import (
     with_coefficient,
     zeros,
 )
-from eingrad._ir.leaves import constant, delta, merge, new_input, selection
+from eingrad._ir.leaves import NOT_FINITE, constant, delta, merge, new_input, selection
 from eingrad._ir.network import dense
 from eingrad._ir.nodes import (
     Add,
@@ -76,6 +76,7 @@ from eingrad._ir.walk import (
 )
 
 __all__ = [
+    "NOT_FINITE",
     "Add",
     "Apply",
     "Block",

@@ -26,6 +26,7 @@ from eingrad._subscripts import Shape
 _FLOAT64 = np.dtype(np.float64)
 _BOOL = np.dtype(bool)
 _serials = itertools.count()
+NOT_FINITE = "not finite"  # in the key of an input: its entries are known to be, some of them
 
 
 def new_input(

@@ -16,7 +16,7 @@ from eingrad import _ir, _reuse
 from eingrad._ir import Apply, Input, Node
 from eingrad._primitives import apply
 from eingrad._recurrence.arrived import Arriving
-from eingrad._recurrence.needed import WHOLLY, Flagged, Needed, Partly, flag
+from eingrad._recurrence.needed import Flagged, Needed, Partly, flag
 from eingrad._recurrence.row import (
     NewInputs,
     Recurrence,
@@ -70,7 +70,7 @@ class _Asked(NamedTuple):
     given: tuple[int, ...]  # results that cotangents arrive at
     flagged: tuple[int, ...]  # those of them that are not needed everywhere
     wanted: tuple[int, ...]  # operands whose cotangents are wanted
-    infinite: tuple[int, ...]  # operands that may be infinite: flags are wanted too
+    infinite: tuple[int, ...]  # operands that may be infinite: flags of the wanted are, too
     leading: Shape
     dtype: DType
 
@@ -97,7 +97,7 @@ def pull(
     arriving = {n: arriving[n]._replace(bar=bar) for n, bar in moved.items()}
     flagged = tuple(n for n in given if arriving[n].flags is not None)
     wanted = tuple(k for k, n in enumerate(node.operands) if n in active and is_float(n))
-    doubtful = tuple(k for k in wanted if node.operands[k] in infinite)
+    doubtful = tuple(k for k, n in enumerate(node.operands) if is_float(n) and n in infinite)
     asked = _Asked(given, flagged, wanted, doubtful, leading, dtype)
     derived = _reuse.find_or_derive(("pull", row, asked), lambda: _derive(row, asked, sweeps))
     step, recurrence = row.recurrence, derived.recurrence
@@ -166,8 +166,10 @@ def _derive(row: Scan, asked: _Asked, sweeps: Sweeps) -> _Derived:
     flags = Flagged({}, [])
     if asked.flagged or row.has_selects:
         flags = flag(step, {n: n in asked.flagged for n in asked.given}, sweeps.needed, new)
-    infinite = frozenset((*step.carries, *(inputs[k] for k in asked.infinite)))
-    partly = (flags.of_results, infinite) if flags.of_results else None
+    infinite = frozenset(inputs[k] for k in asked.infinite)
+    if flags.of_results:
+        infinite |= {*step.carries}
+    partly = (flags.of_results, infinite)
     bars = {
         n: new.make(leading + step.outputs[n - count].shape, dtype)
         for n in asked.given
@@ -247,7 +249,7 @@ def _told(step: Recurrence, flags: Flagged, asked: _Asked, new: NewInputs) -> _T
             told.of_roots.append((place, True))
     for k in asked.infinite if flags.of_inputs else ():
         own = flags.of_inputs[k]
-        if own is None or first <= k < first + len(step.carries):
+        if own is None or k not in asked.wanted or first <= k < first + len(step.carries):
             continue
         if k < first:
             total = new.make(own.shape, own.dtype)
@@ -266,7 +268,7 @@ def _pulled(
     targets: Iterable[Input],
     asked: _Asked,
     sweeps: Sweeps,
-    partly: tuple[Mapping[int, Node], frozenset[Node]] | None,
+    partly: tuple[Mapping[int, Node], frozenset[Node]],
 ) -> dict[Input, Node]:
     """Pull cotangents of results through one step; some results may be one node."""
     targets, seeds = [*targets], dict[Node, Node]()
@@ -275,7 +277,7 @@ def _pulled(
         seeds[y] = _ir.add([seeds[y], bar]) if y in seeds else bar
     if not seeds:
         return {x: _ir.zeros(asked.leading + x.shape, asked.dtype) for x in targets}
-    where = WHOLLY if partly is None else Partly(_flags_of(step, bars, partly[0]), partly[1])
+    where = Partly(_flags_of(step, bars, partly[0]), partly[1])
     found = sweeps.pullback(seeds, targets, asked.leading, where)
     return dict(zip(targets, found, strict=True))
 

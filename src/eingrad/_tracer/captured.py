@@ -64,6 +64,14 @@ def capture(node: Input, array: Array, *, is_held: bool) -> Captured:
     return Captured(node, _with_scale_apart(node, array), array, before, is_copied)
 
 
+def is_finite(array: Array) -> bool:
+    """Whether no entry of an array is infinite or nan; of one whose sum is neither, none is."""
+    if array.dtype.kind not in "fc":
+        return True
+    with np.errstate(all="ignore"):
+        return bool(np.isfinite(array.sum()) or np.isfinite(array).all())
+
+
 def memory_of(array: Array) -> Hashable:
     """Tell where the entries of an array lie: arrays of the same are equal, while one lives."""
     return array.__array_interface__["data"][0], array.shape, array.strides, array.dtype.str

@@ -17,7 +17,7 @@ from eingrad._ir import Input, Node
 from eingrad._place import called_from, failed_line, user_line
 from eingrad._subscripts import Shape
 from eingrad._tracer.arrays import Array, native
-from eingrad._tracer.captured import Captured, capture, has_bits_of, memory_of
+from eingrad._tracer.captured import Captured, capture, has_bits_of, is_finite, memory_of
 from eingrad._tracer.filled import Filled
 from eingrad.errors import InPlaceError, TraceError, TracerLeakError
 
@@ -131,7 +131,8 @@ class Trace:
     def _capture_first(self, array: Array) -> Captured:
         count = len(self.captured)
         dtype = native(array.dtype)
-        node = self.new_input(f"c{count}", array.shape, dtype, ("captured", count))
+        key = ("captured", count) if is_finite(array) else ("captured", count, _ir.NOT_FINITE)
+        node = self.new_input(f"c{count}", array.shape, dtype, key)
         known = capture(node, array, is_held=_read_only.hold(array, self))
         self.captured[id(array)] = known
         self.by_memory[memory_of(array)] = known
