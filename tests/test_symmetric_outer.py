@@ -48,6 +48,14 @@ def test_in_a_matrix_it_is_symmetric_in_pairs_of_axes():
     assert_close(result, eg.hessian(f)(X))
 
 
+def test_with_a_number_in_a_sum_it_stays_symmetric():
+    """Neither factor takes the number: they are equal but for the sign that one has."""
+    b = np.cos(np.arange(N)).reshape(10, 8)
+    f = lambda x: np.sin(0.1 * np.sum((x @ b) * (x @ b).T))  # noqa: E731
+    result = eg.hessian(f)(X.reshape(8, 10)).reshape(N, N)
+    assert np.array_equal(result, result.T)
+
+
 @given(
     scale=st.floats(-1e300, 1e300).filter(lambda c: c == 0 or abs(c) > 1e-300),
     seed=st.integers(0, 2**32 - 1),

@@ -9,6 +9,7 @@ from eingrad._plan.lower.placements import place
 from eingrad._plan.lower.products import twin_key
 from eingrad._plan.lower.writer import Writer
 from eingrad._plan.mirror import is_power_of_two
+from eingrad._plan.outer import unsigned
 from eingrad._plan.program import Result
 
 _Term = tuple[Node, Coefficient]
@@ -72,7 +73,7 @@ def _takes_scale(node: Product, c: Coefficient, *, sign: bool) -> bool:
     """Whether an operand of a product, smaller than it, may take a scale, or a mere sign."""
     is_smaller = min(n.size for n in node.operands) < node.size
     is_movable = (abs(c) != 1 or (sign and c == -1)) and _ir.is_harmless(c, node.dtype)
-    is_symmetric = not node.sums and len({*node.operands}) == 1
+    is_symmetric = not node.sums and len({*map(unsigned, node.operands)}) == 1
     return is_smaller and is_movable and (not is_symmetric or is_power_of_two(c))
 
 
