@@ -399,3 +399,17 @@ def test_data_that_became_nan_is_another_program():
 def test_terms_may_be_alike_but_for_a_number_that_is_none(number):
     found = eg.grad(lambda x: number * (x @ x) + x @ x)(np.array([1.0, 2.0]))
     np.testing.assert_array_equal(found, [number, number])
+
+
+@pytest.mark.parametrize("meet", [lambda y: y[::-1].cumsum(), lambda y: y * y.sum()])
+def test_a_select_of_rows_above_one_that_is_led_past_what_is_finite(meet):
+    """Branches that are infinite where they are not chosen, and guarded, lead to the variable."""
+
+    def f(x):
+        held, chosen = np.where(x > 0.2, x, 1.0), x > 0.2
+        y = np.where(chosen, np.sqrt(held), np.sqrt(np.where(chosen, 1.0, 0.21 - x)))
+        return np.where(y.sum() > 0.2, meet(y), y)
+
+    x = np.array([0.5, -0.3, 0.9])
+    rows = [(f(x + 1e-6 * e) - f(x - 1e-6 * e)) / 2e-6 for e in np.eye(3)]
+    assert_close(eg.jacobian(f)(x), np.transpose(rows), 1e-7)
