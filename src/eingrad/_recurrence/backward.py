@@ -162,7 +162,6 @@ def _derive(row: Scan, asked: _Asked, sweeps: Sweeps) -> _Derived:
     step, count = row.recurrence, len(row.recurrence.roots)
     inputs, new, leading, dtype = step.inputs, NewInputs(step), asked.leading, asked.dtype
     targets = moving_inputs(step, asked.wanted)
-    moving = [j for j in range(count) if step.carries[j] in targets]
     flags = Flagged({}, [])
     if asked.flagged or row.has_selects:
         flags = flag(step, {n: n in asked.flagged for n in asked.given}, sweeps.needed, new)
@@ -175,16 +174,7 @@ def _derive(row: Scan, asked: _Asked, sweeps: Sweeps) -> _Derived:
         for n in asked.given
         if n >= count
     }
-    arriving = [j for j in moving if j in asked.given]
-    carried: dict[int, Input] = {}
-    while True:
-        carried |= {j: new.make(leading + step.roots[j].shape, dtype) for j in arriving}
-        pulled = _pulled(step, {**carried, **bars}, targets, asked, sweeps, partly)
-        arriving = [
-            j for j in moving if j not in carried and not _ir.is_zero(pulled[step.carries[j]])
-        ]
-        if not arriving:
-            break
+    carried, pulled = _carried(step, bars, targets, asked, sweeps, partly, new)
     first = len(step.constants)
     summed = [k for k in asked.wanted if k < first and not _ir.is_zero(pulled[inputs[k]])]
     sums = [new.make(leading + inputs[k].shape, dtype) for k in summed]
@@ -224,6 +214,29 @@ def _derive(row: Scan, asked: _Asked, sweeps: Sweeps) -> _Derived:
     known = tuple(n for n in flags.of_results if n < count)
     flagged = known, len(told.carries) - len(known), seen
     return _Derived(recurrence, constants, starts, slices, stored.nodes, met, flagged, gives)
+
+
+def _carried(
+    step: Recurrence,
+    bars: Mapping[int, Node],
+    targets: Collection[Input],
+    asked: _Asked,
+    sweeps: Sweeps,
+    partly: tuple[Mapping[int, Node], frozenset[Node]],
+    new: NewInputs,
+) -> tuple[dict[int, Input], dict[Input, Node]]:
+    """Find the carries that cotangents reach, step after step; and what is pulled of them all."""
+    moving = [j for j, x in enumerate(step.carries) if x in targets]
+    arriving = [j for j in moving if j in asked.given]
+    carried: dict[int, Input] = {}
+    while True:
+        carried |= {j: new.make(asked.leading + step.roots[j].shape, asked.dtype) for j in arriving}
+        pulled = _pulled(step, {**carried, **bars}, targets, asked, sweeps, partly)
+        arriving = [
+            j for j in moving if j not in carried and not _ir.is_zero(pulled[step.carries[j]])
+        ]
+        if not arriving:
+            return carried, pulled
 
 
 class _Told(NamedTuple):
